@@ -55,7 +55,7 @@ class TaskGraphBuilder {
   void enqueue(TaskId, StreamId);
   // `after` starts when `before` is done. Nothing stops a circle: see stuck_tasks.
   void depend(TaskId before, TaskId after);
-  // The share is used while the task runs at full rate. At most one demand for a task and a capacity.
+  // The share is used while the task runs at full rate. Demands of a task on one capacity add up.
   void demand(TaskId, CapacityId, double share);
 
   // The graph; the builder is as new afterwards.

@@ -37,7 +37,8 @@ TEST(TraceWriter, NamesProcessesAndTracksInTheirOrder) {
 
 TEST(TraceWriter, PrintsPicosecondsExactly) {  // 2^53 + 1 ps: a double would lose the last digit
   EXPECT_EQ(written([](TraceWriter& trace) {
-              trace.slice({.track = {.process = 0, .thread = 2}, .name = "gemm", .category = "compute", .start = 9007199254740993, .finish = 9007199256040999});
+              const TraceTrack track{.process = 0, .thread = 2};
+              trace.slice({.track = track, .name = "gemm", .category = "compute", .start = 9007199254740993, .finish = 9007199256040999});
             }),
             "\n" R"({"ph":"X","name":"gemm","cat":"compute","pid":0,"tid":2,"ts":9007199254.740993,"dur":1.300006})");
 }
@@ -50,7 +51,8 @@ TEST(TraceWriter, WritesArgumentsOfEachKind) {
 
 TEST(TraceWriter, DrawsArrowsFromSendToReceive) {
   EXPECT_EQ(written([](TraceWriter& trace) {
-              trace.arrow("activation", "pp", 42, {.track = {.process = 0, .thread = 1}, .at = 1'000'000}, {.track = {.process = 1, .thread = 1}, .at = 2'500'000});
+              const TraceTrack sender{.process = 0, .thread = 1}, receiver{.process = 1, .thread = 1};
+              trace.arrow("activation", "pp", 42, {.track = sender, .at = 1'000'000}, {.track = receiver, .at = 2'500'000});
             }),
             R"(
 {"ph":"s","name":"activation","cat":"pp","id":42,"pid":0,"tid":1,"ts":1.000000},
