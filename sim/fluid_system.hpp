@@ -6,9 +6,10 @@
 //
 // Changes are solved by what they change. A capacity holds the flows that it stopped, and knows its level without looking at them:
 //   level = (amount - what the others on it take) / (weights of those it holds)
-// After a change, capacities are visited in the order of the levels at which they would be full: the order of filling. Flows that one held
-// open when its level has moved; flows that take more than its new level open, too; open flows stop at the first full capacity or cap. Flows and
-// capacities below the first level that moved, or beyond capacities whose level did not move, are never looked at.
+// After a change, capacities are visited in the order of the levels at which they would be full: the order of filling. When a level has moved,
+// the flows held at it open (their rates are to be found anew), as do those that take more than the new one; open flows stop at the first full
+// capacity or cap. What lies below the first level that moved, or beyond capacities whose level did not move, is never looked at: the cost
+// is that of the rates that change, and of the flow's own demands where there is room.
 #pragma once
 
 #include <cstddef>
@@ -36,8 +37,8 @@ class FluidSystem {
   FlowId start(std::span<const Demand>, double cap = 1, std::uint32_t count = 1);
   void stop(FlowId);
 
-  // The flows that are new, or whose rate differs from what it was at the last call, in a deterministic order; valid until the next start or
-  // stop. Solves what has been started and stopped since the last call, all at once: cheaper than one by one.
+  // The running flows that are new, or whose rate differs from what it was at the last call, in a deterministic order; valid until the next one.
+  // Solves what has been started and stopped since, all at once: cheaper than one by one.
   std::span<const FlowId> changed();
 
   // A member's, after changed(). Exact but for rounding; exactly the cap where there is room for it.
@@ -84,8 +85,8 @@ class FluidSystem {
   };
 
   [[nodiscard]] static double full_at(const Capacity&);
-  [[nodiscard]] double full_with_pressed_at(std::uint32_t capacity, double full) const;
-  [[nodiscard]] static double due(const Capacity&);
+  [[nodiscard]] double full_with_pressed_at(std::uint32_t capacity) const;
+  [[nodiscard]] static double due(const Capacity&, double full);
   void touch(std::uint32_t capacity);
   void queue_touched();
   void queue(std::uint32_t capacity, double due);
@@ -94,7 +95,8 @@ class FluidSystem {
 
   void solve();
   void visit(std::uint32_t capacity, double key);
-  void open_disturbed(std::uint32_t capacity, double key);
+  bool put_off(std::uint32_t capacity, double due, double key);
+  bool open_disturbed(std::uint32_t capacity, double key);
   void hold_open_flows(std::uint32_t capacity, double level);
   void open(std::uint32_t flow);
   void let_go(const Flow&);

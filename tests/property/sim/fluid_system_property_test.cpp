@@ -128,7 +128,12 @@ class World {
 
   // The rates in the order of wishes(), as somebody knows them who only reads what is reported as changed.
   std::vector<double> rates() {
-    for (const FlowId id : fluid_.changed()) known_[id] = fluid_.rate(id);
+    for (const FlowId id : fluid_.changed()) {
+      const auto [known, is_new] = known_.try_emplace(id, fluid_.rate(id));
+      RC_ASSERT(is_new || known->second != fluid_.rate(id));
+      known->second = fluid_.rate(id);
+    }
+    RC_ASSERT(known_.size() == ids_.size());
     std::vector<double> rates;
     for (const FlowId id : ids_) {
       RC_ASSERT(known_.at(id) == fluid_.rate(id));

@@ -182,6 +182,14 @@ TEST(FluidSystem, RunsAFlowWithoutDemandsAtItsCap) {
   EXPECT_EQ(fluid.rate(free), 7);
 }
 
+TEST(FluidSystem, ReportsAChangeOnce) {
+  FluidSystem fluid;
+  const FlowId flow = start(fluid, {fluid.add(1)});
+  EXPECT_THAT(changed(fluid), ElementsAre(flow));
+  EXPECT_THAT(changed(fluid), IsEmpty());
+  EXPECT_EQ(fluid.rate(flow), 1);
+}
+
 TEST(FluidSystem, GivesIdsAgain) {
   FluidSystem fluid;
   const CapacityId link = fluid.add(1);
