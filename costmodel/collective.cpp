@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
 #include <numeric>
 
 namespace forerun {
@@ -23,15 +24,23 @@ int members_within(const std::vector<Axis>& axes, int component) {
   return members;
 }
 
-}  // namespace
+// Greatest common divisor of how many of the ranks lie in each component that they touch.
+int members_in_each(const std::vector<int>& ranks, int component) {
+  std::map<int, int> inside;
+  for (const int rank : ranks) ++inside[rank / component];
+  int common = 0;
+  for (const auto& [where, count] : inside) common = std::gcd(common, count);
+  return common;
+}
 
-Placement place(const Topology& topology, const std::vector<Axis>& axes) {
+template <class MembersWithin>
+Placement place_by(const Topology& topology, int size, MembersWithin within) {
   Placement placement;
-  for (const Axis& axis : axes) placement.size *= axis.count;
+  placement.size = size;
   int below = 1;       // members in a component of the level below
   int below_size = 1;  // devices in a component of the level below
   for (const Level& level : topology.levels) {
-    int members = &level == &topology.levels.back() ? placement.size : members_within(axes, level.size);
+    int members = &level == &topology.levels.back() ? placement.size : within(level.size);
     // Strides that do not divide the component leave odd numbers: count what always stays inside.
     while (members > 1 && placement.size % members != 0) --members;
     const double fraction = static_cast<double>(below) / below_size;  // of a component's devices that belong to one group
@@ -46,6 +55,18 @@ Placement place(const Topology& topology, const std::vector<Axis>& axes) {
     below_size = level.size;
   }
   return placement;
+}
+
+}  // namespace
+
+Placement place(const Topology& topology, const std::vector<Axis>& axes) {
+  int size = 1;
+  for (const Axis& axis : axes) size *= axis.count;
+  return place_by(topology, size, [&](int component) { return members_within(axes, component); });
+}
+
+Placement place_members(const Topology& topology, const std::vector<int>& ranks) {
+  return place_by(topology, static_cast<int>(ranks.size()), [&](int component) { return members_in_each(ranks, component); });
 }
 
 Bytes wire_bytes(CollectiveKind kind, std::int64_t elements, Bytes element_size, int k) {

@@ -35,6 +35,8 @@ struct Placement {
 };
 
 Placement place(const Topology&, const std::vector<Axis>&);
+// One group: these ranks. Never slower than the worst group of its shape.
+Placement place_members(const Topology&, const std::vector<int>& ranks);
 
 // Bytes as nccl-tests counts them: for all-gather and reduce-scatter the whole tensor, for all-to-all what one rank holds.
 struct Collective {

@@ -69,6 +69,7 @@ struct Stack {
   Seconds host_per_kernel;         // the host issues one kernel in this time; layers of small kernels wait for it
   Seconds host_per_step;           // framework floor of one step: data, logging, optimiser bookkeeping
   double bucket = 0;               // parameters reduced or gathered in one piece between replicas below ZeRO-3; 0: a block's
+  double host_update_rate = 4e9;   // parameters a second that the processors of one node update where an offloaded optimiser runs
   double optimizer_passes = 1;     // times that the optimiser's tensors are read and written, relative to a fused kernel
 
   double allocator_reserve = 0;    // reserved over allocated memory, minus one (median)

@@ -1,13 +1,13 @@
 // What one block (or the embedding, or the head) costs on one rank for one micro-batch: time by kind, communication exposed and
-// hidden, memory saved, parameters. A plan is a sum of these.
+// hidden, memory. A plan is a sum of these. Prices are those of the block's program, replayed alone, so that the closed form and the
+// simulator cannot disagree about what a block is.
 #pragma once
 
 #include <array>
 #include <vector>
 
-#include "strategies/scenario.hpp"
-#include "strategies/shard.hpp"
-#include "strategies/traffic.hpp"
+#include "strategies/block_program.hpp"
+#include "strategies/work_price.hpp"
 
 namespace forerun {
 
@@ -16,33 +16,31 @@ struct Delay {
   Seconds exposed, hidden;
 };
 
-struct PhasePrice {
-  Seconds compute;                // kernels, or the host that launches them where it is slower
+// One pass of one block. Memory is counted from the start of the pass, when the boundary tensor that it finds is alive.
+struct PassPrice {
+  Seconds total;                  // until the compute lane is done: kernels, or the host that launches them where it is slower, and exposed delays
+  Seconds compute;                // kernels that are not run again
+  Seconds recompute;
   std::array<Delay, 5> delay{};   // by Dimension
-  [[nodiscard]] Seconds total() const;  // compute and exposed delays
+  Bytes peak, left;               // the most above the start, and the difference at the end
+  std::array<Bytes, memory_kinds> at_peak{};
 };
 
-// Errors of kernels of one kind are taken as fully correlated, of different kinds as independent: sums of time x spread.
-enum class ErrorKind : std::uint8_t { gemm, attention, streaming, communication };
-inline constexpr std::size_t error_kinds = 4;
-
 struct BlockPrice {
-  PhasePrice forward;
-  PhasePrice backward;                 // B and W
-  PhasePrice recompute;                // what backward runs again first
-  Bytes saved;                         // from forward to backward
-  Bytes transient;                     // the most that backward needs beside it
+  PassPrice forward, backward;               // backward: B and W, and what is run again first
+  PassPrice input_gradient, weight_gradient;  // the same apart
+  Bytes saved;                         // from forward to backward; with the input where it is kept
   std::int64_t parameters = 0;         // on this rank, before ZeRO, without routed experts
   std::int64_t expert_parameters = 0;  // on this rank
-  Traffic traffic;
+  Traffic traffic;                     // of all passes
   std::array<Seconds, error_kinds> error{};
   Flops recomputed;                    // on this rank
-  Seconds forward_total, backward_total;  // forward; recompute and backward; with exposed communication
 };
 
 struct SplitPrices {
   std::vector<BlockPrice> blocks;  // of the model's distinct blocks
   BlockPrice embedding, head;
+  Bytes boundary;                  // of the activation between two blocks
 };
 
 // The distinct blocks of a model and which of them each layer is.
@@ -50,9 +48,11 @@ struct BlockKinds {
   std::vector<Block> distinct;
   std::vector<int> of_layer;
   std::vector<std::vector<int>> before;  // before[k][i]: layers of kind k among the first i
+  std::vector<std::size_t> begin_of_run, end_of_run;  // of the equal neighbours that layer i is among
 };
 BlockKinds block_kinds(const Model&);
 
+BlockPrice price_block(const PricedScenario&, const BlockProgram&, const Split&, const Placements&);
 SplitPrices price_split(const PricedScenario&, const BlockKinds&, const Split&);
 
 }  // namespace forerun

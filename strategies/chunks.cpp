@@ -4,6 +4,23 @@
 
 namespace forerun {
 
+int chunk_count(const Plan& plan) { return plan.pp * plan.virtual_stages; }
+int chunks_per_stage(const Plan& plan) { return plan.schedule == ScheduleKind::dualpipe && plan.pp > 1 ? 2 : plan.virtual_stages; }
+
+int stage_of(const Plan& plan, int chunk, int up) {
+  if (plan.schedule == ScheduleKind::dualpipe) return up == 0 ? chunk : plan.pp - 1 - chunk;
+  if (plan.schedule == ScheduleKind::zb_v) return chunk < plan.pp ? chunk : 2 * plan.pp - 1 - chunk;
+  return chunk % plan.pp;
+}
+
+int local_chunk(const Plan& plan, int chunk, int up) { return plan.schedule == ScheduleKind::dualpipe ? up : chunk / plan.pp; }
+
+int chunk_on(const Plan& plan, int stage, int local) {
+  if (plan.schedule == ScheduleKind::dualpipe) return local == 0 ? stage : plan.pp - 1 - stage;
+  if (plan.schedule == ScheduleKind::zb_v) return local == 0 ? stage : 2 * plan.pp - 1 - stage;
+  return local * plan.pp + stage;
+}
+
 void chunk_begins(const Plan& plan, int blocks, std::vector<std::size_t>& begins) {
   const int chunks = plan.pp * plan.virtual_stages;
   begins.resize(static_cast<std::size_t>(chunks) + 1);

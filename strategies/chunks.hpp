@@ -1,6 +1,6 @@
 // How many blocks each pipeline chunk holds, and how many micro-batches wait in it.
 //
-// Chunk c of the pp x v chunks, in the order of the layers, lives on stage c % pp as its virtual stage c / pp.
+// Chunk c of the pp x v chunks, in the order of the layers, lives on stage c % pp as its virtual stage c / pp, unless the schedule has another route.
 #pragma once
 
 #include <cstdint>
@@ -9,6 +9,14 @@
 #include "strategies/plan.hpp"
 
 namespace forerun {
+
+// Chunks in the order of the layers: pp x virtual_stages. Round robin, chunk c lives on stage c % pp. ZB-V: down the stages and up again. DualPipe: stage s holds
+// chunk s for the first half of the micro-batches (local chunk 0, `up` 0) and chunk pp - 1 - s for the others, which travel the other way (local chunk 1, `up` 1).
+int chunk_count(const Plan&);
+int chunks_per_stage(const Plan&);
+int stage_of(const Plan&, int chunk, int up = 0);
+int local_chunk(const Plan&, int chunk, int up = 0);
+int chunk_on(const Plan&, int stage, int local);
 
 // The first block of every chunk and, last, the number of blocks. Where an even cut does not divide, the larger chunks come right after
 // the first one, which also holds the embedding; the last, which holds the head, is enlarged last.

@@ -4,7 +4,12 @@
 #include <cmath>
 #include <numeric>
 
+#include "sim/tick.hpp"
+#include "strategies/chunks.hpp"
 #include "strategies/data_parallel.hpp"
+#include "strategies/held_memory.hpp"
+#include "strategies/plan_schedule.hpp"
+#include "strategies/stage_program.hpp"
 
 namespace forerun {
 namespace {
@@ -24,16 +29,13 @@ Flops forward_flops_of_sequence(const Scenario& given) {
   return sum + forward_flops(head_operators(model, model.vocab, local_tokens(given.job, whole, model.blocks.front()), how));
 }
 
-Seconds longest(const std::vector<Seconds>& list) { return *std::max_element(list.begin(), list.end()); }
-Seconds sum(const std::vector<Seconds>& list) { return std::accumulate(list.begin(), list.end(), Seconds{0}); }
-
-// Adds `n` passes of a block to the breakdown.
-void add(Breakdown& b, const BlockPrice& price, double n) {
-  b.compute += n * (price.forward.compute + price.backward.compute);
-  b.recompute += n * price.recompute.compute;
+// Adds `n` passes to the breakdown.
+void add(Breakdown& b, const PassPrice& pass, double n) {
+  b.compute += n * pass.compute;
+  b.recompute += n * pass.recompute;
   for (std::size_t d = 0; d < all_dimensions.size(); ++d) {
-    b.exposed[d] += n * (price.forward.delay[d].exposed + price.backward.delay[d].exposed + price.recompute.delay[d].exposed);
-    b.hidden[d] += n * (price.forward.delay[d].hidden + price.backward.delay[d].hidden + price.recompute.delay[d].hidden);
+    b.exposed[d] += n * pass.delay[d].exposed;
+    b.hidden[d] += n * pass.delay[d].hidden;
   }
 }
 
@@ -50,35 +52,8 @@ ClosedFormContext::ClosedFormContext(PricedScenario priced)
       state(state_bytes(scenario.given.stack.precision, scenario.given.job)),
       model_flops(3.0 * forward_flops_of_sequence(scenario.given) * static_cast<double>(scenario.given.job.global_batch)) {}
 
-std::int64_t second_table(const Model& model, const Plan& plan) {
-  return model.tied_embeddings && plan.pp > 1 ? std::int64_t{shard_vocab(model.vocab, plan.tp)} * model.hidden : 0;
-}
-
 Seconds Breakdown::total() const {
-  return compute + recompute + std::accumulate(exposed.begin(), exposed.end(), Seconds{0}) + bubble + optimizer + host;
-}
-
-Seconds pipeline_time(ScheduleKind schedule, const std::vector<Seconds>& forward, const std::vector<Seconds>& backward,
-                      std::int64_t micro_batches, int virtual_stages) {
-  const double m = static_cast<double>(micro_batches);
-  if (schedule == ScheduleKind::gpipe) {
-    return sum(forward) + (m - 1) * longest(forward) + sum(backward) + (m - 1) * longest(backward);
-  }
-  Seconds slowest{0}, all{0};
-  for (std::size_t stage = 0; stage < forward.size(); ++stage) {
-    slowest = max(slowest, forward[stage] + backward[stage]);
-    all += forward[stage] + backward[stage];
-  }
-  return m * slowest + (all - slowest) / static_cast<double>(virtual_stages);
-}
-
-Seconds pipeline_link_time(const Plan& plan, std::int64_t micro_batches, Seconds hop, double overlap) {
-  if (plan.pp == 1) return Seconds{0};
-  const double k = plan.pp, m = static_cast<double>(micro_batches), v = plan.virtual_stages;
-  const double ramp = 2 * (k - 1);
-  if (plan.schedule == ScheduleKind::gpipe) return ramp * hop;
-  const double blocking = std::max(ramp, v * (2 * (k - 1) / k * m) + 2 * k - 4);
-  return (ramp + (1 - overlap) * (blocking - ramp)) * hop;
+  return compute + recompute + std::accumulate(exposed.begin(), exposed.end(), Seconds{0}) + bubble + optimizer + offload + host;
 }
 
 void ClosedForm::evaluate(const SplitPrices& prices, const Plan& plan, Estimate& e) {
@@ -86,86 +61,169 @@ void ClosedForm::evaluate(const SplitPrices& prices, const Plan& plan, Estimate&
   time(prices, plan, e);
 }
 
+const PassTimes& ClosedForm::times(const SplitPrices& prices, const Plan& plan) {
+  layout_.assign(context_.kinds, plan);
+  pass_times(prices, plan);
+  return times_;
+}
+
+// A message between stages: what of it stops the sender, and what its receiver waits for beyond that.
+ClosedForm::Hop ClosedForm::hop_of(const SplitPrices& prices, const Plan& plan) const {
+  Hop hop;
+  if (plan.pp == 1) return hop;
+  const int stride = plan.tp * plan.cp * plan.dp;
+  const Timing t = context_.scenario.collectives->time({CollectiveKind::send, prices.boundary}, place(context_.scenario.topology, {{plan.pp, stride}}));
+  const Seconds all = to_seconds(to_ticks(t.median));
+  const double hides = pipeline_overlap(context_.scenario.given.stack, plan);
+  return {.all = all, .stops = (1 - hides) * all, .spread = t.spread};
+}
+
+void ClosedForm::pass_times(const SplitPrices& prices, const Plan& plan) {
+  const Hop hop = hop_of(prices, plan);
+  const int locals = chunks_per_stage(plan), chunks = chunk_count(plan);
+  times_.assign(plan.pp, locals);
+  times_.link = hop.all - hop.stops;
+  DataParallel replicas(context_, prices, layout_, plan, 1, storage_);
+  const bool splits = splits_backward(plan);
+  for (int stage = 0; stage < plan.pp; ++stage) {
+    for (int local = 0; local < locals; ++local) {
+      const std::size_t i = static_cast<std::size_t>(stage * locals + local);
+      const int chunk = chunk_on(plan, stage, local), up = plan.schedule == ScheduleKind::dualpipe ? local : 0;
+      Seconds f{0}, b{0}, input{0}, weight{0};
+      layout_.each(prices, chunk, [&](const BlockPrice& price, int count) {
+        const double n = count;
+        f += n * price.forward.total;
+        b += n * price.backward.total;
+        input += n * price.input_gradient.total;
+        weight += n * price.weight_gradient.total;
+      });
+      if (replicas.inside_passes()) {
+        f += replicas.delay(chunk, PassKind::forward);
+        b += replicas.delay(chunk, PassKind::backward);
+        if (splits) input += replicas.delay(chunk, PassKind::input_gradient), weight += replicas.delay(chunk, PassKind::weight_gradient);
+      }
+      const auto leaves = [&](int to) { return to >= 0 && to < chunks && stage_of(plan, to, up) != stage ? hop.stops : Seconds{0}; };
+      times_.forward[i] = f + leaves(chunk + 1);
+      times_.backward[i] = b + leaves(chunk - 1);
+      times_.input_gradient[i] = input + leaves(chunk - 1);
+      times_.weight_gradient[i] = weight;
+    }
+  }
+}
+
 void ClosedForm::time(const SplitPrices& prices, const Plan& plan, Estimate& e) {
   const Scenario& given = context_.scenario.given;
   const Stack& stack = given.stack;
   const std::int64_t micro_batches = given.job.global_batch / (std::int64_t{plan.dp} * plan.micro_batch);
   const double m = static_cast<double>(micro_batches);
+  const int locals = chunks_per_stage(plan);
+  // Each copy of a chunk under DualPipe sees half of the micro-batches.
+  const double runs = plan.schedule == ScheduleKind::dualpipe && plan.pp > 1 ? m / 2 : m;
+  pass_times(prices, plan);
+  const Hop hop = hop_of(prices, plan);
+  pipeline_(plan, times_, micro_batches, finish_);
 
-  // One micro-batch through each stage; the slowest sets the pace, the one with most parameters the exchange of replicas.
-  const auto stages = static_cast<std::size_t>(plan.pp);
-  forward_.assign(stages, Seconds{0});
-  backward_.assign(stages, Seconds{0});
-  std::size_t slowest = 0;
-  Flops recomputed{0};  // of one device of each stage
-  ReplicatedStage replicated;
-  for (std::size_t s = 0; s < stages; ++s) {
-    ReplicatedStage here;
-    here.units = 0;
-    for (int v = 0; v < plan.virtual_stages; ++v) {
-      layout_.each(prices, v * plan.pp + static_cast<int>(s), [&](const BlockPrice& price, int n) {
-        forward_[s] += static_cast<double>(n) * price.forward_total;
-        backward_[s] += static_cast<double>(n) * price.backward_total;
-        recomputed += n * m * price.recomputed;
-        here.parameters += n * price.parameters;
-        here.expert_parameters += n * price.expert_parameters;
-        if (price.parameters + price.expert_parameters > 0) here.units += n;  // a model without vocabulary has empty ends
-      });
+  // The stage that works longest is the one whose time is broken down.
+  std::size_t busiest = 0;
+  Seconds most{0};
+  for (int stage = 0; stage < plan.pp; ++stage) {
+    Seconds work{0};
+    for (int local = 0; local < locals; ++local) {
+      const std::size_t i = static_cast<std::size_t>(stage * locals + local);
+      work += times_.forward[i] + (splits_backward(plan) ? times_.input_gradient[i] + times_.weight_gradient[i] : times_.backward[i]);
     }
-    if (s + 1 == stages) here.parameters += second_table(given.model, plan);
-    here.units = std::max(here.units, 1);
-    here.forward = forward_[s];
-    here.backward = backward_[s];
-    if (forward_[s] + backward_[s] > forward_[slowest] + backward_[slowest]) slowest = s;
-    if (here.parameters + here.expert_parameters > replicated.parameters + replicated.expert_parameters) replicated = here;
+    if (work > most) most = work, busiest = static_cast<std::size_t>(stage);
   }
 
+  DataParallel replicas(context_, prices, layout_, plan, micro_batches, storage_);
+  const std::int64_t tied = second_table(given.model, plan);
+  Seconds arrival{0}, ideal{0}, before{0}, late{0}, end{0};
+  ReplicaExchange of_busiest;
+  Seconds optimizer_of_busiest{0}, at_ends{0};
+  Timing tie;
+  if (tied > 0) {
+    tie = context_.scenario.collectives->time({CollectiveKind::all_reduce, static_cast<double>(tied) * context_.state.reduction},
+                                              place(context_.scenario.topology, axes_of(GroupKind::ends, plan)));
+    tie.median = to_seconds(to_ticks(tie.median));
+  }
+  Seconds ends_ready{0};
+  for (int stage = 0; stage < plan.pp; ++stage) {
+    std::int64_t dense = stage == plan.pp - 1 ? tied : 0, expert = 0;
+    for (int local = 0; local < locals; ++local) {
+      layout_.each(prices, chunk_on(plan, stage, local), [&](const BlockPrice& price, int n) { dense += n * price.parameters, expert += n * price.expert_parameters; });
+    }
+    const ReplicaExchange exchange = replicas.exchange(stage, arrival);
+    const Seconds update = optimizer_time(context_, plan, dense, expert);
+    before = max(before, exchange.before);
+    arrival += exchange.late + times_.forward[static_cast<std::size_t>(stage * locals)] + times_.link;
+    ideal += times_.forward[static_cast<std::size_t>(stage * locals)] + times_.link;
+    late = arrival - ideal;
+    const Seconds ready = finish_[static_cast<std::size_t>(stage)] + exchange.after + mirror_time(plan, dense, expert);
+    if (stage == 0 || stage == plan.pp - 1) ends_ready = max(ends_ready, ready);
+    at_ends = max(at_ends, stage == 0 || stage == plan.pp - 1 ? update : Seconds{0});
+    end = max(end, ready + update);
+    if (static_cast<std::size_t>(stage) == busiest) of_busiest = exchange, optimizer_of_busiest = update;
+  }
+  if (tied > 0) end = max(end, ends_ready + tie.median + at_ends);
+  const Seconds step = to_seconds(to_ticks(stack.host_per_step)) + before + late + end;
+
+  // Where it goes, on the busiest stage.
   e.breakdown = Breakdown{};
-  e.traffic = Traffic{};
-  std::array<Seconds, error_kinds> error{};
-  for (int v = 0; v < plan.virtual_stages; ++v) {
-    layout_.each(prices, v * plan.pp + static_cast<int>(slowest), [&](const BlockPrice& price, int n) {
-      add(e.breakdown, price, n * m);
-      e.traffic.add(price.traffic, n * m);
-      for (std::size_t k = 0; k < error_kinds; ++k) error[k] += n * m * price.error[k];
-    });
-  }
-
-  // Pipeline: waiting for other stages, and the sends between them, each as slow as the slowest.
-  const Seconds flow = pipeline_time(plan.schedule, forward_, backward_, micro_batches, plan.virtual_stages);
-  const Seconds busiest = m * (forward_[slowest] + backward_[slowest]);
-  e.breakdown.bubble = flow - busiest;
-  for (Seconds& part : error) part *= flow / busiest;  // the bubble is the same kernels on other stages
-  if (plan.pp > 1) {
-    const Bytes element = size_of(activation_dtype(given.job));
-    const std::int64_t tokens = plan.micro_batch * shard_sizes(given.job.sequence, plan.cp).largest;
-    const std::int64_t elements = (plan.sp ? shard_sizes(tokens, plan.tp).largest : tokens) * given.model.hidden;
-    const int stride = plan.tp * plan.cp * plan.dp;
-    const Timing hop = context_.scenario.collectives->time({CollectiveKind::send, static_cast<double>(elements) * element},
-                                                           place(context_.scenario.topology, {{plan.pp, stride}}));
-    const bool forbidden = plan.overlap.pp && !*plan.overlap.pp;
-    const Seconds exposed = pipeline_link_time(plan, micro_batches, hop.median, forbidden ? 0 : stack.overlap.pp);
-    const Seconds all = 2.0 * m * plan.virtual_stages * hop.median;
-    charge(e.breakdown, Dimension::pp, {exposed, max(all - exposed, Seconds{0})});
-    error[static_cast<std::size_t>(ErrorKind::communication)] += exposed * hop.spread;
-    e.traffic.add(Flow::pp_send_forward, elements, element, 2, m * plan.virtual_stages);
-    e.traffic.add(Flow::pp_send_backward, elements, element, 2, m * plan.virtual_stages);
-    if (const std::int64_t tied = second_table(given.model, plan); tied > 0) {  // both ends add their gradients of it
-      const Timing reduce = context_.scenario.collectives->time({CollectiveKind::all_reduce, static_cast<double>(tied) * context_.state.reduction},
-                                                                place(context_.scenario.topology, {{2, stride * (plan.pp - 1)}}));
-      charge(e.breakdown, Dimension::pp, {reduce.median, Seconds{0}});
-      e.traffic.add(Flow::pp_all_reduce, tied, context_.state.reduction, 2);
+  e.traffic = of_busiest.traffic;
+  std::array<Seconds, error_kinds> error = of_busiest.error;
+  Flops recomputed{0};  // of one device of each stage
+  Seconds sharding{0}, away{0};
+  for (int stage = 0; stage < plan.pp; ++stage) {
+    for (int local = 0; local < locals; ++local) {
+      const int chunk = chunk_on(plan, stage, local), up = plan.schedule == ScheduleKind::dualpipe ? local : 0;
+      const bool here = static_cast<std::size_t>(stage) == busiest;
+      layout_.each(prices, chunk, [&](const BlockPrice& price, int count) {
+        const double n = count * runs;
+        recomputed += n * price.recomputed;
+        if (!here) return;
+        add(e.breakdown, price.forward, n);
+        if (splits_backward(plan)) {
+          add(e.breakdown, price.input_gradient, n), add(e.breakdown, price.weight_gradient, n);
+        } else {
+          add(e.breakdown, price.backward, n);
+        }
+        e.traffic.add(price.traffic, n);
+        for (std::size_t k = 0; k < error_kinds; ++k) error[k] += n * price.error[k];
+      });
+      if (!here) continue;
+      const auto sends = [&](int to) {
+        if (to < 0 || to >= chunk_count(plan) || stage_of(plan, to, up) == stage) return;
+        charge(e.breakdown, Dimension::pp, {runs * hop.stops, runs * (hop.all - hop.stops)});
+        error[static_cast<std::size_t>(ErrorKind::communication)] += runs * hop.stops * hop.spread;
+      };
+      sends(chunk + 1);
+      sends(chunk - 1);
+      if (replicas.inside_passes()) {
+        for (const PassKind kind : passes_of(plan)) {
+          const DataParallel::Delays delays = replicas.delays(chunk, kind);
+          sharding += runs * delays.sharding;
+          away += runs * delays.offload;
+        }
+      }
     }
   }
+  count_sends(prices, plan, runs, e.traffic);
+  const double waits = std::max(1.0, *std::max_element(finish_.begin(), finish_.end()) / (runs * most));
+  for (Seconds& part : error) part *= waits;  // the bubble is the same kernels on other stages
+  const bool at_end = busiest == 0 || busiest + 1 == static_cast<std::size_t>(plan.pp);
+  if (tied > 0 && at_end) {
+    charge(e.breakdown, Dimension::pp, {tie.median, Seconds{0}});
+    e.traffic.add(Flow::pp_all_reduce, tied, context_.state.reduction, 2);
+    error[static_cast<std::size_t>(ErrorKind::communication)] += tie.median * tie.spread;
+  }
+  const Seconds exposed = before + late + of_busiest.after + sharding;
+  charge(e.breakdown, Dimension::dp, {exposed, data_parallel_overlap(stack, plan) > 0 ? max(Seconds{0}, of_busiest.communication - exposed) : Seconds{0}});
+  e.breakdown.offload = away;
+  e.breakdown.optimizer = optimizer_of_busiest;
+  e.breakdown.host = to_seconds(to_ticks(stack.host_per_step));
+  e.breakdown.bubble = Seconds{0};
+  e.breakdown.bubble = step - e.breakdown.total();
 
-  const DataParallelCost dp = data_parallel(context_, plan, replicated, micro_batches);
-  charge(e.breakdown, Dimension::dp, dp.delay);
-  e.traffic.add(dp.traffic, 1);
-  error[static_cast<std::size_t>(ErrorKind::communication)] += dp.error;
-  e.breakdown.optimizer = optimizer_time(context_, plan, replicated);
-  e.breakdown.host = stack.host_per_step;
-
-  const Seconds step = e.breakdown.total();
   double squares = 0;
   for (const Seconds part : error) squares += (part / step) * (part / step);
   e.step = {step, std::sqrt(squares), context_.scenario.parameters.evidence};
@@ -176,9 +234,35 @@ void ClosedForm::time(const SplitPrices& prices, const Plan& plan, Estimate& e) 
   e.tokens_per_second = static_cast<double>(tokens_per_step(given.job)) / step.value();
   e.mfu = context_.model_flops / (peak_rate * step);
   e.hfu = (context_.model_flops + devices / plan.pp * recomputed) / (peak_rate * step);
-  const double busy = (e.breakdown.compute + e.breakdown.recompute + e.breakdown.optimizer) / step;
-  e.energy = devices * device.power * step * (busy + (1 - busy) * context_.scenario.parameters.idle_power);
+  const double working = (e.breakdown.compute + e.breakdown.recompute + e.breakdown.optimizer) / step;
+  e.energy = devices * device.power * step * (working + (1 - working) * context_.scenario.parameters.idle_power);
   e.cost = device.price ? std::optional(devices * *device.price * step) : std::nullopt;
+}
+
+
+// Of the stage that sends most in each direction.
+void ClosedForm::count_sends(const SplitPrices& prices, const Plan& plan, double runs, Traffic& traffic) const {
+  const Bytes element = size_of(activation_dtype(context_.scenario.given.job));
+  for (const Flow flow : {Flow::pp_send_forward, Flow::pp_send_backward}) {
+    int most = 0;
+    for (int stage = 0; stage < plan.pp; ++stage) {
+      int sends = 0;
+      for (int local = 0; local < chunks_per_stage(plan); ++local) {
+        const int up = plan.schedule == ScheduleKind::dualpipe ? local : 0, to = chunk_on(plan, stage, local) + (flow == Flow::pp_send_forward ? 1 : -1);
+        sends += to >= 0 && to < chunk_count(plan) && stage_of(plan, to, up) != stage ? 1 : 0;
+      }
+      most = std::max(most, sends);
+    }
+    if (most > 0) traffic.add(flow, static_cast<std::int64_t>(prices.boundary / element), element, 2, most * runs);
+  }
+}
+
+Seconds ClosedForm::mirror_time(const Plan& plan, std::int64_t dense, std::int64_t expert) const {
+  if (plan.schedule != ScheduleKind::dualpipe || plan.pp == 1) return Seconds{0};
+  const std::int64_t own = shard_sizes(dense, plan.zero > 0 ? dense_shards(plan) : 1).largest + shard_sizes(expert, plan.zero > 0 ? expert_shards(plan) : 1).largest;
+  const Timing t = context_.scenario.collectives->time({CollectiveKind::all_reduce, static_cast<double>(own) * context_.state.reduction},
+                                                       place(context_.scenario.topology, axes_of(GroupKind::mirror, plan)));
+  return to_seconds(to_ticks(t.median));
 }
 
 Estimate estimate(const PricedScenario& scenario, const Plan& plan) {

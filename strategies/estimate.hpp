@@ -19,7 +19,8 @@ struct Breakdown {
   std::array<Seconds, 5> exposed{};    // communication that the rank waits for, by Dimension
   std::array<Seconds, 5> hidden{};     // communication beside computation
   Seconds bubble;                      // waiting for other pipeline stages
-  Seconds optimizer;
+  Seconds optimizer;                   // where it runs on the host: with its copies
+  Seconds offload;                     // waiting for activations on their way to or from the host
   Seconds host;                        // framework floor of a step
 
   [[nodiscard]] Seconds exposed_in(Dimension d) const { return exposed[static_cast<std::size_t>(d)]; }
@@ -52,6 +53,9 @@ struct MemoryUse {
   [[nodiscard]] bool fits(double headroom_share = 0) const { return total() <= (1 - headroom_share) * capacity; }
   [[nodiscard]] Bytes headroom() const { return capacity - total(); }  // negative: short by that much
 };
+
+// Fills in what does not depend on a stage: the peak stage, what the allocator reserves, the runtime's context.
+void finish(const PricedScenario&, const Plan&, MemoryUse&);
 
 struct Estimate {
   Timing step;

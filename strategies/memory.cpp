@@ -1,86 +1,93 @@
-// Memory of the closed form: states after ZeRO, activations in flight, buffers.
+// Memory of the closed form.
 #include <algorithm>
 
 #include "strategies/chunks.hpp"
 #include "strategies/closed_form.hpp"
+#include "strategies/held_memory.hpp"
+#include "strategies/stage_program.hpp"
 
 namespace forerun {
-namespace {
-
-double sharded(std::int64_t parameters, int degree) { return static_cast<double>(shard_sizes(parameters, degree).largest); }
-
-// Every rank keeps 1/degree of what ZeRO shards; routed experts are replicated over fewer ranks than the rest.
-void add_states(const StateBytes& state, Bytes fp8_copies, const Plan& plan, std::int64_t dense, std::int64_t expert, StageMemory& memory) {
-  const int dense_degree = plan.dp * plan.cp;
-  const int expert_degree = plan.tp * plan.cp * plan.dp / plan.ep;
-  const auto share = [&](int from_zero) {
-    const bool cut = plan.zero >= from_zero;
-    return sharded(dense, cut ? dense_degree : 1) + sharded(expert, cut ? expert_degree : 1);
-  };
-  // Below ZeRO-3 the copy in the compute format is whole; what is stored wider is sharded with the optimizer from ZeRO-2 on.
-  memory.parameters = plan.zero == 3 ? share(3) * state.parameter
-                                     : share(state.working > Bytes{0} ? 2 : 3) * state.parameter + share(3) * (state.working + fp8_copies);
-  memory.gradients = share(2) * state.gradient;
-  memory.optimizer = share(1) * state.optimizer;
-}
-
-}  // namespace
 
 Bytes StageMemory::allocated() const {
   return parameters + gradients + optimizer + activations + gathered + transient + communication + workspace;
 }
 
-void ClosedForm::stage_memory(const SplitPrices& prices, const Plan& plan, int stage, std::int64_t micro_batches, StageMemory& m) const {
-  const Scenario& given = context_.scenario.given;
-  m = StageMemory{};
-  std::int64_t dense = 0, expert = 0, unit = 0;
-  for (int v = 0; v < plan.virtual_stages; ++v) {
-    Bytes saved{0};
-    layout_.each(prices, v * plan.pp + stage, [&](const BlockPrice& price, int n) {
-      saved += static_cast<double>(n) * price.saved;
-      dense += n * price.parameters;
-      expert += n * price.expert_parameters;
-      unit = std::max(unit, price.parameters + price.expert_parameters);
-      m.transient = max(m.transient, price.transient);
-    });
-    m.activations += static_cast<double>(in_flight(plan, stage, v, micro_batches)) * saved;
+bool splits_backward(const Plan& plan) { return plan.pp > 1 && plan.schedule > ScheduleKind::interleaved; }
+
+std::span<const PassKind> passes_of(const Plan& plan) {
+  static constexpr std::array together{PassKind::forward, PassKind::backward};
+  static constexpr std::array apart{PassKind::forward, PassKind::input_gradient, PassKind::weight_gradient};
+  return splits_backward(plan) ? std::span<const PassKind>(apart) : std::span<const PassKind>(together);
+}
+
+namespace {
+
+std::int64_t micro_batches_of(const Scenario& given, const Plan& plan) { return given.job.global_batch / (std::int64_t{plan.dp} * plan.micro_batch); }
+
+void add(StageMemory& memory, const StagePeak& peak) {
+  if (peak.pass == nullptr) return;
+  const auto& at = peak.pass->at_peak;
+  memory.activations += peak.start + at[static_cast<std::size_t>(MemoryKind::activations)];
+  memory.gathered += at[static_cast<std::size_t>(MemoryKind::gathered)];
+  memory.transient += at[static_cast<std::size_t>(MemoryKind::transient)];
+  memory.communication += at[static_cast<std::size_t>(MemoryKind::communication)];
+}
+
+}  // namespace
+
+void finish(const PricedScenario& scenario, const Plan& plan, MemoryUse& use) {
+  const Stack& stack = scenario.given.stack;
+  use.peak_stage = 0;
+  for (std::size_t stage = 0; stage < use.stages.size(); ++stage) {
+    if (use.stages[stage].allocated() > use.peak().allocated()) use.peak_stage = static_cast<int>(stage);
   }
-  if (stage == plan.pp - 1) dense += second_table(given.model, plan);
-  add_states(context_.state, given.job.dtype == DType::fp8 ? given.stack.fp8_weights : Bytes{0}, plan, dense, expert, m);
-  const Bytes element = size_of(activation_dtype(given.job));
-  if (plan.zero == 3) {
-    // The unit at work and the prefetched one in the compute format, and the gradients of one before they are scattered.
-    m.gathered = static_cast<double>(unit) * (3.0 * element);
-  } else if (plan.zero == 2) {
-    m.gathered = static_cast<double>(unit) * context_.state.gradient;
-  }
-  if (plan.pp > 1) {  // one activation arrives and one leaves while a third is at work
-    const std::int64_t tokens = plan.micro_batch * shard_sizes(given.job.sequence, plan.cp).largest;
-    const std::int64_t rows = plan.sp ? shard_sizes(tokens, plan.tp).largest : tokens;
-    m.communication = 2.0 * static_cast<double>(rows * given.model.hidden) * element;
-  }
-  m.workspace = given.stack.workspace;
+  const int communicators = (plan.tp > 1) + (plan.cp > 1) + (plan.ep > 1 || plan.etp > 1) + (plan.dp > 1) + (plan.pp > 1);
+  use.reserve = stack.allocator_reserve * use.peak().allocated();
+  use.context = stack.context + static_cast<double>(communicators) * stack.communicator;
+  use.capacity = scenario.device().memory.capacity;
 }
 
 void ClosedForm::memory(const SplitPrices& prices, const Plan& plan, MemoryUse& use) {
-  const Stack& stack = context_.scenario.given.stack;
-  const std::int64_t micro_batches = context_.scenario.given.job.global_batch / (std::int64_t{plan.dp} * plan.micro_batch);
+  const Scenario& given = context_.scenario.given;
+  const std::int64_t m = micro_batches_of(given, plan);
+  const Bytes element = size_of(activation_dtype(given.job));
+  ShardedUnits sharded;
+  if (plan.zero == 3) sharded.gathered = element;
+  if (plan.zero >= 2) sharded.gradients = plan.zero == 3 ? element : context_.state.gradient;
+  sharded.ahead = data_parallel_overlap(given.stack, plan) > 0;
+  sharded.offloaded = plan.offload.activations;
+
   layout_.assign(context_.kinds, plan);
+  const int chunks = chunk_count(plan);
+  chunks_.resize(static_cast<std::size_t>(chunks));
+  const bool splits = splits_backward(plan);
+  for (int c = 0; c < chunks; ++c) chunk_memory(prices, layout_, plan, c, sharded, splits, chunks_[static_cast<std::size_t>(c)]);
+  if (splits) pass_times(prices, plan);  // the automatic schedule looks at them
+  const ScheduleTable* order = splits ? &pipeline_.table(plan, times_, m) : nullptr;
+
   use.stages.resize(static_cast<std::size_t>(plan.pp));
-  use.peak_stage = 0;
-  Bytes peak{0};
+  own_.resize(static_cast<std::size_t>(chunks_per_stage(plan)));
   for (int stage = 0; stage < plan.pp; ++stage) {
-    StageMemory& m = use.stages[static_cast<std::size_t>(stage)];
-    stage_memory(prices, plan, stage, micro_batches, m);
-    if (const Bytes allocated = m.allocated(); allocated > peak) {
-      peak = allocated;
-      use.peak_stage = stage;
+    std::int64_t dense = stage == plan.pp - 1 ? second_table(given.model, plan) : 0, expert = 0;
+    for (int local = 0; local < std::ssize(own_); ++local) {
+      const int chunk = chunk_on(plan, stage, local);
+      own_[static_cast<std::size_t>(local)] = chunks_[static_cast<std::size_t>(chunk)];
+      layout_.each(prices, chunk, [&](const BlockPrice& price, int n) { dense += n * price.parameters, expert += n * price.expert_parameters; });
+    }
+    const HeldMemory held = held_memory(given, plan, dense, expert, prices.boundary);
+    StageMemory& memory = use.stages[static_cast<std::size_t>(stage)];
+    memory = {};
+    memory.parameters = held.parameters, memory.gradients = held.gradients, memory.optimizer = held.optimizer;
+    memory.communication = held.communication, memory.workspace = held.workspace;
+    if (order != nullptr) {
+      add(memory, peak_of_table(own_, *order, stage));
+    } else if (plan.pp > 1 && plan.virtual_stages > 1) {
+      add(memory, peak_of_interleaved(own_, plan.pp, stage, m));
+    } else {
+      add(memory, peak_of_waves(own_.front(), plan.pp == 1 ? 1 : plan.schedule == ScheduleKind::gpipe ? m : std::min<std::int64_t>(plan.pp - stage, m)));
     }
   }
-  const int communicators = (plan.tp > 1) + (plan.cp > 1) + (plan.ep > 1) + (plan.dp > 1) + (plan.pp > 1);
-  use.reserve = stack.allocator_reserve * peak;
-  use.context = stack.context + static_cast<double>(communicators) * stack.communicator;
-  use.capacity = context_.scenario.device().memory.capacity;
+  finish(context_.scenario, plan, use);
 }
 
 }  // namespace forerun

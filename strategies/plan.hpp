@@ -60,6 +60,7 @@ struct Plan {
   int pp = 1;
   int virtual_stages = 1;
   ScheduleKind schedule = ScheduleKind::one_f_one_b;
+  double activation_limit = 1;    // zb_auto: saved activations over those of 1F1B's first stage (1: ZB-1p, 2: ZB-2p)
   StageCut cut = StageCut::even;
   std::vector<Stage> stages;      // of cut == list, in the order of the chunks
   int ep = 1;

@@ -165,7 +165,11 @@ SearchResult search(const ClosedFormContext& context, const SearchOptions& optio
 std::optional<RankedPlan> rule_of_thumb(const ClosedFormContext& context, double headroom) {
   const Scenario& given = context.scenario.given;
   const int node = node_of(given.cluster).devices;
-  const auto tensor = [&](int tp) { return Split{.tp = tp, .sp = tp > 1 && (given.stack.sequence_parallel || is_mixture(given.model))}; };
+  const auto tensor = [&](int tp) {
+    Split split;
+    split.tp = tp, split.sp = tp > 1 && (given.stack.sequence_parallel || is_mixture(given.model));
+    return split;
+  };
   for (const Recompute recompute : {Recompute::none, Recompute::selective, Recompute::full}) {
     for (const int devices : divisors(given.gpus)) {  // of one copy of the model
       Plan plan;

@@ -1,6 +1,7 @@
 #include "strategies/shard.hpp"
 
 #include <algorithm>
+#include <cmath>
 
 #include "costmodel/collective.hpp"
 
@@ -11,20 +12,23 @@ int share(int n, int k) { return static_cast<int>(shard_sizes(n, k).largest); }
 
 }  // namespace
 
-Split split_of(const Plan& p) { return {p.tp, p.sp, p.cp, p.cp_kind, p.ep, p.micro_batch, p.recompute, p.overlap}; }
+Split split_of(const Plan& p) { return {p.tp, p.sp, p.cp, p.cp_kind, p.ep, p.etp, p.micro_batch, p.recompute, p.overlap}; }
 
-Block shard(const Block& block, int tp) {
+Block shard(const Block& block, int tp, int etp) {
   Block local = block;
   local.attention.heads = share(block.attention.heads, tp);
   local.attention.kv_heads = std::max(1, share(block.attention.kv_heads, tp));
   if (Mlp* mlp = std::get_if<Mlp>(&local.feed_forward)) mlp->width = share(mlp->width, tp);
-  if (Moe* moe = std::get_if<Moe>(&local.feed_forward)) moe->shared_width = share(moe->shared_width, tp);
+  if (Moe* moe = std::get_if<Moe>(&local.feed_forward)) {
+    moe->shared_width = share(moe->shared_width, tp);
+    moe->width = share(moe->width, etp);
+  }
   return local;
 }
 
 int shard_vocab(int vocab, int tp) { return share(vocab, tp); }
 
-TokenShape local_tokens(const Job& job, const Split& split, const Block& block) {
+TokenShape local_tokens(const Job& job, const Split& split, const Block& block, double load) {
   TokenShape shape;
   const std::int64_t queries = shard_sizes(job.sequence, split.cp).largest;
   shape.sequences = {{split.micro_batch, job.sequence, queries}};
@@ -32,9 +36,15 @@ TokenShape local_tokens(const Job& job, const Split& split, const Block& block) 
   if (split.cp > 1 && split.cp_kind == CpKind::ring) shape.attention_passes = split.cp;
   shape.residual_tokens = split.sp ? shard_sizes(shape.tokens, split.tp).largest : shape.tokens;
   if (const Moe* moe = std::get_if<Moe>(&block.feed_forward)) {
-    shape.routed_tokens = moe->top_k * shape.residual_tokens;
+    shape.routed_tokens = split.etp * static_cast<std::int64_t>(std::llround(load * static_cast<double>(moe->top_k * shape.residual_tokens)));
     shape.local_experts = moe->experts / split.ep;
   }
+  return shape;
+}
+
+TokenShape all_positions(TokenShape shape, int cp) {
+  for (SequenceRun& run : shape.sequences) run.queries = run.length;
+  shape.tokens *= cp;
   return shape;
 }
 

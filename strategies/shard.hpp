@@ -14,6 +14,7 @@ struct Split {
   int cp = 1;
   CpKind cp_kind = CpKind::ring;
   int ep = 1;
+  int etp = 1;
   int micro_batch = 1;
   Recompute recompute = Recompute::none;
   OverlapChoice overlap;
@@ -22,12 +23,14 @@ struct Split {
 };
 Split split_of(const Plan&);
 
-// Heads and widths over tp (the largest share where they do not divide; key-value heads are copied when there are fewer than tp),
-// experts stay whole.
-Block shard(const Block&, int tp);
+// Heads and widths over tp (the largest share where they do not divide; key-value heads are copied when there are fewer than tp), those of
+// experts over etp.
+Block shard(const Block&, int tp, int etp = 1);
 int shard_vocab(int vocab, int tp);
 
-// Tokens of one micro-batch on one rank. Experts are balanced: each rank computes as many rows as it sends.
-TokenShape local_tokens(const Job&, const Split&, const Block&);
+// Tokens of one micro-batch on one rank. Balanced experts compute as many rows as their ranks send; `load` times as many otherwise.
+TokenShape local_tokens(const Job&, const Split&, const Block&, double load = 1);
+// The same after an all-to-all of Ulysses: all positions of the sequences.
+TokenShape all_positions(TokenShape, int cp);
 
 }  // namespace forerun

@@ -6,7 +6,7 @@ namespace forerun {
 
 void StageLayout::assign(const BlockKinds& kinds, const Plan& plan) {
   kinds_ = &kinds;
-  chunks_ = plan.pp * plan.virtual_stages;
+  chunks_ = chunk_count(plan);
   chunk_begins(plan, static_cast<int>(kinds.of_layer.size()), begin_);
 }
 

@@ -15,11 +15,11 @@ namespace forerun {
 enum class Flow : std::uint8_t {
   dp_all_reduce, dp_reduce_scatter, dp_all_gather,
   tp_all_reduce, tp_all_gather, tp_reduce_scatter,
-  cp_all_gather, cp_reduce_scatter, cp_send,
-  ep_all_to_all,
+  cp_all_gather, cp_reduce_scatter, cp_send, cp_all_to_all,
+  ep_all_to_all, ep_all_gather, ep_reduce_scatter,
   pp_send_forward, pp_send_backward, pp_all_reduce,
 };
-inline constexpr std::size_t flow_count = 13;
+inline constexpr std::size_t flow_count = 16;
 
 Dimension dimension_of(Flow);
 CollectiveKind kind_of(Flow);

@@ -29,6 +29,7 @@ void append_projections(std::vector<Operator>& list, const Model& model, const A
   save(op, "attention input", tensor(shape.residual_tokens, h, how.saved_input), OperatorKind::attention_norm, Until::weight_gradient);
   if (!a.latent) {
     add_linear(op, shape.tokens, h, d.query() + d.key() + d.value(), how);
+    op.output = tensor(shape.tokens, d.query() + d.key() + d.value(), how.dtype);
     list.push_back(op);
     return;
   }
@@ -45,6 +46,10 @@ void append_projections(std::vector<Operator>& list, const Model& model, const A
   add_linear(op, shape.residual_tokens, h, latent.kv_rank + latent.rope_dim, how);
   add_linear(up, shape.tokens, latent.kv_rank, d.heads * (latent.nope_dim + latent.value_dim), how);
   save(op, "key-value latent", tensor(shape.residual_tokens, 2 * latent.kv_rank + latent.rope_dim, how.dtype), OperatorKind::qkv, Until::weight_gradient);
+  const std::int64_t latents = latent.kv_rank + latent.rope_dim;
+  op.output = latent.query_rank > 0 ? tensor(shape.residual_tokens, latent.query_rank + latents, how.dtype)
+                                    : tensor(shape.tokens, d.query(), how.dtype) + tensor(shape.residual_tokens, latents, how.dtype);
+  up.output = tensor(shape.tokens, d.query() + d.key() + d.value(), how.dtype);
   list.push_back(op);
   list.push_back(up);
 }
@@ -56,6 +61,7 @@ OperatorKind maker(const Attention& a) { return a.latent ? OperatorKind::latent_
 Operator positions(const Model& model, const Attention& a, const Sizes& d, const TokenShape& shape, const Implementation& how) {
   Operator op{.kind = OperatorKind::positions};
   const Bytes qk = tensor(shape.tokens, d.query() + d.key(), how.dtype);
+  if (model.positions == Positions::rotary || a.qk_norm) op.output = tensor(shape.tokens, d.query() + d.key() + d.value(), how.dtype);
   if (model.positions == Positions::rotary) add_streaming(op, StreamingKind::elementwise, 2.0 * qk, 2.0 * qk);
   if (a.qk_norm) {
     add_streaming(op, StreamingKind::norm, 2.0 * qk, 3.0 * qk);
@@ -124,6 +130,7 @@ void append_attention(std::vector<Operator>& list, const Model& model, const Blo
   list.push_back(positions(model, a, d, shape, how));
 
   Operator core{.kind = OperatorKind::attention_core};
+  core.output = tensor(shape.tokens, d.output(), how.dtype);
   if (how.attention == AttentionImplementation::flash) {
     flash_core(core, a, d, shape, how);
   } else {
@@ -133,6 +140,7 @@ void append_attention(std::vector<Operator>& list, const Model& model, const Blo
 
   Operator output{.kind = OperatorKind::attention_output};
   add_linear(output, shape.tokens, d.output(), model.hidden, how);
+  output.output = tensor(shape.tokens, model.hidden, how.dtype);
   output.parameters = d.output() * model.hidden + (a.output_bias ? model.hidden : 0);
   list.push_back(output);
 

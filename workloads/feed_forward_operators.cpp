@@ -14,6 +14,7 @@ struct Layer {
 Operator up(const Model& model, const Layer& layer, const Implementation& how) {
   Operator op{.kind = OperatorKind::up};
   add_linear(op, layer.rows, model.hidden, layer.width * (layer.gated ? 2 : 1), how, layer.batch);
+  op.output = static_cast<double>(layer.batch) * tensor(layer.rows, layer.width * (layer.gated ? 2 : 1), how.dtype);
   return op;
 }
 
@@ -26,6 +27,7 @@ Operator activation(const Layer& layer, const Implementation& how) {
   } else {
     add_streaming(op, StreamingKind::elementwise, 2.0 * inner, 3.0 * inner);
   }
+  op.output = inner;
   save(op, "activation input", (layer.gated ? 2.0 : 1.0) * inner, OperatorKind::up, Until::input_gradient);
   return op;
 }
@@ -33,6 +35,7 @@ Operator activation(const Layer& layer, const Implementation& how) {
 Operator down(const Model& model, const Layer& layer, const Implementation& how) {
   Operator op{.kind = OperatorKind::down};
   add_linear(op, layer.rows, layer.width, model.hidden, how, layer.batch);
+  op.output = static_cast<double>(layer.batch) * tensor(layer.rows, model.hidden, how.dtype);
   save(op, "activation output", static_cast<double>(layer.batch) * tensor(layer.rows, layer.width, how.saved_input),
        layer.activation, Until::weight_gradient);
   return op;
@@ -66,6 +69,7 @@ void append(std::vector<Operator>& list, const Model& model, const Moe& moe, con
   // Every token is copied top_k times in the order of the experts; the gradient sums the copies.
   Operator dispatch{.kind = OperatorKind::dispatch};
   add_streaming(dispatch, StreamingKind::permute, local + copies, local + copies);
+  dispatch.output = copies;
   list.push_back(dispatch);
 
   const std::int64_t experts = shape.local_experts > 0 ? shape.local_experts : 1;
@@ -100,6 +104,7 @@ void append(std::vector<Operator>& list, const Model& model, const Moe& moe, con
   // The copies come back and are summed with the router's weights, whose gradient needs them.
   Operator combine{.kind = OperatorKind::combine};
   add_streaming(combine, StreamingKind::permute, copies + local, local + 2.0 * copies);
+  combine.output = local;
   save(combine, "expert outputs", copies, OperatorKind::down, Until::input_gradient);
   list.push_back(combine);
 }

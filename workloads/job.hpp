@@ -19,6 +19,7 @@ struct Job {
   int global_batch = 0;              // sequences a step, over all replicas
   DType dtype = DType::bf16;         // of the matrix products; fp8 keeps everything else in bf16
   Optimizer optimizer = Optimizer::adamw;
+  double expert_skew = 1;            // rows that the busiest expert-parallel rank draws over the mean (1: balanced)
 
   bool operator==(const Job&) const = default;
 };

@@ -32,6 +32,7 @@ void add_linear(Operator& op, std::int64_t rows, std::int64_t in, std::int64_t o
 void add_norm(Operator& op, OperatorKind before, const Model& model, std::int64_t rows, std::int64_t width, const Implementation& how) {
   if (model.norm == NormKind::none) return;
   const Bytes x = tensor(rows, width, how.dtype);
+  op.output = x;
   add_streaming(op, StreamingKind::norm, 2.0 * x, 3.0 * x);  // x -> y; x, dy -> dx
   save(op, "norm input", x, before, Until::input_gradient);
 }
@@ -40,6 +41,7 @@ Operator residual(OperatorKind kind, OperatorKind before, const Model& model, co
                   const Implementation& how) {
   Operator op{.kind = kind};
   const Bytes row = tensor(shape.residual_tokens, model.hidden, how.dtype);
+  op.output = row;
   add_streaming(op, StreamingKind::elementwise, (model.dropout ? 3.5 : 3.0) * row, 3.0 * row);  // sum; sum of two gradients
   if (model.dropout) save_internal(op, "dropout mask", tensor(shape.residual_tokens, model.hidden, DType::int8));
   if (block.norms == 4) {
@@ -74,6 +76,7 @@ std::vector<Operator> embedding_operators(const Model& model, int local_vocab, c
   if (model.vocab == 0) return {};
   Operator op{.kind = OperatorKind::embedding};
   const Bytes rows = tensor(shape.residual_tokens, model.hidden, how.dtype);
+  op.output = rows;
   op.forward.emplace_back(Streaming{StreamingKind::embedding, 2.0 * rows});
   // Rows of the gradient are added where the tokens point: read dY, read and write the gradient.
   op.weight_gradient.emplace_back(
@@ -102,6 +105,7 @@ std::vector<Operator> head_operators(const Model& model, int local_vocab, const 
   plain.linear = how.dtype;
   Operator head{.kind = OperatorKind::head};
   add_linear(head, shape.tokens, model.hidden, local_vocab, plain);
+  head.output = static_cast<double>(shape.tokens) * local_vocab * how.logit_workspace;
   save(head, "head input", tensor(shape.residual_tokens, model.hidden, how.dtype), OperatorKind::final_norm, Until::weight_gradient);
   head.parameters = model.tied_embeddings ? 0 : std::int64_t{local_vocab} * model.hidden;
   list.push_back(head);

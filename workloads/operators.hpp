@@ -69,6 +69,7 @@ struct Operator {
   OperatorKind kind{};
   std::vector<Kernel> forward, input_gradient, weight_gradient;
   std::vector<SavedTensor> saves;
+  Bytes output;                        // of the activation that it hands on; 0: it hands on its input
   std::int64_t parameters = 0;         // owned by this operator on this rank
   std::int64_t expert_parameters = 0;  // of them, those of routed experts
 };

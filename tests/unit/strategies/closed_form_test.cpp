@@ -85,9 +85,9 @@ TEST(Memory, OfWideParametersHasAWorkingCopy) {
 }
 
 TEST(Breakdown, OfAPipelineHasTheBubbleOfTheCourse) {
-  // Equal stages, nothing else: (K-1)/(M+K-1) of compute and bubble together, E28.
+  // Equal stages, and sends that take next to nothing: (K-1)/(M+K-1) of compute and bubble together, E28.
   const Estimate e = estimate(test::priced(test::course_scenario(4, {.sequence = 4096, .global_batch = 16, .dtype = DType::fp16})), {.pp = 4});
-  EXPECT_NEAR(e.breakdown.bubble / (e.breakdown.bubble + e.breakdown.compute), 0.1579, 5e-5);
+  EXPECT_NEAR(e.breakdown.bubble / (e.breakdown.bubble + e.breakdown.compute), 0.1579, 2e-4);
 }
 
 TEST(Overlap, HidesTheShareThatTheSoftwareCan) {
@@ -95,7 +95,8 @@ TEST(Overlap, HidesTheShareThatTheSoftwareCan) {
   const Plan plan{.tp = 8};
   const Breakdown none = estimate(test::priced(given), plan).breakdown;
   EXPECT_EQ(none.hidden_in(Dimension::tp), Seconds{0});
-  given.stack.overlap.tp_backward = 0.5;  // of the backward half; the weight gradients take longer than it
+  // Of the all-reduces of the inputs' gradients, which are half of all, behind their weight gradients, which take longer.
+  given.stack.overlap.tp_backward = 0.5;
   given.stack.contention = 0.2;
   const Breakdown half = estimate(test::priced(given), plan).breakdown;
   const Seconds all = none.exposed_in(Dimension::tp);

@@ -3,10 +3,25 @@
 
 #include <random>
 
-#include "strategies/closed_form.hpp"
+#include "strategies/pipeline_time.hpp"
 
 namespace forerun {
 namespace {
+
+// `forward` and `backward` of a micro-batch on each stage, spread evenly over its v chunks.
+Seconds pipeline_time(ScheduleKind schedule, const std::vector<Seconds>& forward, const std::vector<Seconds>& backward, int micro_batches, int v, Seconds link = {}) {
+  Plan plan;
+  plan.pp = static_cast<int>(forward.size()), plan.virtual_stages = v, plan.schedule = schedule;
+  PassTimes times;
+  times.assign(plan.pp, v);
+  times.link = link;
+  for (std::size_t i = 0; i < times.forward.size(); ++i) {
+    times.forward[i] = forward[i / static_cast<std::size_t>(v)] / v;
+    times.backward[i] = backward[i / static_cast<std::size_t>(v)] / v;
+  }
+  std::vector<Seconds> finish;
+  return PipelineTime()(plan, times, micro_batches, finish);
+}
 
 Seconds uniform(ScheduleKind schedule, int stages, int micro_batches, double forward, double backward, int v = 1) {
   const auto n = static_cast<std::size_t>(stages);
@@ -87,20 +102,19 @@ TEST(PipelineTime, IsNeverBelowTheBoundOfAnyFlush) {
   EXPECT_GE(pipeline_time(ScheduleKind::one_f_one_b, f, b, 6, 1).value(), bound);
 }
 
-TEST(PipelineLinkTime, OfGPipeIsTheWayUpAndBack) {
-  for (const int k : {2, 4, 8}) EXPECT_EQ(pipeline_link_time({.pp = k, .schedule = ScheduleKind::gpipe}, 32, Seconds{1}, 0.5), Seconds{2.0 * (k - 1)});
+double extra_of_links(ScheduleKind schedule, int k, int m) {
+  const std::vector<Seconds> f(static_cast<std::size_t>(k), Seconds{10}), b(static_cast<std::size_t>(k), Seconds{20});
+  return (pipeline_time(schedule, f, b, m, 1, Seconds{1}) - pipeline_time(schedule, f, b, m, 1)).value();
 }
 
-TEST(PipelineLinkTime, OfBlockingSendsUnderOneForwardOneBackward) {
+TEST(PipelineLinks, OfGPipeCostTheWayUpAndBack) {
+  for (const int k : {2, 4, 8}) EXPECT_NEAR(extra_of_links(ScheduleKind::gpipe, k, 32), 2.0 * (k - 1), 1e-9);
+}
+
+TEST(PipelineLinks, OfOneForwardOneBackwardCostARoundTripForEveryTurn) {
   // I-26: 68 latencies for K = 8, M = 32; 16 for K = 4, M = 8.
-  EXPECT_NEAR(pipeline_link_time({.pp = 8}, 32, Seconds{1}, 0).value(), 68, 1e-12);
-  EXPECT_NEAR(pipeline_link_time({.pp = 4}, 8, Seconds{1}, 0).value(), 16, 1e-12);
-}
-
-TEST(PipelineLinkTime, ThatOverlapsKeepsTheRamp) {
-  EXPECT_NEAR(pipeline_link_time({.pp = 8}, 32, Seconds{1}, 1).value(), 14, 1e-12);
-  EXPECT_NEAR(pipeline_link_time({.pp = 8}, 32, Seconds{1}, 0.5).value(), (68 + 14) / 2.0, 1e-12);
-  EXPECT_EQ(pipeline_link_time({}, 32, Seconds{1}, 0), Seconds{0});
+  EXPECT_NEAR(extra_of_links(ScheduleKind::one_f_one_b, 8, 32), 68, 1e-9);
+  EXPECT_NEAR(extra_of_links(ScheduleKind::one_f_one_b, 4, 8), 16, 1e-9);
 }
 
 }  // namespace

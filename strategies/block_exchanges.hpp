@@ -1,0 +1,44 @@
+// What the members of tensor, context and expert parallel groups say to each other around the operators of a block.
+#pragma once
+
+#include <optional>
+#include <string_view>
+#include <vector>
+
+#include "strategies/program.hpp"
+#include "strategies/scenario.hpp"
+#include "strategies/shard.hpp"
+
+namespace forerun {
+
+// A tensor comes out of it, of `received` bytes; 0: the tensor that went in, changed in place.
+struct Exchange {
+  Communication communication;
+  std::string_view name;
+  Bytes received;
+};
+
+// Keys and values go round while each rank computes on what it has: `steps` pieces, a message of `communication` between two of them.
+struct Ring {
+  int steps = 1;
+  Communication forward, backward;  // backward carries the gradients as well
+  Bytes arriving;                   // of one message forward
+};
+
+// Around one operator. Forward: before, beside, gather, the operator, reduce, after. Backward: before_gradient, gather_gradient, the
+// operator, reduce_gradient, after_gradient.
+struct OperatorExchanges {
+  std::vector<Exchange> before, after;                    // the activation changes hands (experts, Ulysses)
+  std::vector<Exchange> before_gradient, after_gradient;  // so does its gradient
+  std::optional<Exchange> gather, reduce;                 // column-cut products need the whole input, row-cut ones make partial sums
+  std::optional<Exchange> gather_gradient;                // of a row-cut product under SP
+  std::optional<Exchange> gather_again;                   // of the input, for W
+  std::optional<Exchange> reduce_gradient;
+  std::optional<Exchange> beside, beside_gradient;        // keys and values of the others, and what goes back (CP all-gather)
+  std::optional<Ring> ring;
+};
+
+// One for each of `operators`.
+std::vector<OperatorExchanges> block_exchanges(const Scenario&, const Block& local, const Split&, const TokenShape&, const std::vector<Operator>& operators);
+
+}  // namespace forerun

@@ -1,0 +1,39 @@
+// One block (or the embedding, or the head) on one rank, lowered: the instructions of its passes over one micro-batch.
+//
+// A block finds its input alive and leaves its output alive; backward finds the gradient of its output and leaves that of its input
+// (each `boundary_bytes`). The embedding has no input, the head no output.
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "strategies/program.hpp"
+#include "strategies/scenario.hpp"
+#include "strategies/shard.hpp"
+
+namespace forerun {
+
+struct BlockProgram {
+  static constexpr TensorId input = 0, output = 1, output_gradient = 2, input_gradient = 3;
+
+  std::vector<Work> works;       // of computations, each run once a pass
+  std::vector<Tensor> tensors;   // the first four are the boundaries above
+  std::array<Body, 4> passes;    // by PassKind; backward is B and W of each operator in turn
+  std::int64_t parameters = 0;         // on this rank, before ZeRO, without routed experts
+  std::int64_t expert_parameters = 0;  // on this rank
+
+  [[nodiscard]] const Body& pass(PassKind kind) const { return passes[static_cast<std::size_t>(kind)]; }
+};
+
+// `load`: rows that this rank's experts draw over the balanced number.
+BlockProgram lower_block(const Scenario&, const Block&, const Split&, double load = 1);
+BlockProgram lower_embedding(const Scenario&, const Split&);
+BlockProgram lower_head(const Scenario&, const Split&);
+
+// What forward leaves for backward; with the input where it stays.
+std::vector<TensorId> saved_tensors(const BlockProgram&);
+
+// Bytes of the activation between two blocks on this rank.
+Bytes boundary_bytes(const Scenario&, const Split&);
+
+}  // namespace forerun

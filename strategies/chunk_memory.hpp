@@ -1,0 +1,57 @@
+// Memory of the passes of one chunk, summed over its blocks; and the most that a stage holds when a schedule runs them.
+#pragma once
+
+#include "strategies/plan.hpp"
+#include "strategies/schedule_table.hpp"
+#include "strategies/stage_sums.hpp"
+
+namespace forerun {
+
+// From the start of a pass.
+struct PassMemory {
+  Bytes peak, left;                            // the most above the start, the difference at the end
+  std::array<Bytes, memory_kinds> at_peak{};
+};
+
+struct ChunkMemory {
+  PassMemory forward, backward, input_gradient, weight_gradient;
+
+  [[nodiscard]] const PassMemory& of(PassKind kind) const {
+    switch (kind) {
+      case PassKind::forward: return forward;
+      case PassKind::backward: return backward;
+      case PassKind::input_gradient: return input_gradient;
+      case PassKind::weight_gradient: return weight_gradient;
+    }
+    return forward;
+  }
+};
+
+// What sharding adds to each unit of a chunk: bytes of its parameters while they are gathered, of its gradients until they are scattered.
+struct ShardedUnits {
+  Bytes gathered, gradients;       // of one parameter; 0: none
+  bool ahead = false;              // the next unit's are gathered, the last one's scattered, meanwhile
+  bool offloaded = false;          // saved activations live on the host
+};
+
+void chunk_memory(const SplitPrices&, const StageLayout&, const Plan&, int chunk, const ShardedUnits&, bool splits_backward, ChunkMemory&);
+
+// The most above the start that a stage holds: `start` before the pass that makes it, and that pass.
+struct StagePeak {
+  Bytes start, total;
+  const PassMemory* pass = nullptr;
+
+  void consider(Bytes before, const PassMemory& memory) {
+    if (pass != nullptr && before + memory.peak <= total) return;
+    start = before, total = before + memory.peak, pass = &memory;
+  }
+};
+
+// `own`: the stage's chunks. GPipe holds all M micro-batches, 1F1B min(K - stage, M) of them.
+StagePeak peak_of_waves(const ChunkMemory& own, std::int64_t in_flight);
+// Interleaved (Narayanan et al. 2021): 2 (K - stage - 1) + (v - 1) K forward passes, then one forward and one backward in turn, K micro-batches of a
+// chunk at a time. Between two changes of chunk memory moves in equal steps, so only those places are looked at.
+StagePeak peak_of_interleaved(const std::vector<ChunkMemory>& own, int stages, int stage, std::int64_t micro_batches);
+StagePeak peak_of_table(const std::vector<ChunkMemory>& own, const ScheduleTable&, int stage);
+
+}  // namespace forerun

@@ -1,0 +1,121 @@
+#include "strategies/liveness.hpp"
+
+#include <algorithm>
+
+namespace forerun {
+namespace {
+
+using Set = std::vector<bool>;  // by tensor
+
+struct Operands {
+  const TensorId* begin_;
+  const TensorId* end_;
+  [[nodiscard]] const TensorId* begin() const { return begin_; }
+  [[nodiscard]] const TensorId* end() const { return end_; }
+};
+Operands reads(const Body& body, const Instruction& in) {
+  const TensorId* first = body.operands.data() + in.first_operand;
+  return {first, first + in.reads};
+}
+Operands writes(const Body& body, const Instruction& in) {
+  const TensorId* first = body.operands.data() + in.first_operand + in.reads;
+  return {first, first + in.writes};
+}
+
+// Tensors that the pass reads before it writes them itself.
+Set wanted(const Body& body, std::size_t tensors) {
+  Set want(tensors), made(tensors);
+  for (const Instruction& in : body.instructions) {
+    for (const TensorId id : reads(body, in)) {
+      if (!made[id]) want[id] = true;
+    }
+    for (const TensorId id : writes(body, in)) made[id] = true;
+  }
+  return want;
+}
+
+// When an instruction is done with its tensors: where it is, or at the wait for it.
+std::vector<std::size_t> done(const Body& body) {
+  std::vector<std::size_t> at(body.instructions.size());
+  for (std::size_t i = 0; i < at.size(); ++i) {
+    at[i] = i;
+    const Instruction& in = body.instructions[i];
+    if (in.code != Code::run || in.token == 0) continue;
+    for (std::size_t j = i + 1; j < at.size(); ++j) {
+      if (body.instructions[j].code == Code::wait && body.instructions[j].token == in.token) {
+        at[i] = j;
+        break;
+      }
+    }
+  }
+  return at;
+}
+
+// `alive` at the start of the pass becomes what is alive at its end; `stays` outlives it.
+void place(Body& body, Set& alive, const Set& stays) {
+  const std::vector<std::size_t> at = done(body);
+  std::vector<std::vector<TensorId>> allocated(at.size()), released(at.size());
+  std::vector<std::size_t> last(alive.size(), 0);
+  Set used(alive.size());
+  for (std::size_t i = 0; i < at.size(); ++i) {
+    const Instruction& in = body.instructions[i];
+    for (const Operands& list : {reads(body, in), writes(body, in)}) {
+      for (const TensorId id : list) {
+        last[id] = std::max(last[id], at[i]);
+        used[id] = true;
+      }
+    }
+    for (const TensorId id : writes(body, in)) {
+      if (alive[id]) continue;
+      alive[id] = true;
+      allocated[i].push_back(id);
+    }
+  }
+  for (TensorId id = 0; id < alive.size(); ++id) {
+    if (!alive[id] || stays[id] || at.empty()) continue;
+    released[last[id]].push_back(id);
+    alive[id] = false;
+  }
+  body.touches.clear();
+  for (std::size_t i = 0; i < at.size(); ++i) {
+    Instruction& in = body.instructions[i];
+    in.first_touch = static_cast<std::uint32_t>(body.touches.size());
+    in.allocates = static_cast<std::uint16_t>(allocated[i].size());
+    in.releases = static_cast<std::uint16_t>(released[i].size());
+    body.touches.insert(body.touches.end(), allocated[i].begin(), allocated[i].end());
+    body.touches.insert(body.touches.end(), released[i].begin(), released[i].end());
+  }
+}
+
+}  // namespace
+
+void find_lifetimes(BlockProgram& block, bool has_input, bool has_output) {
+  const std::size_t n = block.tensors.size();
+  const auto body = [&](PassKind kind) -> Body& { return block.passes[static_cast<std::size_t>(kind)]; };
+  const Set whole = wanted(body(PassKind::backward), n), inputs = wanted(body(PassKind::input_gradient), n), weights = wanted(body(PassKind::weight_gradient), n);
+
+  Set alive(n), stays(n);
+  alive[BlockProgram::input] = has_input;
+  for (TensorId id = 0; id < n; ++id) stays[id] = whole[id] || inputs[id] || weights[id];
+  stays[BlockProgram::output] = has_output;
+  place(body(PassKind::forward), alive, stays);
+  for (TensorId id = 0; id < n; ++id) {
+    if (alive[id] && id != BlockProgram::output) block.tensors[id].kind = MemoryKind::activations;
+  }
+  alive[BlockProgram::output] = false;  // of the next block from here on
+  alive[BlockProgram::output_gradient] = has_output;
+
+  Set after(n), second = alive;
+  after[BlockProgram::input_gradient] = has_input;
+  place(body(PassKind::backward), alive, after);
+  stays = weights;
+  stays[BlockProgram::input_gradient] = has_input;
+  place(body(PassKind::input_gradient), second, stays);
+  for (TensorId id = 0; id < n; ++id) {
+    if (second[id] && id != BlockProgram::input_gradient) block.tensors[id].kind = MemoryKind::activations;
+  }
+  second[BlockProgram::input_gradient] = false;
+  place(body(PassKind::weight_gradient), second, Set(n));
+}
+
+}  // namespace forerun

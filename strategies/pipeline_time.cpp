@@ -1,0 +1,213 @@
+#include "strategies/pipeline_time.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "strategies/chunks.hpp"
+#include "strategies/plan_schedule.hpp"
+
+namespace forerun {
+namespace {
+
+std::size_t at(const PassTimes& t, int stage, int local) { return static_cast<std::size_t>(stage) * static_cast<std::size_t>(t.chunks) + static_cast<std::size_t>(local); }
+
+Seconds gpipe(const PassTimes& t, double m, std::vector<Seconds>& finish) {
+  Seconds forward{0}, longest{0};
+  for (const Seconds f : t.forward) forward += f, longest = max(longest, f);
+  Seconds now = forward + (m - 1) * longest + (t.stages - 1.0) * t.link;
+  Seconds backward{0};
+  longest = Seconds{0};
+  for (int s = t.stages - 1; s >= 0; --s) {
+    const Seconds b = t.backward[static_cast<std::size_t>(s)];
+    backward += b;
+    longest = max(longest, b);
+    finish[static_cast<std::size_t>(s)] = now + backward + (m - 1) * longest + (t.stages - 1.0 - s) * t.link;
+  }
+  return finish[0];
+}
+
+}  // namespace
+
+void PassTimes::assign(int stage_count, int chunks_per_stage) {
+  stages = stage_count, chunks = chunks_per_stage;
+  for (std::vector<Seconds>* list : {&forward, &backward, &input_gradient, &weight_gradient}) {
+    list->assign(static_cast<std::size_t>(stages) * static_cast<std::size_t>(chunks), Seconds{0});
+  }
+}
+
+Seconds PipelineTime::one_f_one_b(const PassTimes& t, double m) {
+  trip_.assign(static_cast<std::size_t>(t.stages), Seconds{0});  // of one micro-batch from each stage to the last one and back
+  for (std::size_t j = trip_.size(); j-- > 0;) {
+    trip_[j] = t.forward[j] + t.backward[j] + (j + 1 < trip_.size() ? trip_[j + 1] + 2.0 * t.link : Seconds{0});
+  }
+  const Seconds all = trip_[0];
+  Seconds rest = all - t.forward[0] - t.backward[0];  // D
+  Seconds before{0}, longest{0};
+  for (int i = 0; i < t.stages; ++i) {
+    const Seconds f = t.forward[static_cast<std::size_t>(i)], b = t.backward[static_cast<std::size_t>(i)];
+    const double n = std::min<double>(t.stages - i, m);
+    const Seconds zero{0};
+    const Seconds gaps = m > n ? max(zero, rest - (n - 1) * f) + max(zero, rest - (n - 1) * b)
+                               : max(max(zero, rest - (n - 1) * f), rest - (n - 1) * b);  // all forwards before all backwards: one window
+    longest = max(longest, before + m * (f + b) + gaps);
+    // Trips of micro-batches 0, n, 2n, ...; one from the stage that holds as many as are left; the last micro-batch goes all the way.
+    const double trips = std::floor((m - 1) / n), left = m - 1 - n * trips;
+    const auto shorter = static_cast<std::size_t>(t.stages) - static_cast<std::size_t>(left);
+    longest = max(longest, all + trips * (f + b + rest) + (left > 0 ? trip_[shorter] : Seconds{0}));
+    if (i + 1 < t.stages) {
+      before += f + b + 2.0 * t.link;
+      rest -= t.forward[static_cast<std::size_t>(i) + 1] + t.backward[static_cast<std::size_t>(i) + 1] + 2.0 * t.link;
+    }
+  }
+  return longest;
+}
+
+namespace {
+
+// When the first micro-batch can start each chunk of each stage: it comes from the chunk before, and stages work through K micro-batches a chunk.
+void follow(const PassTimes& t, const std::vector<Seconds>& pass, std::vector<Seconds>& arrival) {
+  arrival.assign(pass.size(), Seconds{0});
+  for (int local = 0; local < t.chunks; ++local) {
+    for (int s = 0; s < t.stages; ++s) {
+      Seconds start{0};
+      if (local > 0 || s > 0) {
+        const int from = s > 0 ? s - 1 : t.stages - 1, from_local = s > 0 ? local : local - 1;
+        start = arrival[at(t, from, from_local)] + pass[at(t, from, from_local)] + t.link;
+      }
+      if (local > 0) start = max(start, arrival[at(t, s, local - 1)] + static_cast<double>(t.stages) * pass[at(t, s, local - 1)]);
+      arrival[at(t, s, local)] = start;
+    }
+  }
+}
+
+// Time that the first `count` passes of a stage need, K micro-batches a chunk in turn.
+Seconds first_passes(const PassTimes& t, const std::vector<Seconds>& pass, int stage, double count) {
+  Seconds sum{0};
+  for (int turn = 0; count > 0; ++turn) {
+    const double n = std::min<double>(count, t.stages);
+    sum += n * pass[at(t, stage, turn % t.chunks)];
+    count -= n;
+  }
+  return sum;
+}
+
+}  // namespace
+
+Seconds PipelineTime::interleaved(const PassTimes& t, double m) {
+  const int last = t.chunks - 1;
+  follow(t, t.forward, arrival_);
+  follow(t, t.backward, way_back_);  // time reversed: backward ends where forward began
+  const auto end_of_last = [&](const std::vector<Seconds>& arrive, const std::vector<Seconds>& pass) {
+    return arrive[at(t, t.stages - 1, last)] + pass[at(t, t.stages - 1, last)];
+  };
+  Seconds there = end_of_last(arrival_, t.forward), home = end_of_last(way_back_, t.backward), longest{0};
+  Seconds beyond{0}, beyond_back{0};  // of the last chunk on the stages after this one
+  for (int s = t.stages - 1; s >= 0; --s) {
+    Seconds work{0};
+    for (int local = 0; local < t.chunks; ++local) work += t.forward[at(t, s, local)] + t.backward[at(t, s, local)];
+    const Seconds start = arrival_[at(t, s, 0)], end = way_back_[at(t, s, 0)];
+    const double before = std::min(2.0 * (t.stages - 1 - s) + (t.chunks - 1.0) * t.stages + 1, m * t.chunks);
+    const Seconds zero{0};
+    // The last stage turns a micro-batch round at once; from there its gradient comes back to this one.
+    const Seconds turn = s == t.stages - 1 ? zero : t.link;
+    const Seconds first = max(zero, there + beyond_back + turn - (start + first_passes(t, t.forward, s, before)));
+    const Seconds second = max(zero, home + beyond + turn - (end + first_passes(t, t.backward, s, before)));
+    longest = max(longest, start + m * work + (before < m * t.chunks ? first + second : max(first, second)) + end);
+    if (s < t.stages - 1) {
+      const Seconds f = t.forward[at(t, s, last)], trip = f + beyond + beyond_back + 2.0 * (t.stages - 1 - s) * t.link;
+      longest = max(longest, m * t.chunks / (2.0 * (t.stages - 1 - s) + 1) * trip);
+    }
+    beyond += t.forward[at(t, s, last)] + (s == t.stages - 1 ? zero : t.link);
+    beyond_back += t.backward[at(t, s, last)] + (s == t.stages - 1 ? zero : t.link);
+  }
+  return longest;
+}
+
+Seconds PipelineTime::operator()(const Plan& plan, const PassTimes& t, std::int64_t micro_batches, std::vector<Seconds>& finish) {
+  const double m = static_cast<double>(micro_batches);
+  finish.assign(static_cast<std::size_t>(t.stages), Seconds{0});
+  if (t.stages == 1) {
+    for (std::size_t i = 0; i < t.forward.size(); ++i) finish[0] += m * (t.forward[i] + t.backward[i]);
+    return finish[0];
+  }
+  switch (plan.schedule) {
+    case ScheduleKind::gpipe: return gpipe(t, m, finish);
+    case ScheduleKind::one_f_one_b:
+    case ScheduleKind::interleaved: break;
+    default: return by_table(plan, t, micro_batches, finish);
+  }
+  Seconds left = t.chunks == 1 ? one_f_one_b(t, m) : interleaved(t, m);
+  const Seconds total = left;
+  for (int s = 0; s < t.stages; ++s) {  // the last gradients go down the stages
+    finish[static_cast<std::size_t>(s)] = left;
+    left -= t.backward[at(t, s, 0)] + t.link;
+  }
+  return total;
+}
+
+Seconds run_table(const ScheduleTable& table, const Plan& plan, const PassTimes& t, std::vector<Seconds>& forward_done, std::vector<Seconds>& backward_done,
+                  std::vector<Seconds>& finish) {
+  const int chunks = chunk_count(plan);
+  const auto micro_batches = static_cast<std::size_t>(table.micro_batches);
+  const Seconds never = Seconds::infinity();
+  forward_done.assign(static_cast<std::size_t>(chunks) * micro_batches, never);
+  backward_done.assign(static_cast<std::size_t>(chunks) * micro_batches, never);
+  finish.assign(static_cast<std::size_t>(table.stages), Seconds{0});
+  std::vector<std::size_t> next(static_cast<std::size_t>(table.stages), 0);
+  const auto done = [&](std::vector<Seconds>& list, int chunk, std::int32_t m) -> Seconds& { return list[static_cast<std::size_t>(chunk) * micro_batches + static_cast<std::size_t>(m)]; };
+  for (bool moved = true; moved;) {
+    moved = false;
+    for (int s = 0; s < table.stages; ++s) {
+      const auto passes = table.of(s);
+      std::size_t& position = next[static_cast<std::size_t>(s)];
+      Seconds& now = finish[static_cast<std::size_t>(s)];
+      for (; position < passes.size(); ++position, moved = true) {
+        const Pass& pass = passes[position];
+        const int chunk = chunk_on(plan, s, pass.chunk), up = plan.schedule == ScheduleKind::dualpipe ? pass.chunk : 0;
+        const auto message = [&](std::vector<Seconds>& list, int from) { return done(list, from, pass.micro_batch) + (stage_of(plan, from, up) == s ? Seconds{0} : t.link); };
+        const std::size_t i = at(t, s, pass.chunk);
+        if (pass.kind == PassKind::forward) {
+          const Seconds ready = chunk == 0 ? Seconds{0} : message(forward_done, chunk - 1);
+          if (ready == never) break;
+          now = done(forward_done, chunk, pass.micro_batch) = max(now, ready) + t.forward[i];
+        } else if (pass.kind == PassKind::weight_gradient) {
+          now += t.weight_gradient[i];
+        } else {
+          const Seconds ready = chunk + 1 == chunks ? done(forward_done, chunk, pass.micro_batch) : message(backward_done, chunk + 1);
+          if (ready == never) break;
+          now = done(backward_done, chunk, pass.micro_batch) = max(now, ready) + (pass.kind == PassKind::backward ? t.backward[i] : t.input_gradient[i]);
+        }
+      }
+    }
+  }
+  return *std::max_element(finish.begin(), finish.end());
+}
+
+namespace {
+
+// So many micro-batches are enough for the order to repeat.
+std::int64_t enough(const Plan& plan) { return 6 * plan.pp; }
+
+}  // namespace
+
+const ScheduleTable& PipelineTime::table(const Plan& plan, const PassTimes& t, std::int64_t micro_batches) {
+  const std::int64_t m = std::min(micro_batches, enough(plan));
+  if (plan.schedule == ScheduleKind::zb_auto) return automatic_ = make_table(plan, t, m);
+  const Key key{plan.schedule, plan.pp, plan.virtual_stages, m};
+  auto found = tables_.find(key);
+  if (found == tables_.end()) found = tables_.emplace(key, make_table(plan, t, m)).first;
+  return found->second;
+}
+
+Seconds PipelineTime::by_table(const Plan& plan, const PassTimes& t, std::int64_t micro_batches, std::vector<Seconds>& finish) {
+  const Seconds all = run_table(table(plan, t, micro_batches), plan, t, forward_done_, backward_done_, finish);
+  if (micro_batches <= enough(plan)) return all;
+  std::vector<Seconds> fewer;
+  const std::int64_t less = enough(plan) - 2 * plan.pp;
+  const Seconds before = run_table(table(plan, t, less), plan, t, forward_done_, backward_done_, fewer);
+  const Seconds more = static_cast<double>(micro_batches - enough(plan)) / static_cast<double>(enough(plan) - less) * (all - before);
+  for (Seconds& f : finish) f += more;
+  return all + more;
+}
+
+}  // namespace forerun

@@ -1,0 +1,155 @@
+// What every rank does in one step: instructions on lanes, over named tensors. The simulator prices and replays it, the executor performs it.
+//
+// Order, the same for both readers: a rank issues its instructions one after the other; each lane is first in, first out. An instruction on
+// another lane than compute starts when everything that was issued to the compute lane before it is done; the compute lane waits
+// only where a wait says so. Sends are buffered; collectives match by (group, number of the collective in its group on that lane).
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "strategies/schedule_table.hpp"
+#include "strategies/traffic.hpp"
+#include "workloads/kernels.hpp"
+#include "workloads/operators.hpp"
+
+namespace forerun {
+
+// Streams of one device: communication of each dimension has one of its own.
+enum class Lane : std::uint8_t { compute, tp, cp, ep, dp, pp_forward, pp_backward, to_host, from_host };
+inline constexpr std::size_t lane_count = 9;
+std::string_view to_string(Lane);
+Lane lane_of(Flow);
+
+// Groups of ranks that talk to each other.
+enum class GroupKind : std::uint8_t {
+  tp, cp, ep, etp,
+  dp, expert_dp,             // copies of the dense part and of the routed experts: all-reduce, or ZeRO over all of them
+  shard, expert_shard,       // HSDP: ranks that share one copy
+  replica, expert_replica,   // HSDP: ranks that hold the same shard
+  next_stage, ends,          // neighbours in a pipeline; its first and last stage
+  mirror,                    // DualPipe: stages s and K - 1 - s hold copies of each other's chunks
+};
+inline constexpr std::size_t group_count = 13;
+
+enum class Part : std::uint8_t { forward, recompute, input_gradient, weight_gradient, update };
+
+// Kernels of one operator's part, one after the other.
+struct Computation {
+  OperatorKind kind{};
+  Part part{};
+  std::vector<Kernel> kernels;
+};
+
+// `elements` as nccl-tests counts them (collective.hpp). A rank whose experts draw `load` times their share makes all wait.
+struct Communication {
+  Flow flow{};
+  GroupKind group{};
+  std::int64_t elements = 0;
+  Bytes element;
+  double hidden = 0;  // share that may run beside computation between issue and wait; the rest stops it at the wait
+  double load = 1;
+};
+
+// Between device and host memory.
+struct HostCopy {
+  Bytes bytes;
+  bool to_host = true;
+};
+
+// The optimiser on the host: `parameters` updated where their states live.
+struct HostUpdate {
+  std::int64_t parameters = 0;
+};
+
+// What the framework does once a step beside its kernels.
+struct FrameworkFloor {};
+
+using Work = std::variant<Computation, Communication, HostCopy, HostUpdate, FrameworkFloor>;
+
+enum class MemoryKind : std::uint8_t { activations, gathered, transient, communication };
+inline constexpr std::size_t memory_kinds = 4;
+
+// Memory that comes and goes during a step. Names are for printing.
+struct Tensor {
+  std::string_view name;
+  MemoryKind kind{};
+  Bytes bytes;
+
+  bool operator==(const Tensor&) const = default;
+};
+
+enum class Code : std::uint8_t {
+  run,      // computation on its lane; communication and copies are issued on theirs
+  wait,     // the compute lane waits for the last instruction that set the token
+  receive,  // a buffer is posted for a message from a neighbouring stage; its wait ends when the message is there
+};
+
+using TokenId = std::uint16_t;  // 0: none
+
+using TensorId = std::uint32_t;
+
+struct Instruction {
+  Code code = Code::run;
+  Lane lane = Lane::compute;
+  bool interleaved = false;  // communication in pieces with the computation up to its wait: its data is made, or needed, in between
+  std::uint16_t layer = 0;
+  TokenId token = 0;
+  std::uint16_t reads = 0, writes = 0;        // tensors: Body::operands from first_operand on, those read first
+  std::uint16_t allocates = 0, releases = 0;  // tensors: Body::touches from first_touch on; allocated at the issue, released when it (a wait: what it waits for) is done
+  std::uint32_t first_operand = 0, first_touch = 0;
+  std::uint32_t work = 0;  // of Program::works (run)
+};
+
+// The instructions of one pass of one chunk, or of what comes before or after all passes. Tensors are numbered within the role: every
+// micro-batch has its own.
+struct Body {
+  int chunk = -1;            // of the stage's own chunks; -1: before or after all passes
+  PassKind kind{};
+  int from_stage = -1, to_stage = -1;  // whose message it receives, and who receives its own; -1: none
+  std::vector<Instruction> instructions = {};
+  std::vector<TensorId> operands = {}, touches = {};
+};
+
+struct Call {
+  std::uint32_t body = 0;
+  std::int32_t micro_batch = 0;
+};
+
+// What lives for the whole step on one device.
+struct HeldMemory {
+  Bytes parameters, gradients, optimizer;
+  Bytes communication;  // buffers of sends
+  Bytes workspace;      // of the matrix library
+
+  [[nodiscard]] Bytes total() const { return parameters + gradients + optimizer + communication + workspace; }
+};
+
+// What the ranks of one or more roles run.
+struct StageProgram {
+  int stage = 0;
+  std::vector<Work> works;
+  std::vector<std::uint32_t> first_work;  // of each block's program: their kernels are launched together
+  std::vector<Tensor> tensors;
+  std::vector<Body> bodies;
+  std::vector<Call> calls;
+  HeldMemory held;
+};
+
+// Ranks that do the same at the same time. One of them stands for all.
+struct Role {
+  std::uint32_t program = 0;  // of Program::stages
+  std::vector<int> ranks;     // ascending
+};
+
+struct Program {
+  Plan plan;
+  std::int64_t micro_batches = 0;  // of one pipeline
+  std::vector<StageProgram> stages;
+  std::vector<Role> roles;
+  std::vector<std::uint32_t> role_of_rank;
+};
+
+}  // namespace forerun

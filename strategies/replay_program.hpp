@@ -1,0 +1,56 @@
+// A Program with prices becomes a task graph; its timeline becomes an answer.
+//
+// Communication is one task on the lanes of all roles in its group, or two: what hides runs on the lane alone, what does not hide stops the
+// compute lane, at the wait (of a send, which nobody waits for: at its issue). Collectives that hide take `contention` of the
+// processors that a computation wants, so that each slows the other.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "sim/replay.hpp"
+#include "strategies/lower.hpp"
+
+namespace forerun {
+
+// Which instruction a task is part of.
+struct TaskOrigin {
+  std::uint32_t role = 0, call = 0, instruction = 0;
+  bool stops = false;  // the part of a communication that does not hide
+};
+
+struct ProgramGraph {
+  TaskGraph graph;
+  std::vector<TaskOrigin> origin;      // of each task; of a collective, the first role's
+  std::vector<StreamId> first_stream;  // of each role: its lanes follow each other
+  std::vector<std::vector<WorkPrice>> prices;  // of each role's works
+  std::vector<double> slowdown;                // of each role's computation
+  // What each role's compute lane did, in order.
+  struct Step {
+    TaskId task;
+    std::uint32_t first_wait = 0, waits = 0;  // of `waits`
+  };
+  struct Wait {
+    TaskId task;
+    Lane lane;
+  };
+  std::vector<std::vector<Step>> steps;
+  std::vector<Wait> waits;
+  std::vector<std::pair<TaskId, TaskId>> messages;  // last task of a send, first task that waits for it
+  Problems unmatched;  // messages that nobody sends, collectives that not all members join
+};
+
+// `detailed`: a task for each instruction; otherwise neighbouring computations are one task where nothing tells them apart.
+// `slowdown`: factor on each role's computation; empty: none is slow.
+ProgramGraph build_graph(const PricedScenario&, const Program&, bool detailed, std::vector<double> slowdown = {});
+
+inline Tick slowed(Tick time, double factor) { return factor == 1 ? time : to_ticks(factor * to_seconds(time)); }
+
+std::string_view to_string(Part);
+std::string describe(const Program&, const TaskOrigin&);  // "stage 1, micro-batch 3, backward: head of layer 12"
+
+// Proves that a program ends whatever its times are: none, or what is stuck where ("stage 1, micro-batch 3, forward of chunk 1 waits for ...").
+Problems check_order(const PricedScenario&, const Program&);
+
+}  // namespace forerun

@@ -1,0 +1,64 @@
+// One plan as discrete events: level 1 of the fidelity ladder.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "strategies/estimate.hpp"
+#include "strategies/program_memory.hpp"
+#include "strategies/replay_program.hpp"
+
+namespace forerun {
+
+// What can be different from the plan.
+struct Disturbances {
+  std::uint64_t seed = 1;
+  double jitter = 0;                               // standard deviation of the logarithm of each task's time; needs every rank
+  std::vector<std::pair<int, double>> stragglers;  // rank, factor on its computation
+  std::optional<std::pair<int, Seconds>> failure;  // rank, when it stops
+
+  bool operator==(const Disturbances&) const = default;
+};
+
+struct SimulationOptions {
+  bool every_rank = false;
+  Disturbances disturbances;
+  bool detailed = false;  // a task for each instruction, as a trace shows them
+};
+
+struct RoleReport {
+  int stage = 0;
+  Breakdown breakdown;   // of its compute lane; adds up to the step
+  Traffic traffic;
+  ProgramMemory memory;
+};
+
+// A stretch of the critical path: `total` is the step.
+struct CriticalPath {
+  Seconds compute, recompute, optimizer, host, waiting;  // waiting: nothing runs (a delay)
+  std::array<Seconds, 5> communication{};                // by Dimension
+  [[nodiscard]] Seconds total() const;
+};
+
+struct Blocked {
+  std::uint32_t role = 0;
+  std::string what;  // "stage 1: backward of micro-batch 3"
+};
+
+struct Simulation {
+  Program program;
+  ProgramGraph graph;
+  Timeline timeline;
+  Seconds step;                   // not meaningful where it did not end
+  std::vector<RoleReport> roles;  // as in program.roles
+  CriticalPath path;
+  MemoryUse memory;               // of each stage, the role that holds most
+  std::vector<Blocked> blocked;   // after a failure: the first instruction of each role that never ended
+
+  [[nodiscard]] bool complete() const { return timeline.complete; }
+};
+
+Simulation simulate(const PricedScenario&, const Plan&, const SimulationOptions& = {});
+
+}  // namespace forerun

@@ -1,0 +1,26 @@
+// What one pipeline stage does in a step: its chunks' passes with everything between blocks, in the order of the schedule.
+#pragma once
+
+#include "strategies/block_price.hpp"
+#include "strategies/buckets.hpp"
+#include "strategies/program.hpp"
+
+namespace forerun {
+
+// Blocks of a split, lowered once for all stages.
+struct SplitPrograms {
+  std::vector<BlockProgram> blocks;  // by kind
+  BlockProgram embedding, head;
+};
+SplitPrograms lower_split(const Scenario&, const BlockKinds&, const Split&, double load);
+
+StageProgram lower_stage(const PricedScenario&, const BlockKinds&, const SplitPrograms&, const ScheduleTable&, const Plan&, int stage);
+
+// How much of the exchange between replicas may hide behind computation.
+double data_parallel_overlap(const Stack&, const Plan&);
+// Of a send between stages.
+double pipeline_overlap(const Stack&, const Plan&);
+// Bytes that the optimiser's kernels move for so many parameters (after ZeRO).
+Bytes optimizer_bytes(const Scenario&, double parameters);
+
+}  // namespace forerun
