@@ -54,6 +54,8 @@ struct Stack {
   int zero = 0;                    // sharding of the optimiser where a plan does not say
   std::vector<int> zero_levels{0, 1, 2, 3};  // that it has; 0 is always possible where there is nothing to shard over
   bool has_tp = true, has_cp = true, has_ep = true, has_pp = true;
+  std::vector<std::string> schedules{"1f1b", "interleaved"};  // of pipelines, as plans name them
+  std::vector<std::string> cp_kinds{"ring", "all_gather"};    // of context parallelism
   bool sequence_parallel = false;  // with tensor parallelism, where a plan does not say
   AttentionKernel attention = AttentionKernel::flash2;
   // What `recompute: selective` runs again: operators that keep their output but not what is inside (Megatron's core attention), and
@@ -69,6 +71,7 @@ struct Stack {
   Seconds host_per_kernel;         // the host issues one kernel in this time; layers of small kernels wait for it
   Seconds host_per_step;           // framework floor of one step: data, logging, optimiser bookkeeping
   double bucket = 0;               // parameters reduced or gathered in one piece between replicas below ZeRO-3; 0: a block's
+  bool steps_synchronize = true;   // all stages wait for each other before the update (global gradient norm); otherwise a stage goes on by itself
   double host_update_rate = 4e9;   // parameters a second that the processors of one node update where an offloaded optimiser runs
   double optimizer_passes = 1;     // times that the optimiser's tensors are read and written, relative to a fused kernel
 

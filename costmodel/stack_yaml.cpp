@@ -63,7 +63,14 @@ void read_host(const YamlNode& node, Stack& stack) {
   MapReader map = node.map();
   stack.host_per_kernel = map.required("per_kernel").quantity<Seconds>();
   stack.host_per_step = map.required("per_step").quantity<Seconds>();
+  stack.host_update_rate = map.optional("update_rate", [](const YamlNode& n) { return n.number(1e6, 1e13); }).value_or(stack.host_update_rate);
   map.finish();
+}
+
+std::vector<std::string> chosen(const YamlNode& node, const std::vector<std::string>& all) {
+  std::vector<std::string> list;
+  for (const YamlNode& item : node.items()) list.push_back(all[item.one_of(all)]);
+  return list;
 }
 
 void read_supports(const YamlNode& node, Stack& stack) {
@@ -75,6 +82,10 @@ void read_supports(const YamlNode& node, Stack& stack) {
     bool* const flags[] = {&stack.has_tp, &stack.has_cp, &stack.has_ep, &stack.has_pp};
     *flags[dimension.one_of({"tp", "cp", "ep", "pp"})] = true;
   }
+  if (const auto list = map.optional("schedules")) {
+    stack.schedules = chosen(*list, {"gpipe", "1f1b", "interleaved", "zb-h1", "zb-h2", "zb-v", "dualpipe", "zb-auto"});
+  }
+  if (const auto list = map.optional("cp")) stack.cp_kinds = chosen(*list, {"ring", "all_gather", "ulysses"});
   map.finish();
 }
 
@@ -113,6 +124,7 @@ Stack read_stack(const YamlNode& node) {
   stack.overlap = read_overlap(map.required("overlap"));
   stack.contention = map.required("contention").number(0, 1);
   read_host(map.required("host"), stack);
+  stack.steps_synchronize = map.optional("steps_synchronize", [](const YamlNode& n) { return n.boolean(); }).value_or(true);
   stack.bucket = map.optional("bucket", [](const YamlNode& n) { return n.number(1, 1e12); }).value_or(0);
   stack.optimizer_passes = map.required("optimizer_passes").number(0.1, 100);
   read_memory(map.required("memory"), stack);

@@ -205,7 +205,8 @@ class BlockLowering {
     }
     if (sum >= op.output) return own_saves;
     standing_ = own_saves;  // what of it the next operator needs again
-    const bool last = end_of_block(i, part) && !exchanges_[i].reduce && exchanges_[i].after.empty();
+    const bool changed_later = exchanges_[i].reduce && exchanges_[i].reduce->received > Bytes{0};
+    const bool last = end_of_block(i, part) && !changed_later && exchanges_[i].after.empty();
     writes.push_back(last ? BlockProgram::output : tensor("activation", op.output));
     return {writes.back()};
   }
@@ -339,10 +340,20 @@ class BlockLowering {
     const Tensors whole{tensor(exchange.name, exchange.received)};
     Communication c = exchange.communication;
     if (split_) c.hidden = 0;
-    const TokenId token = issue(c, false, forward_.input[i], whole);
+    const TokenId token = issue(c, false, saved_input(i), whole);
     if (c.hidden > 0) return {whole, token};
     wait(token);
     return {whole, std::nullopt};
+  }
+
+  // The copies of its input that the operator saved for W, perhaps in a narrower format; without any, what forward read.
+  [[nodiscard]] Tensors saved_input(std::size_t i) const {
+    Tensors copies;
+    for (std::size_t j = 0; j < operators_[i].saves.size(); ++j) {
+      const SavedTensor& saved = operators_[i].saves[j];
+      if (!own(operators_[i], saved) && saved.until_weight_gradient) copies.push_back(*forward_.kept[i][j]);
+    }
+    return copies.empty() ? forward_.input[i] : copies;
   }
 
   [[nodiscard]] Tensors weight_reads(std::size_t i, const Tensors& whole, const Tensors& input) const {

@@ -42,7 +42,7 @@ bool check_product(Reasons& r, const Scenario& s, const Plan& p) {
 
 void check_devices(Reasons& r, const Scenario& s, const Plan& p) {
   const int ranks = p.tp * p.cp * p.dp;
-  r.add_if(p.ep > 1 && ranks % (std::int64_t{p.ep} * p.etp) != 0, FORERUN_SAY("ep {} does not divide tp x cp x dp = {}", p.ep, ranks),
+  r.add_if(ranks % (std::int64_t{p.ep} * p.etp) != 0, FORERUN_SAY("ep {}{} does not divide tp x cp x dp = {}", p.ep, p.etp > 1 ? fmt::format(" x etp {}", p.etp) : "", ranks),
            FORERUN_SAY("choose a divisor of {}", ranks));
   const std::int64_t step = std::int64_t{p.dp} * p.micro_batch;
   r.add_if(s.job.global_batch % step != 0,
@@ -51,13 +51,15 @@ void check_devices(Reasons& r, const Scenario& s, const Plan& p) {
 }
 
 void check_attention(Reasons& r, const Scenario& s, const Plan& p) {
+  const bool ulysses = p.cp > 1 && p.cp_kind == CpKind::ulysses;
+  const int ways = ulysses ? p.tp * p.cp : p.tp;  // that cut the heads
+  const auto who = [&] { return ulysses ? fmt::format("tp {} x cp {} (ulysses)", p.tp, p.cp) : fmt::format("tp {}", p.tp); };
   for (const Block& block : s.model.blocks) {
     const Attention& a = block.attention;
-    const bool heads = a.heads % p.tp == 0;
-    const bool kv = a.latent || a.kv_heads % p.tp == 0 || p.tp % a.kv_heads == 0;
-    r.add_if(!heads, FORERUN_SAY("tp {} does not divide the {} attention heads", p.tp, a.heads),
-             FORERUN_SAY("choose a divisor of {}", a.heads));
-    r.add_if(heads && !kv, FORERUN_SAY("tp {} and the {} key-value heads do not divide each other", p.tp, a.kv_heads),
+    const bool heads = a.heads % ways == 0;
+    const bool kv = a.latent || a.kv_heads % ways == 0 || ways % a.kv_heads == 0;
+    r.add_if(!heads, FORERUN_SAY("{} does not divide the {} attention heads", who(), a.heads), FORERUN_SAY("choose a divisor of {}", a.heads));
+    r.add_if(heads && !kv, FORERUN_SAY("{} and the {} key-value heads do not divide each other", who(), a.kv_heads),
              FORERUN_SAY("choose a divisor or a multiple of {}", a.kv_heads));
     if (!heads || !kv) return;  // one word on it is enough
   }
@@ -65,7 +67,7 @@ void check_attention(Reasons& r, const Scenario& s, const Plan& p) {
 
 void check_sequence(Reasons& r, const Scenario& s, const Plan& p) {
   r.add_if(p.sp && p.tp == 1, FORERUN_SAY("sp needs tensor parallelism, but tp is 1"), FORERUN_SAY("write sp: false"));
-  const int zigzag = p.cp > 1 ? 2 * p.cp : 1;
+  const int zigzag = p.cp == 1 ? 1 : p.cp_kind == CpKind::ulysses ? p.cp : 2 * p.cp;
   r.add_if(s.job.sequence % zigzag != 0,
            FORERUN_SAY("sequence {} cannot be cut into the {} equal pieces that cp {} needs", s.job.sequence, zigzag, p.cp),
            FORERUN_SAY("use a multiple of {}", zigzag));
@@ -80,15 +82,45 @@ void check_sequence(Reasons& r, const Scenario& s, const Plan& p) {
 
 void check_experts(Reasons& r, const Scenario& s, const Plan& p) {
   const bool mixture = is_mixture(s.model);
+  r.add_if(p.etp > 1 && !mixture, FORERUN_SAY("etp {}, but {} has no experts", p.etp, s.model.name), FORERUN_SAY("write etp: 1"));
+  r.add_if(mixture && s.job.expert_skew > p.ep && p.ep > 1, FORERUN_SAY("expert_skew {}: one of {} ranks cannot draw more than all rows", s.job.expert_skew, p.ep),
+           FORERUN_SAY("write an expert_skew of at most {}", p.ep));
   r.add_if(p.ep > 1 && !mixture, FORERUN_SAY("ep {}, but {} has no experts", p.ep, s.model.name), FORERUN_SAY("write ep: 1"));
   r.add_if(mixture && p.tp > 1 && !p.sp, FORERUN_SAY("experts with tp {} need sp: every rank must own tokens of its own to dispatch", p.tp),
            FORERUN_SAY("write sp: true"));
   for (const Block& block : s.model.blocks) {
     const Moe* moe = std::get_if<Moe>(&block.feed_forward);
-    if (moe == nullptr || moe->experts % p.ep == 0) continue;
+    if (moe == nullptr) continue;
+    r.add_if(moe->width % p.etp != 0, FORERUN_SAY("etp {} does not divide the width {} of the experts", p.etp, moe->width), FORERUN_SAY("choose a divisor of {}", moe->width));
+    if (moe->experts % p.ep == 0) continue;
     r.add_if(true, FORERUN_SAY("ep {} does not divide the {} experts", p.ep, moe->experts),
              FORERUN_SAY("choose a divisor of {}", moe->experts));
     return;
+  }
+}
+
+// What each schedule asks of stages, chunks and micro-batches.
+void check_schedule_shape(Reasons& r, const Plan& p, std::int64_t micro_batches) {
+  const auto needs = [&](bool wrong, auto message, auto hint) { r.add_if(p.pp > 1 && wrong, message, hint); };
+  switch (p.schedule) {
+    case ScheduleKind::interleaved:
+      needs(p.virtual_stages == 1, FORERUN_SAY("schedule interleaved with 1 virtual stage"), FORERUN_SAY("write virtual_stages above 1, or schedule: 1f1b"));
+      needs(micro_batches % p.pp != 0, FORERUN_SAY("interleaved: {} micro-batches are not a multiple of pp {}", micro_batches, p.pp),
+            FORERUN_SAY("choose a global batch, dp or micro_batch so that they are"));
+      return;
+    case ScheduleKind::zb_v:
+      needs(p.virtual_stages != 2, FORERUN_SAY("schedule zb-v with {} virtual stages", p.virtual_stages), FORERUN_SAY("zb-v has two chunks a stage: write virtual_stages: 2"));
+      return;
+    case ScheduleKind::dualpipe:
+      needs(p.virtual_stages != 1, FORERUN_SAY("schedule dualpipe with {} virtual stages", p.virtual_stages),
+            FORERUN_SAY("write virtual_stages: 1; its two copies of the model are the schedule's own"));
+      needs(p.pp % 2 != 0 || micro_batches % 2 != 0 || micro_batches < 2 * p.pp,
+            FORERUN_SAY("dualpipe: pp {} and {} micro-batches; both must be even, and there must be at least two micro-batches a stage", p.pp, micro_batches),
+            FORERUN_SAY("choose an even pp, and a global batch, dp or micro_batch that leave an even number of at least {} micro-batches", 2 * p.pp));
+      return;
+    default:
+      needs(p.virtual_stages > 1, FORERUN_SAY("schedule {} with {} virtual stages", to_string(p.schedule), p.virtual_stages),
+            FORERUN_SAY("write schedule: interleaved, or zb-v with two, or virtual_stages: 1"));
   }
 }
 
@@ -101,15 +133,10 @@ void check_pipeline(Reasons& r, const Scenario& s, const Plan& p) {
            FORERUN_SAY("every chunk needs a block: pp x virtual_stages at most {}", available));
   r.add_if(p.pp == 1 && p.virtual_stages > 1, FORERUN_SAY("virtual stages {} without a pipeline", p.virtual_stages),
            FORERUN_SAY("write virtual_stages: 1, or pp above 1"));
-  const bool interleaved = p.schedule == ScheduleKind::interleaved;
-  r.add_if(p.pp > 1 && interleaved != (p.virtual_stages > 1),
-           FORERUN_SAY("schedule {} with {} virtual stages", to_string(p.schedule), p.virtual_stages),
-           FORERUN_SAY("interleaved goes with virtual_stages above 1, gpipe and 1f1b with 1"));
   const std::int64_t step = std::int64_t{p.dp} * p.micro_batch;
-  const std::int64_t micro_batches = step > 0 ? s.job.global_batch / step : 0;
-  r.add_if(p.pp > 1 && interleaved && micro_batches % p.pp != 0,
-           FORERUN_SAY("interleaved: {} micro-batches are not a multiple of pp {}", micro_batches, p.pp),
-           FORERUN_SAY("choose a global batch, dp or micro_batch so that they are"));
+  check_schedule_shape(r, p, step > 0 ? s.job.global_batch / step : 0);
+  r.add_if(p.activation_limit != 1 && p.schedule != ScheduleKind::zb_auto, FORERUN_SAY("activation_limit {} without schedule zb-auto", p.activation_limit),
+           FORERUN_SAY("leave activation_limit out, or write schedule: zb-auto"));
   if (p.cut == StageCut::list) {
     int sum = 0;
     bool empty_inside = false;
@@ -123,11 +150,18 @@ void check_pipeline(Reasons& r, const Scenario& s, const Plan& p) {
   }
 }
 
-void check_sharding(Reasons& r, const Plan& p) {
-  r.add_if(p.zero > 0 && p.dp * p.cp == 1, FORERUN_SAY("zero {} shards over dp x cp, which is 1", p.zero), FORERUN_SAY("write zero: 0"));
-  r.add_if(p.zero >= 2 && p.pp > 1,
-           FORERUN_SAY("zero {} with a pipeline would gather or scatter every stage for every micro-batch; it is not modelled", p.zero),
-           FORERUN_SAY("write zero: 1, or pp: 1"));
+void check_sharding(Reasons& r, const Scenario& s, const Plan& p) {
+  const int replicas = p.dp * p.cp;
+  r.add_if(p.zero > 0 && replicas == 1, FORERUN_SAY("zero {} shards over dp x cp, which is 1", p.zero), FORERUN_SAY("write zero: 0"));
+  if (p.sharding_group == 0) return;
+  r.add_if(p.zero == 0, FORERUN_SAY("sharding_group {} with zero 0, which shards nothing", p.sharding_group), FORERUN_SAY("write zero: 1, 2 or 3, or leave sharding_group out"));
+  const bool divides = p.sharding_group <= replicas && replicas % p.sharding_group == 0;
+  r.add_if(!divides, FORERUN_SAY("sharding_group {} does not divide dp x cp = {}", p.sharding_group, replicas), FORERUN_SAY("choose a divisor of {}", replicas));
+  if (!divides || !is_mixture(s.model)) return;
+  const std::int64_t copies = std::int64_t{p.tp} * replicas / (std::int64_t{p.ep} * p.etp), part = copies * p.sharding_group;
+  r.add_if(part % replicas != 0 || part / replicas == 0 || copies % (part / replicas) != 0,
+           FORERUN_SAY("sharding_group {}: the {} copies of each expert cannot be cut in the same proportion", p.sharding_group, copies),
+           FORERUN_SAY("choose a sharding_group that is a multiple of {}", replicas / std::max<std::int64_t>(copies, 1)));
 }
 
 // Options without a meaning where they stand.
@@ -150,17 +184,9 @@ void check_meaning(Reasons& r, const Scenario& s, const Plan& p) {
 
 // Named in the design, not lowered yet: said, never ignored.
 void check_modelled(Reasons& r, const Plan& p) {
-  const auto refuse = [&](bool used, std::string_view what, std::string_view instead) {
-    r.add_if(used, FORERUN_SAY("{} is not modelled yet", what), FORERUN_SAY("{}", instead));
-  };
-  refuse(p.cp > 1 && p.cp_kind == CpKind::ulysses, "cp_kind: ulysses", "use ring or all_gather");
-  refuse(p.etp > 1, "expert tensor parallelism (etp above 1)", "write etp: 1");
-  refuse(p.sharding_group != 0, "HSDP (sharding_group)", "leave sharding_group out: ZeRO shards over all of dp x cp");
-  refuse(p.offload.optimizer || p.offload.activations, "offload", "leave offload out");
-  refuse(p.schedule > ScheduleKind::interleaved, to_string(p.schedule), "use gpipe, 1f1b or interleaved");
   for (const Stage& stage : p.stages) {
     const bool own = stage.tp || stage.micro_batch || stage.device;
-    refuse(own, "a stage with its own tp, micro_batch or device", "give stages as numbers of blocks");
+    r.add_if(own, FORERUN_SAY("a stage with its own tp, micro_batch or device is not modelled yet"), FORERUN_SAY("give stages as numbers of blocks"));
     if (own) return;
   }
 }
@@ -172,7 +198,7 @@ void check(Reasons& r, const Scenario& s, const Plan& p) {
   check_sequence(r, s, p);
   check_experts(r, s, p);
   check_pipeline(r, s, p);
-  check_sharding(r, p);
+  check_sharding(r, s, p);
   check_modelled(r, p);
   check_meaning(r, s, p);
 }
@@ -203,6 +229,11 @@ void check_stack(Reasons& r, const Stack& stack, const Plan& p) {
   lacks(p.cp > 1 && !stack.has_cp, "context parallelism");
   lacks(p.ep > 1 && !stack.has_ep, "expert parallelism");
   lacks(p.pp > 1 && !stack.has_pp, "pipelines");
+  const auto lists = [](const std::vector<std::string>& list, std::string_view name) { return std::find(list.begin(), list.end(), name) != list.end(); };
+  r.add_if(p.pp > 1 && stack.has_pp && !lists(stack.schedules, to_string(p.schedule)), [&] { return fmt::format("{} has no schedule {}", stack.name, to_string(p.schedule)); },
+           [&] { return "choose from " + join(stack.schedules, ", ") + ", or name another stack"; });
+  r.add_if(p.cp > 1 && stack.has_cp && !lists(stack.cp_kinds, to_string(p.cp_kind)), [&] { return fmt::format("{} has no context parallelism by {}", stack.name, to_string(p.cp_kind)); },
+           [&] { return "choose from " + join(stack.cp_kinds, ", ") + ", or name another stack"; });
   const auto& levels = stack.zero_levels;
   const bool sharded = p.dp * p.cp > 1;
   r.add_if(sharded && std::find(levels.begin(), levels.end(), p.zero) == levels.end(), [&] { return fmt::format("{} has no ZeRO level {}", stack.name, p.zero); },
@@ -229,7 +260,7 @@ bool supports(const Stack& stack, const Plan& plan) {
 
 bool suits_model(const Scenario& scenario, const Split& split) {
   Plan plan;
-  plan.tp = split.tp, plan.sp = split.sp, plan.cp = split.cp, plan.cp_kind = split.cp_kind, plan.ep = split.ep;
+  plan.tp = split.tp, plan.sp = split.sp, plan.cp = split.cp, plan.cp_kind = split.cp_kind, plan.ep = split.ep, plan.etp = split.etp;
   Reasons reasons(false);
   check_attention(reasons, scenario, plan);
   check_sequence(reasons, scenario, plan);

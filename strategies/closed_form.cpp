@@ -83,6 +83,7 @@ void ClosedForm::pass_times(const SplitPrices& prices, const Plan& plan) {
   const int locals = chunks_per_stage(plan), chunks = chunk_count(plan);
   times_.assign(plan.pp, locals);
   times_.link = hop.all - hop.stops;
+  times_.released = plan.schedule == ScheduleKind::zb_auto ? released_by_input_gradients(prices) : 0;
   DataParallel replicas(context_, prices, layout_, plan, 1, storage_);
   const bool splits = splits_backward(plan);
   for (int stage = 0; stage < plan.pp; ++stage) {
@@ -109,6 +110,17 @@ void ClosedForm::pass_times(const SplitPrices& prices, const Plan& plan) {
       times_.weight_gradient[i] = weight;
     }
   }
+}
+
+// What B gives back of what forward saved, over all blocks.
+double ClosedForm::released_by_input_gradients(const SplitPrices& prices) const {
+  Bytes saved{0}, kept{0};
+  for (std::size_t k = 0; k < prices.blocks.size(); ++k) {
+    const double n = context_.kinds.before[k].back();
+    saved += n * prices.blocks[k].forward.left;
+    kept += n * (prices.blocks[k].forward.left + prices.blocks[k].input_gradient.left);
+  }
+  return saved > Bytes{0} ? std::clamp(1 - kept / saved, 0.0, 1.0) : 0;
 }
 
 void ClosedForm::time(const SplitPrices& prices, const Plan& plan, Estimate& e) {

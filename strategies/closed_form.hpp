@@ -41,6 +41,7 @@ class ClosedForm {
   };
   [[nodiscard]] Hop hop_of(const SplitPrices&, const Plan&) const;
   void pass_times(const SplitPrices&, const Plan&);
+  [[nodiscard]] double released_by_input_gradients(const SplitPrices&) const;
   void count_sends(const SplitPrices&, const Plan&, double runs, Traffic&) const;
   [[nodiscard]] Seconds mirror_time(const Plan&, std::int64_t dense, std::int64_t expert) const;
 

@@ -272,7 +272,8 @@ Seconds optimizer_time(const ClosedFormContext& context, const Plan& plan, std::
   const std::int64_t own = shard_sizes(dense, plan.zero > 0 ? dense_shards(plan) : 1).largest + shard_sizes(expert, plan.zero > 0 ? expert_shards(plan) : 1).largest;
   if (own == 0) return Seconds{0};
   if (!plan.offload.optimizer) {
-    return whole_ticks(context.scenario.kernels->time(Streaming{StreamingKind::optimizer, optimizer_bytes(given, static_cast<double>(own))}).median);
+    const Seconds device = context.scenario.kernels->time(Streaming{StreamingKind::optimizer, optimizer_bytes(given, static_cast<double>(own))}).median;
+    return whole_ticks(max(device, given.stack.host_per_kernel));  // one launch
   }
   const Node& node = node_of(given.cluster);
   const auto copy = [&](Bytes bytes) { return whole_ticks(static_cast<double>(own) * bytes / node.host.bandwidth + node.host.latency); };

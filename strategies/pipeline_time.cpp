@@ -146,7 +146,7 @@ Seconds PipelineTime::operator()(const Plan& plan, const PassTimes& t, std::int6
 }
 
 Seconds run_table(const ScheduleTable& table, const Plan& plan, const PassTimes& t, std::vector<Seconds>& forward_done, std::vector<Seconds>& backward_done,
-                  std::vector<Seconds>& finish) {
+                  std::vector<Seconds>& finish, std::vector<std::uint32_t>* reached) {
   const int chunks = chunk_count(plan);
   const auto micro_batches = static_cast<std::size_t>(table.micro_batches);
   const Seconds never = Seconds::infinity();
@@ -180,6 +180,7 @@ Seconds run_table(const ScheduleTable& table, const Plan& plan, const PassTimes&
       }
     }
   }
+  if (reached != nullptr) reached->assign(next.begin(), next.end());
   return *std::max_element(finish.begin(), finish.end());
 }
 

@@ -30,6 +30,7 @@ struct PassTimes {
   std::vector<Seconds> forward, backward;                // backward: B and W together
   std::vector<Seconds> input_gradient, weight_gradient;  // apart, for schedules that split them
   Seconds link;
+  double released = 0;  // share of the saved activations that B gives back (W the rest)
 
   void assign(int stage_count, int chunks_per_stage);
 };
@@ -53,6 +54,8 @@ class PipelineTime {
 };
 
 // When each stage is done if it runs the table's passes in their order, each as soon as its message is there. The last finish.
-Seconds run_table(const ScheduleTable&, const Plan&, const PassTimes&, std::vector<Seconds>& forward_done, std::vector<Seconds>& backward_done, std::vector<Seconds>& finish);
+// `reached`: how many passes each stage got to run; fewer than it has where stages wait for each other in a circle.
+Seconds run_table(const ScheduleTable&, const Plan&, const PassTimes&, std::vector<Seconds>& forward_done, std::vector<Seconds>& backward_done, std::vector<Seconds>& finish,
+                  std::vector<std::uint32_t>* reached = nullptr);
 
 }  // namespace forerun

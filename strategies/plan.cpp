@@ -34,10 +34,16 @@ std::string summary(const Plan& plan) {
   if (plan.cp > 1) text += fmt::format(", cp {} {}", plan.cp, to_string(plan.cp_kind));
   text += fmt::format(", pp {}", plan.pp);
   if (plan.virtual_stages > 1) text += fmt::format(" x{}", plan.virtual_stages);
-  if (plan.pp > 1 && plan.schedule == ScheduleKind::gpipe) text += " gpipe";
+  const bool usual = plan.schedule == ScheduleKind::one_f_one_b || plan.schedule == ScheduleKind::interleaved;
+  if (plan.pp > 1 && !usual) text += fmt::format(" {}", to_string(plan.schedule));
+  if (plan.activation_limit != 1) text += fmt::format(" limit {}", plan.activation_limit);
   if (plan.pp > 1 && plan.cut != StageCut::even) text += fmt::format(" {}", to_string(plan.cut));
   if (plan.ep > 1) text += fmt::format(", ep {}", plan.ep);
+  if (plan.etp > 1) text += fmt::format(", etp {}", plan.etp);
   text += fmt::format(", dp {}, zero {}, micro-batch {}", plan.dp, plan.zero, plan.micro_batch);
+  if (plan.sharding_group > 0) text += fmt::format(", sharded over {}", plan.sharding_group);
+  if (plan.offload.optimizer) text += ", offload optimizer";
+  if (plan.offload.activations) text += ", offload activations";
   if (plan.recompute != Recompute::none) text += fmt::format(", recompute {}", to_string(plan.recompute));
   return text;
 }

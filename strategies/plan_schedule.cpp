@@ -1,34 +1,24 @@
 #include "strategies/plan_schedule.hpp"
 
-#include <algorithm>
-#include <cassert>
-
-#include "strategies/chunks.hpp"
 #include "strategies/closed_form.hpp"
+#include "strategies/schedules.hpp"
 
 namespace forerun {
-namespace {
-
-ScheduleTable simple(const Plan& plan, std::int64_t m) {
-  ScheduleTable t{.stages = plan.pp, .chunks_per_stage = plan.virtual_stages, .micro_batches = static_cast<int>(m), .passes = {}, .first = {0}};
-  const std::int64_t k = plan.pp, v = plan.virtual_stages, total = m * v;
-  for (int s = 0; s < plan.pp; ++s) {
-    std::int64_t warm = plan.schedule == ScheduleKind::gpipe ? total : v == 1 ? std::min(total, k - s - 1) : std::min(total, 2 * (k - s - 1) + (v - 1) * k);
-    if (plan.pp == 1) warm = 0;
-    const auto mb = [&](std::int64_t p) { return static_cast<std::int32_t>(v == 1 ? p : p / (k * v) * k + p % k); };
-    const auto f = [&](std::int64_t p) { t.passes.push_back({mb(p), static_cast<std::int16_t>(v == 1 ? 0 : p / k % v), PassKind::forward}); };
-    const auto b = [&](std::int64_t p) { t.passes.push_back({mb(p), static_cast<std::int16_t>(v == 1 ? 0 : v - 1 - p / k % v), PassKind::backward}); };
-    for (std::int64_t p = 0; p < warm; ++p) f(p);
-    for (std::int64_t p = warm; p < total; ++p) f(p), b(p - warm);
-    for (std::int64_t p = total - warm; p < total; ++p) b(p);
-    t.first.push_back(static_cast<std::uint32_t>(t.passes.size()));
+ScheduleTable make_table(const Plan& plan, const PassTimes& times, std::int64_t micro_batches) {
+  const int m = static_cast<int>(micro_batches);
+  if (plan.pp == 1) return one_stage_schedule(m);
+  switch (plan.schedule) {
+    case ScheduleKind::gpipe: return gpipe_schedule(plan.pp, m);
+    case ScheduleKind::one_f_one_b: return one_f_one_b_schedule(plan.pp, m);
+    case ScheduleKind::interleaved: return interleaved_schedule(plan.pp, plan.virtual_stages, m);
+    case ScheduleKind::zb_h1: return zb_h1_schedule(plan.pp, m);
+    case ScheduleKind::zb_h2: return zb_h2_schedule(plan.pp, m);
+    case ScheduleKind::zb_v: return zb_v_schedule(plan.pp, m);
+    case ScheduleKind::dualpipe: return dualpipe_schedule(plan.pp, m);
+    case ScheduleKind::zb_auto: return automatic_schedule(times, m, {.micro_batches = plan.activation_limit * plan.pp, .by_input_gradient = times.released});
   }
-  return t;
+  return {};
 }
-
-}  // namespace
-
-ScheduleTable make_table(const Plan& plan, const PassTimes&, std::int64_t micro_batches) { return simple(plan, micro_batches); }
 
 ScheduleTable schedule_of(const PricedScenario& scenario, const BlockKinds& kinds, const Plan& plan, std::int64_t micro_batches) {
   if (plan.schedule != ScheduleKind::zb_auto) return make_table(plan, {}, micro_batches);

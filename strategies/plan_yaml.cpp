@@ -79,6 +79,7 @@ Plan read_plan(const YamlNode& node, const Stack& stack) {
   plan.schedule = choice(map, "schedule", plan.virtual_stages > 1 ? ScheduleKind::interleaved : ScheduleKind::one_f_one_b,
                          {ScheduleKind::gpipe, ScheduleKind::one_f_one_b, ScheduleKind::interleaved, ScheduleKind::zb_h1, ScheduleKind::zb_h2,
                           ScheduleKind::zb_v, ScheduleKind::dualpipe, ScheduleKind::zb_auto});
+  plan.activation_limit = map.optional("activation_limit", [](const YamlNode& n) { return n.number(1, 64); }).value_or(1);
   if (const auto stages = map.optional("stages")) read_stages(*stages, plan);
   plan.ep = count(map, "ep");
   plan.etp = count(map, "etp");
@@ -197,6 +198,16 @@ std::string overlap_text(const OverlapChoice& overlap) {
   return text.empty() ? "" : ", overlap: {" + text + "}";
 }
 
+// What most plans leave out.
+std::string rare_text(const Plan& p) {
+  std::string text;
+  if (p.activation_limit != 1) text += fmt::format(", activation_limit: {}", p.activation_limit);
+  if (p.etp != 1) text += fmt::format(", etp: {}", p.etp);
+  if (p.sharding_group != 0) text += fmt::format(", sharding_group: {}", p.sharding_group);
+  if (p.offload.optimizer || p.offload.activations) text += fmt::format(", offload: {{optimizer: {}, activations: {}}}", p.offload.optimizer, p.offload.activations);
+  return text;
+}
+
 }  // namespace
 
 std::string to_yaml(const PlanFile& file) {
@@ -205,13 +216,14 @@ std::string to_yaml(const PlanFile& file) {
   const auto name = [](const std::string& given, const std::string& own) { return safe(given.empty() ? own : given); };
   std::string text = fmt::format("model: {}\ncluster: {{use: {}, gpus: {}}}\nstack: {}\n", name(file.model, s.model.name),
                                  name(file.cluster, s.cluster.name), s.gpus, name(file.stack, s.stack.name));
-  text += fmt::format("job: {{kind: {}, sequence: {}, global_batch: {}, dtype: {}, optimizer: {}}}\n", to_string(s.job.kind), s.job.sequence,
-                      s.job.global_batch, to_string(s.job.dtype), to_string(s.job.optimizer));
+  text += fmt::format("job: {{kind: {}, sequence: {}, global_batch: {}, dtype: {}, optimizer: {}{}}}\n", to_string(s.job.kind), s.job.sequence,
+                      s.job.global_batch, to_string(s.job.dtype), to_string(s.job.optimizer),
+                      s.job.expert_skew != 1 ? fmt::format(", expert_skew: {}", s.job.expert_skew) : "");
   text += fmt::format(
       "plan: {{tp: {}, sp: {}, cp: {}, cp_kind: {}, pp: {}, virtual_stages: {}, schedule: {}, stages: {}, ep: {}, dp: {}, zero: {}, "
-      "micro_batch: {}, recompute: {}{}}}\n",
+      "micro_batch: {}, recompute: {}{}{}}}\n",
       p.tp, p.sp, p.cp, to_string(p.cp_kind), p.pp, p.virtual_stages, to_string(p.schedule), stages_text(p), p.ep, p.dp, p.zero, p.micro_batch,
-      to_string(p.recompute), overlap_text(p.overlap));
+      to_string(p.recompute), rare_text(p), overlap_text(p.overlap));
   return text;
 }
 

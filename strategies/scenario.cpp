@@ -19,6 +19,9 @@ Result<PricedScenario> price(Scenario scenario) {
                                         scenario.model.max_positions, scenario.model.name),
                         fmt::format("use a sequence of at most {}", scenario.model.max_positions)});
   }
+  if (scenario.job.expert_skew != 1 && !is_mixture(scenario.model)) {
+    problems.push_back({{}, fmt::format("expert_skew {}, but {} has no experts", scenario.job.expert_skew, scenario.model.name), "leave expert_skew out"});
+  }
   Result<Topology> topology = build_topology(scenario.cluster, scenario.gpus);
   if (!topology) problems.insert(problems.end(), topology.error().begin(), topology.error().end());
   const Device& device = node_of(scenario.cluster).device;

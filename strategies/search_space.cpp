@@ -1,5 +1,6 @@
 #include "strategies/search_space.hpp"
 
+#include <algorithm>
 #include <numeric>
 
 #include "strategies/check_plan.hpp"
@@ -41,31 +42,44 @@ std::vector<int> divisors(int n) {
   return small;
 }
 
-std::vector<Pipeline> pipelines(int pp, int blocks) {
+std::vector<Pipeline> pipelines(const Stack& stack, int pp, int blocks) {
   if (pp == 1) return {{}};
   std::vector<Pipeline> list;
   for (const StageCut cut : {StageCut::even, StageCut::even_with_ends}) {
     const int available = cut == StageCut::even ? blocks : blocks + 2;
     if (pp > available) continue;
-    list.push_back({cut, 1});
-    for (int v = 2; pp * v <= available; ++v) {
-      if (available % (pp * v) == 0) list.push_back({cut, v});
+    for (const std::string& name : stack.schedules) {
+      const ScheduleKind schedule = *schedule_from(name);
+      const bool several = schedule == ScheduleKind::interleaved || schedule == ScheduleKind::zb_v;
+      if (!several) list.push_back({cut, 1, schedule});
+      const int most = schedule == ScheduleKind::zb_v ? 2 : available;
+      for (int v = 2; several && v <= most && pp * v <= available; ++v) {
+        if (available % (pp * v) == 0) list.push_back({cut, v, schedule});
+      }
     }
   }
   return list;
 }
 
+bool has_shape(const Pipeline& pipeline, int pp, int micro_batches) {
+  if (pipeline.schedule == ScheduleKind::interleaved) return micro_batches % pp == 0;
+  if (pipeline.schedule == ScheduleKind::dualpipe) return pp % 2 == 0 && micro_batches % 2 == 0 && micro_batches >= 2 * pp;
+  return true;
+}
+
 std::vector<Split> splits(const Scenario& scenario) {
   std::vector<Split> list;
+  const auto& kinds = scenario.stack.cp_kinds;
   for (const int tp : divisors(scenario.gpus)) {
     if (tp > most_tp) break;
     for (const int cp : divisors(scenario.gpus / tp)) {
       if (cp > most_cp) break;
-      for (const CpKind kind : {CpKind::ring, CpKind::all_gather}) {
-        if (cp == 1 && kind != CpKind::ring) continue;
+      for (const CpKind kind : {CpKind::ring, CpKind::all_gather, CpKind::ulysses}) {
+        if (cp == 1 ? kind != CpKind::ring : std::find(kinds.begin(), kinds.end(), to_string(kind)) == kinds.end()) continue;
         for (const bool sp : {false, true}) {
           for (const int ep : expert_degrees(scenario.model)) {
-            const Split split{.tp = tp, .sp = sp, .cp = cp, .cp_kind = kind, .ep = ep};
+            Split split;
+            split.tp = tp, split.sp = sp, split.cp = cp, split.cp_kind = kind, split.ep = ep;
             if (suits_model(scenario, split)) add_batches(list, scenario, split);
           }
         }

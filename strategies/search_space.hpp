@@ -3,15 +3,15 @@
 // All devices are used, in ways that the stack has (check_stack). Bounds:
 //   tp            divisors of the device count up to 64 that divide the heads (and suit the key-value heads)
 //   sp            off and on, if tp > 1 (on only, for mixtures of experts)
-//   cp            divisors up to 64; all-gather and ring, if cp > 1
+//   cp            divisors up to 64; every kind that the stack has, if cp > 1
 //   ep            divisors of the number of experts that divide tp x cp x dp; 1 for dense models
-//   pp            divisors up to the number of blocks (plus two for even_with_ends); 1F1B, or interleaved with v >= 2 virtual stages
-//   v             such that pp x v divides the blocks (plus two): equal chunks; without interleaving chunks may differ by one block
+//   pp            divisors up to the number of blocks (plus two for even_with_ends); every schedule that the stack has
+//   v             interleaved: 2 and more, zb-v: 2, such that pp x v divides the blocks (plus two): equal chunks; others: 1, chunks may differ by one block
 //   stages        even and even_with_ends, if pp > 1
-//   zero          0 to 3 (0 and 1 with a pipeline), if dp x cp > 1
+//   zero          0 to 3 (0 and 1 with a pipeline), if dp x cp > 1; sharded over all of it, nothing offloaded, experts not cut
 //   micro-batch   powers of two up to 64 that divide the batch of a replica
 //   recompute     none, selective, full
-// GPipe is left out: 1F1B takes the same time in less memory.
+// Left out, but read in plan files: ZeRO-2 and 3 with a pipeline, HSDP, offload, etp, and zb-auto with another limit than 1.
 #pragma once
 
 #include <cstdint>
@@ -32,12 +32,15 @@ void for_each_plan(const Scenario&, const Split&, Visit visit);
 
 std::vector<int> divisors(int n);  // ascending
 
-// The pipelines of `pp` stages: cut and virtual stages.
+// The pipelines of `pp` stages: cut, schedule and virtual stages.
 struct Pipeline {
   StageCut cut = StageCut::even;
   int virtual_stages = 1;
+  ScheduleKind schedule = ScheduleKind::one_f_one_b;
 };
-std::vector<Pipeline> pipelines(int pp, int blocks);
+std::vector<Pipeline> pipelines(const Stack&, int pp, int blocks);
+// Whether the schedule can run so many micro-batches.
+bool has_shape(const Pipeline&, int pp, int micro_batches);
 
 template <class Visit>
 void for_each_plan(const Scenario& scenario, const Split& split, Visit visit) {
@@ -49,13 +52,13 @@ void for_each_plan(const Scenario& scenario, const Split& split, Visit visit) {
     if (scenario.job.global_batch % (dp * split.micro_batch) != 0) continue;
     const int micro_batches = scenario.job.global_batch / (dp * split.micro_batch);
     const int last_zero = dp * split.cp == 1 ? 0 : pp > 1 ? 1 : 3;
-    for (const Pipeline& pipeline : pipelines(pp, blocks)) {
-      if (pipeline.virtual_stages > 1 && micro_batches % pp != 0) continue;
+    for (const Pipeline& pipeline : pipelines(scenario.stack, pp, blocks)) {
+      if (!has_shape(pipeline, pp, micro_batches)) continue;
       for (int zero = 0; zero <= last_zero; ++zero) {
         Plan plan;
         plan.tp = split.tp, plan.sp = split.sp, plan.cp = split.cp, plan.cp_kind = split.cp_kind;
         plan.pp = pp, plan.virtual_stages = pipeline.virtual_stages, plan.cut = pipeline.cut;
-        plan.schedule = pipeline.virtual_stages > 1 ? ScheduleKind::interleaved : ScheduleKind::one_f_one_b;
+        plan.schedule = pipeline.schedule;
         plan.ep = split.ep, plan.dp = dp, plan.zero = zero, plan.micro_batch = split.micro_batch, plan.recompute = split.recompute;
         if (supports(scenario.stack, plan)) visit(plan);
       }

@@ -55,6 +55,7 @@ Job read_job(const YamlNode& node) {
   job.optimizer = map.optional("optimizer", [](const YamlNode& n) {
                        return static_cast<Optimizer>(n.one_of({optimizers.begin(), optimizers.end()}));
                      }).value_or(Optimizer::adamw);
+  job.expert_skew = map.optional("expert_skew", [](const YamlNode& n) { return n.number(1, 4096); }).value_or(1);
   map.finish();
   return job;
 }

@@ -20,13 +20,16 @@ void visit_details(const Scenario& given, Plan plan, Visit visit) {
     if (plan.pp == 1 && cut != StageCut::even) continue;
     for (int v = 1; v <= blocks + 2; ++v) {
       plan.cut = cut, plan.virtual_stages = v;
-      plan.schedule = v > 1 ? ScheduleKind::interleaved : ScheduleKind::one_f_one_b;
       if (v > 1 && !cuts_equally(plan, blocks)) continue;
-      for (int zero = 0; zero <= 3; ++zero) {
+      for (int zero = 0; zero <= (plan.pp > 1 ? 1 : 3); ++zero) {
         for (int micro_batch = 1; micro_batch <= 64; micro_batch *= 2) {
           for (const Recompute recompute : {Recompute::none, Recompute::selective, Recompute::full}) {
             plan.zero = zero, plan.micro_batch = micro_batch, plan.recompute = recompute;
-            if (is_valid(given, plan) && supports(given.stack, plan)) visit(plan);
+            for (int schedule = 0; schedule <= static_cast<int>(ScheduleKind::zb_auto); ++schedule) {
+              plan.schedule = static_cast<ScheduleKind>(schedule);
+              if (plan.pp == 1 && plan.schedule != ScheduleKind::one_f_one_b) continue;
+              if (is_valid(given, plan) && supports(given.stack, plan)) visit(plan);
+            }
           }
         }
       }
@@ -44,7 +47,7 @@ void every_plan(const Scenario& given, Visit visit) {
           if (tp * cp * pp * dp != given.gpus) continue;
           for (int ep = 1; ep <= (is_mixture(given.model) ? given.gpus : 1); ++ep) {
             for (const bool sp : {false, true}) {
-              for (const CpKind kind : {CpKind::ring, CpKind::all_gather}) {
+              for (const CpKind kind : {CpKind::ring, CpKind::all_gather, CpKind::ulysses}) {
                 if (cp == 1 && kind != CpKind::ring) continue;
                 visit_details(given, {.tp = tp, .sp = sp, .cp = cp, .cp_kind = kind, .pp = pp, .ep = ep, .dp = dp}, visit);
               }
