@@ -140,12 +140,13 @@ class Exchanges {
   }
   void go(std::vector<Exchange>& list, std::int64_t sent, std::int64_t received, std::int64_t gathered, std::string_view name) const {
     if (split_.ep > 1) list.push_back({loaded(over(Flow::ep_all_to_all, GroupKind::ep, sent, ability_.ep)), name, bytes(received)});
-    if (split_.etp > 1) list.push_back({loaded(over(Flow::ep_all_gather, GroupKind::etp, gathered, ability_.ep)), name, bytes(gathered)});
+    if (split_.etp > 1) list.push_back({over(Flow::ep_all_gather, GroupKind::etp, gathered, ability_.ep), name, bytes(gathered)});
   }
   void come_back(std::vector<Exchange>& list, std::int64_t sent, std::int64_t received, std::int64_t gathered, std::string_view name) const {
-    if (split_.etp > 1) list.push_back({loaded(over(Flow::ep_reduce_scatter, GroupKind::etp, gathered, ability_.ep)), name, bytes(received)});
+    if (split_.etp > 1) list.push_back({over(Flow::ep_reduce_scatter, GroupKind::etp, gathered, ability_.ep), name, bytes(received)});
     if (split_.ep > 1) list.push_back({loaded(over(Flow::ep_all_to_all, GroupKind::ep, sent, ability_.ep)), name, bytes(sent)});
   }
+  // Everybody waits for the rank that draws most; what is gathered over etp counts the rows of this rank's experts already.
   [[nodiscard]] Communication loaded(Communication c) const {
     c.load = load_;
     return c;
