@@ -37,13 +37,15 @@ std::string band(const Timing& t) {
 }
 
 std::string breakdown_table(const Estimate& e) {
+  return breakdown_table(e.breakdown, e.step.median, fmt::format("80 % band {} to {}", format(e.step.low()), format(e.step.high())));
+}
+
+std::string breakdown_table(const Breakdown& b, Seconds step, const std::string& note) {
   Table table({{"time", Align::left}, {"waited for"}, {"share"}, {"hidden", Align::right}, {"what", Align::left, 1}});
-  const Seconds step = e.step.median;
   const auto add = [&](const std::string& name, Seconds exposed, Seconds hidden, const std::string& what) {
     if (exposed + hidden == Seconds{0}) return;
     table.row({name, format(exposed), format_percent(exposed / step), hidden > Seconds{0} ? format(hidden) : "", what});
   };
-  const Breakdown& b = e.breakdown;
   add("compute", b.compute, Seconds{0}, "forward and backward kernels");
   add("recompute", b.recompute, Seconds{0}, "forward kernels run again");
   static constexpr std::array<const char*, 5> what{"sums and gathers inside layers", "keys and values of other ranks",
@@ -55,10 +57,10 @@ std::string breakdown_table(const Estimate& e) {
   }
   add("bubble", b.bubble, Seconds{0}, "waiting for other stages");
   add("optimizer", b.optimizer, Seconds{0}, "update of this device's share");
+  add("offload", b.offload, Seconds{0}, "copies to and from the host");
   add("host", b.host, Seconds{0}, "framework floor of a step");
   table.rule();
-  table.row({"step", format(step), "100.0 %", "",
-             fmt::format("80 % band {} to {}", format(e.step.low()), format(e.step.high()))});
+  table.row({"step", format(step), "100.0 %", "", note});
   return table.text(terminal_width());
 }
 
@@ -105,6 +107,15 @@ std::string sources(const PricedScenario& s) {
       "MFU counts attention over the full square, as Narayanan et al. 2021 do, against the dense {} peak. Software figures: {} ({}).\n",
       to_string(s.parameters.evidence), s.parameters.family, s.parameters.source, to_string(s.given.job.dtype), s.given.stack.name,
       s.given.stack.source);
+}
+
+int does_not_fit(const Plan& plan, const MemoryUse& memory, const std::vector<Change>& would_fit) {
+  fmt::print(stderr, "does not fit: short by {} at stage {}; {} bind\n", format(-memory.headroom()), memory.peak_stage, binding_category(memory));
+  for (const Change& change : would_fit) fmt::print(stderr, "  would fit: {} ({})\n", change.what, format(change.total));
+  if (would_fit.empty()) {
+    fmt::print(stderr, "  no recompute, ZeRO level or micro-batch is enough; forerun plan looks for another split of the {} devices\n", gpus(plan));
+  }
+  return nothing_fits;
 }
 
 }  // namespace forerun::cli

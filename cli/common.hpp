@@ -2,8 +2,10 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
+#include "strategies/advice.hpp"
 #include "strategies/plan_file.hpp"
 #include "strategies/search.hpp"
 
@@ -21,13 +23,18 @@ int refuse(const Problems&);  // prints them to stderr and returns to_fix
 std::string headline(const Scenario&);
 std::string band(const Timing&);                       // "14.7 s (13.1 to 16.5)"
 std::string breakdown_table(const Estimate&);          // time by category
+std::string breakdown_table(const Breakdown&, Seconds step, const std::string& note);
 std::string memory_table(const MemoryUse&, int width);
 std::string traffic_table(const Traffic&);
 std::string sources(const PricedScenario&);            // where the numbers come from
 
+// Says on stderr by how much, and what would fit on the same devices; returns nothing_fits.
+int does_not_fit(const Plan&, const MemoryUse&, const std::vector<Change>& would_fit);
+
 // One function a verb: adds its flags; `code` receives the exit code when the verb runs.
 void add_plan(CLI::App&, int& code);
 void add_estimate(CLI::App&, int& code);
+void add_simulate(CLI::App&, int& code);
 void add_catalog(CLI::App&, int& code);
 void add_validate(CLI::App&, int& code);
 

@@ -31,18 +31,6 @@ void print(const PricedScenario& scenario, const Plan& plan, const Estimate& e) 
   fmt::print("{}", sources(scenario));
 }
 
-// What binds, and what would fit on the same devices.
-int explain_no_fit(const Plan& plan, const Estimate& e, const std::vector<Change>& changes) {
-  fmt::print(stderr, "does not fit: short by {} at stage {}; {} bind\n", format(-e.memory.headroom()), e.memory.peak_stage,
-             binding_category(e.memory));
-  for (const Change& change : changes) fmt::print(stderr, "  would fit: {} ({})\n", change.what, format(change.total));
-  if (changes.empty()) {
-    fmt::print(stderr, "  no recompute, ZeRO level or micro-batch is enough; forerun plan looks for another split of the {} devices\n",
-               gpus(plan));
-  }
-  return nothing_fits;
-}
-
 int run(const Options& options) {
   const Result<PlanFile> file = read_plan_file(options.file);
   if (!file) return refuse(file.error());
@@ -62,7 +50,7 @@ int run(const Options& options) {
   } else {
     print(*scenario, file->plan, e);
   }
-  return e.memory.fits() ? answered : explain_no_fit(file->plan, e, changes);
+  return e.memory.fits() ? answered : does_not_fit(file->plan, e.memory, changes);
 }
 
 }  // namespace

@@ -33,6 +33,7 @@ int main(int argc, char** argv) {
   int code = forerun::cli::answered;
   forerun::cli::add_plan(app, code);
   forerun::cli::add_estimate(app, code);
+  forerun::cli::add_simulate(app, code);
   forerun::cli::add_catalog(app, code);
   forerun::cli::add_validate(app, code);
   try {

@@ -5,6 +5,8 @@
 #include <CLI/Formatter.hpp>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -17,7 +19,9 @@
 #include "cli/progress.hpp"
 #include "hardware/catalog.hpp"
 #include "strategies/advice.hpp"
+#include "strategies/simulated_ranking.hpp"
 #include "studies/report.hpp"
+#include "studies/simulation_report.hpp"
 #include "workloads/catalog.hpp"
 
 namespace forerun::cli {
@@ -73,10 +77,11 @@ std::string share(Seconds part, const Estimate& e) {
   return part > Seconds{0} ? fmt::format("{:.0f}", 100 * (part / e.step.median)) : "-";
 }
 
-std::string plans_table(const std::vector<RankedPlan>& plans) {
+std::string plans_table(const std::vector<SimulatedPlan>& plans) {
   Table table({{"#"},
                {"plan", Align::left},
-               {"step (80 % band)", Align::left},
+               {"simulated"},
+               {"closed form (80 % band)", Align::left},
                {"tokens/s", Align::right, 1},
                {"MFU"},
                {"memory"},
@@ -85,11 +90,12 @@ std::string plans_table(const std::vector<RankedPlan>& plans) {
                {"bubble %", Align::right, 3},
                {"other %", Align::right, 5}});
   for (std::size_t i = 0; i < plans.size(); ++i) {
-    const Estimate& e = plans[i].estimate;
+    const Estimate& e = plans[i].ranked.estimate;
     Seconds communication{0};
     for (const Seconds t : e.breakdown.exposed) communication += t;
-    table.row({fmt::format("{}", i + 1), summary(plans[i].plan), band(e.step), format_count(e.tokens_per_second),
-               format_percent(e.mfu), format(e.memory.total()), share(e.breakdown.compute + e.breakdown.recompute, e),
+    const SimulatedFigures f = figures(e, plans[i].best_known());
+    table.row({fmt::format("{}", i + 1), summary(plans[i].ranked.plan), plans[i].step ? format(*plans[i].step) : "-", band(e.step), format_count(f.tokens_per_second),
+               format_percent(f.mfu), format(e.memory.total()), share(e.breakdown.compute + e.breakdown.recompute, e),
                share(communication, e), share(e.breakdown.bubble, e),
                share(e.breakdown.optimizer + e.breakdown.host, e)});
   }
@@ -116,23 +122,48 @@ std::string worth_table(const SearchResult& result) {
   return table.text(terminal_width());
 }
 
-void print(const PricedScenario& scenario, const SearchResult& result) {
-  fmt::print("{}\n{}\n", headline(scenario.given), plans_table(result.best));
-  const Estimate& best = result.best.front().estimate;
-  fmt::print("The best plan, where its time goes:\n{}\n", breakdown_table(best));
+// Where the two disagree, and what was not simulated.
+std::string ranking_notes(const std::vector<SimulatedPlan>& plans) {
+  constexpr double worth_saying = 0.03;
+  std::vector<std::string> differ, missing;
+  for (std::size_t i = 0; i < plans.size(); ++i) {
+    if (!plans[i].step) missing.push_back(fmt::format("#{}", i + 1));
+    if (std::abs(plans[i].difference()) > worth_saying) differ.push_back(fmt::format("#{} by {:+.1f} %", i + 1, 100 * plans[i].difference()));
+  }
+  std::string text = "Ranked by simulation. ";
+  if (missing.size() == plans.size()) {
+    text = "Ranked by the closed form. ";
+  } else {
+    text += differ.empty() ? "It differs from the closed form by 3 % or less for each of them." : "It differs from the closed form by more than 3 %: " + join(differ, ", ") + ".";
+  }
+  if (!missing.empty()) text += fmt::format(" Not simulated (-): {}, whose steps are too large or whose places are too low.", join(missing, ", "));
+  return text + "\n";
+}
+
+// The plan against which the closed form says what each choice is worth.
+std::string worth_title(const std::vector<SimulatedPlan>& plans) {
+  if (plans.front().rank == 0) return "What each choice is worth (rule of thumb: TP up to the node, then PP, then DP):\n";
+  const auto first = std::ranges::find(plans, std::size_t{0}, &SimulatedPlan::rank);
+  const std::string which = first == plans.end() ? "its first plan" : fmt::format("its first plan, #{}", first - plans.begin() + 1);
+  return fmt::format("What each choice is worth in closed form, against {} (rule of thumb: TP up to the node, then PP, then DP):\n", which);
+}
+
+void print(const PricedScenario& scenario, const SearchResult& result, const std::vector<SimulatedPlan>& plans) {
+  fmt::print("{}\n{}\n{}\n", headline(scenario.given), plans_table(plans), ranking_notes(plans));
+  const Estimate& best = plans.front().ranked.estimate;
+  fmt::print("The best plan, where its time goes in closed form:\n{}\n", breakdown_table(best));
   fmt::print("Memory of its fullest device:\n{}\n", memory_table(best.memory, terminal_width()));
-  fmt::print("What each choice is worth (rule of thumb: TP up to the node, then PP, then DP):\n{}",
-             worth_table(result));
+  fmt::print("{}{}", worth_title(plans), worth_table(result));
   const Certificate& c = result.certificate;
   fmt::print("\nCertificate: {} plans in the space = {} priced + {} that do not fit + {} cut by bounds.\n", c.total,
              c.evaluated, c.pruned_memory, c.pruned_bound);
   fmt::print("{}", sources(scenario));
 }
 
-nlohmann::ordered_json json_of(const PricedScenario& scenario, const SearchResult& result) {
+nlohmann::ordered_json json_of(const PricedScenario& scenario, const SearchResult& result, const std::vector<SimulatedPlan>& plans) {
   nlohmann::ordered_json json = to_json(scenario.given);
   json["plans"] = nlohmann::ordered_json::array();
-  for (const RankedPlan& plan : result.best) json["plans"].push_back(to_json(plan));
+  for (const SimulatedPlan& plan : plans) json["plans"].push_back(to_json(plan));
   json["without"] = nlohmann::ordered_json::array();
   for (const LeftOut& left : result.left_out) {
     json["without"].push_back(
@@ -189,28 +220,47 @@ int save(const Options& o, const Scenario& scenario, const Plan& plan) {
   return answered;
 }
 
+constexpr std::size_t least_ranked = 10;  // the simulated best of few may not be among fewer
+
+SearchResult look(const ClosedFormContext& context, const Options& o) {
+  ProgressLine progress("searching");
+  SearchResult result = search(context, {.top = std::max(static_cast<std::size_t>(o.top), least_ranked),
+                                         .headroom = o.headroom,
+                                         .threads = o.threads,
+                                         .progress = std::ref(progress)});
+  progress.finish();
+  return result;
+}
+
+// The plans to show, simulated.
+std::vector<SimulatedPlan> rank(const ClosedFormContext& context, const SearchResult& result, const Options& o) {
+  ProgressLine progress("simulating");
+  RankingOptions options;
+  options.threads = o.threads, options.progress = std::ref(progress);
+  std::vector<SimulatedPlan> plans = simulate_ranking(context.scenario, result.best, options);
+  progress.finish();
+  plans.resize(std::min(plans.size(), static_cast<std::size_t>(o.top)));
+  return plans;
+}
+
 int run(const Options& o) {
   Result<Scenario> scenario = read_scenario(o);
   if (!scenario) return refuse(scenario.error());
   Result<PricedScenario> priced = price(*std::move(scenario));
   if (!priced) return refuse(priced.error());
   const ClosedFormContext context(*std::move(priced));
-  ProgressLine progress("searching");
-  const SearchResult result = search(context, {.top = static_cast<std::size_t>(o.top),
-                                               .headroom = o.headroom,
-                                               .threads = o.threads,
-                                               .progress = std::ref(progress)});
-  progress.finish();
+  const SearchResult result = look(context, o);
   if (result.best.empty()) {
     if (o.save) fmt::print(stderr, "{} is not written: there is no plan to save\n", *o.save);
     return explain_no_fit(context, result, o);
   }
+  const std::vector<SimulatedPlan> plans = rank(context, result, o);
   if (o.json) {
-    std::cout << json_of(context.scenario, result).dump(2) << "\n";
+    std::cout << json_of(context.scenario, result, plans).dump(2) << "\n";
   } else {
-    print(context.scenario, result);
+    print(context.scenario, result, plans);
   }
-  return !o.save ? answered : save(o, context.scenario.given, result.best.front().plan);
+  return !o.save ? answered : save(o, context.scenario.given, plans.front().ranked.plan);
 }
 
 }  // namespace
@@ -230,7 +280,7 @@ void add_plan(CLI::App& app, int& code) {
   verb->add_option("--stack", o->stack, "software whose constants apply: catalogue name or YAML file")
       ->capture_default_str()
       ->type_name("NAME|FILE");
-  add_number(*verb, "--top", o->top, 1, 1000, o->problems, "plans to show")->default_str("5");
+  add_number(*verb, "--top", o->top, 1, 1000, o->problems, "plans to show; the first 10 at least are simulated")->default_str("5");
   add_number(*verb, "--threads", o->threads, 0, 4096, o->problems, "threads of the search; 0: all cores")
       ->default_str("0");
   add_number(*verb, "--headroom", o->headroom, 0, 0.9, o->problems,

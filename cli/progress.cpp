@@ -19,4 +19,13 @@ void ProgressLine::finish() {
   if (shown_) fmt::print(stderr, "\r{:{}}\r", "", what_.size() + 8);
 }
 
+void ElapsedLine::run(const std::stop_token& stop, const std::string& what) {
+  std::unique_lock lock(mutex_);
+  int seconds = 0;
+  while (!wakes_.wait_for(lock, stop, std::chrono::seconds(1), [&] { return stop.stop_requested(); })) {
+    fmt::print(stderr, "\r{}: {} s", what, ++seconds);
+  }
+  if (seconds > 0) fmt::print(stderr, "\r{:{}}\r", "", what.size() + 10);
+}
+
 }  // namespace forerun::cli

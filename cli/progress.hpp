@@ -2,8 +2,10 @@
 #pragma once
 
 #include <chrono>
+#include <condition_variable>
 #include <mutex>
 #include <string>
+#include <thread>
 
 namespace forerun::cli {
 
@@ -18,6 +20,19 @@ class ProgressLine {
   std::mutex mutex_;
   std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now(), last_{};
   bool shown_ = false;
+};
+
+// The same for work that cannot say how far it is: how long it has taken, while this lives.
+class ElapsedLine {
+ public:
+  explicit ElapsedLine(std::string what) : thread_([this, text = std::move(what)](const std::stop_token& stop) { run(stop, text); }) {}
+
+ private:
+  void run(const std::stop_token&, const std::string& what);
+
+  std::mutex mutex_;
+  std::condition_variable_any wakes_;
+  std::jthread thread_;  // last: ends before the others
 };
 
 }  // namespace forerun::cli

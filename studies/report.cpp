@@ -9,34 +9,6 @@ using Json = nlohmann::ordered_json;
 
 Json bytes(Bytes b) { return static_cast<std::int64_t>(b.value()); }
 
-Json to_json(const StageMemory& m) {
-  return {{"parameters", bytes(m.parameters)}, {"gradients", bytes(m.gradients)},         {"optimizer", bytes(m.optimizer)},
-          {"activations", bytes(m.activations)}, {"gathered", bytes(m.gathered)},         {"transient", bytes(m.transient)},
-          {"communication", bytes(m.communication)}, {"workspace", bytes(m.workspace)}, {"allocated", bytes(m.allocated())}};
-}
-
-Json to_json(const Breakdown& b) {
-  Json exposed = Json::object(), hidden = Json::object();
-  for (const Dimension d : all_dimensions) {
-    exposed[std::string(to_string(d))] = b.exposed_in(d).value();
-    hidden[std::string(to_string(d))] = b.hidden_in(d).value();
-  }
-  return {{"compute_s", b.compute.value()}, {"recompute_s", b.recompute.value()}, {"exposed_s", exposed},
-          {"hidden_s", hidden},             {"bubble_s", b.bubble.value()},       {"optimizer_s", b.optimizer.value()},
-          {"host_s", b.host.value()}};
-}
-
-// Only what is used: {"tp": {"all_reduce": {"api": ..., "wire": ...}}}.
-Json to_json(const Traffic& traffic) {
-  Json all = Json::object();
-  for (std::size_t f = 0; f < flow_count; ++f) {
-    const auto flow = static_cast<Flow>(f);
-    if (traffic[flow].api == Bytes{0}) continue;
-    all[std::string(to_string(dimension_of(flow)))][std::string(name_of(flow))] = {{"api", bytes(traffic[flow].api)}, {"wire", bytes(traffic[flow].wire)}};
-  }
-  return all;
-}
-
 Json stages_json(const Plan& plan) {
   if (plan.cut != StageCut::list) return std::string(to_string(plan.cut));
   Json list = Json::array();
@@ -54,6 +26,33 @@ Json overlap_json(const OverlapChoice& overlap) {
 }
 
 }  // namespace
+
+Json to_json(const StageMemory& m) {
+  return {{"parameters", bytes(m.parameters)}, {"gradients", bytes(m.gradients)},         {"optimizer", bytes(m.optimizer)},
+          {"activations", bytes(m.activations)}, {"gathered", bytes(m.gathered)},         {"transient", bytes(m.transient)},
+          {"communication", bytes(m.communication)}, {"workspace", bytes(m.workspace)}, {"allocated", bytes(m.allocated())}};
+}
+
+Json to_json(const Breakdown& b) {
+  Json exposed = Json::object(), hidden = Json::object();
+  for (const Dimension d : all_dimensions) {
+    exposed[std::string(to_string(d))] = b.exposed_in(d).value();
+    hidden[std::string(to_string(d))] = b.hidden_in(d).value();
+  }
+  return {{"compute_s", b.compute.value()}, {"recompute_s", b.recompute.value()}, {"exposed_s", exposed},
+          {"hidden_s", hidden},             {"bubble_s", b.bubble.value()},       {"optimizer_s", b.optimizer.value()},
+          {"offload_s", b.offload.value()}, {"host_s", b.host.value()}};
+}
+
+Json to_json(const Traffic& traffic) {
+  Json all = Json::object();
+  for (std::size_t f = 0; f < flow_count; ++f) {
+    const auto flow = static_cast<Flow>(f);
+    if (traffic[flow].api == Bytes{0}) continue;
+    all[std::string(to_string(dimension_of(flow)))][std::string(name_of(flow))] = {{"api", bytes(traffic[flow].api)}, {"wire", bytes(traffic[flow].wire)}};
+  }
+  return all;
+}
 
 Json to_json(const Plan& p) {
   Json json = {{"tp", p.tp},
@@ -114,6 +113,12 @@ Json to_json(const Estimate& e) {
 Json to_json(const RankedPlan& ranked) {
   Json json = {{"plan", to_json(ranked.plan)}};
   json.update(to_json(ranked.estimate));
+  return json;
+}
+
+Json to_json(const SimulatedPlan& plan) {
+  Json json = to_json(plan.ranked);
+  json["simulated"] = plan.step ? Json{{"step_time_s", plan.step->value()}, {"difference", plan.difference()}} : Json();
   return json;
 }
 

@@ -58,8 +58,9 @@ TEST(Plan, AnswersInJson) {
     EXPECT_EQ(plan.at("tp").get<int>() * plan.at("cp").get<int>() * plan.at("pp").get<int>() * plan.at("dp").get<int>(),
               16);
     EXPECT_TRUE(each.at("memory").at("fits"));
-    EXPECT_GE(each.at("step_time_s"), before);  // best first
-    before = each.at("step_time_s");
+    EXPECT_GE(each.at("simulated").at("step_time_s"), before);  // best first
+    before = each.at("simulated").at("step_time_s");
+    EXPECT_NEAR(before / each.at("step_time_s").get<double>() - 1, each.at("simulated").at("difference"), 1e-12);
   }
 }
 
@@ -73,6 +74,19 @@ TEST(Plan, CertifiesThatNoPlanWasLeftOut) {
 TEST(Plan, SaysTheSameBytesOnAnyNumberOfThreads) {
   EXPECT_EQ(forerun_says(small + " --json --threads 1").out, forerun_says(small + " --json --threads 2").out);
   EXPECT_EQ(forerun_says(small + " --threads 1").out, forerun_says(small + " --threads 2").out);
+}
+
+// However few are shown, they are the first of those that more show.
+TEST(Plan, ShowsTheBeginOfALongerList) {
+  const json few = parsed(small + " --top 2").at("plans"), more = parsed(small + " --top 6").at("plans");
+  ASSERT_EQ(few.size(), 2);
+  for (std::size_t i = 0; i < 2; ++i) EXPECT_EQ(few.at(i), more.at(i));
+}
+
+TEST(Plan, SaysWhetherSimulationAndClosedFormDiffer) {
+  const Answer answer = forerun_says(small);
+  EXPECT_THAT(answer.out, HasSubstr("simulated"));
+  EXPECT_THAT(answer.out, ContainsRegex("Ranked by simulation. It differs from the closed form by (3 % or less|more than 3 %)"));
 }
 
 TEST(Plan, KeepsToStandardOutput) {
@@ -185,7 +199,7 @@ class Width : public testing::TestWithParam<int> {};
 
 TEST_P(Width, IsKeptByTables) {
   for (const char* command : {"plan llama3-8b --cluster dgx-h100 --gpus 16 --sequence 4096 --global-batch 64",
-                              "estimate examples/llama3-70b-nemo.yaml", "catalog models", "catalog gpus",
+                              "estimate examples/llama3-70b-nemo.yaml", "simulate examples/llama3-70b-nemo.yaml", "catalog models", "catalog gpus",
                               "catalog clusters", "catalog stacks"}) {
     const std::vector<std::string> lines = table_lines(forerun_says(command, root, GetParam()).out);
     EXPECT_GT(lines.size(), 3) << command;
@@ -207,13 +221,13 @@ TEST_P(HelpOf, ShowsExamples) {
   EXPECT_THAT(answer.out, ContainsRegex("Examples?:\n  forerun " + verb));
 }
 
-INSTANTIATE_TEST_SUITE_P(Verbs, HelpOf, testing::Values("plan", "estimate", "catalog", "validate training"),
+INSTANTIATE_TEST_SUITE_P(Verbs, HelpOf, testing::Values("plan", "estimate", "simulate", "catalog", "validate training"),
                          [](const auto& one) { return test_name(one.param); });
 
 TEST(Help, NamesTheVerbsAndTheExitCodes) {
   const Answer answer = forerun_says("--help");
   EXPECT_EQ(answer.code, 0);
-  for (const char* word : {"plan", "estimate", "catalog", "validate", "Exit codes"})
+  for (const char* word : {"plan", "estimate", "simulate", "catalog", "validate", "Exit codes"})
     EXPECT_THAT(answer.out, HasSubstr(word));
 }
 

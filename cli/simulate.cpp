@@ -1,0 +1,129 @@
+#include <fmt/format.h>
+#include <unistd.h>
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <nlohmann/json.hpp>
+
+#include <cstdlib>
+#include <iostream>
+
+#include "base/table.hpp"
+#include "cli/arguments.hpp"
+#include "cli/common.hpp"
+#include "cli/disturbance_flags.hpp"
+#include "cli/progress.hpp"
+#include "cli/simulation_text.hpp"
+#include "strategies/closed_form.hpp"
+#include "strategies/simulated_ranking.hpp"
+#include "strategies/simulation_trace.hpp"
+#include "studies/report.hpp"
+#include "studies/simulation_report.hpp"
+
+namespace forerun::cli {
+namespace {
+
+constexpr std::size_t most_instructions = 20'000'000;  // about 5 GB and a minute
+
+struct Options {
+  std::string file;
+  std::optional<std::string> trace;
+  bool every_rank = false, json = false;
+  Disturbances disturbances;
+  Problems problems;  // of the flags' values
+};
+
+void print(const PricedScenario& scenario, const Estimate& e, const Simulation& s, const Disturbances& d) {
+  const int width = terminal_width();
+  const bool colours = ::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
+  fmt::print("{}plan: {}\n\n{}\n", headline(scenario.given), summary(s.program.plan), figures_text(e, s, d));
+  if (!s.complete()) fmt::print("{}\n", blocked_text(s));
+  if (const std::string drawn = picture(s, width, colours); !drawn.empty()) fmt::print("{}\n", drawn);
+  if (s.complete()) {
+    const std::uint32_t role = busiest(s);
+    fmt::print("Where the time of {} went:\n{}\n", name_of_role(s.program, role), breakdown_table(s.roles[role].breakdown, s.step, "simulated"));
+    if (s.program.plan.pp > 1) fmt::print("The busiest rank of each stage (communication: what it waited for):\n{}\n", stage_times(s, width));
+    fmt::print("{}\n", critical_path_table(s.path, width));
+  }
+  fmt::print("{}\n{}\n{}", stage_memory(s, width), traffic_table(s.roles[sends_most(s)].traffic), sources(scenario));
+}
+
+// All that is wrong with the flags and the file at once.
+Result<PlanFile> read(const Options& o) {
+  Problems problems = o.problems;
+  const auto collect = [&](const Problems& more) { problems.insert(problems.end(), more.begin(), more.end()); };
+  if (o.trace) collect(output_problems(*o.trace));
+  Result<PlanFile> file = read_plan_file(o.file);
+  collect(file ? rank_problems(o.disturbances, gpus(file->plan)) : file.error());
+  if (!problems.empty()) return fail(std::move(problems));
+  return file;
+}
+
+// What is too large to simulate in reasonable time and memory.
+Problems size_problems(const PricedScenario& scenario, const Plan& plan, const Options& o, bool every_rank) {
+  const std::size_t folded = instructions_run(lower(scenario, plan)), count = every_rank ? instructions_run(lower(scenario, plan, {.every_rank = true, .different = {}})) : folded;
+  if (count <= most_instructions) return {};
+  const bool noise = o.disturbances.jitter > 0;
+  const std::string hint = !every_rank                ? "a smaller global batch, or a larger micro-batch, has fewer passes"
+                           : folded > most_instructions ? "even one rank of each kind is too large: make the global batch smaller"
+                           : noise                      ? "--jitter needs every rank, because ranks that are simulated as one would share their noise; leave it out, or use a smaller plan"
+                                                        : "leave out --every-rank: ranks that do the same at the same time are simulated as one";
+  return {{{}, fmt::format("this would be a simulation of {} tasks; {} are the most", count, most_instructions), hint}};
+}
+
+int answer(const Options& o, const PricedScenario& scenario, const Plan& plan, const Simulation& s) {
+  const Estimate e = estimate(scenario, plan);
+  const bool fits = s.memory.fits();
+  const std::vector<Change> changes = fits ? std::vector<Change>{} : adjust(ClosedFormContext(scenario), plan);
+  if (o.json) {
+    nlohmann::ordered_json json = to_json(scenario.given);
+    json["plan"] = to_json(plan);
+    json.update(to_json(e, s, o.disturbances));
+    if (!fits) {
+      json["binding"] = binding_category(s.memory);
+      json["would_fit"] = to_json(changes);
+    }
+    std::cout << json.dump(2) << "\n";
+  } else {
+    print(scenario, e, s, o.disturbances);
+  }
+  return fits ? answered : does_not_fit(plan, s.memory, changes);
+}
+
+int run(const Options& o) {
+  const Result<PlanFile> file = read(o);
+  if (!file) return refuse(file.error());
+  const Result<PricedScenario> scenario = price(file->scenario);
+  if (!scenario) return refuse(scenario.error());
+  const bool every_rank = o.every_rank || o.disturbances.jitter > 0;
+  if (const Problems problems = size_problems(*scenario, file->plan, o, every_rank); !problems.empty()) return refuse(problems);
+  std::optional<Simulation> simulation;
+  Problems problems;
+  {
+    const ElapsedLine progress("simulating");
+    simulation = simulate(*scenario, file->plan, {.every_rank = every_rank, .disturbances = o.disturbances, .detailed = o.trace.has_value()});
+    if (o.trace) problems = save_trace(*simulation, *o.trace);
+  }
+  if (!problems.empty()) return refuse(problems);
+  const int code = answer(o, *scenario, file->plan, *simulation);
+  if (o.trace) fmt::print(stderr, "wrote {}: open it at https://ui.perfetto.dev\n", *o.trace);
+  return code;
+}
+
+}  // namespace
+
+void add_simulate(CLI::App& app, int& code) {
+  CLI::App* verb = app.add_subcommand("simulate", "Run one plan as discrete events: timeline, breakdown, critical path, memory");
+  auto o = std::make_shared<Options>();
+  verb->add_option("plan", o->file, "plan.yaml, as 'forerun plan --save' writes it")->required()->type_name("FILE");
+  verb->add_flag("--every-rank", o->every_rank, "simulate each rank; otherwise one of those that do the same at the same time");
+  add_disturbances(*verb, o->disturbances, o->problems);
+  verb->add_option("--trace", o->trace, "write the timeline for https://ui.perfetto.dev")->type_name("FILE");
+  verb->add_flag("--json", o->json, "the same fields for programs");
+  verb->footer(
+      "Examples:\n  forerun simulate plan.yaml --trace step.json\n  forerun simulate plan.yaml --straggler 3=1.3\n"
+      "  forerun simulate plan.yaml --jitter 0.05 --seed 7\n  forerun simulate plan.yaml --fail 12@2.5s");
+  verb->callback([o, &code] { code = run(*o); });
+}
+
+}  // namespace forerun::cli
