@@ -1,4 +1,4 @@
-// Random plans with the options that the search does not try: Ulysses, expert tensor parallelism, HSDP, offload, ZeRO with a pipeline, skewed experts.
+// Random plans with all options, also those that the search or the stack of the scenario does not try.
 #pragma once
 
 #include <algorithm>
@@ -7,39 +7,34 @@
 
 namespace forerun::test {
 
-// Heads over the tensor-parallel ranks and then over the context-parallel ones.
-inline bool suits_ulysses(const Model& model, const Plan& plan) {
-  return std::all_of(model.blocks.begin(), model.blocks.end(), [&](const Block& block) {
-    const int heads = block.attention.heads, keys = std::max(1, block.attention.kv_heads / plan.tp);
-    return !block.attention.latent && heads % (plan.tp * plan.cp) == 0 && (keys % plan.cp == 0 || plan.cp % keys == 0);
+// Takes the change where it makes a valid plan.
+template <class Change>
+void change(const Scenario& given, Plan& plan, Change apply) {
+  Plan other = plan;
+  apply(other);
+  if (is_valid(given, other)) plan = other;
+}
+
+inline void change_pipeline(const Scenario& given, Plan& plan) {
+  if (plan.pp == 1) return;
+  change(given, plan, [](Plan& p) {
+    p.schedule = *rc::gen::element(ScheduleKind::gpipe, ScheduleKind::one_f_one_b, ScheduleKind::interleaved, ScheduleKind::zb_h1, ScheduleKind::zb_h2,
+                                   ScheduleKind::zb_v, ScheduleKind::dualpipe, ScheduleKind::zb_auto);
+    if (p.schedule != ScheduleKind::interleaved) p.virtual_stages = p.schedule == ScheduleKind::zb_v ? 2 : 1;
+    if (p.schedule == ScheduleKind::zb_auto) p.activation_limit = *rc::gen::element(1.0, 1.5, 2.0);
   });
 }
 
-inline bool suits_etp(const Model& model, const Plan& plan, int etp) {
-  return std::all_of(model.blocks.begin(), model.blocks.end(), [&](const Block& block) {
-    const Moe* moe = std::get_if<Moe>(&block.feed_forward);
-    return moe == nullptr || (moe->width % etp == 0 && (plan.tp * plan.cp * plan.dp) % (plan.ep * etp) == 0);
-  });
-}
-
-inline void add_sharding(Plan& plan, const Stack& stack) {
+inline void change_sharding(const Scenario& given, Plan& plan) {
   const int replicas = plan.dp * plan.cp;
   if (replicas == 1) return;
-  Plan other = plan;
-  other.zero = *rc::gen::inRange(0, 4);
-  if (supports(stack, other)) plan = other;
-  if (plan.zero > 0 && *rc::gen::arbitrary<bool>()) plan.sharding_group = *rc::gen::elementOf(divisors(replicas));
+  change(given, plan, [](Plan& p) { p.zero = *rc::gen::inRange(0, 4); });
+  if (*rc::gen::arbitrary<bool>()) change(given, plan, [&](Plan& p) { p.sharding_group = *rc::gen::elementOf(divisors(replicas)); });
 }
 
-inline void add_offload(Plan& plan) {
-  plan.offload.optimizer = *rc::gen::inRange(0, 4) == 0;
-  plan.offload.activations = *rc::gen::inRange(0, 4) == 0;
-}
-
-inline void add_experts(Scenario& given, Plan& plan) {
+inline void change_experts(Scenario& given, Plan& plan) {
   if (!is_mixture(given.model)) return;
-  const int etp = *rc::gen::element(1, 1, 2, 4);
-  if (suits_etp(given.model, plan, etp)) plan.etp = etp;
+  change(given, plan, [](Plan& p) { p.etp = *rc::gen::element(1, 1, 2, 4); });
   if (plan.ep > 1 && *rc::gen::arbitrary<bool>()) given.job.expert_skew = 1 + *rc::gen::inRange(1, 5) * 0.25 * (plan.ep - 1);  // all rows on one rank at most
 }
 
@@ -51,11 +46,11 @@ inline Drawn some_lowered_plan(const std::vector<int>& sizes = {1, 2, 4, 8, 16, 
   if (pipelines == Pipelines::none) std::erase_if(plans, [](const Plan& plan) { return plan.pp > 1; });
   RC_PRE(!plans.empty());
   Plan plan = *rc::gen::elementOf(plans);
-  if (plan.pp > 1 && plan.virtual_stages == 1 && *rc::gen::arbitrary<bool>()) plan.schedule = ScheduleKind::gpipe;
-  if (plan.cp > 1 && suits_ulysses(given.model, plan) && *rc::gen::arbitrary<bool>()) plan.cp_kind = CpKind::ulysses;
-  add_sharding(plan, given.stack);
-  add_offload(plan);
-  add_experts(given, plan);
+  change_pipeline(given, plan);
+  if (plan.cp > 1) change(given, plan, [](Plan& p) { p.cp_kind = *rc::gen::element(CpKind::ring, CpKind::all_gather, CpKind::ulysses); });
+  change_sharding(given, plan);
+  plan.offload = {.optimizer = *rc::gen::inRange(0, 4) == 1, .activations = *rc::gen::inRange(0, 4) == 1};
+  change_experts(given, plan);
   if (*rc::gen::arbitrary<bool>()) plan.overlap = {.tp = false, .cp = false, .ep = false, .dp = false, .pp = false};
   RC_LOG() << given.model.name << " of " << given.model.blocks.size() << " x " << given.model.hidden << " on " << given.gpus << " of " << given.cluster.name
            << " with " << given.stack.name << ", batch " << given.job.global_batch << " x " << given.job.sequence << ", skew " << given.job.expert_skew << ": "

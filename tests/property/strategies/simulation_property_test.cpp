@@ -29,6 +29,7 @@ std::array<Bytes, 8> parts(const StageMemory& m) {
 
 RC_GTEST_PROP(Simulations, HoldTheMemoryOfTheClosedForm, ()) {
   const auto [given, plan] = some_lowered_plan();
+  RC_PRE(plan.schedule != ScheduleKind::zb_auto || !plan.offload.activations);  // nothing limits what is in flight, and the closed form stops counting
   const PricedScenario scenario = test::priced(given);
   const MemoryUse expected = estimate(scenario, plan).memory, found = simulate(scenario, plan).memory;
   RC_ASSERT(expected.stages.size() == found.stages.size());
@@ -183,7 +184,7 @@ RC_GTEST_PROP(Simulations, BreakEveryRoleDownToTheStep, ()) {
   for (const RoleReport& role : s.roles) {
     RC_ASSERT(near(role.breakdown.total(), s.step));
     const Breakdown& b = role.breakdown;
-    for (const Seconds part : {b.compute, b.recompute, b.bubble, b.optimizer, b.offload, b.host}) RC_ASSERT(part >= Seconds{0});
+    for (const Seconds part : {b.compute, b.recompute, b.bubble, b.optimizer, b.offload, b.host}) RC_ASSERT(part >= Seconds{-1e-12});
     for (std::size_t d = 0; d < 5; ++d) RC_ASSERT(b.exposed[d] >= Seconds{0} && b.hidden[d] >= Seconds{0});
   }
 }
@@ -191,7 +192,8 @@ RC_GTEST_PROP(Simulations, BreakEveryRoleDownToTheStep, ()) {
 RC_GTEST_PROP(Simulations, LieBetweenTheLongestPathAndAllWork, ()) {  // I-31
   const auto [given, plan] = some_lowered_plan();
   const Simulation s = simulate(test::priced(given), plan);
-  RC_ASSERT(near(s.path.total(), s.step));
+  RC_ASSERT(near(s.path.total(), to_seconds(s.timeline.makespan)));
+  RC_ASSERT(s.step <= (1 + 1e-12) * to_seconds(s.timeline.makespan));  // less where the next step begins before all are done
   RC_ASSERT(longest_path(s.graph.graph) <= s.timeline.makespan);
   const std::vector<Tick>& work = s.graph.graph.work;
   RC_ASSERT(s.timeline.makespan <= std::accumulate(work.begin(), work.end(), Tick{0}) + 2 * work.size());
