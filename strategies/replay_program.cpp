@@ -13,6 +13,7 @@ namespace forerun {
 namespace {
 
 constexpr TaskId none{0xffffffff};
+constexpr std::string_view one_order = "every member of a group must run the same collectives in the same order";
 
 // The members of a role's group sit where those of its first rank do.
 Placements placements_of_role(const Topology& topology, const Plan& plan, int rank) {
@@ -45,6 +46,8 @@ std::vector<WorkPrice> prices_of(const PricedScenario& scenario, const StageProg
 struct Meeting {
   TaskId hides = none, stops = none;
   int joined = 0;
+  const Communication* what = nullptr;
+  TaskOrigin first{};  // who joined first
 };
 
 class GraphBuilder {
@@ -70,10 +73,8 @@ class GraphBuilder {
     for (std::size_t r = 0; r < roles; ++r) run_role(static_cast<std::uint32_t>(r));
     match_messages();
     for (const auto& [key, meeting] : meetings_) {
-      if (meeting.joined != expected_.at(key)) {
-        out_.unmatched.push_back({{}, fmt::format("collective {} of group {} is joined by {} of {} roles", std::get<2>(key), std::get<1>(key), meeting.joined, expected_.at(key)),
-                                  "every member of a group must run the same collectives in the same order"});
-      }
+      if (meeting.joined == expected_.at(key)) continue;
+      complain(fmt::format("{} is joined by {} of {} roles", describe(p_, meeting.first), meeting.joined, expected_.at(key)), one_order);
     }
     out_.graph = builder_.build();
     return std::move(out_);
@@ -135,7 +136,7 @@ class GraphBuilder {
       out_.waits.push_back(wait);
     }
     for (const std::size_t message : pending_messages_) wanted_.push_back({message, task, role_, steps.size()});
-    steps.push_back({task, first, static_cast<std::uint32_t>(pending_.size())});
+    steps.push_back({task, first, static_cast<std::uint32_t>(pending_.size()), !pending_messages_.empty()});
     pending_.clear();
     pending_messages_.clear();
     if (on_lane) builder_.enqueue(task, stream(role_, Lane::compute));
@@ -191,7 +192,7 @@ class GraphBuilder {
       issued.key = {c->group, mine.id, mine.next++};
       Meeting& meeting = meetings_[issued.key];
       expected_[issued.key] = mine.roles;
-      ++meeting.joined;
+      join(meeting, *c, origin);
       issued.meeting = &meeting;
       if (hides > 0) {
         if (meeting.hides == none) meeting.hides = add(hides, origin);
@@ -207,6 +208,13 @@ class GraphBuilder {
     }
     tokens_[in.token] = issued;
   }
+
+  void join(Meeting& meeting, const Communication& c, TaskOrigin origin) {
+    if (++meeting.joined == 1) meeting.what = &c, meeting.first = origin;
+    if (meeting.what->flow == c.flow && meeting.what->elements == c.elements && meeting.what->element == c.element) return;
+    complain(fmt::format("{} of {} elements meets {} of {}", describe(p_, meeting.first), meeting.what->elements, describe(p_, origin), c.elements), one_order);
+  }
+  void complain(std::string what, std::string_view hint) { out_.unmatched.push_back({{}, std::move(what), std::string(hint)}); }
 
   void send(const Instruction& in, const Communication& c, Tick all, TaskOrigin origin, const Body& body, std::int32_t micro_batch) {
     const auto [hides, stops] = parts(all, c.hidden);
@@ -226,7 +234,7 @@ class GraphBuilder {
       last = task;
     }
     const std::size_t key = message_to(body, in.lane == Lane::pp_forward, micro_batch);
-    if (sent_[key] != none) out_.unmatched.push_back({{}, "a message is sent twice", ""});
+    if (sent_[key] != none) complain(describe(p_, origin) + " is sent twice", "send it once");
     sent_[key] = last;
   }
 
@@ -245,7 +253,7 @@ class GraphBuilder {
   void wait(const Instruction& in, TaskOrigin origin) {
     const auto found = tokens_.find(in.token);
     if (found == tokens_.end()) {
-      out_.unmatched.push_back({{}, fmt::format("stage {} waits for what it never issued", stage(role_).stage), ""});
+      complain(describe(p_, origin) + " is waited for, but was never issued", "issue it first");
       return;
     }
     flush();
@@ -305,13 +313,18 @@ class GraphBuilder {
   }
 
   void match_messages() {
+    std::vector<bool> received(sent_.size(), false);
     for (const Wanted& wanted : wanted_) {
       if (sent_[wanted.message] == none) {
-        out_.unmatched.push_back({{}, fmt::format("stage {} waits for a message that nobody sends", stage(wanted.role).stage), "send it, or do not receive it"});
+        complain(describe(p_, out_.origin[index(wanted.task)]) + " waits for a message that nobody sends", "send it, or do not receive it");
         continue;
       }
+      received[wanted.message] = true;
       builder_.depend(sent_[wanted.message], wanted.task);
       out_.messages.emplace_back(sent_[wanted.message], wanted.task);
+    }
+    for (std::size_t message = 0; message < sent_.size(); ++message) {
+      if (sent_[message] != none && !received[message]) complain(describe(p_, out_.origin[index(sent_[message])]) + " is never received", "receive it, or do not send it");
     }
   }
 
@@ -386,9 +399,39 @@ std::string describe(const Program& program, const TaskOrigin& origin) {
   return fmt::format("stage {}, chunk {}, micro-batch {}, layer {}: {}", stage.stage, body.chunk, call.micro_batch, in.layer, name);
 }
 
+namespace {
+
+// On its own stage: every pass of a micro-batch once, forward before backward, B before W.
+void check_passes(const Program& program, std::uint32_t role, Problems& problems) {
+  const StageProgram& stage = program.stages[program.roles[role].program];
+  std::map<std::pair<int, std::int32_t>, std::vector<PassKind>> seen;
+  for (std::uint32_t n = 0; n < stage.calls.size(); ++n) {
+    const Body& body = stage.bodies[stage.calls[n].body];
+    if (body.chunk < 0) continue;
+    auto& before = seen[{body.chunk, stage.calls[n].micro_batch}];
+    const auto ran = [&](PassKind kind) { return std::find(before.begin(), before.end(), kind) != before.end(); };
+    const auto complain = [&](std::string_view what) {
+      problems.push_back({{}, fmt::format("stage {}, chunk {}, micro-batch {}: {}", stage.stage, body.chunk, stage.calls[n].micro_batch, what), "change the order of its passes"});
+    };
+    if (ran(body.kind)) complain("a pass runs twice");
+    if (body.kind != PassKind::forward && !ran(PassKind::forward)) complain("backward before its forward");
+    if (body.kind == PassKind::weight_gradient && !ran(PassKind::input_gradient)) complain("the weights' gradients before those of the inputs");
+    before.push_back(body.kind);
+  }
+  for (const auto& [pass, kinds] : seen) {
+    const bool made = std::find(kinds.begin(), kinds.end(), PassKind::backward) != kinds.end() || std::find(kinds.begin(), kinds.end(), PassKind::weight_gradient) != kinds.end();
+    if (!made) problems.push_back({{}, fmt::format("stage {}, chunk {}, micro-batch {}: no backward makes its gradients", stage.stage, pass.first, pass.second), "add it"});
+  }
+}
+
+}  // namespace
+
 Problems check_order(const PricedScenario& scenario, const Program& program) {
+  Problems passes;
+  for (std::uint32_t role = 0; role < program.roles.size(); ++role) check_passes(program, role, passes);
   ProgramGraph graph = build_graph(scenario, program, true);
   Problems problems = std::move(graph.unmatched);
+  problems.insert(problems.end(), passes.begin(), passes.end());
   if (const auto stuck = stuck_tasks(graph.graph)) {
     std::map<std::uint32_t, TaskOrigin> first;
     for (const TaskId task : *stuck) {

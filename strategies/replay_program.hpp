@@ -30,6 +30,7 @@ struct ProgramGraph {
   struct Step {
     TaskId task;
     std::uint32_t first_wait = 0, waits = 0;  // of `waits`
+    bool messages = false;                    // it waited for other stages
   };
   struct Wait {
     TaskId task;
