@@ -130,11 +130,9 @@ std::string ranking_notes(const std::vector<SimulatedPlan>& plans) {
     if (!plans[i].step) missing.push_back(fmt::format("#{}", i + 1));
     if (std::abs(plans[i].difference()) > worth_saying) differ.push_back(fmt::format("#{} by {:+.1f} %", i + 1, 100 * plans[i].difference()));
   }
-  std::string text = "Ranked by simulation. ";
-  if (missing.size() == plans.size()) {
-    text = "Ranked by the closed form. ";
-  } else {
-    text += differ.empty() ? "It differs from the closed form by 3 % or less for each of them." : "It differs from the closed form by more than 3 %: " + join(differ, ", ") + ".";
+  std::string text = "Ranked by the closed form.";
+  if (missing.size() < plans.size()) {
+    text = differ.empty() ? "Ranked by simulation. It differs from the closed form by 3 % or less for each of them." : "Ranked by simulation. It differs from the closed form by more than 3 %: " + join(differ, ", ") + ".";
   }
   if (!missing.empty()) text += fmt::format(" Not simulated (-): {}, whose steps are too large or whose places are too low.", join(missing, ", "));
   return text + "\n";

@@ -48,6 +48,7 @@ char mark(const PictureCell& cell) {
     case CellKind::backward: return static_cast<char>('a' + digit);
     case CellKind::weight_gradient: return 'w';
     case CellKind::other: return '+';
+    case CellKind::stuck: return 'x';
   }
   return '?';
 }
@@ -57,6 +58,7 @@ const char* colour(CellKind kind) {
     case CellKind::forward: return "\033[36m";
     case CellKind::backward: return "\033[33m";
     case CellKind::weight_gradient: return "\033[35m";
+    case CellKind::stuck: return "\033[31m";
     default: return "\033[0m";
   }
 }
@@ -82,7 +84,7 @@ std::string pipeline_text(const Simulation& s, int width, bool colours) {
   text += not_shown(stages.size());
   text += "0-9 forward, a-j backward (the micro-batch's last digit; a is 0), ";
   if (has_weight_passes(s.program)) text += "w weight gradients, ";
-  return text + "+ before and after the passes, . waiting\n";
+  return text + "+ before and after the passes, . waiting" + (s.complete() ? "\n" : ", x stopped\n");
 }
 
 struct Category {

@@ -32,24 +32,29 @@ std::vector<Stretch> stretches(const Simulation& s, std::uint32_t role) {
   for (const ProgramGraph::Step& step : s.graph.steps[role]) {
     const std::size_t task = index(step.task);
     if (s.timeline.start[task] == never) break;
-    list.push_back({s.timeline.start[task], std::min(s.timeline.finish[task], s.timeline.makespan), cell_of(s.program, s.graph.origin[task])});
+    const bool ends = s.timeline.finish[task] != never;
+    list.push_back({s.timeline.start[task], ends ? s.timeline.finish[task] : s.timeline.makespan,
+                    ends ? cell_of(s.program, s.graph.origin[task]) : PictureCell{CellKind::stuck, 0}});
   }
   return list;
 }
 
-// The shortest forward pass, without what other roles share in it.
-Tick shortest_forward(const Simulation& s, const std::vector<std::uint32_t>& roles) {
-  Tick shortest = never;
+// The time of the median forward pass, without what other roles share in it; `never` where there is none.
+Tick median_forward(const Simulation& s, const std::vector<std::uint32_t>& roles) {
+  std::map<std::pair<std::uint32_t, std::uint32_t>, Tick> passes;  // by role and call
   for (const std::uint32_t role : roles) {
-    std::map<std::uint32_t, Tick> passes;  // by call
     for (const ProgramGraph::Step& step : s.graph.steps[role]) {
       const TaskOrigin& origin = s.graph.origin[index(step.task)];
       if (s.timeline.finish[index(step.task)] == never || origin.role != role || cell_of(s.program, origin).kind != CellKind::forward) continue;
-      passes[origin.call] += s.timeline.finish[index(step.task)] - s.timeline.start[index(step.task)];
+      passes[{role, origin.call}] += s.timeline.finish[index(step.task)] - s.timeline.start[index(step.task)];
     }
-    for (const auto& [pass, time] : passes) shortest = std::min(shortest, time);
   }
-  return shortest;
+  std::vector<Tick> times;
+  for (const auto& [pass, time] : passes) times.push_back(time);
+  if (times.empty()) return never;
+  const auto middle = times.begin() + static_cast<std::ptrdiff_t>(times.size() / 2);
+  std::ranges::nth_element(times, middle);
+  return *middle;
 }
 
 Tick last_finish(const Simulation& s, std::uint32_t role) {
@@ -109,7 +114,7 @@ std::vector<PipelinePicture> pipeline_pictures(const Simulation& s, int columns)
     for (const auto& lane : lanes) p.stages.push_back(row(lane, from, to, columns));
     return p;
   };
-  const Tick pass = shortest_forward(s, roles), all = s.timeline.makespan;
+  const Tick pass = median_forward(s, roles), all = s.timeline.makespan;
   const Tick window = pass == never ? all : pass * static_cast<Tick>(columns);
   if (window >= all) return {picture(0, all)};
   end = s.complete() ? all : std::clamp(end + window / 4, window, all);

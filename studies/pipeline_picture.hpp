@@ -8,7 +8,13 @@
 
 namespace forerun {
 
-enum class CellKind : std::uint8_t { idle, forward, backward, weight_gradient, other };  // backward: with or without W; other: outside of the passes
+enum class CellKind : std::uint8_t {
+  idle, forward,
+  backward,  // with or without W
+  weight_gradient,
+  other,     // outside of the passes
+  stuck,     // what a failure stopped
+};
 
 struct PictureCell {
   CellKind kind{};
@@ -22,7 +28,7 @@ struct PipelinePicture {
   std::vector<std::vector<PictureCell>> stages;  // a row each: what one role of the stage did longest in that column's time
 };
 
-// The step in `columns` columns; where that would be more than the shortest forward pass a column, its begin and its end at one pass a column.
+// The step in `columns` columns; where that would be more than the median forward pass a column, its begin and its end at one pass a column.
 // Of each stage the busiest role; after a failure the one that stopped first, and the end is where the last of them stopped.
 std::vector<PipelinePicture> pipeline_pictures(const Simulation&, int columns);
 
