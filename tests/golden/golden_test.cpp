@@ -36,6 +36,9 @@ TEST(Golden, PlanOfLlama70bOn64H100) { expect_approved(folder / "plan-llama3-70b
 TEST(Golden, EstimateOfTheNemoPlan) {
   expect_approved(folder / "estimate-llama3-70b-nemo.txt", text_of("estimate examples/llama3-70b-nemo.yaml"));
 }
+TEST(Golden, SimulationOfTheNemoPlan) {
+  expect_approved(folder / "simulate-llama3-70b-nemo.txt", text_of("simulate examples/llama3-70b-nemo.yaml"));
+}
 TEST(Golden, PlanThatDoesNotFit) {
   expect_approved(folder / "no-fit-llama3-405b.txt",
                   text_of("plan llama3-405b --cluster dgx-h100 --gpus 8 --sequence 8192 --global-batch 128"));
