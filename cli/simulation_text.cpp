@@ -120,7 +120,7 @@ std::string bar(const Breakdown& b, int width) {
 std::string figures_text(const Estimate& closed_form, const Simulation& s, const Disturbances& d) {
   std::string text = disturbance_text(d);
   const std::string size = fmt::format("{} ranks in {} roles, {} tasks\n", s.program.role_of_rank.size(), s.program.roles.size(), s.graph.graph.size());
-  if (!s.complete()) return text + fmt::format("the step never ends: nothing moves after {}\n", format(s.step)) + size;
+  if (!s.complete()) return text + fmt::format("the step never ends: nothing moves after {}\n", format(to_seconds(s.timeline.makespan))) + size;
   const SimulatedFigures f = figures(closed_form, s.step);
   text += fmt::format("step {}, {} tokens/s, MFU {}{}\n", format(s.step), format_count(f.tokens_per_second), format_percent(f.mfu),
                       s.roles[busiest(s)].breakdown.recompute > Seconds{0} ? fmt::format(", HFU {}", format_percent(f.hfu)) : "");
