@@ -83,7 +83,7 @@ void ClosedForm::pass_times(const SplitPrices& prices, const Plan& plan) {
   const int locals = chunks_per_stage(plan), chunks = chunk_count(plan);
   times_.assign(plan.pp, locals);
   times_.link = hop.all - hop.stops;
-  times_.released = plan.schedule == ScheduleKind::zb_auto ? released_by_input_gradients(prices) : 0;
+  times_.barrier = context_.scenario.given.stack.steps_synchronize;
   DataParallel replicas(context_, prices, layout_, plan, 1, storage_);
   const bool splits = splits_backward(plan);
   for (int stage = 0; stage < plan.pp; ++stage) {
@@ -110,17 +110,6 @@ void ClosedForm::pass_times(const SplitPrices& prices, const Plan& plan) {
       times_.weight_gradient[i] = weight;
     }
   }
-}
-
-// What B gives back of what forward saved, over all blocks.
-double ClosedForm::released_by_input_gradients(const SplitPrices& prices) const {
-  Bytes saved{0}, kept{0};
-  for (std::size_t k = 0; k < prices.blocks.size(); ++k) {
-    const double n = context_.kinds.before[k].back();
-    saved += n * prices.blocks[k].forward.left;
-    kept += n * (prices.blocks[k].forward.left + prices.blocks[k].input_gradient.left);
-  }
-  return saved > Bytes{0} ? std::clamp(1 - kept / saved, 0.0, 1.0) : 0;
 }
 
 void ClosedForm::time(const SplitPrices& prices, const Plan& plan, Estimate& e) {
@@ -165,12 +154,15 @@ void ClosedForm::time(const SplitPrices& prices, const Plan& plan, Estimate& e) 
       layout_.each(prices, chunk_on(plan, stage, local), [&](const BlockPrice& price, int n) { dense += n * price.parameters, expert += n * price.expert_parameters; });
     }
     const ReplicaExchange exchange = replicas.exchange(stage, arrival);
+    // Without a barrier between steps a stage is still busy with the last one until its first message comes.
+    const bool starts_at_once = plan.schedule == ScheduleKind::dualpipe || stack.steps_synchronize;
+    const Seconds lead = starts_at_once ? Seconds{0} : ideal;
     const Seconds update = optimizer_time(context_, plan, dense, expert);
     before = max(before, exchange.before);
     arrival += exchange.late + times_.forward[static_cast<std::size_t>(stage * locals)] + times_.link;
     ideal += times_.forward[static_cast<std::size_t>(stage * locals)] + times_.link;
     late = arrival - ideal;
-    const Seconds ready = finish_[static_cast<std::size_t>(stage)] + exchange.after + mirror_time(plan, dense, expert);
+    const Seconds ready = finish_[static_cast<std::size_t>(stage)] - lead + exchange.after + mirror_time(plan, dense, expert);
     if (stage == 0 || stage == plan.pp - 1) ends_ready = max(ends_ready, ready);
     at_ends = max(at_ends, stage == 0 || stage == plan.pp - 1 ? update : Seconds{0});
     end = max(end, ready + update);
@@ -178,6 +170,8 @@ void ClosedForm::time(const SplitPrices& prices, const Plan& plan, Estimate& e) 
   }
   if (tied > 0) end = max(end, ends_ready + tie.median + at_ends);
   const Seconds step = to_seconds(to_ticks(stack.host_per_step)) + before + late + end;
+
+  e.lower_bound = lower_bound(prices, plan, runs);
 
   // Where it goes, on the busiest stage.
   e.breakdown = Breakdown{};
@@ -251,6 +245,30 @@ void ClosedForm::time(const SplitPrices& prices, const Plan& plan, Estimate& e) 
   e.cost = device.price ? std::optional(devices * *device.price * step) : std::nullopt;
 }
 
+
+Seconds ClosedForm::lower_bound(const SplitPrices& prices, const Plan& plan, double runs) {
+  const Hop hop = hop_of(prices, plan);
+  const Stack& stack = context_.scenario.given.stack;
+  const bool splits = splits_backward(plan), waits = plan.schedule != ScheduleKind::dualpipe && stack.steps_synchronize;
+  Seconds longest{0}, before{0};
+  for (int stage = 0; stage < plan.pp; ++stage) {
+    Seconds work{0}, forward{0}, backward{0};  // of one micro-batch; of its first chunk
+    std::int64_t dense = 0, expert = 0;
+    for (int local = 0; local < chunks_per_stage(plan); ++local) {
+      layout_.each(prices, chunk_on(plan, stage, local), [&](const BlockPrice& price, int count) {
+        const double n = count;
+        const Seconds back = splits ? price.input_gradient.total + price.weight_gradient.total : price.backward.total;
+        work += n * (price.forward.total + back);
+        if (local == 0) forward += n * price.forward.total, backward += n * back;
+        dense += count * price.parameters, expert += count * price.expert_parameters;
+      });
+    }
+    longest = max(longest, before + runs * work + optimizer_time(context_, plan, dense, expert));
+    if (waits) before += forward + hop.all + (splits ? Seconds{0} : backward + hop.all);
+  }
+  // The last picosecond is rounding.
+  return max(Seconds{0}, to_seconds(to_ticks(stack.host_per_step)) + longest - Seconds{1e-12});
+}
 
 // Of the stage that sends most in each direction.
 void ClosedForm::count_sends(const SplitPrices& prices, const Plan& plan, double runs, Traffic& traffic) const {

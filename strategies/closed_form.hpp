@@ -1,5 +1,8 @@
 // The closed form: a plan priced without building its program. Level 0 of the fidelity ladder, for the search.
 //
+// Beside the time stands a lower bound: on each stage, all its passes and the update, after the first micro-batch has come to it and (where the schedule ends with
+// backwards) before the last one has gone back; each pass as long as its blocks alone, because what runs beside them can only slow them.
+//
 // Memory is that of the program to the byte: the same lowered blocks, summed over chunks, and the schedule's highest point. Time takes the blocks replayed
 // alone, and adds what happens between them in formulas: pipeline_time.hpp, exchange_clock.hpp. Wrong where parts of a step disturb each other in ways that
 // these do not see: sends beside collectives, unequal stages whose replicas exchange gradients while others still work.
@@ -41,7 +44,7 @@ class ClosedForm {
   };
   [[nodiscard]] Hop hop_of(const SplitPrices&, const Plan&) const;
   void pass_times(const SplitPrices&, const Plan&);
-  [[nodiscard]] double released_by_input_gradients(const SplitPrices&) const;
+  [[nodiscard]] Seconds lower_bound(const SplitPrices&, const Plan&, double runs);
   void count_sends(const SplitPrices&, const Plan&, double runs, Traffic&) const;
   [[nodiscard]] Seconds mirror_time(const Plan&, std::int64_t dense, std::int64_t expert) const;
 

@@ -59,6 +59,7 @@ void finish(const PricedScenario&, const Plan&, MemoryUse&);
 
 struct Estimate {
   Timing step;
+  Seconds lower_bound;  // no order of the plan's passes makes a step shorter: see ClosedForm
   Breakdown breakdown;
   MemoryUse memory;
   Traffic traffic;      // of the rank that sends most, a step

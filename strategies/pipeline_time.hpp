@@ -30,7 +30,7 @@ struct PassTimes {
   std::vector<Seconds> forward, backward;                // backward: B and W together
   std::vector<Seconds> input_gradient, weight_gradient;  // apart, for schedules that split them
   Seconds link;
-  double released = 0;  // share of the saved activations that B gives back (W the rest)
+  bool barrier = true;  // all stages wait for each other after a step; otherwise what counts is how long each is busy with it
 
   void assign(int stage_count, int chunks_per_stage);
 };

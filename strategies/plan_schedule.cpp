@@ -1,6 +1,7 @@
 #include "strategies/plan_schedule.hpp"
 
 #include "strategies/closed_form.hpp"
+#include "strategies/schedule_fill.hpp"
 #include "strategies/schedules.hpp"
 
 namespace forerun {
@@ -15,7 +16,11 @@ ScheduleTable make_table(const Plan& plan, const PassTimes& times, std::int64_t 
     case ScheduleKind::zb_h2: return zb_h2_schedule(plan.pp, m);
     case ScheduleKind::zb_v: return zb_v_schedule(plan.pp, m);
     case ScheduleKind::dualpipe: return dualpipe_schedule(plan.pp, m);
-    case ScheduleKind::zb_auto: return automatic_schedule(times, m, {.micro_batches = plan.activation_limit * plan.pp, .by_input_gradient = times.released});
+    case ScheduleKind::zb_auto: {
+      // As published, a micro-batch counts until its W has run, whatever its B gave back.
+      const FillLimits limits{.held = plan.activation_limit * plan.pp, .released = std::vector<double>(static_cast<std::size_t>(plan.pp), 0.0)};
+      return filled_schedule(times, m, limits, times.barrier ? StepEnd::together : StepEnd::each_stage);
+    }
   }
   return {};
 }

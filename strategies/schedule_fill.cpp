@@ -14,7 +14,7 @@ class Filler {
  public:
   Filler(const PassTimes& times, int micro_batches, const FillLimits& limits, Choices choices)
       : t_(times), m_(micro_batches), limits_(limits), choices_(choices), stages_(static_cast<std::size_t>(times.stages)) {
-    assert(times.chunks == 1 && micro_batches > 0);
+    assert(times.chunks == 1 && micro_batches > 0 && limits.released.size() == stages_.size());
     forward_done_.assign(stages_.size() * static_cast<std::size_t>(m_), Seconds{0});
     backward_done_ = forward_done_;
   }
@@ -56,7 +56,10 @@ class Filler {
   static Seconds time_of(const std::vector<Seconds>& list, int s) { return list[static_cast<std::size_t>(s)]; }
   Seconds& done(std::vector<Seconds>& list, int s, int i) { return list[static_cast<std::size_t>(s) * static_cast<std::size_t>(m_) + static_cast<std::size_t>(i)]; }
   Seconds arrival(int s) { return s == 0 ? Seconds{0} : done(forward_done_, s - 1, of(s).f) + t_.link; }             // of the next activation
-  Seconds gradient(int s) { return s == last() ? done(forward_done_, s, of(s).b) : done(backward_done_, s + 1, of(s).b) + t_.link; }
+  Seconds gradient(int s) {
+    return s == last() ? done(forward_done_, s, of(s).b) : done(backward_done_, s + 1, of(s).b) + t_.link;
+  }
+  [[nodiscard]] double released(int s) const { return limits_.released[static_cast<std::size_t>(s)]; }
   [[nodiscard]] double limit(int s) const { return std::max(limits_.held, static_cast<double>(t_.stages - s)) + 1e-9; }
 
   void record(Stage& stage, PassKind kind, int i, Seconds ready, Seconds time) {
@@ -77,19 +80,23 @@ class Filler {
   void weight(int s) {
     Stage& stage = of(s);
     record(stage, PassKind::weight_gradient, stage.w++, Seconds{0}, time_of(t_.weight_gradient, s));
-    stage.held -= 1 - limits_.released;
+    stage.held -= 1 - released(s);
   }
   void drain(int s) {
     while (of(s).w < of(s).b) weight(s);
   }
+  void make_room(int s, double more) {
+    while (of(s).held + more > limit(s) && of(s).w < of(s).b) weight(s);
+  }
   void backward(int s) {
     Stage& stage = of(s);
     const int i = stage.b;
+    make_room(s, -released(s));
     fill_until(s, gradient(s));
     if (s == 0 && stage.f == m_) drain(s);  // nobody waits for the first stage
     record(stage, PassKind::input_gradient, i, gradient(s), time_of(t_.input_gradient, s));
     done(backward_done_, s, i) = stage.now;
-    stage.b++, stage.held -= limits_.released;
+    stage.b++, stage.held -= released(s);
   }
 
   // W into the gap before `ready`.
@@ -135,7 +142,7 @@ class Filler {
     }
     for (int s = 0; s <= last(); ++s) {
       if (!wanted[static_cast<std::size_t>(s)]) continue;
-      while (of(s).held + 1 > limit(s) && of(s).w < of(s).b) weight(s);
+      make_room(s, 1);
       fill_until(s, arrival(s));
       forward(s);
     }
@@ -147,7 +154,7 @@ class Filler {
     const Stage& stage = of(s);
     const Seconds returned = next.now + time_of(t_.forward, s + 1) + time_of(t_.input_gradient, s + 1) + t_.link;
     if (stage.now >= returned) return true;
-    const double over = stage.held + 1 - limit(s), each = 1 - limits_.released;
+    const double over = stage.held + 1 - limit(s), each = 1 - released(s);
     const double room = over <= 0 || each <= 0 ? 0 : std::min(std::ceil(over / each), static_cast<double>(stage.b - stage.w));
     if (stage.now + time_of(t_.forward, s) + room * time_of(t_.weight_gradient, s) <= returned) return false;
     return returned - stage.now <= spare(stage);
@@ -155,7 +162,7 @@ class Filler {
 
   const PassTimes& t_;
   int m_;
-  FillLimits limits_;
+  const FillLimits& limits_;
   Choices choices_;
   std::vector<Stage> stages_;
   Seconds most_waited_;

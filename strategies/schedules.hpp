@@ -25,14 +25,7 @@ ScheduleTable zb_v_schedule(int stages, int micro_batches);
 // Forwards and backwards of opposite directions stand next to each other. K and M even, M >= 2 K.
 ScheduleTable dualpipe_schedule(int stages, int micro_batches);
 
-// Zero bubble under a limit (Qi et al. 2023, section 3.1): at any time a stage runs a B whose gradient is there; else a forward if its memory allows; else a W.
-// Memory in micro-batches: a forward takes 1, its B gives back `by_input_gradient`, its W the rest. Of a few variants (how long a W waits for what is about to
-// arrive), ZB-H1 and, where it is within the limit, ZB-H2, the fastest for the given times.
-struct AutomaticLimits {
-  double micro_batches = 0;       // that a stage may hold; at least as many as 1F1B needs of it: K - s
-  double by_input_gradient = 0;   // share that B releases
-};
-ScheduleTable automatic_schedule(const PassTimes&, int micro_batches, const AutomaticLimits&);
+// The automatic zero bubble under a memory limit is schedule_fill.hpp.
 
 // Every way in which a table is not a schedule of the plan: passes missing or doubled, backward before its forward, W before its B, an order in which stages wait for
 // each other in a circle.

@@ -74,6 +74,17 @@ std::vector<Blocked> blocked(const Simulation& s) {
   return list;
 }
 
+// Stages that wait for each other after a step take from its start to its end. Otherwise each begins the next when it is done, and was busy with the last one until
+// its first message came; the slowest sets the pace. The last stage needs a tied table only when the first one has long begun again.
+void settle_step(const Stack& stack, Simulation& s) {
+  s.step = to_seconds(s.timeline.makespan);
+  if (stack.steps_synchronize || !s.complete()) return;
+  Seconds longest{0};
+  for (const RoleReport& role : s.roles) longest = max(longest, role.done - role.lead - role.late_end);
+  for (RoleReport& role : s.roles) role.breakdown.bubble += longest - s.step;
+  s.step = longest;
+}
+
 }  // namespace
 
 Seconds CriticalPath::total() const {
@@ -85,7 +96,6 @@ Simulation simulate(const PricedScenario& scenario, const Plan& plan, const Simu
   s.program = lower(scenario, plan, lowering(options));
   s.graph = build_graph(scenario, s.program, options.detailed, slowdowns(s.program, options.disturbances));
   s.timeline = replay(s.graph.graph, disturbance(options, s.program, s.graph));
-  s.step = to_seconds(s.timeline.makespan);
   std::map<std::uint32_t, ProgramMemory> memory;  // by program
   for (std::uint32_t r = 0; r < s.program.roles.size(); ++r) {
     const std::uint32_t p = s.program.roles[r].program;
@@ -93,6 +103,7 @@ Simulation simulate(const PricedScenario& scenario, const Plan& plan, const Simu
     s.roles.push_back(report(s.program, s.graph, s.timeline, r));
     s.roles.back().memory = memory[p];
   }
+  settle_step(scenario.given.stack, s);
   s.memory.stages.resize(static_cast<std::size_t>(plan.pp));
   for (const RoleReport& role : s.roles) {
     StageMemory& stage = s.memory.stages[static_cast<std::size_t>(role.stage)];

@@ -29,6 +29,9 @@ struct SimulationOptions {
 
 struct RoleReport {
   int stage = 0;
+  Seconds done;          // when its last instruction ended
+  Seconds late_end;      // of that, waiting for the other end of the pipeline to add its gradients of a tied table
+  Seconds lead;          // until its first message came; not part of the step where steps do not synchronize
   Breakdown breakdown;   // of its compute lane; adds up to the step
   Traffic traffic;
   ProgramMemory memory;
@@ -50,7 +53,7 @@ struct Simulation {
   Program program;
   ProgramGraph graph;
   Timeline timeline;
-  Seconds step;                   // not meaningful where it did not end
+  Seconds step;                   // from one to the next; not meaningful where it did not end
   std::vector<RoleReport> roles;  // as in program.roles
   CriticalPath path;
   MemoryUse memory;               // of each stage, the role that holds most

@@ -51,6 +51,7 @@ class Reporter {
     r.stage = stage_.stage;
     count(r);
     gaps(r.breakdown);
+    r.done = done_, r.lead = lead_, r.late_end = late_end_;
     for (std::size_t d = 0; d < 5; ++d) {
       r.breakdown.hidden[d] = max(Seconds{0}, to_seconds(totals_.communication[d]) - r.breakdown.exposed[d]);
     }
@@ -82,7 +83,7 @@ class Reporter {
   }
 
   // What the compute lane did beside computing at full rate.
-  void gaps(Breakdown& b) const {
+  void gaps(Breakdown& b) {
     Tick free = 0;
     Dimension beside = Dimension::dp;  // what slows a computation: the communication that was waited for next
     const auto& steps = graph_.steps[role_];
@@ -98,6 +99,7 @@ class Reporter {
       const std::size_t t = index(steps[i].task);
       if (timeline_.finish[t] == never) break;
       gap(b, steps[i], timeline_.start[t] - free);
+      if (steps[i].messages && !received_) received_ = true, lead_ = stage_.calls.size() > 1 && starts_with_message() ? to_seconds(timeline_.start[t] - free) : Seconds{0};
       const Tick took = timeline_.finish[t] - timeline_.start[t];
       const TaskOrigin& origin = graph_.origin[t];
       const Work* work = work_of(program_, origin);
@@ -109,11 +111,15 @@ class Reporter {
       }
       free = timeline_.finish[t];
     }
+    done_ = to_seconds(free);
     b.bubble += to_seconds(timeline_.makespan - free);
   }
 
+  // Whether the first pass waits for another stage.
+  [[nodiscard]] bool starts_with_message() const { return stage_.bodies[stage_.calls[1].body].from_stage >= 0; }
+
   // The last of what a step waited for made the gap before it; where it waited for none of its own, another rank of a collective came late.
-  void gap(Breakdown& b, const ProgramGraph::Step& step, Tick length) const {
+  void gap(Breakdown& b, const ProgramGraph::Step& step, Tick length) {
     if (length == 0) return;
     Tick latest = 0;
     std::optional<Lane> who;
@@ -135,6 +141,7 @@ class Reporter {
     }
     const Work* work = work_of(program_, graph_.origin[index(step.task)]);
     const Communication* c = work == nullptr ? nullptr : std::get_if<Communication>(work);
+    if (c != nullptr && c->group == GroupKind::ends) late_end_ += to_seconds(length);
     if (c != nullptr && c->group != GroupKind::next_stage) {
       b.exposed[static_cast<std::size_t>(dimension_of(c->flow))] += to_seconds(length);
     } else {
@@ -148,6 +155,8 @@ class Reporter {
   std::uint32_t role_;
   const StageProgram& stage_;
   Totals totals_;
+  Seconds done_, lead_, late_end_;
+  bool received_ = false;
 };
 
 }  // namespace

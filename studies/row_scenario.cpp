@@ -76,7 +76,13 @@ void read_pipeline(const TrainingRow& row, Plan& plan, std::vector<std::string>&
   plan.virtual_stages = Assumptions{assumed}(row.vpp, "vpp", 1);
   plan.schedule = plan.virtual_stages > 1 ? ScheduleKind::interleaved : ScheduleKind::one_f_one_b;
   if (row.schedule.empty()) assumed.emplace_back("schedule");
-  if (lower(row.schedule) == "gpipe") plan.schedule = ScheduleKind::gpipe;
+  const std::string schedule = lower(row.schedule);
+  if (const auto named = schedule_from(schedule); named && (*named == ScheduleKind::gpipe || is_zero_bubble(schedule))) plan.schedule = *named;
+  if (schedule == "zb-1p" || schedule == "zb-2p") {  // Qi et al. 2023: the automatic schedule under one and two times 1F1B's memory
+    plan.schedule = ScheduleKind::zb_auto;
+    plan.activation_limit = schedule == "zb-2p" ? 2 : 1;
+  }
+  if (plan.schedule == ScheduleKind::zb_v) plan.virtual_stages = 2;
   // Megatron counts the embedding and the head as a layer each where the layers alone do not divide.
   const int chunks = plan.pp * plan.virtual_stages;
   const bool with_ends = *row.layers % chunks != 0 && (*row.layers + 2) % chunks == 0;
@@ -99,8 +105,7 @@ Plan read_plan(const TrainingRow& row, const Stack& stack, std::vector<std::stri
   plan.micro_batch = *row.micro_batch;
   if (plan.tp > 1) plan.sp = assume(row.sp, "sp", stack.sequence_parallel ? 1 : 0) == 1;
   if (plan.cp > 1 && says(row.overlap, "cp a2a")) {
-    plan.cp_kind = CpKind::all_gather;  // exchanges heads for positions (Ulysses); priced as a gather of keys and values
-    assumed.emplace_back("cp_kind");
+    plan.cp_kind = CpKind::ulysses;
   }
   read_pipeline(row, plan, assumed);
   read_sharding(row, stack, plan, assumed);
@@ -139,7 +144,6 @@ ReadRun RunReader::read(const TrainingRow& row) {
   };
   if (const auto missing = unstated(row); !missing.empty()) return skip("not stated: " + join(missing, ", "));
   if (is_adapter_tuning(row)) return skip("PEFT");
-  if (is_zero_bubble(row.schedule)) return skip("zero-bubble schedule");
   const double devices = double{1} * *row.tp * *row.pp * *row.dp * row.cp.value_or(1);
   if (devices != *row.gpus) return skip(fmt::format("not a valid plan: tp x cp x dp x pp is {}, not the {} devices", devices, *row.gpus));
 
@@ -165,6 +169,8 @@ ReadRun RunReader::read(const TrainingRow& row) {
   s.job = {.kind = lower(row.tuning) == "full" ? JobKind::finetune : JobKind::pretrain, .sequence = *row.seq, .global_batch = *row.global_batch};
   s.job.dtype = read_dtype(row, run.assumed);
   run.plan = read_plan(row, s.stack, run.assumed);
+  // Software that fills the bubble validates its update afterwards: stages do not wait for each other between steps (Qi et al. 2023, section 4).
+  if (is_zero_bubble(lower(row.schedule))) s.stack.steps_synchronize = false;
   run.recompute_unstated = !recompute_from(lower(row.recompute));
   return run;
 }

@@ -123,7 +123,6 @@ TEST(RowScenario, ReasonsToSkip) {
   EXPECT_EQ(reason([](TrainingRow& r) { r.micro_batch.reset(), r.pp.reset(); }), "not stated: micro_batch, pp");
   EXPECT_EQ(reason([](TrainingRow& r) { r.tuning = "qlora"; }), "PEFT");
   EXPECT_EQ(reason([](TrainingRow& r) { r.tuning = "full", r.notes = "cumulative technique #8: LoRA; baseline"; }), "PEFT");
-  EXPECT_EQ(reason([](TrainingRow& r) { r.schedule = "zb-2p"; }), "zero-bubble schedule");
   EXPECT_EQ(reason([](TrainingRow& r) { r.gpus = 17; }), "not a valid plan: tp x cp x dp x pp is 16, not the 17 devices");
   EXPECT_EQ(reason([](TrainingRow& r) { r.gpu = "abacus"; }), "gpu 'abacus' not in the catalogue");
 }
