@@ -153,7 +153,6 @@ class Filler {
     const Stage& next = of(s + 1);
     const Stage& stage = of(s);
     const Seconds returned = next.now + time_of(t_.forward, s + 1) + time_of(t_.input_gradient, s + 1) + t_.link;
-    if (stage.now >= returned) return true;
     const double over = stage.held + 1 - limit(s), each = 1 - released(s);
     const double room = over <= 0 || each <= 0 ? 0 : std::min(std::ceil(over / each), static_cast<double>(stage.b - stage.w));
     if (stage.now + time_of(t_.forward, s) + room * time_of(t_.weight_gradient, s) <= returned) return false;

@@ -26,10 +26,16 @@ constexpr Row table_5[] = {
 // Table 1 of the paper: a forward saves M_B = s b (34 h + 5 a s), of which M_W = 32 s b h wait for W; s = 1024.
 double released(const Row& row) { return 1 - 32.0 * row.hidden / (34.0 * row.hidden + 5.0 * row.heads * 1024); }
 
+FillLimits limits(int stages, double held, double share) { return {.held = held, .released = std::vector(static_cast<std::size_t>(stages), share)}; }
+
+ScheduleTable filled(const Row& row, const PassTimes& t, double limit, StepEnd end) {
+  return filled_schedule(t, row.micro_batches, limits(row.stages, limit * row.stages, released(row)), end);
+}
+
 // Section 5.3: (cost - m (F + B + W)) / cost, the cost being the longest execution time of a stage.
 double bubble_rate(const Row& row, double limit) {
   const PassTimes t = test::equal_times(row.stages, 1, row.forward, row.input_gradient, row.weight_gradient, row.link);
-  const ScheduleTable table = filled_schedule(t, row.micro_batches, {.held = limit * row.stages, .released = released(row)}, StepEnd::each_stage);
+  const ScheduleTable table = filled(row, t, limit, StepEnd::each_stage);
   const double cost = test::draw(ScheduleKind::zb_auto, table, t).longest_stage();
   return 1 - row.micro_batches * (row.forward + row.input_gradient + row.weight_gradient) / cost;
 }
@@ -46,8 +52,8 @@ TEST(FilledSchedule, HoldsNoMoreThanItMay) {
     for (const double limit : {1.0, 1.5, 2.0}) {
       const PassTimes t = test::equal_times(row.stages, 1, row.forward, row.input_gradient, row.weight_gradient, row.link);
       for (const StepEnd end : {StepEnd::together, StepEnd::each_stage}) {
-        const ScheduleTable table = filled_schedule(t, row.micro_batches, {.held = limit * row.stages, .released = released(row)}, end);
-        for (int s = 0; s < row.stages; ++s) EXPECT_LE(test::most_held(table, s, released(row)), limit * row.stages + 1e-6);
+        const ScheduleTable table = filled(row, t, limit, end);
+        for (int s = 0; s < row.stages; ++s) EXPECT_LE(test::most_held(table, s, released(row)), limit * row.stages + 1e-6) << s;
       }
     }
   }
@@ -57,7 +63,7 @@ TEST(FilledSchedule, HoldsNoMoreThanItMay) {
 // gradient at 5, and its last W from 6 to 7.
 TEST(FilledSchedule, OfTwoStagesIsTheOneDrawnByHand) {
   const PassTimes t = test::equal_times(2, 1, 1, 1, 1);
-  const ScheduleTable table = filled_schedule(t, 2, {.held = 4, .released = 0.5}, StepEnd::together);
+  const ScheduleTable table = filled_schedule(t, 2, limits(2, 4, 0.5), StepEnd::together);
   const Pass f0{0, 0, PassKind::forward}, f1{1, 0, PassKind::forward}, b0{0, 0, PassKind::input_gradient}, b1{1, 0, PassKind::input_gradient};
   const Pass w0{0, 0, PassKind::weight_gradient}, w1{1, 0, PassKind::weight_gradient};
   EXPECT_EQ(std::vector(table.of(0).begin(), table.of(0).end()), (std::vector{f0, f1, b0, w0, b1, w1}));
@@ -67,13 +73,13 @@ TEST(FilledSchedule, OfTwoStagesIsTheOneDrawnByHand) {
 
 TEST(FilledSchedule, OfOneStageOnlyWorks) {
   const PassTimes t = test::equal_times(1, 1, 2, 3, 1);
-  EXPECT_EQ(test::draw(ScheduleKind::zb_auto, filled_schedule(t, 5, {.held = 1, .released = 0}, StepEnd::together), t).makespan(), 5 * 6);
+  EXPECT_EQ(test::draw(ScheduleKind::zb_auto, filled_schedule(t, 5, limits(1, 1, 0), StepEnd::together), t).makespan(), 5 * 6);
 }
 
 TEST(FilledSchedule, OfOneMicroBatchGoesThereAndBack) {
   // Down: 4 F and 3 links; back: 4 B and 3 links; W of the first stage last: 4 x 2 + 3 + 4 x 3 + 3 + 1.
   const PassTimes t = test::equal_times(4, 1, 2, 3, 1, 1);
-  EXPECT_EQ(test::draw(ScheduleKind::zb_auto, filled_schedule(t, 1, {.held = 4, .released = 0.5}, StepEnd::together), t).makespan(), 27);
+  EXPECT_EQ(test::draw(ScheduleKind::zb_auto, filled_schedule(t, 1, limits(t.stages, 4, 0.5), StepEnd::together), t).makespan(), 27);
 }
 
 }  // namespace

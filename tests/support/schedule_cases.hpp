@@ -1,0 +1,24 @@
+// Random numbers and pass times for properties of schedules: whole ticks, so that sums are exact.
+#pragma once
+
+#include <rapidcheck.h>
+
+#include "strategies/pipeline_time.hpp"
+
+namespace forerun::test {
+
+inline int any(int from, int below) { return *rc::gen::resize(rc::kNominalSize, rc::gen::inRange(from, below)); }  // the whole range from the first case on
+
+inline PassTimes some_times(int stages, int chunks, int least = 0) {
+  PassTimes t;
+  t.assign(stages, chunks);
+  for (std::size_t i = 0; i < t.forward.size(); ++i) {
+    t.forward[i] = Seconds{static_cast<double>(any(least, 40))};
+    t.input_gradient[i] = Seconds{static_cast<double>(any(least, 40))};
+    t.weight_gradient[i] = Seconds{static_cast<double>(any(least, 40))};
+    t.backward[i] = t.input_gradient[i] + t.weight_gradient[i];
+  }
+  return t;
+}
+
+}  // namespace forerun::test
