@@ -250,7 +250,7 @@ Seconds ClosedForm::lower_bound(const SplitPrices& prices, const Plan& plan, dou
   const Hop hop = hop_of(prices, plan);
   const Stack& stack = context_.scenario.given.stack;
   const bool splits = splits_backward(plan), waits = plan.schedule != ScheduleKind::dualpipe && stack.steps_synchronize;
-  Seconds longest{0}, before{0};
+  Seconds longest{0}, coming{0}, going{0};
   for (int stage = 0; stage < plan.pp; ++stage) {
     Seconds work{0}, forward{0}, backward{0};  // of one micro-batch; of its first chunk
     std::int64_t dense = 0, expert = 0;
@@ -263,8 +263,9 @@ Seconds ClosedForm::lower_bound(const SplitPrices& prices, const Plan& plan, dou
         dense += count * price.parameters, expert += count * price.expert_parameters;
       });
     }
-    longest = max(longest, before + runs * work + optimizer_time(context_, plan, dense, expert));
-    if (waits) before += forward + hop.all + (splits ? Seconds{0} : backward + hop.all);
+    longest = max(longest, coming + runs * work + max(going, optimizer_time(context_, plan, dense, expert)));
+    if (waits) coming += forward + hop.all;
+    if (waits && !splits) going += backward + hop.all;
   }
   // The last picosecond is rounding.
   return max(Seconds{0}, to_seconds(to_ticks(stack.host_per_step)) + longest - Seconds{1e-12});

@@ -1,7 +1,7 @@
 // The closed form: a plan priced without building its program. Level 0 of the fidelity ladder, for the search.
 //
-// Beside the time stands a lower bound: on each stage, all its passes and the update, after the first micro-batch has come to it and (where the schedule ends with
-// backwards) before the last one has gone back; each pass as long as its blocks alone, because what runs beside them can only slow them.
+// Beside the time stands a lower bound: on each stage, all its passes after the first micro-batch has come to it, and then its update or (where the schedule ends
+// with backwards) the way of the last micro-batch back, whichever is longer; each pass as long as its blocks alone, because what runs beside them can only slow them.
 //
 // Memory is that of the program to the byte: the same lowered blocks, summed over chunks, and the schedule's highest point. Time takes the blocks replayed
 // alone, and adds what happens between them in formulas: pipeline_time.hpp, exchange_clock.hpp. Wrong where parts of a step disturb each other in ways that

@@ -102,6 +102,7 @@ Seconds PipelineTime::interleaved(const PassTimes& t, double m) {
   };
   Seconds there = end_of_last(arrival_, t.forward), home = end_of_last(way_back_, t.backward), longest{0};
   Seconds beyond{0}, beyond_back{0};  // of the last chunk on the stages after this one
+  Seconds all_beyond{0};              // of all chunks there
   for (int s = t.stages - 1; s >= 0; --s) {
     Seconds work{0};
     for (int local = 0; local < t.chunks; ++local) work += t.forward[at(t, s, local)] + t.backward[at(t, s, local)];
@@ -114,9 +115,12 @@ Seconds PipelineTime::interleaved(const PassTimes& t, double m) {
     const Seconds second = max(zero, home + beyond + turn - (end + first_passes(t, t.backward, s, before)));
     longest = max(longest, start + m * work + (before < m * t.chunks ? first + second : max(first, second)) + end);
     if (s < t.stages - 1) {
-      const Seconds f = t.forward[at(t, s, last)], trip = f + beyond + beyond_back + 2.0 * (t.stages - 1 - s) * t.link;
-      longest = max(longest, m * t.chunks / (2.0 * (t.stages - 1 - s) + 1) * trip);
+      // With long links every pass waits for a round trip of the passes in flight; of chunks of average length.
+      Seconds forward_here{0};
+      for (int local = 0; local < t.chunks; ++local) forward_here += t.forward[at(t, s, local)];
+      longest = max(longest, m / (2.0 * (t.stages - 1 - s) + 1) * (forward_here + all_beyond + t.chunks * 2.0 * (t.stages - 1 - s) * t.link));
     }
+    all_beyond += work;
     beyond += t.forward[at(t, s, last)] + (s == t.stages - 1 ? zero : t.link);
     beyond_back += t.backward[at(t, s, last)] + (s == t.stages - 1 ? zero : t.link);
   }
