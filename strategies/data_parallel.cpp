@@ -167,104 +167,186 @@ Seconds DataParallel::offload_delay(PassKind kind) {
   return clock.now - alone;
 }
 
-ReplicaExchange DataParallel::exchange(int stage, Seconds arrival) {
-  ReplicaExchange e;
-  notes_ = &e;
-  struct Piece {
-    std::size_t number;
-    Seconds time;
-    int local, unit;
-  };
-  std::vector<Piece> pieces;
+// Runs `n` times: computation of `work`, then an exchange of which `hides` may run beside what follows. Only the backlog of the lane changes from one to the next, and
+// it soon no longer does.
+void DataParallel::Backlog::repeat(Seconds work, double busy, Seconds hides, int n) {
+  const double slows = busy * contention;
+  for (int i = 0; i < n; ++i) {
+    const Seconds beside = min(work, lane), before = lane;
+    now += work + slows * beside;
+    lane = max(Seconds{0}, lane - work) + hides;
+    const bool grows = before >= work;  // all of the computation is slowed, now and from here on if the exchange is longer than it
+    if (lane == before || (grows && hides >= work)) {
+      const double rest = n - 1 - i;
+      now += rest * (work + slows * beside);
+      if (grows) lane += rest * (hides - work);
+      return;
+    }
+  }
+}
+
+// Whether every unit of the chunk is a bucket of its own.
+bool DataParallel::unit_by_unit(int chunk) const {
+  const double size = context_.scenario.given.stack.bucket;
+  if (plan_.zero >= 2 || size == 0) return true;
+  std::array<double, 2> all{}, least{1e300, 1e300};
+  layout_.each_run(prices_, chunk, [&](const BlockPrice& price, int n) {
+    const std::array parameters{static_cast<double>(price.parameters), static_cast<double>(price.expert_parameters)};
+    for (std::size_t k = 0; k < 2; ++k) {
+      all[k] += n * parameters[k];
+      if (parameters[k] > 0) least[k] = std::min(least[k], parameters[k]);
+    }
+  });
+  for (std::size_t k = 0; k < 2; ++k) {
+    if (all[k] == 0) continue;
+    const double replicas = groups_[k].size * groups_[k].replicas;
+    if (least[k] < all[k] / std::max(1.0, std::round(all[k] / std::max(size, 1e6 * replicas)))) return false;
+  }
+  return true;
+}
+
+// visit(work, busy, parameters, expert parameters, n): the buckets of a chunk in the order of backward, or of forward, with the computation before
+// each of them in backward, or behind it in forward; n equal ones at a time.
+template <class Visit>
+void DataParallel::each_bucket(int chunk, PassKind kind, Visit visit) {
+  if (unit_by_unit(chunk)) {
+    const auto run = [&](const BlockPrice& price, int n) {
+      const PassPrice& pass = pass_of(price, kind);
+      visit(pass.total, busy(pass), price.parameters, price.expert_parameters, n);
+    };
+    return kind == PassKind::forward ? layout_.each_run(prices_, chunk, run) : layout_.each_run_back(prices_, chunk, run);
+  }
+  units_of(chunk);
+  cut(0), cut(1);
+  const int last = static_cast<int>(units_.size()) - 1;
+  for (int i = 0; i <= last; ++i) {
+    const int u = kind == PassKind::forward ? i : last - i;
+    std::array<std::int64_t, 2> elements{};
+    for (std::size_t k = 0; k < 2; ++k) {
+      for (const Bucket& bucket : buckets_[k]) elements[k] += bucket.first_unit == u ? bucket.elements : 0;
+    }
+    const PassPrice& pass = pass_of(*units_[static_cast<std::size_t>(u)], kind);
+    visit(pass.total, busy(pass), elements[0], elements[1], 1);
+  }
+}
+
+// Notes of n equal exchanges.
+template <class Exchange>
+Seconds DataParallel::times(int n, Exchange exchange) {
+  ReplicaExchange once, *all = notes_;
+  notes_ = &once;
+  const Seconds t = exchange();
+  notes_ = all;
+  all->communication += static_cast<double>(n) * once.communication;
+  for (std::size_t k = 0; k < error_kinds; ++k) all->error[k] += static_cast<double>(n) * once.error[k];
+  all->traffic.add(once.traffic, n);
+  return t;
+}
+
+// Parameters that are gathered once a step.
+void DataParallel::gather_before(int stage, Seconds arrival, ReplicaExchange& e) {
+  const int locals = chunks_per_stage(plan_);
+  const double turn = std::min<double>(plan_.pp, micro_batches_);
+  Seconds lane{0}, alone = arrival;  // lane: when what was issued so far is done
+  Backlog clock{contention_};
+  for (int local = 0; local < locals; ++local) {
+    const int chunk = chunk_on(plan_, stage, local);
+    Seconds sum{0}, own{0};
+    const bool waits_in_turn = hides_ > 0 && chunk == 0;
+    each_bucket(chunk, PassKind::forward, [&](Seconds work, double share, std::int64_t dense, std::int64_t expert, int n) {
+      const Seconds t = times(n, [&] { return gather(dense, 0) + gather(expert, 1); });
+      if (waits_in_turn) {  // every unit waits for its own
+        for (int i = 0; i < n; ++i) {
+          lane += hides_ * t;
+          clock.now = max(clock.now, lane) + (1 - hides_) * t;
+          clock.now += work;
+        }
+        alone += static_cast<double>(n) * work;
+        static_cast<void>(share);
+      }
+      sum += static_cast<double>(n) * t;
+      own += static_cast<double>(n) * work;
+    });
+    if (hides_ == 0) {
+      e.before += sum;
+      continue;
+    }
+    if (!waits_in_turn) {  // who waits for a message anyway waits for all of them before it
+      lane += hides_ * sum;
+      clock.now = max(clock.now, lane) + (1 - hides_) * sum;
+      if (local == 0) clock.now = max(clock.now, arrival);
+      clock.now += own;
+      alone += own;
+    }
+    if (local + 1 < locals) clock.now += (turn - 1) * own, alone += (turn - 1) * own;
+  }
+  if (hides_ > 0) e.late = max(Seconds{0}, clock.now - alone);
+}
+
+// Gradients that are reduced once a step: beside the last backward, or after it.
+void DataParallel::reduce_after(int stage, ReplicaExchange& e) {
   const int locals = chunks_per_stage(plan_);
   const double turn = std::min<double>(plan_.pp, micro_batches_);
   const PassKind back = splits_backward(plan_) ? PassKind::weight_gradient : PassKind::backward;
-  const auto passes = [&](PassKind kind) {
-    Seconds sum{0};
-    for (const BlockPrice* unit : units_) sum += pass_of(*unit, kind).total;
-    return sum;
-  };
-
-  if (plan_.zero == 1 || plan_.zero == 2) {
-    ExchangeClock clock(hides_, contention_, storage_);
-    for (int local = 0; local < locals; ++local) {
-      units_of(chunk_on(plan_, stage, local));
-      for (const int experts : {0, 1}) {
-        cut(experts);
-        if (plan_.zero == 2) {  // unit by unit
-          buckets_[experts].clear();
-          for (int u = static_cast<int>(units_.size()) - 1; u >= 0; --u) buckets_[experts].push_back({u, u, parameters_[static_cast<std::size_t>(u)]});
-        }
-        for (auto bucket = buckets_[experts].rbegin(); bucket != buckets_[experts].rend(); ++bucket) {
-          const Seconds t = gather(bucket->elements, experts);
-          if (t > Seconds{0}) pieces.push_back({clock.issue(t), t, local, bucket->first_unit});
-        }
-      }
+  Seconds alone{0}, stops{0};
+  Backlog clock{contention_};
+  for (int local = locals - 1; local >= 0; --local) {
+    const int chunk = chunk_on(plan_, stage, local);
+    if (local < locals - 1) {
+      Seconds pass{0};
+      layout_.each(prices_, chunk, [&](const BlockPrice& price, int n) { pass += static_cast<double>(n) * pass_of(price, back).total; });
+      clock.repeat((turn - 1) * pass, 1, Seconds{0}, 1);
+      alone += (turn - 1) * pass;
     }
-    if (hides_ == 0) {
-      for (const Piece& piece : pieces) clock.wait(piece.number, piece.time);
-      e.before = clock.now;
-    } else if (!pieces.empty()) {
-      Seconds alone = arrival;
-      for (int local = 0; local < locals; ++local) {
-        const int chunk = chunk_on(plan_, stage, local);
-        units_of(chunk);
-        for (int u = 0; u < std::ssize(units_); ++u) {
-          for (const Piece& piece : pieces) {  // who waits for a message anyway waits for all of them before it
-            if (piece.local == local && (chunk > 0 ? u == 0 : piece.unit == u)) clock.wait(piece.number, piece.time);
-          }
-          if (local == 0 && u == 0) clock.now = max(clock.now, arrival);
-          const Seconds own = units_[static_cast<std::size_t>(u)]->forward.total;
-          clock.compute(own, busy(units_[static_cast<std::size_t>(u)]->forward));
-          alone += own;
-        }
-        if (local + 1 < locals) clock.compute((turn - 1) * passes(PassKind::forward)), alone += (turn - 1) * passes(PassKind::forward);
-      }
-      e.late = clock.now - alone;
-    }
+    each_bucket(chunk, back, [&](Seconds work, double share, std::int64_t dense, std::int64_t expert, int n) {
+      const Seconds t = times(n, [&] { return reduce(dense, 0) + reduce(expert, 1); });
+      clock.repeat(work, share, hides_ * t, n);
+      alone += static_cast<double>(n) * work;
+      stops += static_cast<double>(n) * (1 - hides_) * t;
+    });
   }
+  e.after = clock.now + clock.lane + stops - alone;
+}
 
-  if (plan_.zero < 2) {
-    ExchangeClock clock(hides_, contention_, storage_);
-    pieces.clear();
-    Seconds alone{0};
-    for (int local = locals - 1; local >= 0; --local) {
-      units_of(chunk_on(plan_, stage, local));
-      cut(0), cut(1);
-      if (local < locals - 1) clock.compute((turn - 1) * passes(back)), alone += (turn - 1) * passes(back);
-      for (int u = static_cast<int>(units_.size()) - 1; u >= 0; --u) {
-        const Seconds own = pass_of(*units_[static_cast<std::size_t>(u)], back).total;
-        clock.compute(own, busy(pass_of(*units_[static_cast<std::size_t>(u)], back)));
-        alone += own;
-        for (const int experts : {0, 1}) {
-          for (const Bucket& bucket : buckets_[experts]) {
-            if (bucket.first_unit != u) continue;
-            const Seconds t = reduce(bucket.elements, experts);
-            if (t > Seconds{0}) pieces.push_back({hides_ > 0 ? clock.issue(t) : 0, t, local, u});
-          }
-        }
-      }
-    }
-    for (const Piece& piece : pieces) clock.wait(hides_ > 0 ? piece.number : clock.issue(piece.time), piece.time);
-    e.after = clock.now - alone;
-  } else {  // inside the passes: counted here
-    for (int local = 0; local < locals; ++local) {
-      units_of(chunk_on(plan_, stage, local));
+// What happens inside the passes, counted for a whole step.
+void DataParallel::count_sharding(int stage, ReplicaExchange& e) {
+  const double runs = plan_.schedule == ScheduleKind::dualpipe && plan_.pp > 1 ? micro_batches_ / 2 : micro_batches_;
+  const int gathers_of_pass = plan_.zero == 3 ? 2 : 0;
+  for (int local = 0; local < chunks_per_stage(plan_); ++local) {
+    layout_.each_run(prices_, chunk_on(plan_, stage, local), [&](const BlockPrice& price, int n) {
       ReplicaExchange once;
       notes_ = &once;
-      for (const BlockPrice* unit : units_) {
-        if (plan_.zero == 3) static_cast<void>(gather(unit->parameters, 0)), static_cast<void>(gather(unit->expert_parameters, 1));
-        if (plan_.zero == 3) static_cast<void>(gather(unit->parameters, 0)), static_cast<void>(gather(unit->expert_parameters, 1));
-        static_cast<void>(reduce(unit->parameters, 0)), static_cast<void>(reduce(unit->expert_parameters, 1));
-      }
-      const double times = plan_.schedule == ScheduleKind::dualpipe && plan_.pp > 1 ? micro_batches_ / 2 : micro_batches_;
-      e.communication += times * once.communication;
-      for (std::size_t k = 0; k < error_kinds; ++k) e.error[k] += times * once.error[k];
-      e.traffic.add(once.traffic, times);
-    }
+      for (int i = 0; i < gathers_of_pass; ++i) static_cast<void>(gather(price.parameters, 0)), static_cast<void>(gather(price.expert_parameters, 1));
+      static_cast<void>(reduce(price.parameters, 0)), static_cast<void>(reduce(price.expert_parameters, 1));
+      e.communication += n * runs * once.communication;
+      for (std::size_t k = 0; k < error_kinds; ++k) e.error[k] += n * runs * once.error[k];
+      e.traffic.add(once.traffic, n * runs);
+    });
+  }
+}
+
+// Stages of equal chunks say the same to their replicas; only when they can start differs.
+bool DataParallel::like_the_last(int stage) const {
+  if (stage < 2) return false;
+  for (int local = 0; local < chunks_per_stage(plan_); ++local) {
+    if (!layout_.alike(chunk_on(plan_, stage, local), chunk_on(plan_, stage - 1, local))) return false;
+  }
+  return true;
+}
+
+ReplicaExchange DataParallel::exchange(int stage, Seconds arrival) {
+  if (groups_[0].size * groups_[0].replicas == 1 && groups_[1].size * groups_[1].replicas == 1) return {};
+  if (like_the_last(stage) && last_.late == Seconds{0}) return last_;  // this one can start later still
+  ReplicaExchange e;
+  notes_ = &e;
+  if (plan_.zero == 1 || plan_.zero == 2) gather_before(stage, arrival, e);
+  if (plan_.zero < 2) {
+    reduce_after(stage, e);
+  } else {
+    count_sharding(stage, e);
   }
   notes_ = nullptr;
-  return e;
+  return last_ = e;
 }
 
 Seconds optimizer_time(const ClosedFormContext& context, const Plan& plan, std::int64_t dense, std::int64_t expert) {

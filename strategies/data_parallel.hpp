@@ -46,6 +46,12 @@ class DataParallel {
   struct Times {
     Seconds gather, reduce;
   };
+  // Computation beside exchanges that only the end waits for.
+  struct Backlog {
+    double contention;
+    Seconds now = {}, lane = {};  // lane: how long it is still busy with what was issued
+    void repeat(Seconds work, double busy, Seconds hides, int n);
+  };
 
   [[nodiscard]] Timing time(Flow, double elements, Bytes element, const Placement&) const;
   [[nodiscard]] Seconds gather(std::int64_t elements, int experts);
@@ -55,6 +61,15 @@ class DataParallel {
   void cut(int experts);
   Seconds sharding_delay(PassKind);
   Seconds offload_delay(PassKind);
+  [[nodiscard]] bool unit_by_unit(int chunk) const;
+  template <class Visit>
+  void each_bucket(int chunk, PassKind, Visit);
+  template <class Exchange>
+  Seconds times(int n, Exchange);
+  void gather_before(int stage, Seconds arrival, ReplicaExchange&);
+  void reduce_after(int stage, ReplicaExchange&);
+  void count_sharding(int stage, ReplicaExchange&);
+  [[nodiscard]] bool like_the_last(int stage) const;
   void note(const Timing&, Flow, double elements, Bytes element, int size);
 
   const ClosedFormContext& context_;
@@ -68,6 +83,7 @@ class DataParallel {
   std::vector<std::int64_t> parameters_;
   std::vector<Bucket> buckets_[2];
   std::vector<Seconds>& storage_;
+  ReplicaExchange last_;
   ReplicaExchange* notes_ = nullptr;  // where communication is counted
 };
 

@@ -54,11 +54,11 @@ class Filler {
   [[nodiscard]] int last() const { return t_.stages - 1; }
   Stage& of(int s) { return stages_[static_cast<std::size_t>(s)]; }
   static Seconds time_of(const std::vector<Seconds>& list, int s) { return list[static_cast<std::size_t>(s)]; }
-  Seconds& done(std::vector<Seconds>& list, int s, int i) { return list[static_cast<std::size_t>(s) * static_cast<std::size_t>(m_) + static_cast<std::size_t>(i)]; }
-  Seconds arrival(int s) { return s == 0 ? Seconds{0} : done(forward_done_, s - 1, of(s).f) + t_.link; }             // of the next activation
-  Seconds gradient(int s) {
-    return s == last() ? done(forward_done_, s, of(s).b) : done(backward_done_, s + 1, of(s).b) + t_.link;
+  Seconds& done(std::vector<Seconds>& list, int s, int i) {
+    return list[static_cast<std::size_t>(s) * static_cast<std::size_t>(m_) + static_cast<std::size_t>(i)];
   }
+  Seconds arrival(int s) { return s == 0 ? Seconds{0} : done(forward_done_, s - 1, of(s).f) + t_.link; }  // of the next activation
+  Seconds gradient(int s) { return s == last() ? done(forward_done_, s, of(s).b) : done(backward_done_, s + 1, of(s).b) + t_.link; }
   [[nodiscard]] double released(int s) const { return limits_.released[static_cast<std::size_t>(s)]; }
   [[nodiscard]] double limit(int s) const { return std::max(limits_.held, static_cast<double>(t_.stages - s)) + 1e-9; }
 

@@ -4,9 +4,9 @@
 // * runs as many forwards before its first B as memory allows and the wait for that B has room for, always more than the stage after it;
 // * then one forward and one B in turn, with a W where a gap has room for one, where memory has none for the next forward, and in gaps shorter than a W
 //   where waiting would make it the stage that has waited longest; last, the W that are left.
-// Three choices of the method are open (fill the wait for the first B to the brim or past it; leave out a forward that would delay a B; fill every short gap):
-// all eight combinations are tried, and the fastest is kept (of equally fast ones, that
-// which is faster in the other sense of StepEnd). A heuristic: the table is valid, its time is no bound.
+// Three choices of the method are open (fill the wait for the first B to the brim or past it; leave out a forward that would delay a B; fill every short
+// gap): all eight combinations are tried, and the fastest is kept (of equally fast ones, that which is faster in the other sense of StepEnd). A heuristic:
+// the table is valid, its time is no bound.
 #pragma once
 
 #include "strategies/pipeline_time.hpp"
@@ -25,7 +25,8 @@ struct FillLimits {
   std::vector<double> released;  // of each stage: share of what a forward saved that its B gives back (below 0: B keeps more); its W gives back the rest
 };
 
-// Of one chunk a stage. Where B gives something back no stage holds more than it may; where B keeps more, as little more as W that are ready can make it. At least one micro-batch; link and times of any size. O(K M).
+// Of one chunk a stage. Where B gives something back no stage holds more than it may; where B keeps more, as little more as W that are ready can make it.
+// At least one micro-batch; link and times of any size. O(K M).
 ScheduleTable filled_schedule(const PassTimes&, int micro_batches, const FillLimits&, StepEnd);
 
 }  // namespace forerun

@@ -16,6 +16,14 @@ class StageLayout {
   [[nodiscard]] std::size_t begin(int chunk) const { return begin_[static_cast<std::size_t>(chunk)]; }
   [[nodiscard]] std::size_t end(int chunk) const { return begin_[static_cast<std::size_t>(chunk) + 1]; }
 
+  // Whether two chunks without embedding and head hold the same number of the same kind of block.
+  [[nodiscard]] bool alike(int a, int b) const {
+    const auto uniform = [this](int chunk) {
+      return chunk > 0 && chunk + 1 < chunks_ && begin(chunk) < end(chunk) && kinds_->end_of_run[begin(chunk)] >= end(chunk);
+    };
+    return uniform(a) && uniform(b) && end(a) - begin(a) == end(b) - begin(b) && kinds_->of_layer[begin(a)] == kinds_->of_layer[begin(b)];
+  }
+
   // run(price, number) for neighbours of one kind, from the first layer to the last, the embedding and the head among them.
   template <class Run>
   void each_run(const SplitPrices& prices, int chunk, Run run) const {
