@@ -7,7 +7,9 @@
 
 namespace forerun::test {
 
-inline int any(int from, int below) { return *rc::gen::resize(rc::kNominalSize, rc::gen::inRange(from, below)); }  // the whole range from the first case on
+inline int any(int from, int below) {
+  return *rc::gen::resize(rc::kNominalSize, rc::gen::inRange(from, below));
+}  // the whole range from the first case on
 
 inline PassTimes some_times(int stages, int chunks, int least = 0) {
   PassTimes t;

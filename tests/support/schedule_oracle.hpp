@@ -15,9 +15,9 @@
 namespace forerun::test {
 
 struct DrawnSchedule {
-  std::vector<double> start, end;          // of each pass of the table
+  std::vector<double> start, end;  // of each pass of the table
   std::vector<double> stage_start, stage_end;
-  bool ends = true;                        // false: some passes wait for each other in a circle
+  bool ends = true;  // false: some passes wait for each other in a circle
 
   [[nodiscard]] double makespan() const { return *std::max_element(stage_end.begin(), stage_end.end()); }
   [[nodiscard]] double longest_stage() const {
@@ -104,7 +104,8 @@ class ScheduleDrawing {
   template <class Visit>
   void for_each(Visit visit) const {
     for (int s = 0; s < table_.stages; ++s) {
-      for (std::size_t i = table_.first[static_cast<std::size_t>(s)]; i < table_.first[static_cast<std::size_t>(s) + 1]; ++i) visit(i, s, table_.passes[i]);
+      for (std::size_t i = table_.first[static_cast<std::size_t>(s)]; i < table_.first[static_cast<std::size_t>(s) + 1]; ++i)
+        visit(i, s, table_.passes[i]);
     }
   }
   void after(std::size_t before, std::size_t i, double delay) { successors_[before].emplace_back(i, delay), ++missing_[i]; }
@@ -144,7 +145,8 @@ inline PassTimes equal_times(int stages, int chunks, double forward, double inpu
   PassTimes t;
   t.assign(stages, chunks);
   for (std::size_t i = 0; i < t.forward.size(); ++i) {
-    t.forward[i] = Seconds{forward / chunks}, t.input_gradient[i] = Seconds{input_gradient / chunks}, t.weight_gradient[i] = Seconds{weight_gradient / chunks};
+    t.forward[i] = Seconds{forward / chunks}, t.input_gradient[i] = Seconds{input_gradient / chunks},
+    t.weight_gradient[i] = Seconds{weight_gradient / chunks};
     t.backward[i] = t.input_gradient[i] + t.weight_gradient[i];
   }
   t.link = Seconds{link};

@@ -59,8 +59,8 @@ TEST(FilledSchedule, HoldsNoMoreThanItMay) {
   }
 }
 
-// F = B = W = 1. Stage 1 starts at 1 and is busy until 7. Stage 0 has done its forwards at 2, waits for its first gradient until 3, has room for a W at 4, its second
-// gradient at 5, and its last W from 6 to 7.
+// F = B = W = 1. Stage 1 starts at 1 and is busy until 7. Stage 0 has done its forwards at 2, waits for its first gradient until 3, has room for a W at 4,
+// its second gradient at 5, and its last W from 6 to 7.
 TEST(FilledSchedule, OfTwoStagesIsTheOneDrawnByHand) {
   const PassTimes t = test::equal_times(2, 1, 1, 1, 1);
   const ScheduleTable table = filled_schedule(t, 2, limits(2, 4, 0.5), StepEnd::together);

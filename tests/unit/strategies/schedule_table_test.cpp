@@ -58,8 +58,8 @@ TEST(ZbV, TurnsAtTheLastStage) {  // K = 2: stage 0 holds chunks 0 and 3 of four
   EXPECT_EQ(text(table, 1), "F0 f0 F1 f1 b0 w0 F2 B0 W0 f2 b1 w1 F3 B1 W1 f3 b2 w2 B2 b3 B3 W2 w3 W3");
 }
 
-// dualpipe.py by hand for K = 4, M = 8. Rank 0 (half rank 0): 2 F0; F0 F1; B1 W1 F1; then 4 - 4 + 0 + 1 = 1 turn of F0 B1 F1 B0; B1 F1 B0; B1 and, split, B0; W B0; W.
-// Directions: micro-batches 0 to 3 go down as chunk 0, 4 to 7 up as chunk 1.
+// dualpipe.py by hand for K = 4, M = 8. Rank 0 (half rank 0): 2 F0; F0 F1; B1 W1 F1; then 4 - 4 + 0 + 1 = 1 turn of F0 B1 F1 B0; B1 F1 B0; B1 and, split,
+// B0; W B0; W. Directions: micro-batches 0 to 3 go down as chunk 0, 4 to 7 up as chunk 1.
 TEST(DualPipe, HasTheEightSteps) {
   const ScheduleTable table = dualpipe_schedule(4, 8);
   EXPECT_EQ(text(table, 0), "F0 F1 F2 f4 b4 w4 f5 F3 d5 f6 D0 d6 f7 D1 d7 B2 W2 B3 W3");
