@@ -14,7 +14,7 @@ Delay& delay(PassPrice& price, const Communication& c) { return price.delay[stat
 
 bool PassClock::heads_its_lane(std::size_t i) const {
   for (std::size_t before = 0; before < i; ++before) {
-    if (going_[before].lane == going_[i].lane) return false;
+    if (going_[before].lane == going_[i].lane && going_[before].left > Seconds{0}) return false;  // what is left of it after that waits for its wait
   }
   return true;
 }
@@ -28,11 +28,9 @@ int PassClock::running() const {
 // `time` goes by while collectives run at `rate`.
 void PassClock::let_pass(Seconds time, double rate) {
   now_ += time;
-  for (std::size_t i = 0; i < going_.size(); ++i) {
+  for (std::size_t i = going_.size(); i-- > 0;) {  // those behind first: they have not moved up yet
     if (going_[i].left > Seconds{0} && heads_its_lane(i)) going_[i].left = max(Seconds{0}, going_[i].left - rate * time);
   }
-  // The hidden part of one that is done no longer keeps its lane; what is left of it waits for its wait.
-  std::stable_partition(going_.begin(), going_.end(), [](const Going& g) { return g.left > Seconds{0}; });
 }
 
 void PassClock::compute(const Instruction& in, PassPrice& price) {

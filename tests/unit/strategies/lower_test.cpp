@@ -51,6 +51,9 @@ TEST(Roles, OfSkewedExpertsAreTwoAStage) {
   ASSERT_EQ(list.size(), 4U);
   EXPECT_EQ(list[0].ranks, std::vector<int>{0});  // the busiest of its group of four
   EXPECT_EQ(list[1].ranks, (std::vector<int>{1, 2, 3}));
+  const Simulation s = simulate(test::priced(given), plan);
+  EXPECT_GT(s.roles[0].breakdown.compute, s.roles[1].breakdown.compute);
+  EXPECT_GT(s.roles[0].memory.peak.activations, s.roles[1].memory.peak.activations);
 }
 
 TEST(Groups, HaveTheMembersOfTheirAxes) {
@@ -79,6 +82,13 @@ TEST(Step, OfHybridShardingGathersInGroupsAndReducesBetweenThem) {
   EXPECT_EQ(t[Flow::dp_reduce_scatter].wire.value(), bytes * 3 / 4);
   EXPECT_EQ(t[Flow::dp_all_reduce].api.value(), bytes / 4);
   EXPECT_EQ(t[Flow::dp_all_reduce].wire.value(), bytes / 4);  // 2 (k - 1) / k of it, k = 2
+}
+
+TEST(Step, OfAPipelineHoldsBuffersOfItsSends) {
+  const Scenario given = test::course_scenario(2, short_job, test::m7(2));
+  const double activation = 2 * 512.0 * 4096;  // one forward, one backward
+  for (const StageMemory& stage : simulate(test::priced(given), {.pp = 2}).memory.stages) EXPECT_EQ(stage.communication.value(), 2 * activation);
+  EXPECT_EQ(simulate(test::priced(given), {.dp = 2}).memory.peak().communication, Bytes{0});
 }
 
 TEST(Step, OfAnOffloadedOptimizerCopiesGradientsThereAndParametersBack) {
