@@ -29,7 +29,8 @@ void check_stage(const ScheduleTable& table, const Plan& plan, int stage, Proble
     problems.push_back({{}, fmt::format("stage {}: {} of micro-batch {}, chunk {} {}", stage, name(pass.kind), pass.micro_batch, pass.chunk, what), ""});
   };
   for (const Pass& pass : table.of(stage)) {
-    if (pass.micro_batch < 0 || pass.micro_batch >= table.micro_batches || pass.chunk < 0 || pass.chunk >= table.chunks_per_stage) {
+    const bool other_way = plan.schedule == ScheduleKind::dualpipe && plan.pp > 1 && (pass.chunk == 1) != (pass.micro_batch >= table.micro_batches / 2);
+    if (other_way || pass.micro_batch < 0 || pass.micro_batch >= table.micro_batches || pass.chunk < 0 || pass.chunk >= table.chunks_per_stage) {
       report(pass, "does not exist");
       continue;
     }

@@ -79,12 +79,15 @@ ClosedForm::Hop ClosedForm::hop_of(const SplitPrices& prices, const Plan& plan) 
 }
 
 void ClosedForm::pass_times(const SplitPrices& prices, const Plan& plan) {
-  const Hop hop = hop_of(prices, plan);
+  const Hop hop = hop_ = hop_of(prices, plan);
   const int locals = chunks_per_stage(plan), chunks = chunk_count(plan);
   times_.assign(plan.pp, locals);
   times_.link = hop.all - hop.stops;
   times_.barrier = context_.scenario.given.stack.steps_synchronize;
-  DataParallel replicas(context_, prices, layout_, plan, 1, storage_);
+  const bool waits_inside = plan.zero >= 2 || plan.offload.activations;
+  std::optional<DataParallel> replicas;
+  if (waits_inside) replicas.emplace(context_, prices, layout_, plan, 1, storage_);
+  delays_.clear();
   const bool splits = splits_backward(plan);
   for (int stage = 0; stage < plan.pp; ++stage) {
     for (int local = 0; local < locals; ++local) {
@@ -98,10 +101,15 @@ void ClosedForm::pass_times(const SplitPrices& prices, const Plan& plan) {
         input += n * price.input_gradient.total;
         weight += n * price.weight_gradient.total;
       });
-      if (replicas.inside_passes()) {
-        f += replicas.delay(chunk, PassKind::forward);
-        b += replicas.delay(chunk, PassKind::backward);
-        if (splits) input += replicas.delay(chunk, PassKind::input_gradient), weight += replicas.delay(chunk, PassKind::weight_gradient);
+      if (replicas) {
+        const auto delay = [&](PassKind kind) {
+          const DataParallel::Delays d = replicas->delays(chunk, kind);
+          delays_.emplace_back(d.sharding, d.offload);
+          return d.sharding + d.offload;
+        };
+        f += delay(PassKind::forward);
+        b += delay(PassKind::backward);
+        if (splits) input += delay(PassKind::input_gradient), weight += delay(PassKind::weight_gradient);
       }
       const auto leaves = [&](int to) { return to >= 0 && to < chunks && stage_of(plan, to, up) != stage ? hop.stops : Seconds{0}; };
       times_.forward[i] = f + leaves(chunk + 1);
@@ -121,7 +129,7 @@ void ClosedForm::time(const SplitPrices& prices, const Plan& plan, Estimate& e) 
   // Each copy of a chunk under DualPipe sees half of the micro-batches.
   const double runs = plan.schedule == ScheduleKind::dualpipe && plan.pp > 1 ? m / 2 : m;
   pass_times(prices, plan);
-  const Hop hop = hop_of(prices, plan);
+  const Hop hop = hop_;
   pipeline_(plan, times_, micro_batches, finish_);
 
   // The stage that works longest is the one whose time is broken down.
@@ -169,9 +177,8 @@ void ClosedForm::time(const SplitPrices& prices, const Plan& plan, Estimate& e) 
     if (static_cast<std::size_t>(stage) == busiest) of_busiest = exchange, optimizer_of_busiest = update;
   }
   if (tied > 0) end = max(end, ends_ready + tie.median + at_ends);
-  const Seconds step = to_seconds(to_ticks(stack.host_per_step)) + before + late + end;
-
   e.lower_bound = lower_bound(prices, plan, runs);
+  const Seconds step = max(to_seconds(to_ticks(stack.host_per_step)) + before + late + end, e.lower_bound);
 
   // Where it goes, on the busiest stage.
   e.breakdown = Breakdown{};
@@ -205,10 +212,11 @@ void ClosedForm::time(const SplitPrices& prices, const Plan& plan, Estimate& e) 
       sends(chunk + 1);
       sends(chunk - 1);
       if (replicas.inside_passes()) {
-        for (const PassKind kind : passes_of(plan)) {
-          const DataParallel::Delays delays = replicas.delays(chunk, kind);
-          sharding += runs * delays.sharding;
-          away += runs * delays.offload;
+        const std::size_t kinds = splits_backward(plan) ? 4 : 2, first = static_cast<std::size_t>(stage * locals + local) * kinds;
+        for (std::size_t k = 0; k < kinds; ++k) {
+          if (kinds == 4 && k == 1) continue;  // forward, (both gradients together,) B, W
+          sharding += runs * delays_[first + k].first;
+          away += runs * delays_[first + k].second;
         }
       }
     }
@@ -247,7 +255,7 @@ void ClosedForm::time(const SplitPrices& prices, const Plan& plan, Estimate& e) 
 
 
 Seconds ClosedForm::lower_bound(const SplitPrices& prices, const Plan& plan, double runs) {
-  const Hop hop = hop_of(prices, plan);
+  const Hop hop = hop_;
   const Stack& stack = context_.scenario.given.stack;
   const bool splits = splits_backward(plan), waits = plan.schedule != ScheduleKind::dualpipe && stack.steps_synchronize;
   Seconds longest{0}, coming{0}, going{0};

@@ -8,7 +8,8 @@
 // these do not see: sends beside collectives, unequal stages whose replicas exchange gradients while others still work.
 #pragma once
 
-#include <span>
+#include <optional>
+#include <utility>
 
 #include "strategies/chunk_memory.hpp"
 #include "strategies/estimate.hpp"
@@ -42,6 +43,8 @@ class ClosedForm {
     Seconds all, stops;
     double spread = 0;
   };
+  Hop hop_;                                            // of the last plan
+  std::vector<std::pair<Seconds, Seconds>> delays_;    // sharding and offload, of each chunk of each stage and each kind of pass
   [[nodiscard]] Hop hop_of(const SplitPrices&, const Plan&) const;
   void pass_times(const SplitPrices&, const Plan&);
   [[nodiscard]] Seconds lower_bound(const SplitPrices&, const Plan&, double runs);
@@ -62,6 +65,5 @@ Estimate estimate(const PricedScenario&, const Plan&);
 
 // Does the schedule run B and W at different times?
 bool splits_backward(const Plan&);
-std::span<const PassKind> passes_of(const Plan&);
 
 }  // namespace forerun

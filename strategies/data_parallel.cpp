@@ -54,9 +54,9 @@ Timing DataParallel::time(Flow flow, double elements, Bytes element, const Place
 
 void DataParallel::note(const Timing& t, Flow flow, double elements, Bytes element, int size) {
   if (notes_ == nullptr) return;
-  notes_->communication += t.median;
-  notes_->error[static_cast<std::size_t>(ErrorKind::communication)] += t.median * t.spread;
-  notes_->traffic.add(flow, static_cast<std::int64_t>(elements), element, size);
+  notes_->communication += copies_ * t.median;
+  notes_->error[static_cast<std::size_t>(ErrorKind::communication)] += copies_ * t.median * t.spread;
+  notes_->traffic.add(flow, static_cast<std::int64_t>(elements), element, size, copies_);
 }
 
 Seconds DataParallel::gather(std::int64_t elements, int experts) {
@@ -118,7 +118,21 @@ Seconds DataParallel::sharding_delay(PassKind kind) {
   Times times, next;
   Seconds last_reduce{0};
   const BlockPrice* known = nullptr;
+  Seconds before{0}, took{0}, backlog{0};
   for (std::size_t i = 0; i < units_.size(); ++i) {
+    // Once a unit takes as long as the equal one before it, and leaves as much to do, so do all equal ones after it.
+    const Seconds takes = clock.now - before;
+    if (i >= 3 && units_[i - 1] == units_[i - 2] && units_[i] == units_[i - 1] && takes == took && clock.backlog() == backlog) {
+      std::size_t end = i;
+      while (end + 1 < units_.size() && units_[end + 1] == units_[i]) ++end;
+      if (end > i) {
+        const double n = static_cast<double>(end - i);
+        clock.skip(n * takes);
+        alone += n * pass_of(*units_[i], kind).total;
+        i = end;
+      }
+    }
+    took = takes, backlog = clock.backlog(), before = clock.now;
     times = i == 0 ? unit_times(*units_[0]) : next;
     if (i + 1 < units_.size()) {
       if (units_[i + 1] != known) next = unit_times(*units_[i + 1]);
@@ -232,14 +246,10 @@ void DataParallel::each_bucket(int chunk, PassKind kind, Visit visit) {
 
 // Notes of n equal exchanges.
 template <class Exchange>
-Seconds DataParallel::times(int n, Exchange exchange) {
-  ReplicaExchange once, *all = notes_;
-  notes_ = &once;
+Seconds DataParallel::times(double n, Exchange exchange) {
+  copies_ = n;
   const Seconds t = exchange();
-  notes_ = all;
-  all->communication += static_cast<double>(n) * once.communication;
-  for (std::size_t k = 0; k < error_kinds; ++k) all->error[k] += static_cast<double>(n) * once.error[k];
-  all->traffic.add(once.traffic, n);
+  copies_ = 1;
   return t;
 }
 
@@ -309,18 +319,15 @@ void DataParallel::reduce_after(int stage, ReplicaExchange& e) {
 }
 
 // What happens inside the passes, counted for a whole step.
-void DataParallel::count_sharding(int stage, ReplicaExchange& e) {
+void DataParallel::count_sharding(int stage) {
   const double runs = plan_.schedule == ScheduleKind::dualpipe && plan_.pp > 1 ? micro_batches_ / 2 : micro_batches_;
   const int gathers_of_pass = plan_.zero == 3 ? 2 : 0;
   for (int local = 0; local < chunks_per_stage(plan_); ++local) {
     layout_.each_run(prices_, chunk_on(plan_, stage, local), [&](const BlockPrice& price, int n) {
-      ReplicaExchange once;
-      notes_ = &once;
-      for (int i = 0; i < gathers_of_pass; ++i) static_cast<void>(gather(price.parameters, 0)), static_cast<void>(gather(price.expert_parameters, 1));
-      static_cast<void>(reduce(price.parameters, 0)), static_cast<void>(reduce(price.expert_parameters, 1));
-      e.communication += n * runs * once.communication;
-      for (std::size_t k = 0; k < error_kinds; ++k) e.error[k] += n * runs * once.error[k];
-      e.traffic.add(once.traffic, n * runs);
+      times(n * runs, [&] {
+        for (int i = 0; i < gathers_of_pass; ++i) static_cast<void>(gather(price.parameters, 0)), static_cast<void>(gather(price.expert_parameters, 1));
+        return reduce(price.parameters, 0) + reduce(price.expert_parameters, 1);
+      });
     });
   }
 }
@@ -343,7 +350,7 @@ ReplicaExchange DataParallel::exchange(int stage, Seconds arrival) {
   if (plan_.zero < 2) {
     reduce_after(stage, e);
   } else {
-    count_sharding(stage, e);
+    count_sharding(stage);
   }
   notes_ = nullptr;
   return last_ = e;

@@ -65,10 +65,10 @@ class DataParallel {
   template <class Visit>
   void each_bucket(int chunk, PassKind, Visit);
   template <class Exchange>
-  Seconds times(int n, Exchange);
+  Seconds times(double n, Exchange);
   void gather_before(int stage, Seconds arrival, ReplicaExchange&);
   void reduce_after(int stage, ReplicaExchange&);
-  void count_sharding(int stage, ReplicaExchange&);
+  void count_sharding(int stage);
   [[nodiscard]] bool like_the_last(int stage) const;
   void note(const Timing&, Flow, double elements, Bytes element, int size);
 
@@ -84,6 +84,7 @@ class DataParallel {
   std::vector<Bucket> buckets_[2];
   std::vector<Seconds>& storage_;
   ReplicaExchange last_;
+  double copies_ = 1;         // how often what is noted happens
   ReplicaExchange* notes_ = nullptr;  // where communication is counted
 };
 

@@ -42,6 +42,14 @@ class ExchangeClock {
     now = max(now, done_[exchange]) + (1 - hides_) * time;
   }
 
+  // How long the lane is still busy.
+  [[nodiscard]] Seconds backlog() const { return max(Seconds{0}, lane_ - now); }
+  // Time in which everything repeats itself.
+  void skip(Seconds time) {
+    now += time, lane_ += time;
+    for (Seconds& done : done_) done += time;
+  }
+
  private:
   double hides_, contention_;
   Seconds lane_;                 // when the last issued is done

@@ -14,12 +14,6 @@ Bytes StageMemory::allocated() const {
 
 bool splits_backward(const Plan& plan) { return plan.pp > 1 && plan.schedule > ScheduleKind::interleaved; }
 
-std::span<const PassKind> passes_of(const Plan& plan) {
-  static constexpr std::array together{PassKind::forward, PassKind::backward};
-  static constexpr std::array apart{PassKind::forward, PassKind::input_gradient, PassKind::weight_gradient};
-  return splits_backward(plan) ? std::span<const PassKind>(apart) : std::span<const PassKind>(together);
-}
-
 namespace {
 
 std::int64_t micro_batches_of(const Scenario& given, const Plan& plan) { return given.job.global_batch / (std::int64_t{plan.dp} * plan.micro_batch); }

@@ -5,6 +5,23 @@
 #include "strategies/schedules.hpp"
 
 namespace forerun {
+namespace {
+
+// What of a step the slowest stage takes: from the first pass of any, or of its own where stages do not wait for each other.
+Seconds span_of(const ScheduleTable& table, const Plan& plan, const PassTimes& times) {
+  std::vector<Seconds> forward, backward, finish;
+  const Seconds all = run_table(table, plan, times, forward, backward, finish);
+  if (times.barrier) return all;
+  Seconds longest{0}, lead{0};
+  for (std::size_t s = 0; s < finish.size(); ++s) {
+    longest = max(longest, finish[s] - lead);
+    lead += times.forward[s] + times.link;
+  }
+  return longest;
+}
+
+}  // namespace
+
 ScheduleTable make_table(const Plan& plan, const PassTimes& times, std::int64_t micro_batches) {
   const int m = static_cast<int>(micro_batches);
   if (plan.pp == 1) return one_stage_schedule(m);
@@ -19,7 +36,8 @@ ScheduleTable make_table(const Plan& plan, const PassTimes& times, std::int64_t 
     case ScheduleKind::zb_auto: {
       // As published, a micro-batch counts until its W has run, whatever its B gave back.
       const FillLimits limits{.held = plan.activation_limit * plan.pp, .released = std::vector<double>(static_cast<std::size_t>(plan.pp), 0.0)};
-      return filled_schedule(times, m, limits, times.barrier ? StepEnd::together : StepEnd::each_stage);
+      ScheduleTable filled = filled_schedule(times, m, limits, times.barrier ? StepEnd::together : StepEnd::each_stage), plain = zb_h1_schedule(plan.pp, m);
+      return span_of(plain, plan, times) < span_of(filled, plan, times) ? plain : filled;
     }
   }
   return {};
