@@ -81,7 +81,10 @@ void settle_step(const Stack& stack, Simulation& s) {
   if (stack.steps_synchronize || !s.complete()) return;
   Seconds longest{0};
   for (const RoleReport& role : s.roles) longest = max(longest, role.done - role.lead - role.late_end);
-  for (RoleReport& role : s.roles) role.breakdown.bubble += longest - s.step;
+  for (RoleReport& role : s.roles) {
+    role.breakdown.exposed[static_cast<std::size_t>(Dimension::pp)] -= role.late_end;
+    role.breakdown.bubble += longest - (s.step - role.late_end);
+  }
   s.step = longest;
 }
 

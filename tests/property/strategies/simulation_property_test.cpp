@@ -29,7 +29,8 @@ std::array<Bytes, 8> parts(const StageMemory& m) {
 
 RC_GTEST_PROP(Simulations, HoldTheMemoryOfTheClosedForm, ()) {
   const auto [given, plan] = some_lowered_plan();
-  RC_PRE(plan.schedule != ScheduleKind::zb_auto || !plan.offload.activations);  // nothing limits what is in flight, and the closed form stops counting
+  const int micro_batches = given.job.global_batch / (plan.dp * plan.micro_batch);
+  RC_PRE(plan.schedule != ScheduleKind::zb_auto || micro_batches <= 6 * plan.pp);  // the closed form looks at the order of so many
   const PricedScenario scenario = test::priced(given);
   const MemoryUse expected = estimate(scenario, plan).memory, found = simulate(scenario, plan).memory;
   RC_ASSERT(expected.stages.size() == found.stages.size());
@@ -74,7 +75,7 @@ TEST(ClosedForm, IsNearTheSimulation) {
     const Seconds simulated = simulate(scenario, plan).step;
     ratios.push_back(e.step.median / simulated);
     RC_LOG() << "lower bound " << e.lower_bound.value() << " of " << simulated.value() << '\n';
-    RC_ASSERT(e.lower_bound <= (1 + 1e-9) * simulated);
+    RC_ASSERT(e.lower_bound <= (1 + 1e-6) * simulated);  // ticks round
     RC_LOG() << "ratio " << ratios.back() << '\n';
     RC_ASSERT(ratios.back() > 0.5 && ratios.back() < 1.5);
   });
