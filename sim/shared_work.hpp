@@ -24,14 +24,15 @@ class SharedWork {
   [[nodiscard]] bool unsettled() const { return unsettled_; }
 
   // Calls finishes(task, at) for each task that is new or whose rate has changed, in a deterministic order. Work that has always run at full
-  // rate takes exactly its ticks (up to 2^53 of them, 2.5 hours); each change of a rate rounds by half a tick at most.
+  // rate takes exactly its ticks (up to 2^53 of them, 2.5 hours); each change of a rate rounds by half a tick at most;
+  // what lies that close to a half goes down, so that the last bit of a rate does not decide.
   template <class Finishes>
   void settle(Tick now, Finishes&& finishes) {
     unsettled_ = false;
     for (const FlowId flow : fluid_.changed()) {
       Job& job = jobs_[index(flow)];
       progress(job, now, fluid_.rate(flow));
-      finishes(job.task, now + static_cast<Tick>(std::round(job.left / job.rate)));
+      finishes(job.task, now + static_cast<Tick>(std::ceil(job.left / job.rate - 0.5 - 1e-4)));
     }
   }
 

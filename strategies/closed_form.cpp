@@ -265,7 +265,9 @@ Seconds ClosedForm::lower_bound(const SplitPrices& prices, const Plan& plan, dou
     for (int local = 0; local < chunks_per_stage(plan); ++local) {
       layout_.each(prices, chunk_on(plan, stage, local), [&](const BlockPrice& price, int count) {
         const double n = count;
-        const Seconds back = splits ? price.input_gradient.total + price.weight_gradient.total : price.backward.total;
+        const Seconds apart = price.input_gradient.total + price.weight_gradient.total;
+        // DualPipe splits only some of its backwards.
+        const Seconds back = !splits ? price.backward.total : plan.schedule == ScheduleKind::dualpipe ? min(apart, price.backward.total) : apart;
         work += n * (price.forward.total + back);
         if (local == 0) forward += n * price.forward.total, backward += n * back;
         dense += count * price.parameters, expert += count * price.expert_parameters;

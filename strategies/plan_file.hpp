@@ -17,6 +17,8 @@ struct PlanFile {
 
 // Names may be paths, relative to the file. All problems of the file at once, those of check_plan included.
 Result<PlanFile> read_plan_file(const std::string& path);
+// The same of a text; `name` stands in messages, and relative paths are taken from its folder.
+Result<PlanFile> parse_plan_file(std::string text, const std::string& name);
 
 // read_plan_file of the text gives the same scenario and plan; model, cluster and stack are written as they were named.
 std::string to_yaml(const PlanFile&);

@@ -143,8 +143,9 @@ void read_cluster_use(const YamlNode& node, const std::string& path, PlanFile& f
 
 }  // namespace
 
-Result<PlanFile> read_plan_file(const std::string& path) {
-  Result<YamlDocument> document = YamlDocument::load(path);
+namespace {
+
+Result<PlanFile> read(Result<YamlDocument> document, const std::string& path) {
   if (!document) return fail(document.error());
   PlanFile file;
   Problems elsewhere;
@@ -173,6 +174,11 @@ Result<PlanFile> read_plan_file(const std::string& path) {
   if (!problems.empty()) return fail(std::move(problems));
   return file;
 }
+
+}  // namespace
+
+Result<PlanFile> read_plan_file(const std::string& path) { return read(YamlDocument::load(path), path); }
+Result<PlanFile> parse_plan_file(std::string text, const std::string& name) { return read(YamlDocument::parse(std::move(text), name), name); }
 
 namespace {
 

@@ -52,7 +52,7 @@ ProgramMemory program_memory(const StageProgram& stage) {
     by_name[stage.tensors[id].name] += bytes;
   }
   found.alive.assign(by_name.begin(), by_name.end());
-  std::stable_sort(found.alive.begin(), found.alive.end(), [](const auto& a, const auto& b) { return a.second > b.second; });
+  std::sort(found.alive.begin(), found.alive.end(), [](const auto& a, const auto& b) { return std::pair(b.second, a.first) < std::pair(a.second, b.first); });
   return found;
 }
 

@@ -47,7 +47,7 @@ std::vector<SimulatedPlan> simulate_ranking(const PricedScenario& scenario, std:
       options.progress(static_cast<double>(++done) / static_cast<double>(simulated));
     });
   });
-  std::ranges::stable_sort(all, {}, &SimulatedPlan::best_known);
+  std::ranges::sort(all, {}, [](const SimulatedPlan& plan) { return std::pair(plan.best_known(), plan.rank); });
   return all;
 }
 

@@ -53,7 +53,8 @@ class Reporter {
     gaps(r.breakdown);
     r.done = done_, r.lead = lead_, r.late_end = late_end_;
     for (std::size_t d = 0; d < 5; ++d) {
-      r.breakdown.hidden[d] = max(Seconds{0}, to_seconds(totals_.communication[d]) - r.breakdown.exposed[d]);
+      const Seconds all = to_seconds(totals_.communication[d]), hidden = all - r.breakdown.exposed[d];
+      r.breakdown.hidden[d] = hidden > 1e-9 * all ? hidden : Seconds{0};  // below that it is rounding
     }
     return r;
   }
