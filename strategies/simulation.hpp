@@ -37,7 +37,7 @@ struct RoleReport {
   ProgramMemory memory;
 };
 
-// A stretch of the critical path: `total` is the step.
+// What the critical path consists of: `total` is the time from the first task to the last, which is the step where stages wait for each other after it.
 struct CriticalPath {
   Seconds compute, recompute, optimizer, host, waiting;  // waiting: nothing runs (a delay)
   std::array<Seconds, 5> communication{};                // by Dimension
