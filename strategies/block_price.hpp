@@ -35,6 +35,16 @@ struct BlockPrice {
   Traffic traffic;                     // of all passes
   std::array<Seconds, error_kinds> error{};
   Flops recomputed;                    // on this rank
+
+  [[nodiscard]] const PassPrice& pass(PassKind kind) const {
+    switch (kind) {
+      case PassKind::forward: return forward;
+      case PassKind::backward: return backward;
+      case PassKind::input_gradient: return input_gradient;
+      case PassKind::weight_gradient: return weight_gradient;
+    }
+    return forward;
+  }
 };
 
 struct SplitPrices {

@@ -40,16 +40,6 @@ class Walk {
   std::array<Bytes, memory_kinds> by_kind_{};
 };
 
-const PassPrice& price_of(const BlockPrice& price, PassKind kind) {
-  switch (kind) {
-    case PassKind::forward: return price.forward;
-    case PassKind::backward: return price.backward;
-    case PassKind::input_gradient: return price.input_gradient;
-    case PassKind::weight_gradient: return price.weight_gradient;
-  }
-  return price.forward;
-}
-
 double parameters(const BlockPrice& price) { return static_cast<double>(price.parameters + price.expert_parameters); }
 
 // Unit by unit where units differ from their neighbours by what is gathered, scattered or away.
@@ -67,7 +57,7 @@ void walk_units(const std::vector<const BlockPrice*>& units, PassKind kind, cons
       if (i + 1 < n) walk.add(units[i + 1]->saved, MemoryKind::activations);
     }
     walk.add(gradients(i), MemoryKind::gathered);
-    walk.run(price_of(*units[i], kind), 1);
+    walk.run(units[i]->pass(kind), 1);
     walk.add(-1.0 * gathered(i), MemoryKind::gathered);
     if (sharded.offloaded && kind == PassKind::forward && i > 0) walk.add(-1.0 * units[i - 1]->saved, MemoryKind::activations);
     if (sharded.ahead ? i > 0 : i + 1 < n) walk.add(-1.0 * gradients(sharded.ahead ? i - 1 : i), MemoryKind::gathered);
@@ -92,7 +82,7 @@ void pass_memory(const SplitPrices& prices, const StageLayout& layout, int chunk
   } else if (forward) {
     layout.each_run(prices, chunk, [&](const BlockPrice& price, int n) { walk.run(price.forward, n); });
   } else {
-    layout.each_run_back(prices, chunk, [&](const BlockPrice& price, int n) { walk.run(price_of(price, kind), n); });
+    layout.each_run_back(prices, chunk, [&](const BlockPrice& price, int n) { walk.run(price.pass(kind), n); });
   }
   if (sent > Bytes{0}) walk.add(-1.0 * sent, MemoryKind::transient);
 }

@@ -13,16 +13,6 @@ namespace {
 
 Seconds whole_ticks(Seconds time) { return to_seconds(to_ticks(time)); }
 
-const PassPrice& pass_of(const BlockPrice& price, PassKind kind) {
-  switch (kind) {
-    case PassKind::forward: return price.forward;
-    case PassKind::backward: return price.backward;
-    case PassKind::input_gradient: return price.input_gradient;
-    case PassKind::weight_gradient: return price.weight_gradient;
-  }
-  return price.forward;
-}
-
 // Of a pass alone: how much of it keeps the processors busy.
 double busy(const PassPrice& pass) { return pass.total > Seconds{0} ? std::min(1.0, (pass.compute + pass.recompute) / pass.total) : 1; }
 
@@ -128,7 +118,7 @@ Seconds DataParallel::sharding_delay(PassKind kind) {
       if (end > i) {
         const double n = static_cast<double>(end - i);
         clock.skip(n * takes);
-        alone += n * pass_of(*units_[i], kind).total;
+        alone += n * units_[i]->pass(kind).total;
         i = end;
       }
     }
@@ -143,9 +133,9 @@ Seconds DataParallel::sharding_delay(PassKind kind) {
       clock.wait(gathering, times.gather);
       if (i + 1 < units_.size() && hides_ > 0) gathering = clock.issue(next.gather);
     }
-    const Seconds own = pass_of(*units_[i], kind).total;
+    const Seconds own = units_[i]->pass(kind).total;
     alone += own;
-    clock.compute(own, busy(pass_of(*units_[i], kind)));
+    clock.compute(own, busy(units_[i]->pass(kind)));
     if (!scatter_units) continue;
     if (i > 0 && hides_ > 0) clock.wait(scattering, last_reduce);
     scattering = clock.issue(times.reduce);
@@ -164,7 +154,7 @@ Seconds DataParallel::offload_delay(PassKind kind) {
   Seconds alone{0};
   std::size_t copying = 0;
   for (std::size_t i = 0; i < units_.size(); ++i) {
-    const Seconds own = pass_of(*units_[i], kind).total;
+    const Seconds own = units_[i]->pass(kind).total;
     alone += own;
     if (kind == PassKind::forward) {
       clock.compute(own);
@@ -225,7 +215,7 @@ template <class Visit>
 void DataParallel::each_bucket(int chunk, PassKind kind, Visit visit) {
   if (unit_by_unit(chunk)) {
     const auto run = [&](const BlockPrice& price, int n) {
-      const PassPrice& pass = pass_of(price, kind);
+      const PassPrice& pass = price.pass(kind);
       visit(pass.total, busy(pass), price.parameters, price.expert_parameters, n);
     };
     return kind == PassKind::forward ? layout_.each_run(prices_, chunk, run) : layout_.each_run_back(prices_, chunk, run);
@@ -239,7 +229,7 @@ void DataParallel::each_bucket(int chunk, PassKind kind, Visit visit) {
     for (std::size_t k = 0; k < 2; ++k) {
       for (const Bucket& bucket : buckets_[k]) elements[k] += bucket.first_unit == u ? bucket.elements : 0;
     }
-    const PassPrice& pass = pass_of(*units_[static_cast<std::size_t>(u)], kind);
+    const PassPrice& pass = units_[static_cast<std::size_t>(u)]->pass(kind);
     visit(pass.total, busy(pass), elements[0], elements[1], 1);
   }
 }
@@ -258,21 +248,20 @@ void DataParallel::gather_before(int stage, Seconds arrival, ReplicaExchange& e)
   const int locals = chunks_per_stage(plan_);
   const double turn = std::min<double>(plan_.pp, micro_batches_);
   Seconds lane{0}, alone = arrival;  // lane: when what was issued so far is done
-  Backlog clock{contention_};
+  Seconds now{0};
   for (int local = 0; local < locals; ++local) {
     const int chunk = chunk_on(plan_, stage, local);
     Seconds sum{0}, own{0};
     const bool waits_in_turn = hides_ > 0 && chunk == 0;
-    each_bucket(chunk, PassKind::forward, [&](Seconds work, double share, std::int64_t dense, std::int64_t expert, int n) {
+    each_bucket(chunk, PassKind::forward, [&](Seconds work, double, std::int64_t dense, std::int64_t expert, int n) {
       const Seconds t = times(n, [&] { return gather(dense, 0) + gather(expert, 1); });
       if (waits_in_turn) {  // every unit waits for its own
         for (int i = 0; i < n; ++i) {
           lane += hides_ * t;
-          clock.now = max(clock.now, lane) + (1 - hides_) * t;
-          clock.now += work;
+          now = max(now, lane) + (1 - hides_) * t;
+          now += work;
         }
         alone += static_cast<double>(n) * work;
-        static_cast<void>(share);
       }
       sum += static_cast<double>(n) * t;
       own += static_cast<double>(n) * work;
@@ -283,14 +272,14 @@ void DataParallel::gather_before(int stage, Seconds arrival, ReplicaExchange& e)
     }
     if (!waits_in_turn) {  // who waits for a message anyway waits for all of them before it
       lane += hides_ * sum;
-      clock.now = max(clock.now, lane) + (1 - hides_) * sum;
-      if (local == 0) clock.now = max(clock.now, arrival);
-      clock.now += own;
+      now = max(now, lane) + (1 - hides_) * sum;
+      if (local == 0) now = max(now, arrival);
+      now += own;
       alone += own;
     }
-    if (local + 1 < locals) clock.now += (turn - 1) * own, alone += (turn - 1) * own;
+    if (local + 1 < locals) now += (turn - 1) * own, alone += (turn - 1) * own;
   }
-  if (hides_ > 0) e.late = max(Seconds{0}, clock.now - alone);
+  if (hides_ > 0) e.late = max(Seconds{0}, now - alone);
 }
 
 // Gradients that are reduced once a step: beside the last backward, or after it.
@@ -304,7 +293,7 @@ void DataParallel::reduce_after(int stage, ReplicaExchange& e) {
     const int chunk = chunk_on(plan_, stage, local);
     if (local < locals - 1) {
       Seconds pass{0};
-      layout_.each(prices_, chunk, [&](const BlockPrice& price, int n) { pass += static_cast<double>(n) * pass_of(price, back).total; });
+      layout_.each(prices_, chunk, [&](const BlockPrice& price, int n) { pass += static_cast<double>(n) * price.pass(back).total; });
       clock.repeat((turn - 1) * pass, 1, Seconds{0}, 1);
       alone += (turn - 1) * pass;
     }

@@ -26,15 +26,10 @@ class DataParallel {
 
   // Whether passes take longer than the sum of their units.
   [[nodiscard]] bool inside_passes() const { return plan_.zero >= 2 || plan_.offload.activations; }
-  // By how much.
-  struct Delays {
+  struct Delays {  // by how much
     Seconds sharding, offload;
   };
   Delays delays(int chunk, PassKind);
-  Seconds delay(int chunk, PassKind kind) {
-    const Delays d = delays(chunk, kind);
-    return d.sharding + d.offload;
-  }
   // `arrival`: when the stage can start its first forward.
   ReplicaExchange exchange(int stage, Seconds arrival);
 

@@ -16,7 +16,7 @@ class ExchangeClock {
   ExchangeClock(double share_that_hides, double contention_of_all, std::vector<Seconds>& storage)
       : hides_(share_that_hides), contention_(contention_of_all), done_(storage) { done_.clear(); }
 
-  Seconds now, slowed;  // slowed: by how much exchanges stretched computation
+  Seconds now;
 
   // `share` of it keeps the processors busy; the rest is communication of its own.
   void compute(Seconds work, double share = 1) {
@@ -28,7 +28,6 @@ class ExchangeClock {
         if (done > start) done += slowing * min(work, done - start);
       }
       lane_ += slowing * beside;
-      slowed += slowing * beside;
     }
     now += work + slowing * beside;
   }

@@ -49,6 +49,7 @@ ProgramGraph build_graph(const PricedScenario&, const Program&, bool detailed, s
 inline Tick slowed(Tick time, double factor) { return factor == 1 ? time : to_ticks(factor * to_seconds(time)); }
 
 std::string_view to_string(Part);
+std::string describe(const Work&);                        // "head, forward", "dp reduce_scatter"
 std::string describe(const Program&, const TaskOrigin&);  // "stage 1, micro-batch 3, backward: head of layer 12"
 
 // Proves that a program ends whatever its times are: none, or what is stuck where ("stage 1, micro-batch 3, forward of chunk 1 waits for ...").

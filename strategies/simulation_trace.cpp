@@ -34,15 +34,6 @@ std::string track_name(std::size_t track) {
   return track % 2 == 0 ? std::string(lane) : fmt::format("{}, computation waits", lane);
 }
 
-std::string slice_name(const Work& work) {
-  if (const Computation* c = std::get_if<Computation>(&work)) {
-    return c->part == Part::update ? "optimizer" : fmt::format("{}, {}", to_string(c->kind), to_string(c->part));
-  }
-  if (const Communication* c = std::get_if<Communication>(&work)) return fmt::format("{} {}", to_string(dimension_of(c->flow)), name_of(c->flow));
-  if (const HostCopy* c = std::get_if<HostCopy>(&work)) return c->to_host ? "copy to the host" : "copy from the host";
-  return std::holds_alternative<HostUpdate>(work) ? "update on the host" : "framework";
-}
-
 std::string_view category(const Work& work, bool stops) {
   if (const Computation* c = std::get_if<Computation>(&work)) return c->part == Part::recompute ? "recompute" : c->part == Part::update ? "optimizer" : "compute";
   if (std::holds_alternative<Communication>(work)) return stops ? "waited for" : "hidden";
@@ -125,7 +116,7 @@ class StepTrace {
     }
     if (s_.timeline.finish[index(drawn.task)] == never) arguments.push_back({"state", std::string_view("never ends")});
     const Span when = *span(drawn.task);
-    out_.slice({track(role, drawn.track()), slice_name(work), category(work, drawn.stops), when.start, when.finish, arguments});
+    out_.slice({track(role, drawn.track()), describe(work), category(work, drawn.stops), when.start, when.finish, arguments});
   }
 
   // --- counters ---------------------------------------------------------------------------------------------------------------------
