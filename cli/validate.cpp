@@ -19,7 +19,10 @@ namespace {
 struct Options {
   std::string file;
   bool json = false;
+  std::string by;
 };
+
+constexpr std::size_t worst_runs = 25;  // that a terminal shows
 
 int run_training(const Options& o) {
   ProgressLine progress("predicting");
@@ -28,7 +31,11 @@ int run_training(const Options& o) {
   progress.finish();
   if (!validation) return refuse(validation.error());
   if (o.json) {
-    std::cout << to_json(*validation).dump(2) << "\n";
+    nlohmann::ordered_json json = to_json(*validation);
+    if (o.by == "run") json["runs"] = runs_to_json(*validation);
+    std::cout << json.dump(2) << "\n";
+  } else if (o.by == "run") {
+    fmt::print("{}", runs_text(*validation, worst_runs, terminal_width()));
   } else {
     fmt::print("{}", to_text(*validation, terminal_width()));
   }
@@ -44,6 +51,7 @@ void add_validate(CLI::App& app, int& code) {
   auto o = std::make_shared<Options>();
   training->add_option("file", o->file, "CSV with the columns of tests/validation/data/README.md")->required();
   training->add_flag("--json", o->json, "the same fields for programs");
+  training->add_option("--by", o->by, "run: the worst predicted runs with where their time goes (--json: all runs)")->check(CLI::IsMember({"run"}));
   training->footer("Example:\n  forerun validate training tests/validation/data/training_runs.csv");
   training->callback([o, &code] { code = run_training(*o); });
 }

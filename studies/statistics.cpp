@@ -41,4 +41,26 @@ double constant_mfu_error(const std::vector<double>& mfu) {
   return sum / static_cast<double>(mfu.size());
 }
 
+double PairOrder::tau() const {
+  const double all = static_cast<double>(agree + disagree + tied);
+  return all == 0 ? 0 : (static_cast<double>(agree) - static_cast<double>(disagree)) / all;
+}
+
+PairOrder& PairOrder::operator+=(const PairOrder& other) {
+  agree += other.agree, disagree += other.disagree, tied += other.tied;
+  return *this;
+}
+
+PairOrder pair_order(const std::vector<std::pair<double, double>>& pairs) {
+  PairOrder order;
+  for (std::size_t i = 0; i < pairs.size(); ++i) {
+    for (std::size_t j = 0; j < i; ++j) {
+      const double predicted = pairs[i].first - pairs[j].first, measured = pairs[i].second - pairs[j].second;
+      if (measured == 0) continue;
+      ++(predicted == 0 ? order.tied : predicted * measured > 0 ? order.agree : order.disagree);
+    }
+  }
+  return order;
+}
+
 }  // namespace forerun

@@ -22,6 +22,23 @@ double constant_mfu(const std::vector<const ScoredRun*>& runs) {
   return sum / static_cast<double>(runs.size());
 }
 
+double in_band(const std::vector<const ScoredRun*>& runs) {
+  const auto inside = std::count_if(runs.begin(), runs.end(), [](const ScoredRun* r) { return *r->measured_time >= r->low && *r->measured_time <= r->high; });
+  return static_cast<double>(inside) / static_cast<double>(runs.size());
+}
+
+// Over all pairs of equal model and device count; ties in measured time do not count.
+std::optional<double> kendall_tau(const std::vector<const ScoredRun*>& runs) {
+  std::map<std::string, std::vector<std::pair<double, double>>> sizes;
+  for (const ScoredRun* run : runs) {
+    if (run->sweep) sizes[run->size].emplace_back(run->predicted_time.value(), run->measured_time->value());
+  }
+  PairOrder order;
+  for (const auto& [size, times] : sizes) order += pair_order(times);
+  if (order.agree + order.disagree == 0) return std::nullopt;
+  return order.tau();
+}
+
 std::vector<NamedErrors> times_by(const std::vector<ScoredRun>& all, Name name) {
   std::map<std::string, std::vector<const ScoredRun*>> groups;
   for (const ScoredRun& run : all) {
@@ -31,16 +48,16 @@ std::vector<NamedErrors> times_by(const std::vector<ScoredRun>& all, Name name) 
   for (const auto& [key, runs] : groups) {
     std::vector<double> errors;
     for (const ScoredRun* run : runs) errors.push_back(error(run->predicted_time, *run->measured_time));
-    list.push_back({key, summarise(errors), constant_mfu(runs)});
+    list.push_back({key, summarise(errors), constant_mfu(runs), in_band(runs), kendall_tau(runs)});
   }
   return list;
 }
 
-double mean_over_sources(const TrainingValidation& v) {
+double mean_over_sources(const TrainingValidation& v, const std::vector<NamedErrors>& by_source) {
   constexpr std::size_t fewest = 5;
   double sum = 0;
   int sources = 0;
-  for (const NamedErrors& source : v.by_source) {
+  for (const NamedErrors& source : by_source) {
     const auto of_sweep = [&](const ScoredRun& run) { return run.source == source.name && run.sweep; };
     if (source.errors.n < fewest || std::any_of(v.runs.begin(), v.runs.end(), of_sweep)) continue;
     sum += source.errors.mape;
@@ -59,19 +76,30 @@ void score_memory(TrainingValidation& v) {
     if (!run.sweep) overall.push_back(e);
   }
   v.memory_by_source.clear();
-  for (const auto& [source, errors] : by_source) v.memory_by_source.push_back({source, summarise(errors), std::nullopt});
-  v.memory_overall = {"overall", summarise(overall), std::nullopt};
+  for (const auto& [source, errors] : by_source) v.memory_by_source.push_back({source, summarise(errors), {}, {}, {}});
+  v.memory_overall = {"overall", summarise(overall), {}, {}, {}};
+  v.memory_mean_over_sources = mean_over_sources(v, v.memory_by_source);
 }
 
 FitScore score_fit(const std::vector<ScoredRun>& runs) {
-  constexpr double clearly_fits = 0.7;  // of the capacity: an "out of memory" there was probably another crash
+  constexpr double clearly_fits = 0.9, far_below = 0.7;  // of the capacity
   FitScore fit;
   for (const ScoredRun& run : runs) {
     if (!run.fits) continue;
-    ++fit.n;
-    if (run.predicted_fits && !*run.fits) ++fit.false_fits;
-    if (!run.predicted_fits && *run.fits) ++fit.false_ooms;
-    if (run.sweep && !*run.fits && run.predicted_total < clearly_fits * run.capacity) ++fit.suspected_crashes;
+    if (*run.fits) {
+      ++fit.ran;
+      if (!run.predicted_fits) ++fit.false_ooms;
+      continue;
+    }
+    const bool false_fit = run.predicted_total < clearly_fits * run.capacity, crash = run.predicted_total < far_below * run.capacity;
+    if (!run.sweep) {
+      ++fit.failed;
+      fit.false_fits += false_fit ? 1 : 0;
+    } else {
+      ++fit.sweep_failed;
+      fit.suspected_crashes += crash ? 1 : 0;
+      fit.sweep_false_fits += false_fit && !crash ? 1 : 0;
+    }
   }
   return fit;
 }
@@ -83,17 +111,17 @@ struct PlanTimes {
   [[nodiscard]] Seconds mean() const { return measured / repeats; }
 };
 
-RegretScore score_regret(const std::vector<ScoredRun>& runs) {
+RegretScore score_regret(std::string name, const std::vector<ScoredRun>& runs, const std::function<bool(const ScoredRun&)>& counts) {
   std::map<std::string, std::map<std::string, PlanTimes>> workloads;
   for (const ScoredRun& run : runs) {
-    if (!run.measured_time) continue;
+    if (!run.measured_time || !counts(run)) continue;
     PlanTimes& plan = workloads[run.workload][run.plan];
     plan.predicted = run.predicted_time;
     plan.measured += *run.measured_time;
     ++plan.repeats;
   }
   constexpr std::size_t fewest = 3;
-  RegretScore score;
+  RegretScore score{.name = std::move(name)};
   double sum = 0;
   for (const auto& [workload, plans] : workloads) {
     if (plans.size() < fewest) continue;
@@ -110,16 +138,25 @@ RegretScore score_regret(const std::vector<ScoredRun>& runs) {
   return score;
 }
 
+void score_regrets(TrainingValidation& v) {
+  v.regret = score_regret("overall", v.runs, [](const ScoredRun& run) { return !run.sweep; });
+  v.regret_by_source.clear();
+  for (const NamedErrors& source : v.by_source) {
+    RegretScore score = score_regret(source.name, v.runs, [&](const ScoredRun& run) { return run.source == source.name; });
+    if (score.workloads > 0) v.regret_by_source.push_back(std::move(score));
+  }
+}
+
 }  // namespace
 
 void score(TrainingValidation& v) {
   v.scored = v.runs.size();
   v.by_source = times_by(v.runs, &ScoredRun::source);
   v.by_stack = times_by(v.runs, &ScoredRun::stack);
-  v.mean_over_sources = mean_over_sources(v);
+  v.mean_over_sources = mean_over_sources(v, v.by_source);
   score_memory(v);
   v.fit = score_fit(v.runs);
-  v.regret = score_regret(v.runs);
+  score_regrets(v);
 }
 
 }  // namespace forerun

@@ -104,10 +104,14 @@ class Validator {
     const Stack& stack = scenario.given.stack;
     ScoredRun run{.run_id = row.run_id, .source = row.source, .stack = row.stack, .gpu = row.gpu, .workload = workload_of(row), .plan = plan_of(row)};
     run.sweep = lower(row.source).find("sweep") != std::string::npos;
+    run.size = join({row.source, number(row.layers), number(row.hidden), number(row.ffn), number(row.vocab), number(row.gpus), row.gpu}, "|");
     run.predicted_time = e.step.median;
+    run.low = e.step.low(), run.high = e.step.high(), run.evidence = e.step.evidence;
+    run.breakdown = e.breakdown;
     run.measured_time = row.step_time;
     run.predicted_memory = as_reported(e.memory, stack.reported);
     run.measured_memory = row.peak_memory;
+    run.memory = e.memory.peak();
     run.predicted_total = e.memory.total();
     run.capacity = e.memory.capacity;
     run.predicted_fits = e.memory.fits();

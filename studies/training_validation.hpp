@@ -10,6 +10,7 @@
 
 #include "base/quantity.hpp"
 #include "base/result.hpp"
+#include "strategies/estimate.hpp"
 #include "studies/statistics.hpp"
 
 namespace forerun {
@@ -18,6 +19,8 @@ struct NamedErrors {
   std::string name;
   ErrorSummary errors;
   std::optional<double> constant_mfu;  // of times only: the mape of the best single MFU per source and GPU, fitted to the very rows
+  std::optional<double> in_band;       // of times only: share of runs inside their 80 % band
+  std::optional<double> kendall_tau;   // of times in sweeps: agreement of orders within equal model and device count (mean over pairs)
 };
 
 struct SkippedRun {
@@ -28,26 +31,32 @@ struct SkippedRun {
 struct ScoredRun {
   std::string run_id, source, stack, gpu;
   std::string workload, plan;          // what was to be done; how (runs of equal workload compare plans)
+  std::string size;                    // model and device count
   bool sweep = false;                  // of a sweep, where absolute errors say little (see measured/README.md)
-  Seconds predicted_time;
+  Seconds predicted_time, low, high;   // the median and its 80 % band
+  Evidence evidence = Evidence::datasheet;
+  Breakdown breakdown;
   std::optional<Seconds> measured_time;
   Bytes predicted_memory;              // as the source reports memory
   std::optional<Bytes> measured_memory;
+  StageMemory memory;                  // predicted, of the stage that holds most
   Bytes predicted_total, capacity;     // reserve and context included
   bool predicted_fits = true;
   std::optional<bool> fits;            // what happened; nullopt: not known
   double predicted_mfu = 0;            // model FLOPs over the 16-bit peak
 };
 
+// Runs that ran out of memory though predicted to fit with more than a tenth of the capacity free, and runs that ran though predicted not to fit.
 struct FitScore {
-  std::size_t n = 0;                  // runs of which it is known whether they fitted
-  std::size_t false_fits = 0;         // predicted to fit, ran out of memory
-  std::size_t false_ooms = 0;         // predicted not to fit, ran
-  std::size_t suspected_crashes = 0;  // of a sweep, "out of memory" though predicted below 70 % of the capacity
+  std::size_t failed = 0, false_fits = 0;              // outside sweeps
+  std::size_t sweep_failed = 0, suspected_crashes = 0;  // in sweeps; of them those predicted below 70 % of the capacity: not a lack of memory
+  std::size_t sweep_false_fits = 0;                    // of the rest
+  std::size_t ran = 0, false_ooms = 0;                 // everywhere
 };
 
 // Measured time of the plan predicted fastest over the best measured, minus one; over groups of at least 3 plans of one workload.
 struct RegretScore {
+  std::string name;  // of the source
   std::size_t workloads = 0;
   double mean = 0, max = 0;
 };
@@ -61,8 +70,10 @@ struct TrainingValidation {
   double mean_over_sources = 0;                     // of their mape; sources with at least 5 times, sweeps apart
   std::vector<NamedErrors> memory_by_source;
   NamedErrors memory_overall;                       // sweeps apart
+  double memory_mean_over_sources = 0;              // as of times
   FitScore fit;
-  RegretScore regret;
+  RegretScore regret;                               // sweeps apart
+  std::vector<RegretScore> regret_by_source;
   std::vector<ScoredRun> runs;                      // in the order of the file
 };
 

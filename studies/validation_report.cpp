@@ -2,11 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "base/table.hpp"
 #include "base/units.hpp"
+#include "studies/report.hpp"
 
 namespace forerun {
 namespace {
@@ -18,6 +21,8 @@ Json to_json(const NamedErrors& named) {
   Json json = {{"name", named.name}, {"n", e.n},         {"mape", e.mape}, {"median", e.median},
                {"p90", e.p90},       {"worst", e.worst}, {"bias", e.bias}};
   if (named.constant_mfu) json["constant_mfu"] = *named.constant_mfu;
+  if (named.in_band) json["in_band"] = *named.in_band;
+  if (named.kendall_tau) json["kendall_tau"] = *named.kendall_tau;
   return json;
 }
 
@@ -27,22 +32,39 @@ Json to_json(const std::vector<NamedErrors>& list) {
   return json;
 }
 
+Json to_json(const RegretScore& r) { return {{"name", r.name}, {"workloads", r.workloads}, {"mean", r.mean}, {"max", r.max}}; }
+
 std::string percent(double fraction) { return fmt::format("{:.1f} %", 100 * fraction); }
 
 std::string error_table(const std::string& what, const std::vector<NamedErrors>& list, bool with_mfu, int width) {
   if (list.empty()) return "";
   std::vector<Table::Column> columns{{what, Align::left}, {"n"},          {"mean"},          {"median", Align::right, 2},
                                      {"p90"},             {"worst"},      {"bias"}};
-  if (with_mfu) columns.push_back({"constant MFU", Align::right, 1});
+  if (with_mfu) columns.insert(columns.end(), {{"in band", Align::right, 1}, {"constant MFU", Align::right, 3}, {"tau", Align::right, 4}});
   Table table(columns);
   for (const NamedErrors& named : list) {
     const ErrorSummary& e = named.errors;
     std::vector<std::string> cells{named.name,     std::to_string(e.n), percent(e.mape), percent(e.median),
                                    percent(e.p90), percent(e.worst),    fmt::format("{:+.1f} %", 100 * e.bias)};
-    if (with_mfu) cells.push_back(named.constant_mfu ? percent(*named.constant_mfu) : "");
+    if (with_mfu) {
+      cells.push_back(named.in_band ? fmt::format("{:.0f} %", 100 * *named.in_band) : "");
+      cells.push_back(named.constant_mfu ? percent(*named.constant_mfu) : "");
+      cells.push_back(named.kendall_tau ? fmt::format("{:.2f}", *named.kendall_tau) : "");
+    }
     table.row(std::move(cells));
   }
   return table.text(width) + "\n";
+}
+
+std::string fit_text(const FitScore& fit) {
+  const auto share = [](std::size_t part, std::size_t all) { return all == 0 ? std::string("none") : fmt::format("{} of {} ({})", part, all, percent(static_cast<double>(part) / static_cast<double>(all))); };
+  return fmt::format("ran out of memory, predicted to fit with a tenth free: {}; of sweeps: {} ({} more predicted below 70 %: suspected crashes)\n",
+                     share(fit.false_fits, fit.failed), share(fit.sweep_false_fits, fit.sweep_failed - fit.suspected_crashes), fit.suspected_crashes) +
+         fmt::format("ran, predicted not to fit: {}\n", share(fit.false_ooms, fit.ran));
+}
+
+std::string regret_text(const RegretScore& regret, const std::string& what) {
+  return fmt::format("{}: mean {}, worst {}, over {} workloads\n", what, percent(regret.mean), percent(regret.max), regret.workloads);
 }
 
 std::string skipped_text(const std::vector<SkippedRun>& skipped) {
@@ -53,11 +75,61 @@ std::string skipped_text(const std::vector<SkippedRun>& skipped) {
   return text.empty() ? "" : "skipped:\n" + text;
 }
 
+std::vector<const ScoredRun*> worst_first(const TrainingValidation& v, std::size_t count) {
+  std::vector<const ScoredRun*> list;
+  for (const ScoredRun& run : v.runs) {
+    if (run.measured_time) list.push_back(&run);
+  }
+  const auto error = [](const ScoredRun* run) { return std::abs(run->predicted_time / *run->measured_time - 1); };
+  std::stable_sort(list.begin(), list.end(), [&](const ScoredRun* a, const ScoredRun* b) { return error(a) > error(b); });
+  if (count > 0 && list.size() > count) list.resize(count);
+  return list;
+}
+
 }  // namespace
+
+Json runs_to_json(const TrainingValidation& v, std::size_t count) {
+  Json list = Json::array();
+  for (const ScoredRun* run : worst_first(v, count)) {
+    Json json = {{"run_id", run->run_id},
+                 {"source", run->source},
+                 {"stack", run->stack},
+                 {"gpu", run->gpu},
+                 {"measured_s", run->measured_time->value()},
+                 {"predicted_s", run->predicted_time.value()},
+                 {"low", run->low.value()},
+                 {"high", run->high.value()},
+                 {"evidence", to_string(run->evidence)},
+                 {"error", run->predicted_time / *run->measured_time - 1},
+                 {"breakdown", to_json(run->breakdown)}};
+    json["predicted_memory"] = run->predicted_memory.value();
+    json["memory"] = to_json(run->memory);
+    if (run->measured_memory) json["measured_memory"] = run->measured_memory->value();
+    list.push_back(std::move(json));
+  }
+  return list;
+}
+
+std::string runs_text(const TrainingValidation& v, std::size_t count, int width) {
+  Table table({{"run", Align::left}, {"measured"}, {"predicted"}, {"80 % band", Align::left, 4}, {"error"}, {"compute", Align::right, 1}, {"recompute", Align::right, 5},
+               {"tp", Align::right, 2}, {"cp", Align::right, 6}, {"ep", Align::right, 6}, {"dp", Align::right, 2}, {"pp", Align::right, 3},
+               {"bubble", Align::right, 2}, {"optimiser", Align::right, 3}, {"host", Align::right, 3}});
+  for (const ScoredRun* run : worst_first(v, count)) {
+    const Breakdown& b = run->breakdown;
+    const auto share = [&](Seconds part) { return part == Seconds{0} ? std::string("-") : fmt::format("{:.0f} %", 100 * (part / run->predicted_time)); };
+    const auto exposed = [&](Dimension d) { return share(b.exposed_in(d)); };
+    table.row({run->run_id, format(*run->measured_time), format(run->predicted_time), fmt::format("{} to {}", format(run->low), format(run->high)),
+               fmt::format("{:+.1f} %", 100 * (run->predicted_time / *run->measured_time - 1)), share(b.compute), share(b.recompute), exposed(Dimension::tp), exposed(Dimension::cp),
+               exposed(Dimension::ep), exposed(Dimension::dp), exposed(Dimension::pp), share(b.bubble), share(b.optimizer), share(b.host)});
+  }
+  return "worst predicted step times and where the prediction spends them\n" + table.text(width);
+}
 
 Json to_json(const TrainingValidation& v) {
   Json skipped = Json::array();
   for (const SkippedRun& run : v.skipped) skipped.push_back({{"run_id", run.run_id}, {"reason", run.reason}});
+  Json regret = to_json(v.regret);
+  for (const RegretScore& source : v.regret_by_source) regret["by_source"].push_back(to_json(source));
   return {{"rows", v.rows},
           {"stated", v.stated},
           {"scored", v.scored},
@@ -67,13 +139,17 @@ Json to_json(const TrainingValidation& v) {
           {"by_source", to_json(v.by_source)},
           {"by_stack", to_json(v.by_stack)},
           {"mean_over_sources", v.mean_over_sources},
-          {"memory", {{"overall", to_json(v.memory_overall)}, {"by_source", to_json(v.memory_by_source)}}},
+          {"memory",
+           {{"mean_over_sources", v.memory_mean_over_sources}, {"overall", to_json(v.memory_overall)}, {"by_source", to_json(v.memory_by_source)}}},
           {"fit",
-           {{"n", v.fit.n},
+           {{"failed", v.fit.failed},
             {"false_fits", v.fit.false_fits},
-            {"false_ooms", v.fit.false_ooms},
-            {"suspected_crashes", v.fit.suspected_crashes}}},
-          {"regret", {{"workloads", v.regret.workloads}, {"mean", v.regret.mean}, {"max", v.regret.max}}}};
+            {"sweep_failed", v.fit.sweep_failed},
+            {"suspected_crashes", v.fit.suspected_crashes},
+            {"sweep_false_fits", v.fit.sweep_false_fits},
+            {"ran", v.fit.ran},
+            {"false_ooms", v.fit.false_ooms}}},
+          {"regret", regret}};
 }
 
 std::string to_text(const TrainingValidation& v, int width) {
@@ -85,10 +161,10 @@ std::string to_text(const TrainingValidation& v, int width) {
   std::vector<NamedErrors> memory = v.memory_by_source;
   if (v.memory_overall.errors.n > 0) memory.push_back({"overall, sweeps apart", v.memory_overall.errors, std::nullopt});
   text += error_table("peak memory by source", memory, false, width);
-  text += fmt::format("fit: {} runs, {} predicted to fit did not, {} predicted not to fit did; {} failures far below the capacity\n", v.fit.n,
-                      v.fit.false_fits, v.fit.false_ooms, v.fit.suspected_crashes);
-  text += fmt::format("regret of the plan predicted fastest: mean {}, worst {}, over {} workloads\n", percent(v.regret.mean),
-                      percent(v.regret.max), v.regret.workloads);
+  text += fmt::format("mean over sources: {}\n\n", percent(v.memory_mean_over_sources));
+  text += fit_text(v.fit);
+  text += regret_text(v.regret, "regret of the plan predicted fastest, sweeps apart");
+  for (const RegretScore& source : v.regret_by_source) text += regret_text(source, "  " + source.name);
   return text + skipped_text(v.skipped);
 }
 

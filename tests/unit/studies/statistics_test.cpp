@@ -42,5 +42,14 @@ TEST(ConstantMfu, IsTheBestGuessThatThereIs) {
   }
 }
 
+TEST(PairOrder, CountsPairsAndLeavesOutEqualMeasurements) {
+  // (1,1) (2,3) (3,2) (3,2): agree 12, 13, 14; disagree 23, 24; 34 measured equal.
+  const PairOrder order = pair_order({{1, 1}, {2, 3}, {3, 2}, {3, 2}});
+  EXPECT_EQ(order.agree, 3U);
+  EXPECT_EQ(order.disagree, 2U);
+  EXPECT_DOUBLE_EQ(order.tau(), 0.2);
+  EXPECT_EQ(pair_order({{1, 1}, {1, 2}}).tau(), 0);  // equal predictions say nothing
+}
+
 }  // namespace
 }  // namespace forerun

@@ -47,17 +47,57 @@ TEST(Scores, SourcesCountEquallyFromFiveRunsOnAndSweepsApart) {
 
 TEST(Scores, FitsAreCountedBothWays) {
   TrainingValidation v;
-  v.runs = {run("sweep", "a", 1, 1), run("sweep", "b", 1, 1), run("sweep", "c", 1, 1), run("x", "d", 1, 1), run("x", "e", 1, 1)};
-  for (ScoredRun& r : v.runs) r.capacity = Bytes{100}, r.predicted_total = Bytes{60}, r.sweep = r.source == "sweep";
-  v.runs[0].fits = false;                                           // predicted at 60 % of the capacity: a false fit, suspected a crash
-  v.runs[1].fits = false, v.runs[1].predicted_total = Bytes{80};    // a false fit, but not far below
-  v.runs[3].predicted_fits = false;                                 // ran all the same
-  v.runs[4].fits.reset();
+  const auto with = [](const char* source, double predicted, bool predicted_fits, std::optional<bool> fits) {
+    ScoredRun r = run(source, "p", 1, 1);
+    r.capacity = Bytes{100}, r.predicted_total = Bytes{predicted}, r.predicted_fits = predicted_fits, r.fits = fits, r.sweep = r.source == "sweep";
+    return r;
+  };
+  v.runs = {with("sweep", 60, true, false),   // far below the capacity: a crash
+            with("sweep", 80, true, false),   // a false fit, but not far below
+            with("sweep", 95, true, false),   // within a tenth of the capacity: not counted against us
+            with("x", 80, true, false),       // a false fit
+            with("x", 110, false, false),     // foreseen
+            with("x", 110, false, true),      // ran all the same
+            with("x", 50, true, true), with("x", 50, true, std::nullopt)};
   score(v);
-  EXPECT_EQ(v.fit.n, 4U);
-  EXPECT_EQ(v.fit.false_fits, 2U);
-  EXPECT_EQ(v.fit.false_ooms, 1U);
+  EXPECT_EQ(v.fit.failed, 2U);
+  EXPECT_EQ(v.fit.false_fits, 1U);
+  EXPECT_EQ(v.fit.sweep_failed, 3U);
   EXPECT_EQ(v.fit.suspected_crashes, 1U);
+  EXPECT_EQ(v.fit.sweep_false_fits, 1U);
+  EXPECT_EQ(v.fit.ran, 2U);
+  EXPECT_EQ(v.fit.false_ooms, 1U);
+}
+
+TEST(Scores, BandsAndOrders) {
+  TrainingValidation v;
+  // Predicted 1, 2, 3, 4 s; measured 2, 1, 3, 4 s: of 6 pairs one is the wrong way round. Only the band of the last holds its time.
+  const double measured[] = {2, 1, 3, 4};
+  for (int i = 0; i < 4; ++i) {
+    v.runs.push_back(run("sweep", std::to_string(i), i + 1, measured[i]));
+    v.runs.back().sweep = true;
+    v.runs.back().low = Seconds{3.9}, v.runs.back().high = Seconds{4.1};
+  }
+  score(v);
+  EXPECT_DOUBLE_EQ(*v.by_source.at(0).in_band, 0.25);
+  EXPECT_NEAR(*v.by_source.at(0).kendall_tau, 4.0 / 6, 1e-12);
+  for (std::size_t i = 0; i < 4; ++i) v.runs[i].size = std::to_string(i / 2);  // two sizes of one pair each: one agrees, one does not
+  score(v);
+  EXPECT_NEAR(*v.by_source.at(0).kendall_tau, 0, 1e-12);
+}
+
+TEST(Scores, RunsAreListedWorstFirstWithTheirBreakdown) {
+  TrainingValidation v;
+  v.runs = {run("a", "good", 11, 10), run("a", "bad", 20, 10), run("a", "unknown", 20, 10)};
+  v.runs[2].measured_time.reset();
+  score(v);
+  const nlohmann::ordered_json list = runs_to_json(v);
+  ASSERT_EQ(list.size(), 2U);
+  EXPECT_EQ(list[0]["run_id"], "bad");
+  EXPECT_DOUBLE_EQ(list[0]["error"].get<double>(), 1.0);
+  for (const char* key : {"measured_s", "predicted_s", "low", "high", "evidence", "breakdown", "memory"}) EXPECT_TRUE(list[0].contains(key)) << key;
+  EXPECT_EQ(runs_to_json(v, 1).size(), 1U);
+  EXPECT_THAT(runs_text(v, 1, 200), testing::AllOf(testing::HasSubstr("bad"), testing::HasSubstr("+100.0 %"), testing::Not(testing::HasSubstr("good"))));
 }
 
 TEST(Scores, JsonHasTheDocumentedKeys) {
@@ -101,7 +141,8 @@ TEST(ValidateTraining, ScoresAFileOfSixRuns) {
   ASSERT_EQ(v->skipped.size(), 1U);
   EXPECT_EQ(v->skipped[0].run_id, "5");
   EXPECT_EQ(v->by_source.at(0).errors.n, 4U);
-  EXPECT_EQ(v->fit.n, 5U);
+  EXPECT_EQ(v->fit.ran, 4U);
+  EXPECT_EQ(v->fit.failed, 1U);
   EXPECT_EQ(v->fit.false_fits, 0U);  // 175 billion parameters at 6 bytes and more do not fit 80 GB
   EXPECT_EQ(v->regret.workloads, 1U);
   EXPECT_EQ(v->regret.mean, 0);  // without tensor parallelism less is sent: predicted and measured fastest
