@@ -1,0 +1,198 @@
+#include "costmodel/kernel_fit.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <cmath>
+#include <map>
+
+#include "costmodel/levenberg_marquardt.hpp"
+
+namespace forerun {
+namespace {
+
+// What a form's time is asked of many times over: products keep what does not depend on the shape.
+template <class Form>
+struct Timer {
+  Form form;
+  const Device& device;
+  Timer(const Form& f, const Device& d, DType) : form(f), device(d) {}
+  template <class K>
+  Seconds operator()(const K& kernel) const { return time(form, device, kernel); }
+};
+template <>
+struct Timer<GemmForm> {
+  GemmTimer timer;
+  Timer(const GemmForm& f, const Device& d, DType dtype) : timer(f, d, dtype) {}
+  Seconds operator()(const Gemm& gemm) const { return timer.time(gemm); }
+};
+template <class Form> struct KernelOf { using type = FusedAttention; };
+template <> struct KernelOf<GemmForm> { using type = Gemm; };
+template <> struct KernelOf<StreamingForm> { using type = Streaming; };
+
+constexpr double sum_weight = 0.1;
+
+template <class Form>
+std::vector<FitParameter> parameters(const Form& from) {
+  std::vector<FitParameter> list;
+  for (const FormField<Form>& field : fields_of<Form>()) {
+    if (field.fitted) list.push_back({std::string(field.name), field.low, std::clamp(from.*field.member, field.low, field.high), field.high});
+  }
+  return list;
+}
+
+template <class Form>
+Form with(Form form, std::span<const double> values) {
+  std::size_t i = 0;
+  for (const FormField<Form>& field : fields_of<Form>()) {
+    if (field.fitted) form.*field.member = values[i++];
+  }
+  return form;
+}
+
+template <class Form>
+struct Candidate {
+  Form form;
+  double loss = 0;
+};
+
+template <class Form>
+Candidate<Form> fitted(const Form& from, const Device& device, std::span<const KernelSample> samples, int starts) {
+  std::vector<double> logs;
+  for (const KernelSample& sample : samples) logs.push_back(std::log(sample.time.value()));
+  const DType dtype = dtype_of(samples.front().kernel);
+  double measured = 0;
+  for (const KernelSample& sample : samples) measured += sample.time.value();
+  // One more residual: the sum over all samples, which is what a step adds up, weighs as much as one sample in ten.
+  const double weight = sum_weight * static_cast<double>(samples.size());
+  const Residuals residuals = [&](std::span<const double> values, std::span<double> out) {
+    const Timer<Form> timer(with(from, values), device, dtype);
+    double predicted = 0;
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+      const double t = timer(std::get<typename KernelOf<Form>::type>(samples[i].kernel)).value();
+      predicted += t;
+      out[i] = std::log(t) - logs[i];
+    }
+    out[samples.size()] = weight * std::log(predicted / measured);
+  };
+  const FitResult result = fit(parameters(from), samples.size() + 1, residuals, {.starts = starts, .tolerance = 1e-5});
+  return {with(from, result.values), result.loss};
+}
+
+// Tries the choices of the software's own numbers, one field after the other; a later choice must be better by more than chance.
+template <class Form>
+Candidate<Form> chosen(Candidate<Form> best, std::span<const FormField<Form>> fields, const Device& device, std::span<const KernelSample> samples) {
+  constexpr double clearly = 0.97;
+  for (const FormField<Form>& field : fields) {
+    for (const double choice : field.choices) {
+      Form other = best.form;
+      other.*field.member = choice;
+      if (other == best.form) continue;
+      Candidate<Form> candidate = fitted(other, device, samples, 1);
+      if (candidate.loss < clearly * best.loss) best = std::move(candidate);
+    }
+  }
+  return best;
+}
+
+double residual(const KernelForm& form, const Device& device, const KernelSample& sample) {
+  return std::log(sample.time / time(form, device, sample.kernel));
+}
+
+std::vector<double> residuals_of(const KernelForm& form, const Device& device, std::span<const KernelSample> samples) {
+  std::vector<double> list;
+  for (const KernelSample& sample : samples) list.push_back(residual(form, device, sample));
+  return list;
+}
+
+double quantile(const std::vector<double>& sorted, double share) {
+  if (sorted.empty()) return 0;
+  const double place = share * static_cast<double>(sorted.size() - 1);
+  const auto below = static_cast<std::size_t>(place);
+  const std::size_t above = std::min(below + 1, sorted.size() - 1);
+  return std::lerp(sorted[below], sorted[above], place - static_cast<double>(below));
+}
+
+FitError errors(const std::vector<double>& residuals) {
+  std::vector<double> sizes;
+  for (const double r : residuals) sizes.push_back(std::abs(std::exp(-r) - 1));
+  std::sort(sizes.begin(), sizes.end());
+  return {quantile(sizes, 0.5), quantile(sizes, 0.9)};
+}
+
+ResidualQuantiles quantiles(std::vector<double> residuals) {
+  std::sort(residuals.begin(), residuals.end());
+  ResidualQuantiles q{residuals.size(), quantile(residuals, 0.1), quantile(residuals, 0.5), quantile(residuals, 0.9), 0};
+  for (double& r : residuals) r = std::abs(r);
+  std::sort(residuals.begin(), residuals.end());
+  q.band = quantile(residuals, 0.8);
+  return q;
+}
+
+// By the time that the form predicts, since that is what a user has; a regime without enough rows takes the quantiles of all.
+std::array<ResidualQuantiles, TimeRegime::count> by_regime(const std::vector<double>& residuals, std::span<const KernelSample> samples) {
+  constexpr std::size_t fewest = 30;
+  std::array<std::vector<double>, TimeRegime::count> lists;
+  for (std::size_t i = 0; i < residuals.size(); ++i) {
+    lists[TimeRegime::of(samples[i].time.value() / std::exp(residuals[i]))].push_back(residuals[i]);
+  }
+  std::array<ResidualQuantiles, TimeRegime::count> all;
+  for (std::size_t r = 0; r < lists.size(); ++r) {
+    const std::size_t samples_here = lists[r].size();
+    all[r] = quantiles(samples_here < fewest ? residuals : std::move(lists[r]));
+    all[r].samples = samples_here;
+  }
+  return all;
+}
+
+}  // namespace
+
+double spread(const ResidualQuantiles& q) { return q.band / 1.2816; }
+
+KernelForm fit_form(const KernelForm& from, const Device& device, std::span<const KernelSample> samples, int starts) {
+  assert(!samples.empty());
+  return std::visit(
+      [&](const auto& form) -> KernelForm {
+        using Form = std::remove_cvref_t<decltype(form)>;
+        Candidate<Form> best = fitted(form, device, samples, starts);
+        if (starts > 1) best = chosen(std::move(best), fields_of<Form>(), device, samples);
+        return best.form;
+      },
+      from);
+}
+
+std::vector<double> left_out_residuals(const KernelForm& form, const Device& device, std::span<const KernelSample> samples, std::size_t& groups) {
+  constexpr std::size_t most_folds = 5;
+  std::map<std::string, std::size_t> fold_of;  // groups in order of their names, dealt out in turn
+  for (const KernelSample& sample : samples) fold_of.emplace(sample.group, 0);
+  std::size_t next = 0;
+  for (auto& [group, fold] : fold_of) fold = next++ % most_folds;
+  groups = fold_of.size() > 1 ? fold_of.size() : 0;
+  if (groups == 0) return residuals_of(form, device, samples);
+  std::vector<double> list(samples.size());
+  for (std::size_t fold = 0; fold < std::min(most_folds, groups); ++fold) {
+    std::vector<KernelSample> kept;
+    for (const KernelSample& sample : samples) {
+      if (fold_of[sample.group] != fold) kept.push_back(sample);
+    }
+    const KernelForm without = fit_form(form, device, kept, 1);
+    for (std::size_t i = 0; i < samples.size(); ++i) {
+      if (fold_of[samples[i].group] == fold) list[i] = residual(without, device, samples[i]);
+    }
+  }
+  return list;
+}
+
+KernelFit fit_kernels(const Device& device, std::span<const KernelSample> samples) {
+  assert(!samples.empty());
+  constexpr int starts = 4;
+  KernelFit fit{.kind = kind_of(samples.front().kernel), .dtype = dtype_of(samples.front().kernel)};
+  fit.samples = samples.size();
+  fit.form = fit_form(start_form(fit.kind), device, samples, starts);
+  fit.in_sample = errors(residuals_of(fit.form, device, samples));
+  const std::vector<double> unseen = left_out_residuals(fit.form, device, samples, fit.groups);
+  fit.left_out = errors(unseen);
+  fit.residuals = by_regime(unseen, samples);
+  return fit;
+}
+
+}  // namespace forerun
