@@ -9,6 +9,7 @@
 #include "base/text.hpp"
 #include "base/units.hpp"
 #include "cli/common.hpp"
+#include "strategies/chunks.hpp"
 #include "strategies/simulation_trace.hpp"
 #include "studies/pipeline_picture.hpp"
 #include "studies/simulation_report.hpp"
@@ -115,6 +116,10 @@ std::string bar(const Breakdown& b, int width) {
   return text + "\n" + legend + "\n";
 }
 
+std::string in_flight_legend(const Plan& plan) {
+  return fmt::format("in flight: {} with activations\n", chunks_per_stage(plan) > 1 ? "pairs (micro-batch, chunk)" : "micro-batches");
+}
+
 }  // namespace
 
 std::string figures_text(const Estimate& closed_form, const Simulation& s, const Disturbances& d) {
@@ -179,7 +184,10 @@ std::string critical_path_table(const CriticalPath& path, int width) {
 }
 
 std::string stage_memory(const Simulation& s, int width) {
-  Table table({{"stage"}, {"held"}, {"comes and goes", Align::right, 1}, {"at the peak"}, {"largest then", Align::left}});
+  const bool pipeline = s.program.plan.pp > 1;
+  std::vector<Table::Column> columns{{"stage"}, {"held"}, {"comes and goes", Align::right, 1}, {"at the peak"}, {"largest then", Align::left}};
+  if (pipeline) columns.insert(columns.begin() + 1, {"in flight"});
+  Table table(std::move(columns));
   std::vector<std::uint32_t> fullest;
   for (int stage = 0; stage < s.program.plan.pp; ++stage) fullest.push_back(fullest_of_stage(s, stage));
   for (const std::uint32_t r : shown(fullest)) {
@@ -189,10 +197,12 @@ std::string stage_memory(const Simulation& s, int width) {
     for (std::size_t i = 0; i < std::min<std::size_t>(4, memory.alive.size()); ++i) {
       largest += fmt::format("{}{} {}", i == 0 ? "" : ", ", memory.alive[i].first, format(memory.alive[i].second));
     }
-    table.row({fmt::format("{}", s.roles[r].stage), format(held), format(all - held), format(all), largest});
+    std::vector<std::string> cells{fmt::format("{}", s.roles[r].stage), format(held), format(all - held), format(all), largest};
+    if (pipeline) cells.insert(cells.begin() + 1, fmt::format("{}", s.roles[r].in_flight));
+    table.row(std::move(cells));
   }
   const MemoryUse& m = s.memory;
-  return table.text(width) + not_shown(fullest.size()) +
+  return table.text(width) + not_shown(fullest.size()) + (pipeline ? in_flight_legend(s.program.plan) : "") +
          fmt::format("\nstage {}: {} allocated, {} reserved over it, {} outside the allocator: {} of {}\n", m.peak_stage, format(m.peak().allocated()), format(m.reserve),
                      format(m.context), format(m.total()), format(m.capacity));
 }

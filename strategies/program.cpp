@@ -1,5 +1,8 @@
 #include "strategies/program.hpp"
 
+#include <algorithm>
+#include <cassert>
+
 namespace forerun {
 
 std::string_view to_string(Lane lane) {
@@ -18,6 +21,18 @@ Lane lane_of(Flow flow) {
     case Dimension::pp: return Lane::pp_forward;
   }
   return Lane::dp;
+}
+
+int most_in_flight(const StageProgram& stage) {
+  int now = 0, most = 0;
+  for (const Call& call : stage.calls) {
+    const Body& body = stage.bodies[call.body];
+    if (body.chunk < 0) continue;
+    if (body.kind == PassKind::forward) most = std::max(most, ++now);
+    if (body.kind == PassKind::backward || body.kind == PassKind::weight_gradient) --now;
+  }
+  assert(now == 0 && "every forward has its backward");
+  return most;
 }
 
 }  // namespace forerun

@@ -138,6 +138,10 @@ struct StageProgram {
   HeldMemory held;
 };
 
+// Most passes in flight at once: a chunk's forward of a micro-batch has begun, so its activations are kept, and its backward (W where it runs
+// apart) has not ended. With one chunk a stage they are micro-batches.
+int most_in_flight(const StageProgram&);
+
 // Ranks that do the same at the same time. One of them stands for all.
 struct Role {
   std::uint32_t program = 0;  // of Program::stages

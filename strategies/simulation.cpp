@@ -105,6 +105,7 @@ Simulation simulate(const PricedScenario& scenario, const Plan& plan, const Simu
     if (!memory.contains(p)) memory[p] = program_memory(s.program.stages[p]);
     s.roles.push_back(report(s.program, s.graph, s.timeline, r));
     s.roles.back().memory = memory[p];
+    s.roles.back().in_flight = most_in_flight(s.program.stages[p]);
   }
   settle_step(scenario.given.stack, s);
   s.memory.stages.resize(static_cast<std::size_t>(plan.pp));

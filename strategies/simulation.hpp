@@ -29,6 +29,7 @@ struct SimulationOptions {
 
 struct RoleReport {
   int stage = 0;
+  int in_flight = 0;     // most_in_flight of its program
   Seconds done;          // when its last instruction ended
   Seconds late_end;      // of that, waiting for the other end of the pipeline to add its gradients of a tied table
   Seconds lead;          // until its first message came; not part of the step where steps do not synchronize

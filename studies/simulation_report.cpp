@@ -30,6 +30,7 @@ Json roles_json(const Simulation& s) {
     const RoleReport& role = s.roles[r];
     list.push_back({{"stage", role.stage},
                     {"ranks", s.program.roles[r].ranks},
+                    {"in_flight", role.in_flight},
                     {"breakdown", s.complete() ? to_json(role.breakdown) : Json()},
                     {"memory", memory_json(s.program, r, role.memory)},
                     {"bytes", to_json(role.traffic)}});
