@@ -24,8 +24,8 @@ struct DeviceMemory {
 struct Device {
   std::string name;
   std::vector<std::string> aliases;
-  std::string vendor;                     // nvidia, amd, intel
-  std::string family;  // volta, ampere, ada, hopper, blackwell, cdna3, cpu: selects default cost parameters
+  std::string vendor;                     // nvidia, amd, intel, or other
+  std::string family;  // volta, ampere, ada, hopper, blackwell, cdna3, cpu, or textbook: selects default cost parameters
   std::map<DType, FlopsPerSecond> peak;  // dense, without structured sparsity
   DeviceMemory memory;
   Bytes l2;
