@@ -1,4 +1,4 @@
-// Costs that can be added up by hand: matrix products at a fixed rate, messages at a fixed bandwidth, nothing else.
+// Costs that can be added up by hand: matrix products at a fixed rate, messages at a fixed latency and bandwidth, nothing else.
 #pragma once
 
 #include "tests/support/scenarios.hpp"
@@ -28,14 +28,15 @@ class LinearKernels final : public KernelModel {
 
 class LinearLinks final : public CollectiveModel {
  public:
-  explicit LinearLinks(BytesPerSecond bandwidth) : bandwidth_(bandwidth) {}
+  explicit LinearLinks(BytesPerSecond bandwidth, Seconds latency = Seconds{0}) : bandwidth_(bandwidth), latency_(latency) {}
 
   [[nodiscard]] Timing time(const Collective& collective, const Placement& group) const override {
-    return {.median = group.size > 1 ? collective.bytes / bandwidth_ : Seconds{0}};
+    return {.median = group.size > 1 ? latency_ + collective.bytes / bandwidth_ : Seconds{0}};
   }
 
  private:
   BytesPerSecond bandwidth_;
+  Seconds latency_;
 };
 
 inline PricedScenario with_costs(const Scenario& given, const LinearCosts& costs) {

@@ -1,15 +1,10 @@
 // Random numbers and pass times for properties of schedules: whole ticks, so that sums are exact.
 #pragma once
 
-#include <rapidcheck.h>
-
 #include "strategies/pipeline_time.hpp"
+#include "tests/support/cases.hpp"
 
 namespace forerun::test {
-
-inline int any(int from, int below) {
-  return *rc::gen::resize(rc::kNominalSize, rc::gen::inRange(from, below));
-}  // the whole range from the first case on
 
 inline PassTimes some_times(int stages, int chunks, int least = 0) {
   PassTimes t;

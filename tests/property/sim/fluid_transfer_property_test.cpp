@@ -8,6 +8,7 @@
 
 #include "sim/fluid_transfer.hpp"
 #include "sim/noise.hpp"
+#include "tests/support/cases.hpp"
 
 namespace forerun {
 namespace {
@@ -40,7 +41,7 @@ double alone(const Scene& scene, const Transfer& transfer) {
 }
 
 RC_GTEST_PROP(FinishTimes, AreNeverBeforeThoseOfOneAlone, ()) {
-  for (int i = 0; i < 30; ++i) {  // times 100
+  for (int i = 0; i < test::per_case; ++i) {
     const Scene scene = some_scene();
     const std::vector<Tick> finish = finish_times(scene.links, scene.transfers);
     for (std::size_t t = 0; t < finish.size(); ++t) {
@@ -53,7 +54,7 @@ RC_GTEST_PROP(FinishTimes, AreNeverBeforeThoseOfOneAlone, ()) {
 // A link needs the time for all that crosses it. And the last one is there no later than if they went in a row: at any moment some link is full,
 // so that parts of their times alone that add up to at least 1 are done in each second.
 RC_GTEST_PROP(FinishTimes, LieBetweenTheBusiestLinkAndOneAfterTheOther, ()) {
-  for (int i = 0; i < 30; ++i) {
+  for (int i = 0; i < test::per_case; ++i) {
     Scene scene = some_scene();
     std::vector<double> load(scene.links.size(), 0.0);
     double in_a_row = 0;
@@ -70,7 +71,7 @@ RC_GTEST_PROP(FinishTimes, LieBetweenTheBusiestLinkAndOneAfterTheOther, ()) {
 
 // Twice the size on links twice as wide takes as long: all numbers scale by a power of two, so that not even the rounding differs.
 RC_GTEST_PROP(FinishTimes, DependOnSizeOverBandwidthAlone, ()) {
-  for (int i = 0; i < 30; ++i) {
+  for (int i = 0; i < test::per_case; ++i) {
     const Scene scene = some_scene();
     Scene twice = scene;
     for (double& link : twice.links) link *= 2;

@@ -11,9 +11,14 @@
 #include "sim/critical_path.hpp"
 #include "sim/noise.hpp"
 #include "sim/stuck_tasks.hpp"
+#include "tests/support/cases.hpp"
+#include "tests/support/ring_graph.hpp"
 
 namespace forerun {
 namespace {
+
+using test::any;
+using test::ring;
 
 constexpr int graphs = 3000;
 
@@ -130,40 +135,32 @@ TEST(Replay, FailsOnlyWhatComesAfter) {
 // I-13: a ring all-reduce, step by step over links of their own, takes 2 (k - 1) (alpha + N / (k B)). Messages are large enough that rounding
 // a step to a picosecond is below 1e-9 of it.
 RC_GTEST_PROP(Ring, TakesWhatTheFormulaSays, ()) {
-  const auto k = *rc::gen::inRange<std::uint32_t>(2, 17);
-  const Seconds alpha{1e-6 * *rc::gen::inRange(0, 50)};
-  const Bytes message{1e9 * *rc::gen::inRange(2, 32)};
-  const BytesPerSecond bandwidth{1e9 * *rc::gen::inRange(1, 100)};
-  const Seconds step_time = alpha + message / k / bandwidth;
-  TaskGraphBuilder builder;
-  for (std::uint32_t rank = 0; rank < k; ++rank) builder.add_capacity(bandwidth.value());
-  const std::uint32_t steps = 2 * (k - 1);
-  for (std::uint32_t task = 0; task < steps * k; ++task) {  // rank r sends in step s: task s k + r
-    builder.demand(builder.add_task(to_ticks(step_time)), CapacityId{task % k}, bandwidth.value());
-    if (task < k) continue;
-    const std::uint32_t step = task / k, rank = task % k;
-    builder.depend(TaskId{task - k}, TaskId{task});                                 // it has sent the step before
-    builder.depend(TaskId{(step - 1) * k + (rank + k - 1) % k}, TaskId{task});  // and received what it sends now
+  for (int i = 0; i < test::per_case; ++i) {
+    const auto k = any<std::uint32_t>(2, 17);
+    const Seconds alpha{1e-6 * any(0, 50)};
+    const Bytes message{1e9 * any(2, 32)};
+    const BytesPerSecond bandwidth{1e9 * any(1, 100)};
+    const Seconds step_time = alpha + message / k / bandwidth;
+    const Seconds expected = 2.0 * (k - 1) * step_time;
+    RC_ASSERT(std::abs(to_seconds(replay(ring(k, 2 * (k - 1), step_time, bandwidth)).makespan) / expected - 1) < 1e-9);
   }
-  const Seconds expected = 2.0 * (k - 1) * step_time;
-  const double error = to_seconds(replay(builder.build()).makespan) / expected - 1;
-  RC_ASSERT(std::abs(error) < 1e-9);
 }
 
 // I-13: two flows on one link, the second some time after the first.
 RC_GTEST_PROP(TwoFlows, AreNotFasterThanAloneNorSlowerThanOneAfterTheOther, ()) {
-  const auto time = [] { return *rc::gen::inRange<Tick>(0, 1'000'000); };
-  const Tick first = time(), second = time(), delay = time();
-  TaskGraphBuilder builder;
-  const CapacityId link = builder.add_capacity(50e9);
-  const TaskId a = builder.add_task(first), b = builder.add_task(second), before = builder.add_task(delay);
-  for (const TaskId task : {a, b}) builder.demand(task, link, 50e9);
-  builder.depend(before, b);
-  const Timeline timeline = replay(builder.build());
-  RC_ASSERT(timeline.finish[index(a)] >= first);
-  RC_ASSERT(timeline.finish[index(b)] - timeline.start[index(b)] >= second);
-  const Tick idle = delay > first ? delay - first : 0;
-  RC_ASSERT(timeline.makespan <= first + idle + second + 2);  // one after the other; half a tick for each change of a rate
+  for (int i = 0; i < test::per_case; ++i) {
+    const Tick first = any<Tick>(0, 1'000'000), second = any<Tick>(0, 1'000'000), delay = any<Tick>(0, 1'000'000);
+    TaskGraphBuilder builder;
+    const CapacityId link = builder.add_capacity(50e9);
+    const TaskId a = builder.add_task(first), b = builder.add_task(second), before = builder.add_task(delay);
+    for (const TaskId task : {a, b}) builder.demand(task, link, 50e9);
+    builder.depend(before, b);
+    const Timeline timeline = replay(builder.build());
+    RC_ASSERT(timeline.finish[index(a)] >= first);
+    RC_ASSERT(timeline.finish[index(b)] - timeline.start[index(b)] >= second);
+    const Tick idle = delay > first ? delay - first : 0;
+    RC_ASSERT(timeline.makespan <= first + idle + second + 2);  // one after the other; half a tick for each change of a rate
+  }
 }
 
 }  // namespace

@@ -10,7 +10,7 @@
 namespace forerun {
 namespace {
 
-constexpr int per_case = 30;  // x 100 cases of RapidCheck
+using test::per_case;
 
 struct Case {
   PassTimes times;

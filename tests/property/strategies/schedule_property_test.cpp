@@ -12,8 +12,7 @@ namespace forerun {
 namespace {
 
 using test::any;
-
-constexpr int per_case = 30;  // x 100 cases of RapidCheck
+using test::per_case;
 
 struct Case {
   Plan plan;
@@ -175,14 +174,35 @@ RC_GTEST_PROP(Interleaved, HoldsInEachChunkWhatChunksSay, ()) {
 }
 
 RC_GTEST_PROP(Schedules, OfOneMicroBatchGoThereAndBack, ()) {  // I-28
-  for (const ScheduleKind kind : {ScheduleKind::gpipe, ScheduleKind::one_f_one_b}) {
-    const Case c = case_of(kind, any(1, 17), 1, 1);
+  for (int i = 0; i < per_case; ++i) {
+    const Case c = case_of(test::either() ? ScheduleKind::gpipe : ScheduleKind::one_f_one_b, any(1, 17), 1, 1);
     const PassTimes t = some_times(c);
     RC_ASSERT(c.drawn(t).makespan() == total(t.forward) + total(t.backward) + 2 * (c.plan.pp - 1) * t.link.value());
   }
-  const Case alone = case_of(ScheduleKind::one_f_one_b, 1, 1, any(1, 40));
-  const PassTimes t = some_times(alone);
-  RC_ASSERT(alone.drawn(t).makespan() == alone.micro_batches * (total(t.forward) + total(t.backward)));
+}
+
+// I-28. Where W is apart, it runs on each stage as soon as B has come there: the way there and back, and on the last stages to be done what is left.
+RC_GTEST_PROP(ZeroBubble, OfOneMicroBatchLeavesTheWeightsForTheWayBack, ()) {
+  for (int i = 0; i < per_case; ++i) {
+    const Case c = case_of(test::either() ? ScheduleKind::zb_h1 : ScheduleKind::zb_h2, any(1, 17), 1, 1);
+    const PassTimes t = some_times(c);
+    double now = total(t.forward) + (c.plan.pp - 1) * t.link.value(), end = 0;
+    for (int s = c.plan.pp - 1; s >= 0; --s) {
+      now += t.input_gradient[static_cast<std::size_t>(s)].value();
+      end = std::max(end, now + t.weight_gradient[static_cast<std::size_t>(s)].value());
+      now += t.link.value();
+    }
+    RC_ASSERT(c.drawn(t).makespan() == end);
+  }
+}
+
+RC_GTEST_PROP(Schedules, OfOneStageHaveNoBubble, ()) {  // I-28
+  for (int i = 0; i < per_case; ++i) {
+    const auto kind = *rc::gen::element(ScheduleKind::gpipe, ScheduleKind::one_f_one_b, ScheduleKind::zb_h1, ScheduleKind::zb_h2);
+    const Case c = case_of(kind, 1, 1, any(1, 40));
+    const PassTimes t = some_times(c);
+    RC_ASSERT(c.drawn(t).makespan() == c.micro_batches * (total(t.forward) + total(t.backward)));
+  }
 }
 
 RC_GTEST_PROP(Schedules, TakeNoLessWhenAPassTakesLonger, ()) {  // I-29

@@ -12,8 +12,7 @@ namespace forerun {
 namespace {
 
 using test::any;
-
-constexpr int per_case = 30;  // x 100 cases of RapidCheck
+using test::per_case;
 
 struct Both {
   double closed = 0, drawn = 0;
