@@ -43,6 +43,13 @@ struct OverlapAbility {
   bool operator==(const OverlapAbility&) const = default;
 };
 
+// Speed of its kernels and exchanges relative to those that the device's and the network's calibration measured (1: the same).
+struct Reach {
+  double gemm = 1, attention = 1, streaming = 1, communication = 1;
+
+  bool operator==(const Reach&) const = default;
+};
+
 enum class ReportedMemory : std::uint8_t { allocated, reserved, device };  // what its logs call memory
 
 struct Stack {
@@ -67,6 +74,9 @@ struct Stack {
   bool dropout = true;             // runs the model's dropout (benchmarks often switch it off)
   OverlapAbility overlap;
   double contention = 0;           // share of hidden communication time by which it slows the computation beside it
+
+  Reach reach;
+  double spread = 0;               // of ln(measured / predicted) step times, beyond what the spreads of kernels and exchanges explain
 
   Seconds host_per_kernel;         // the host issues one kernel in this time; layers of small kernels wait for it
   Seconds host_per_step;           // framework floor of one step: data, logging, optimiser bookkeeping

@@ -49,6 +49,14 @@ std::vector<OperatorKind> read_operators(const YamlNode& node) {
   return list;
 }
 
+Reach read_reach(const YamlNode& node) {
+  MapReader map = node.map();
+  const auto share = [&map](const char* key) { return map.optional(key, [](const YamlNode& n) { return n.number(0.01, 10); }).value_or(1); };
+  const Reach reach{.gemm = share("gemm"), .attention = share("attention"), .streaming = share("streaming"), .communication = share("communication")};
+  map.finish();
+  return reach;
+}
+
 void read_memory(const YamlNode& node, Stack& stack) {
   MapReader map = node.map();
   stack.allocator_reserve = map.required("reserve").number(0, 1);
@@ -123,6 +131,8 @@ Stack read_stack(const YamlNode& node) {
   stack.dropout = map.optional("dropout", [](const YamlNode& n) { return n.boolean(); }).value_or(true);
   stack.overlap = read_overlap(map.required("overlap"));
   stack.contention = map.required("contention").number(0, 1);
+  stack.reach = map.optional("reach", read_reach).value_or(Reach{});
+  stack.spread = map.optional("spread", [](const YamlNode& n) { return n.number(0, 3); }).value_or(0);
   read_host(map.required("host"), stack);
   stack.steps_synchronize = map.optional("steps_synchronize", [](const YamlNode& n) { return n.boolean(); }).value_or(true);
   stack.bucket = map.optional("bucket", [](const YamlNode& n) { return n.number(1, 1e12); }).value_or(0);

@@ -240,7 +240,7 @@ void ClosedForm::time(const SplitPrices& prices, const Plan& plan, Estimate& e) 
 
   double squares = 0;
   for (const Seconds part : error) squares += (part / step) * (part / step);
-  e.step = {step, std::sqrt(squares), context_.scenario.parameters.evidence};
+  e.step = {step, std::sqrt(squares + stack.spread * stack.spread), context_.scenario.parameters.evidence};
 
   const Device& device = context_.scenario.device();
   const double devices = given.gpus;

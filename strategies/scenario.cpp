@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "costmodel/reach.hpp"
 
 namespace forerun {
 
@@ -40,8 +41,8 @@ Result<PricedScenario> price(Scenario scenario) {
   PricedScenario priced;
   priced.topology = *topology;
   priced.parameters = *parameters;
-  priced.kernels = make_datasheet_kernels(device, *parameters, scenario.stack.attention);
-  priced.collectives = make_datasheet_collectives(*parameters);
+  priced.kernels = with_reach(make_datasheet_kernels(device, *parameters, scenario.stack.attention), scenario.stack.reach);
+  priced.collectives = with_reach(make_datasheet_collectives(*parameters), scenario.stack.reach);
   priced.given = std::move(scenario);
   return priced;
 }

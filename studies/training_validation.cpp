@@ -7,8 +7,7 @@
 
 #include "base/text.hpp"
 #include "strategies/check_plan.hpp"
-#include "strategies/closed_form.hpp"
-#include "studies/row_scenario.hpp"
+#include "studies/predict_run.hpp"
 
 namespace forerun {
 namespace {
@@ -80,25 +79,6 @@ class Validator {
 
  private:
   void skip(const TrainingRow& row, std::string reason) { result_.skipped.push_back({row.run_id, std::move(reason)}); }
-
-  // Where a row does not say what was recomputed: the least that fits, since it ran, or misses by no more than the memory model may err;
-  // everything where nothing does.
-  static constexpr double memory_error = 0.05;
-
-  static Estimate predict(const ClosedFormContext& context, const ReadRun& run) {
-    ClosedForm form(context);
-    Estimate estimate;
-    Plan plan = run.plan;
-    const auto evaluate = [&](Recompute recompute) {
-      plan.recompute = recompute;
-      form.evaluate(price_split(context.scenario, context.kinds, split_of(plan)), plan, estimate);
-    };
-    evaluate(plan.recompute);
-    for (const Recompute more : {Recompute::selective, Recompute::full}) {
-      if (run.recompute_unstated && !estimate.memory.fits(-memory_error)) evaluate(more);
-    }
-    return estimate;
-  }
 
   static ScoredRun scored(const TrainingRow& row, const PricedScenario& scenario, const Estimate& e) {
     const Stack& stack = scenario.given.stack;

@@ -1,0 +1,16 @@
+// What a software's kernels and exchanges reach of the times that its device and network are calibrated to.
+#pragma once
+
+#include <memory>
+
+#include "costmodel/collective_model.hpp"
+#include "costmodel/kernel_model.hpp"
+
+namespace forerun {
+
+// Each kind of kernel takes its calibrated time divided by its share, as do exchanges: the calibration's library was another one, of
+// another year, or ran alone on a cool device.
+std::shared_ptr<const KernelModel> with_reach(std::shared_ptr<const KernelModel>, const Reach&);
+std::shared_ptr<const CollectiveModel> with_reach(std::shared_ptr<const CollectiveModel>, const Reach&);
+
+}  // namespace forerun

@@ -1,0 +1,21 @@
+#include "studies/predict_run.hpp"
+
+namespace forerun {
+
+Estimate predict(const ClosedFormContext& context, const ReadRun& run) {
+  constexpr double memory_error = 0.05;
+  ClosedForm form(context);
+  Estimate estimate;
+  Plan plan = run.plan;
+  const auto evaluate = [&](Recompute recompute) {
+    plan.recompute = recompute;
+    form.evaluate(price_split(context.scenario, context.kinds, split_of(plan)), plan, estimate);
+  };
+  evaluate(plan.recompute);
+  for (const Recompute more : {Recompute::selective, Recompute::full}) {
+    if (run.recompute_unstated && !estimate.memory.fits(-memory_error)) evaluate(more);
+  }
+  return estimate;
+}
+
+}  // namespace forerun

@@ -1,0 +1,13 @@
+// The prediction of a measured run.
+#pragma once
+
+#include "strategies/closed_form.hpp"
+#include "studies/row_scenario.hpp"
+
+namespace forerun {
+
+// Where a row does not say what was recomputed: the least that fits, since it ran, or misses by no more than the memory model may err (5 %);
+// everything where nothing does.
+Estimate predict(const ClosedFormContext&, const ReadRun&);
+
+}  // namespace forerun

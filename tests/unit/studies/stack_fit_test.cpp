@@ -1,0 +1,73 @@
+// Does fitting a stack to runs find what their software really does?
+#include <gtest/gtest.h>
+
+#include "studies/predict_run.hpp"
+#include "studies/stack_fit.hpp"
+
+namespace forerun {
+namespace {
+
+TrainingRow row(int layers, int tp, int micro_batch) {
+  TrainingRow r;
+  r.run_id = std::to_string(layers) + "-" + std::to_string(tp) + "-" + std::to_string(micro_batch);
+  r.source = "somewhere", r.stack = "megatron-lm", r.model = std::to_string(layers), r.gpu = "a100", r.dtype = "bf16", r.recompute = "none";
+  r.layers = layers, r.hidden = 1024, r.heads = 8, r.vocab = 51200, r.seq = 2048, r.global_batch = 32, r.micro_batch = micro_batch;
+  r.gpus = 8, r.tp = tp, r.sp = 0, r.pp = 1, r.dp = 8 / tp, r.zero = 0;
+  return r;
+}
+
+// Runs that took what a stack with these values predicts.
+std::vector<TrainingRow> runs_of(const Stack& truth) {
+  std::vector<TrainingRow> rows;
+  RunReader reader = *RunReader::make();
+  for (const int layers : {4, 8, 12}) {
+    for (const int tp : {1, 2, 4, 8}) {
+      for (const int micro_batch : {1, 2, 4}) {
+        TrainingRow r = row(layers, tp, micro_batch);
+        ReadRun run = reader.read(r);
+        run.scenario.stack = truth;
+        r.step_time = predict(ClosedFormContext(*price(run.scenario)), run).step.median;
+        rows.push_back(r);
+      }
+    }
+  }
+  return rows;
+}
+
+TEST(StackFit, FindsWhatTheRunsWereMadeWith) {
+  const Stack stated = *find_stack("megatron-lm");
+  Stack truth = stated;
+  truth.reach.gemm = 0.9;
+  truth.host_per_kernel = Seconds{30e-6};
+  truth.host_per_step = Seconds{5e-3};
+  const auto fit = fit_stack(stated, runs_of(truth), {.parameters = {"reach.gemm", "host.per_kernel", "host.per_step"}, .leave_out = true, .prior = 0});
+  ASSERT_TRUE(fit) << to_string(fit.error());
+  EXPECT_EQ(fit->runs, 36U);
+  EXPECT_EQ(fit->groups, 3U);
+  EXPECT_GT(fit->before.mape, 0.02);
+  EXPECT_LT(fit->after.mape, 0.002);
+  EXPECT_LT(fit->left_out.mape, 0.01);
+  EXPECT_NEAR(fit->stack.reach.gemm, 0.9, 0.01);
+  EXPECT_NEAR(fit->stack.host_per_kernel.value(), 30e-6, 1e-6);
+  EXPECT_NEAR(fit->stack.host_per_step.value(), 5e-3, 5e-4);
+}
+
+TEST(StackFit, StaysWithTheStatedValueWhereRunsSayNothing) {
+  const Stack stated = *find_stack("megatron-lm");
+  const auto fit = fit_stack(stated, runs_of(stated), {.parameters = {"overlap.zero3", "reach.gemm"}});  // no run shards parameters
+  ASSERT_TRUE(fit);
+  EXPECT_NEAR(fit->stack.reach.gemm, 1, 1e-3);
+  EXPECT_EQ(fit->residuals.size(), 36U);
+}
+
+TEST(StackFit, NamesUnknownParametersAndStacksWithoutRuns) {
+  const Stack stated = *find_stack("megatron-lm");
+  const auto unknown = fit_stack(stated, runs_of(stated), {.parameters = {"host.per_kernle", "nothing"}});
+  ASSERT_FALSE(unknown);
+  ASSERT_EQ(unknown.error().size(), 2U);
+  EXPECT_NE(unknown.error()[0].hint.find("host.per_kernel"), std::string::npos);
+  EXPECT_FALSE(fit_stack(*find_stack("nemo"), runs_of(stated), {.parameters = {"reach.gemm"}}));
+}
+
+}  // namespace
+}  // namespace forerun
