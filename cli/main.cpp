@@ -36,6 +36,7 @@ int main(int argc, char** argv) {
   forerun::cli::add_simulate(app, code);
   forerun::cli::add_catalog(app, code);
   forerun::cli::add_validate(app, code);
+  forerun::cli::add_fit(app, code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

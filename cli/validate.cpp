@@ -10,6 +10,8 @@
 #include "base/table.hpp"
 #include "cli/common.hpp"
 #include "cli/progress.hpp"
+#include "hardware/catalog.hpp"
+#include "studies/kernel_report.hpp"
 #include "studies/training_validation.hpp"
 #include "studies/validation_report.hpp"
 
@@ -42,6 +44,55 @@ int run_training(const Options& o) {
   return answered;
 }
 
+struct KernelOptions {
+  std::string file, only_device, calibration;
+  bool left_out = false, json = false;
+};
+
+// The fits that all rows are predicted with: of a file, or the shipped ones of one device; none: each device's own.
+Result<std::optional<KernelCalibration>> chosen_calibration(const KernelOptions& o) {
+  if (!o.calibration.empty()) {
+    Result<KernelCalibration> loaded = load_kernel_calibration(o.calibration);
+    if (!loaded) return fail(loaded.error());
+    return std::optional(*std::move(loaded));
+  }
+  if (o.only_device.empty()) return std::optional<KernelCalibration>();
+  const Result<Device> device = find_device(o.only_device);
+  if (!device) return fail(device.error());
+  const KernelCalibration* shipped = find_kernel_calibration(device->name);
+  if (shipped == nullptr) return fail(Problem{{}, "no calibration of " + device->name + " is shipped", "name one of a100, h100, or a file with --calibration"});
+  return std::optional(*shipped);
+}
+
+int run_kernels(const KernelOptions& o) {
+  Problems problems;
+  const Result<KernelRows> rows = read_kernel_rows(o.file);
+  if (!rows) problems = rows.error();
+  Result<std::optional<KernelCalibration>> calibration = chosen_calibration(o);
+  if (!calibration) problems.insert(problems.end(), calibration.error().begin(), calibration.error().end());
+  if (!problems.empty()) return refuse(problems);
+  const Result<KernelValidation> validation = validate_kernels(*rows, {.left_out = o.left_out, .calibration = *std::move(calibration)});
+  if (!validation) return refuse(validation.error());
+  if (o.json) {
+    std::cout << to_json(*validation).dump(2) << "\n";
+  } else {
+    fmt::print("{}", to_text(*validation, terminal_width()));
+  }
+  return answered;
+}
+
+void add_kernels(CLI::App& verb, int& code) {
+  CLI::App* kernels = verb.add_subcommand("kernels", "times of single kernels: products, attention, norms, element-wise work");
+  auto o = std::make_shared<KernelOptions>();
+  kernels->add_option("file", o->file, "CSV: source, gpu, dtype, kind, the kernel's shape, time_us, notes (whose kernels)")->required();
+  auto* only = kernels->add_option("--only-device", o->only_device, "predict every device with this one's fits, scaled by the datasheets");
+  kernels->add_option("--calibration", o->calibration, "predict with the fits of this file (forerun fit)")->excludes(only);
+  kernels->add_flag("--left-out", o->left_out, "also refit to the file's rows and score those left out");
+  kernels->add_flag("--json", o->json, "the same fields for programs");
+  kernels->footer("Example:\n  forerun validate kernels kernels.csv --left-out");
+  kernels->callback([o, &code] { code = run_kernels(*o); });
+}
+
 }  // namespace
 
 void add_validate(CLI::App& app, int& code) {
@@ -54,6 +105,7 @@ void add_validate(CLI::App& app, int& code) {
   training->add_option("--by", o->by, "run: the worst predicted runs with where their time goes (--json: all runs)")->check(CLI::IsMember({"run"}));
   training->footer("Example:\n  forerun validate training tests/validation/data/training_runs.csv");
   training->callback([o, &code] { code = run_training(*o); });
+  add_kernels(*verb, code);
 }
 
 }  // namespace forerun::cli

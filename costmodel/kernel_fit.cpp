@@ -30,6 +30,7 @@ template <> struct KernelOf<GemmForm> { using type = Gemm; };
 template <> struct KernelOf<StreamingForm> { using type = Streaming; };
 
 constexpr double sum_weight = 0.1;
+constexpr int several_starts = 4;
 
 template <class Form>
 std::vector<FitParameter> parameters(const Form& from) {
@@ -144,6 +145,49 @@ std::array<ResidualQuantiles, TimeRegime::count> by_regime(const std::vector<dou
   return all;
 }
 
+// Groups in order of their names, dealt out in turn to at most five folds.
+struct Folds {
+  std::size_t groups = 0, count = 0;
+  std::vector<std::vector<std::size_t>> members;
+
+  explicit Folds(std::span<const KernelSample> samples) {
+    constexpr std::size_t most = 5;
+    std::map<std::string, std::size_t> fold_of;
+    for (const KernelSample& sample : samples) fold_of.emplace(sample.group, 0);
+    std::size_t next = 0;
+    for (auto& [group, fold] : fold_of) fold = next++ % most;
+    groups = fold_of.size() > 1 ? fold_of.size() : 0;
+    count = std::min(most, groups);
+    members.resize(most);
+    for (std::size_t i = 0; i < samples.size(); ++i) members[fold_of[samples[i].group]].push_back(i);
+  }
+
+  [[nodiscard]] std::vector<KernelSample> others(std::span<const KernelSample> samples, std::size_t fold) const {
+    std::vector<KernelSample> list;
+    for (std::size_t other = 0; other < count; ++other) {
+      for (const std::size_t i : members[other]) {
+        if (other != fold) list.push_back(samples[i]);
+      }
+    }
+    return list;
+  }
+};
+
+std::vector<double> bands_of_others(const Folds& folds, const std::vector<double>& residuals, std::span<const KernelSample> samples) {
+  std::vector<double> bands(samples.size());
+  for (std::size_t fold = 0; fold < folds.count; ++fold) {
+    std::vector<double> theirs;
+    for (std::size_t other = 0; other < folds.count; ++other) {
+      for (const std::size_t i : folds.members[other]) {
+        if (other != fold) theirs.push_back(residuals[i]);
+      }
+    }
+    const auto regimes = by_regime(theirs, folds.others(samples, fold));
+    for (const std::size_t i : folds.members[fold]) bands[i] = regimes[TimeRegime::of(samples[i].time.value() / std::exp(residuals[i]))].band;
+  }
+  return bands;
+}
+
 }  // namespace
 
 double spread(const ResidualQuantiles& q) { return q.band / 1.2816; }
@@ -160,38 +204,33 @@ KernelForm fit_form(const KernelForm& from, const Device& device, std::span<cons
       from);
 }
 
-std::vector<double> left_out_residuals(const KernelForm& form, const Device& device, std::span<const KernelSample> samples, std::size_t& groups) {
-  constexpr std::size_t most_folds = 5;
-  std::map<std::string, std::size_t> fold_of;  // groups in order of their names, dealt out in turn
-  for (const KernelSample& sample : samples) fold_of.emplace(sample.group, 0);
-  std::size_t next = 0;
-  for (auto& [group, fold] : fold_of) fold = next++ % most_folds;
-  groups = fold_of.size() > 1 ? fold_of.size() : 0;
-  if (groups == 0) return residuals_of(form, device, samples);
-  std::vector<double> list(samples.size());
-  for (std::size_t fold = 0; fold < std::min(most_folds, groups); ++fold) {
-    std::vector<KernelSample> kept;
-    for (const KernelSample& sample : samples) {
-      if (fold_of[sample.group] != fold) kept.push_back(sample);
-    }
-    const KernelForm without = fit_form(form, device, kept, 1);
-    for (std::size_t i = 0; i < samples.size(); ++i) {
-      if (fold_of[samples[i].group] == fold) list[i] = residual(without, device, samples[i]);
-    }
+HeldOutFit fit_left_out(const Device& device, std::span<const KernelSample> samples) {
+  HeldOutFit result{.form = fit_form(start_form(kind_of(samples.front().kernel)), device, samples, several_starts)};
+  const Folds folds(samples);
+  result.groups = folds.groups;
+  if (folds.groups == 0) {
+    result.residuals = residuals_of(result.form, device, samples);
+    return result;
   }
-  return list;
+  result.residuals.resize(samples.size());
+  for (std::size_t fold = 0; fold < folds.count; ++fold) {
+    const KernelForm without = fit_form(result.form, device, folds.others(samples, fold), 1);
+    for (const std::size_t i : folds.members[fold]) result.residuals[i] = residual(without, device, samples[i]);
+  }
+  result.bands = bands_of_others(folds, result.residuals, samples);
+  return result;
 }
 
 KernelFit fit_kernels(const Device& device, std::span<const KernelSample> samples) {
   assert(!samples.empty());
-  constexpr int starts = 4;
   KernelFit fit{.kind = kind_of(samples.front().kernel), .dtype = dtype_of(samples.front().kernel)};
+  const HeldOutFit unseen = fit_left_out(device, samples);
   fit.samples = samples.size();
-  fit.form = fit_form(start_form(fit.kind), device, samples, starts);
+  fit.groups = unseen.groups;
+  fit.form = unseen.form;
   fit.in_sample = errors(residuals_of(fit.form, device, samples));
-  const std::vector<double> unseen = left_out_residuals(fit.form, device, samples, fit.groups);
-  fit.left_out = errors(unseen);
-  fit.residuals = by_regime(unseen, samples);
+  fit.left_out = errors(unseen.residuals);
+  fit.residuals = by_regime(unseen.residuals, samples);
   return fit;
 }
 

@@ -62,7 +62,13 @@ KernelFit fit_kernels(const Device&, std::span<const KernelSample>);
 // Standard deviation of the normal whose 80 % band a residual band is.
 double spread(const ResidualQuantiles&);
 
-// ln(measured / predicted) of samples left out in turn, in their order; `groups` receives how many there were (0: one, nothing left out).
-std::vector<double> left_out_residuals(const KernelForm& fitted, const Device&, std::span<const KernelSample>, std::size_t& groups);
+// Each sample as a fit to the samples of other groups sees it, in their order.
+struct HeldOutFit {
+  KernelForm form;                // fitted to all
+  std::size_t groups = 0;         // 0: one, nothing was left out
+  std::vector<double> residuals;  // ln(measured / predicted)
+  std::vector<double> bands;      // of the regime of its predicted time, from the samples of other folds: four in five should be nearer to 0
+};
+HeldOutFit fit_left_out(const Device&, std::span<const KernelSample>);
 
 }  // namespace forerun

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
+#include "costmodel/kernel_calibration.hpp"
 #include "costmodel/parameters.hpp"
 #include "costmodel/stack.hpp"
 #include "hardware/device.hpp"
@@ -21,6 +23,18 @@ class KernelModel {
 
 // Family defaults scaled by the datasheet. Wrong where a kernel is far from large and regular: few tiles, tiny reductions.
 std::unique_ptr<KernelModel> make_datasheet_kernels(const Device&, const FamilyParameters&, AttentionKernel);
+
+// Whose kernels run, and how hard the device is driven.
+struct KernelChoice {
+  AttentionKernel attention = AttentionKernel::flash2;
+  std::string library;     // as calibrations name them ("vllm-0.24.0"); empty: what training frameworks call, by `attention`
+  bool sustained = true;   // at the clock that the power limit leaves in steps of seconds (training); otherwise at that of short benchmarks
+  const KernelCalibration* calibration = nullptr;  // instead of the shipped one; kept alive by the caller until the model is made
+};
+
+// The best evidence that there is: `fitted` forms where the device is calibrated for a kind and format, else those that its family borrows
+// (`datasheet`, with wider bands), else the family's defaults.
+std::unique_ptr<KernelModel> make_kernels(const Device&, const FamilyParameters&, const KernelChoice& = {});
 
 // Rate that large 16-bit products sustain: the issue limit, or the clock that the power limit leaves.
 double sustained_share(const Device&, const GemmParameters&);

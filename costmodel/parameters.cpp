@@ -30,6 +30,15 @@ std::array<double, 8> read_streaming(MapReader& map) {
           share(map, "cross_entropy"), share(map, "permute"), share(map, "cast"), share(map, "optimizer")};
 }
 
+BorrowedKernels read_like(const YamlNode& node) {
+  MapReader map = node.map();
+  BorrowedKernels like{.device = map.required("device").text()};
+  for (const YamlNode& kind : map.required("kinds").items()) like.kinds.push_back(static_cast<KernelKind>(kind.one_of(kernel_kind_names())));
+  like.widen = map.required("widen").number(1, 10);
+  map.finish();
+  return like;
+}
+
 CollectiveParameters read_collective(const YamlNode& node) {
   MapReader map = node.map();
   CollectiveParameters p{.intra_bandwidth = share(map, "intra_bandwidth"), .inter_bandwidth = share(map, "inter_bandwidth"),
@@ -60,6 +69,7 @@ FamilyParameters read_family_parameters(const YamlNode& node) {
   p.streaming = read_streaming(streaming);
   p.streaming_spread = streaming.required("spread").number(0, 3);
   streaming.finish();
+  p.like = map.optional("like", read_like);
   p.collective = read_collective(map.required("collective"));
   p.idle_power = map.required("idle_power").number(0, 1);
   map.finish();
@@ -69,7 +79,7 @@ FamilyParameters read_family_parameters(const YamlNode& node) {
 Result<FamilyParameters> find_family_parameters(const std::string& family) {
   std::vector<std::string> known;
   for (const EmbeddedFile& file : embedded_costmodel()) {
-    if (!file.path.starts_with("costmodel/calibrations/")) continue;
+    if (!file.path.starts_with("costmodel/calibrations/") || file.path.starts_with("costmodel/calibrations/devices/")) continue;
     Result<YamlDocument> document = YamlDocument::parse(std::string(file.text), std::string(file.path));
     if (!document) return fail(document.error());
     FamilyParameters parameters = read_family_parameters(document->root());

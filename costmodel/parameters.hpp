@@ -7,10 +7,11 @@
 #include <array>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
+#include "costmodel/kernel_form.hpp"
 #include "costmodel/timing.hpp"
-#include "workloads/kernels.hpp"
 
 namespace forerun {
 
@@ -41,6 +42,13 @@ struct CollectiveParameters {
   double spread = 0;
 };
 
+// Kernels that run on the devices of a family as on a calibrated one, scaled by the datasheets: what transfer between devices has shown.
+struct BorrowedKernels {
+  std::string device;             // whose calibration
+  std::vector<KernelKind> kinds;  // the others keep the family's own parameters
+  double widen = 1;               // of its bands
+};
+
 struct FamilyParameters {
   std::string family;
   Evidence evidence = Evidence::datasheet;
@@ -50,6 +58,7 @@ struct FamilyParameters {
   double attention_spread = 0;
   std::array<double, 8> streaming{};    // share of the datasheet bandwidth that each StreamingKind reaches
   double streaming_spread = 0;
+  std::optional<BorrowedKernels> like;  // of devices without a calibration of their own
   CollectiveParameters collective;
   double idle_power = 0.3;              // share of the board limit drawn while waiting
 };

@@ -1,0 +1,148 @@
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "costmodel/kernel_model.hpp"
+#include "hardware/catalog.hpp"
+
+namespace forerun {
+namespace {
+
+// What training frameworks call. Products: cuBLAS through PyTorch, one after the other, as vidur timed them in models; fp8: TensorRT-LLM's,
+// the only library whose fp8 products were measured without their quantisation. FlashAttention-2 and 3: the builds that vLLM carries.
+// Element-wise kernels of serving software are no measure for fused training kernels: those keep the family's defaults.
+std::string_view training_library(KernelKind kind, DType dtype, AttentionKernel attention) {
+  if (kind == KernelKind::gemm) return dtype == DType::fp8 ? "trtllm-1.3.0" : "vidur-cublas";
+  if (kind > KernelKind::attn_decode) return "";
+  return attention == AttentionKernel::flash3 ? "vllm-0.24.0/vllm_flash_attn_fa3" : "vllm-0.14.0/vllm_flash_attn";
+}
+
+struct Chosen {
+  const KernelFit* fit = nullptr;
+  Evidence evidence = Evidence::datasheet;
+  double widen = 1;
+  double clocks = 1;  // of the calibrated device over this one's
+
+  // Fixed costs are so many cycles, the rest are shares of what the datasheet says. (Of prefill they are the host's: several kernels a call.)
+  [[nodiscard]] KernelForm form() const {
+    if (fit->kind == KernelKind::attn_prefill) return fit->form;
+    return std::visit(
+        [this](auto form) -> KernelForm {
+          for (const auto& field : fields_of<decltype(form)>()) {
+            if (field.unit == FieldUnit::microseconds) form.*field.member *= clocks;
+          }
+          return form;
+        },
+        fit->form);
+  }
+};
+
+class Chooser {
+ public:
+  Chooser(const Device& device, const FamilyParameters& family, const KernelChoice& choice) : choice_(choice) {
+    own_ = choice.calibration != nullptr ? choice.calibration : find_kernel_calibration(device.name);
+    if (own_ != nullptr && own_->device != device.name) borrowed_ = own_, own_ = nullptr;
+    if (own_ == nullptr && borrowed_ == nullptr && family.like) borrowed_ = find_kernel_calibration(family.like->device);
+    like_ = family.like ? &*family.like : nullptr;
+    if (borrowed_ != nullptr) clocks_ = find_device(borrowed_->device)->clock / device.clock;
+  }
+
+  [[nodiscard]] Chosen choose(KernelKind kind, DType dtype) const {
+    Chosen chosen = known(kind, dtype);
+    // A format that nobody measured: as 16-bit products do, at its own peak.
+    if (chosen.fit == nullptr && kind == KernelKind::gemm && dtype != DType::bf16) {
+      chosen = known(kind, DType::bf16);
+      chosen.evidence = Evidence::datasheet, chosen.widen *= 2;
+    }
+    return chosen;
+  }
+
+ private:
+  [[nodiscard]] Chosen known(KernelKind kind, DType dtype) const {
+    if (own_ != nullptr) return {fit_of(*own_, kind, dtype), Evidence::fitted, 1, 1};
+    const bool handed_in = borrowed_ != nullptr && borrowed_ == choice_.calibration;
+    if (borrowed_ == nullptr || (!handed_in && std::count(like_->kinds.begin(), like_->kinds.end(), kind) == 0)) return {};
+    return {fit_of(*borrowed_, kind, dtype), Evidence::datasheet, like_ != nullptr ? like_->widen : 1, clocks_};
+  }
+
+  [[nodiscard]] const KernelFit* fit_of(const KernelCalibration& calibration, KernelKind kind, DType dtype) const {
+    const bool training = choice_.library.empty();
+    const std::string_view library = training ? training_library(kind, dtype, choice_.attention) : std::string_view(choice_.library);
+    const KernelFit* fit = library.empty() ? nullptr : choose_fit(calibration, kind, dtype, library);
+    // FlashAttention-2 on a device where only 3 was measured is not what was measured.
+    const bool other_generation = training && kind == KernelKind::attn_prefill && choice_.attention == AttentionKernel::flash2 &&
+                                  fit != nullptr && fit->library != library;
+    return other_generation ? nullptr : fit;
+  }
+
+  const KernelChoice& choice_;
+  const KernelCalibration* own_ = nullptr;
+  const KernelCalibration* borrowed_ = nullptr;
+  const BorrowedKernels* like_ = nullptr;
+  double clocks_ = 1;
+};
+
+// Band of a time, by how long it is.
+struct Spreads {
+  std::array<double, TimeRegime::count> by_regime{};
+  Evidence evidence = Evidence::datasheet;
+
+  explicit Spreads(const Chosen& chosen) : evidence(chosen.evidence) {
+    for (std::size_t i = 0; i < by_regime.size(); ++i) by_regime[i] = chosen.widen * spread(chosen.fit->residuals[i]);
+  }
+  [[nodiscard]] Timing of(Seconds t) const { return {t, by_regime[TimeRegime::of(t.value())], evidence}; }
+};
+
+class FittedKernels final : public KernelModel {
+ public:
+  FittedKernels(const Device& device, const FamilyParameters& family, const KernelChoice& choice)
+      : device_(device), defaults_(make_datasheet_kernels(device, family, choice.attention)) {
+    const Chooser chooser(device, family, choice);
+    const double most = choice.sustained && family.gemm.teraflops_per_watt ? sustained_share(device, family.gemm) : 1;
+    for (const DType dtype : all_dtypes) {
+      // A format that the device lacks runs as the one that it falls back to.
+      const DType runs_as = device.peak.contains(dtype) ? dtype : DType::bf16;
+      const Chosen chosen = chooser.choose(KernelKind::gemm, runs_as);
+      if (chosen.fit == nullptr) continue;
+      const GemmTimer timer(std::get<GemmForm>(chosen.form()), device, dtype, most);
+      products_[static_cast<std::size_t>(dtype)].emplace(Products{timer, Spreads(chosen)});
+    }
+    for (int k = 1; k < kernel_kinds; ++k) {
+      const auto kind = static_cast<KernelKind>(k);
+      const Chosen chosen = chooser.choose(kind, DType::bf16);
+      if (chosen.fit != nullptr) others_[static_cast<std::size_t>(k)].emplace(Others{chosen.form(), Spreads(chosen)});
+    }
+  }
+
+  [[nodiscard]] Timing time(const Kernel& kernel) const override {
+    if (const auto* gemm = std::get_if<Gemm>(&kernel)) {
+      const auto& products = products_[static_cast<std::size_t>(gemm->dtype)];
+      return products ? products->spreads.of(products->timer.time(*gemm)) : defaults_->time(kernel);
+    }
+    const auto& others = others_[static_cast<std::size_t>(kind_of(kernel))];
+    return others ? others->spreads.of(forerun::time(others->form, device_, kernel)) : defaults_->time(kernel);
+  }
+
+ private:
+  struct Products {
+    GemmTimer timer;
+    Spreads spreads;
+  };
+  struct Others {
+    KernelForm form;
+    Spreads spreads;
+  };
+
+  Device device_;
+  std::unique_ptr<KernelModel> defaults_;
+  std::array<std::optional<Products>, all_dtypes.size()> products_;
+  std::array<std::optional<Others>, kernel_kinds> others_;
+};
+
+}  // namespace
+
+std::unique_ptr<KernelModel> make_kernels(const Device& device, const FamilyParameters& family, const KernelChoice& choice) {
+  return std::make_unique<FittedKernels>(device, family, choice);
+}
+
+}  // namespace forerun

@@ -1,0 +1,156 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "base/yaml.hpp"
+#include "costmodel/kernel_calibration.hpp"
+
+namespace forerun {
+namespace {
+
+constexpr double microsecond = 1e-6;
+
+template <class Form>
+Form read_form(const YamlNode& node) {
+  MapReader map = node.map();
+  Form form;
+  for (const FormField<Form>& field : fields_of<Form>()) {
+    const YamlNode value = map.required(std::string(field.name));
+    if (field.unit == FieldUnit::none) {
+      form.*field.member = value.number(field.low, field.high);
+      continue;
+    }
+    form.*field.member = value.quantity<Seconds>().value();
+    if (!value.is_missing() && (form.*field.member < field.low || form.*field.member > field.high)) {
+      value.report(fmt::format("'{}' is out of range", field.name), fmt::format("write from {:g} us to {:g} us", field.low / microsecond, field.high / microsecond));
+    }
+  }
+  map.finish();
+  return form;
+}
+
+KernelForm read_form(KernelKind kind, const YamlNode& node) {
+  switch (kind) {
+    case KernelKind::gemm: return read_form<GemmForm>(node);
+    case KernelKind::attn_prefill: return read_form<PrefillForm>(node);
+    case KernelKind::attn_decode: return read_form<DecodeForm>(node);
+    default: return read_form<StreamingForm>(node);
+  }
+}
+
+FitError read_error(const YamlNode& node) {
+  MapReader map = node.map();
+  const FitError error{map.required("median").number(0, 1e6), map.required("p90").number(0, 1e6)};
+  map.finish();
+  return error;
+}
+
+constexpr double largest_residual = 20;
+
+ResidualQuantiles read_quantiles(const YamlNode& node, std::size_t regime) {
+  MapReader map = node.map();
+  ResidualQuantiles q;
+  const bool last = regime == TimeRegime::limits.size();
+  const double limit = TimeRegime::limits[last ? regime - 1 : regime];
+  const YamlNode edge = map.required(last ? "above" : "below");
+  if (!edge.is_missing() && std::abs(edge.quantity<Seconds>().value() / limit - 1) > 1e-6) {
+    edge.report("the regimes of time are below 10 us, below 100 us, above 100 us", fmt::format("write '{:g} us'", limit / microsecond));
+  }
+  q.samples = static_cast<std::size_t>(map.required("samples").integer(0, 1'000'000'000));
+  const auto residual = [&](const char* key) { return map.required(key).number(-largest_residual, largest_residual); };
+  q.p10 = residual("p10"), q.p50 = residual("p50"), q.p90 = residual("p90");
+  q.band = map.required("band").number(0, largest_residual);
+  map.finish();
+  return q;
+}
+
+DType read_dtype(const YamlNode& node) {
+  std::vector<std::string> names;
+  for (const DType dtype : all_dtypes) names.emplace_back(to_string(dtype));
+  return all_dtypes[node.one_of(names)];
+}
+
+KernelFit read_fit(const YamlNode& node) {
+  MapReader map = node.map();
+  KernelFit fit;
+  fit.kind = static_cast<KernelKind>(map.required("kind").one_of(kernel_kind_names()));
+  fit.dtype = read_dtype(map.required("dtype"));
+  fit.library = map.required("library").text();
+  fit.source = map.required("source").text();
+  fit.date = map.required("date").text();
+  fit.samples = static_cast<std::size_t>(map.required("samples").integer(1, 1'000'000'000));
+  fit.groups = static_cast<std::size_t>(map.required("groups").integer(0, 1'000'000'000));
+  fit.form = read_form(fit.kind, map.required("parameters"));
+  fit.in_sample = read_error(map.required("in_sample"));
+  fit.left_out = read_error(map.required("left_out"));
+  const YamlNode residuals = map.required("residuals");
+  const std::vector<YamlNode> items = residuals.items();
+  if (!residuals.is_missing() && items.size() != fit.residuals.size()) residuals.report("three regimes of time are needed", "below 10 us, below 100 us, above 100 us");
+  for (std::size_t i = 0; i < std::min(items.size(), fit.residuals.size()); ++i) fit.residuals[i] = read_quantiles(items[i], i);
+  map.finish();
+  return fit;
+}
+
+std::string parameters_text(const KernelForm& any_form) {
+  return std::visit(
+      [](const auto& form) {
+        using Form = std::remove_cvref_t<decltype(form)>;
+        std::string text;
+        for (const FormField<Form>& field : fields_of<Form>()) {
+          const bool time = field.unit == FieldUnit::microseconds;
+          // Four digits, but never out of bounds by rounding.
+          const double value = std::stod(fmt::format("{:.4g}", form.*field.member / (time ? microsecond : 1)));
+          text += fmt::format("{}{}: {:g}{}", text.empty() ? "" : ", ", field.name, value, time ? " us" : "");
+        }
+        return text;
+      },
+      any_form);
+}
+
+std::string error_text(const FitError& e) { return fmt::format("{{median: {:.4f}, p90: {:.4f}}}", e.median, e.p90); }
+
+std::string residuals_text(const KernelFit& fit) {
+  static constexpr const char* edges[] = {"below: 10 us", "below: 100 us", "above: 100 us"};
+  std::string text;
+  for (std::size_t i = 0; i < fit.residuals.size(); ++i) {
+    const ResidualQuantiles& q = fit.residuals[i];
+    text += fmt::format("      - {{{}, samples: {}, p10: {:.4f}, p50: {:.4f}, p90: {:.4f}, band: {:.4f}}}\n", edges[i], q.samples, q.p10, q.p50, q.p90, q.band);
+  }
+  return text;
+}
+
+std::string fit_text(const KernelFit& fit) {
+  std::string text = fmt::format("  - kind: {}\n    dtype: {}\n    library: \"{}\"\n    source: \"{}\"\n    date: \"{}\"\n    samples: {}\n    groups: {}\n",
+                                 to_string(fit.kind), to_string(fit.dtype), fit.library, fit.source, fit.date, fit.samples, fit.groups);
+  text += fmt::format("    parameters: {{{}}}\n    in_sample: {}\n    left_out: {}\n    residuals:\n", parameters_text(fit.form),
+                      error_text(fit.in_sample), error_text(fit.left_out));
+  return text + residuals_text(fit);
+}
+
+}  // namespace
+
+KernelCalibration read_kernel_calibration(const YamlNode& node) {
+  MapReader map = node.map();
+  KernelCalibration calibration;
+  calibration.device = map.required("device").text();
+  for (const YamlNode& item : map.required("fits").items()) calibration.fits.push_back(read_fit(item));
+  map.finish();
+  return calibration;
+}
+
+std::string to_yaml(const KernelCalibration& calibration) {
+  std::string text = fmt::format("device: {}\nfits:\n", calibration.device);
+  for (const KernelFit& fit : calibration.fits) text += fit_text(fit);
+  return text;
+}
+
+Result<KernelCalibration> load_kernel_calibration(const std::string& path) {
+  Result<YamlDocument> document = YamlDocument::load(path);
+  if (!document) return fail(document.error());
+  KernelCalibration calibration = read_kernel_calibration(document->root());
+  if (!document->problems().empty()) return fail(document->problems());
+  return calibration;
+}
+
+}  // namespace forerun

@@ -1,0 +1,157 @@
+// Do calibrations read back what was written, say what is wrong with them, and answer for libraries that they do not know?
+#include "costmodel/kernel_calibration.hpp"
+
+#include <gtest/gtest.h>
+
+#include "base/embedded.hpp"
+#include "base/yaml.hpp"
+#include "costmodel/kernel_model.hpp"
+#include "hardware/catalog.hpp"
+
+namespace forerun {
+namespace {
+
+KernelFit fit(KernelKind kind, const std::string& library, DType dtype = DType::bf16) {
+  KernelFit f{.kind = kind, .dtype = dtype, .library = library, .source = "someone", .date = "2026-01-02", .samples = 40, .groups = 4};
+  f.form = start_form(kind);
+  f.in_sample = {0.05, 0.2}, f.left_out = {0.06, 0.25};
+  f.residuals = {{{10, -0.3, 0.01, 0.4, 0.35}, {20, -0.1, 0, 0.1, 0.1282}, {10, -0.05, 0, 0.05, 0.05}}};
+  return f;
+}
+
+KernelCalibration calibration() {
+  KernelCalibration c{.device = "a100-sxm-80gb", .fits = {}};
+  for (const char* library : {"cutlass-1", "vllm-0.14.0", "any"}) c.fits.push_back(fit(KernelKind::gemm, library));
+  for (const char* library : {"vllm-0.24.0/fa3", "vllm-0.24.0/fa4", "vllm-0.10.0/fa3"}) c.fits.push_back(fit(KernelKind::attn_prefill, library));
+  c.fits.push_back(fit(KernelKind::attn_decode, "x"));
+  c.fits.push_back(fit(KernelKind::elementwise, "vidur-add"));
+  return c;
+}
+
+TEST(KernelCalibration, ReadsBackWhatWasWritten) {
+  const std::string text = to_yaml(calibration());
+  const auto document = YamlDocument::parse(text, "c.yaml");
+  const KernelCalibration read = read_kernel_calibration(document->root());
+  EXPECT_TRUE(document->problems().empty()) << to_string(document->problems());
+  ASSERT_EQ(read.fits.size(), calibration().fits.size());
+  EXPECT_EQ(to_yaml(read), text);
+  EXPECT_EQ(read.fits[1].library, "vllm-0.14.0");
+  EXPECT_EQ(read.fits[1].residuals, calibration().fits[1].residuals);
+  EXPECT_EQ(std::get<GemmForm>(read.fits[0].form).prologue, std::get<GemmForm>(calibration().fits[0].form).prologue);
+}
+
+TEST(KernelCalibration, SaysAllThatIsWrong) {
+  std::string text = to_yaml({.device = "a100-sxm-80gb", .fits = {fit(KernelKind::gemm, "x")}});
+  const auto replace = [&](const std::string& from, const std::string& to) { text.replace(text.find(from), from.size(), to); };
+  replace("compute: 0.8", "compute: 1.5");
+  replace("launch: 3 us", "launch: 3 ms");
+  replace("memory: 0.8", "memry: 0.8");
+  replace("below: 10 us", "below: 20 us");
+  const auto document = YamlDocument::parse(text, "c.yaml");
+  read_kernel_calibration(document->root());
+  const std::string said = to_string(document->problems());
+  for (const char* part : {"1.5", "'launch' is out of range", "unknown key 'memry'", "'memory'", "regimes of time"}) {
+    EXPECT_NE(said.find(part), said.npos) << part << "\n" << said;
+  }
+}
+
+TEST(ChooseFit, PrefersTheVeryLibraryThenItsKernelThenItsSoftwareThenAll) {
+  const KernelCalibration c = calibration();
+  const auto chosen = [&](KernelKind kind, const char* library) { return choose_fit(c, kind, DType::bf16, library)->library; };
+  EXPECT_EQ(chosen(KernelKind::gemm, "cutlass-1"), "cutlass-1");
+  EXPECT_EQ(chosen(KernelKind::gemm, "vllm-0.9"), "vllm-0.14.0");
+  EXPECT_EQ(chosen(KernelKind::gemm, "deepgemm"), "any");
+  EXPECT_EQ(chosen(KernelKind::attn_prefill, "vllm-0.24.1/fa4"), "vllm-0.24.0/fa4");
+  EXPECT_EQ(chosen(KernelKind::attn_prefill, "vllm-0.11.0/fa3"), "vllm-0.10.0/fa3");
+  EXPECT_EQ(chosen(KernelKind::attn_prefill, "vllm-0.24.0/triton"), "vllm-0.24.0/fa3");
+  EXPECT_EQ(chosen(KernelKind::attn_decode, "sglang"), "x");  // all there is
+}
+
+TEST(ChooseFit, SixteenBitFormatsAreOneAndOthersTheirOwn) {
+  const KernelCalibration c = calibration();
+  EXPECT_NE(choose_fit(c, KernelKind::gemm, DType::fp16, "any"), nullptr);
+  EXPECT_EQ(choose_fit(c, KernelKind::gemm, DType::fp8, "any"), nullptr);
+  EXPECT_NE(choose_fit(c, KernelKind::attn_decode, DType::fp8, "any"), nullptr);
+  EXPECT_EQ(choose_fit(c, KernelKind::norm, DType::bf16, "any"), nullptr);
+}
+
+TEST(ShippedCalibrations, AllReadAndNameTheirDevice) {
+  int files = 0;
+  for (const EmbeddedFile& file : embedded_costmodel()) {
+    if (!file.path.starts_with("costmodel/calibrations/devices/")) continue;
+    ++files;
+    const auto document = YamlDocument::parse(std::string(file.text), std::string(file.path));
+    ASSERT_TRUE(document);
+    const KernelCalibration c = read_kernel_calibration(document->root());
+    EXPECT_TRUE(document->problems().empty()) << to_string(document->problems());
+    EXPECT_EQ(file.path, "costmodel/calibrations/devices/" + c.device + ".yaml");
+    EXPECT_TRUE(find_device(c.device));
+    EXPECT_NE(find_kernel_calibration(c.device), nullptr);
+    for (const KernelFit& f : c.fits) {
+      EXPECT_GE(f.samples, 20U);
+      for (const ResidualQuantiles& q : f.residuals) EXPECT_LE(q.p10, q.p90);
+    }
+  }
+  EXPECT_GE(files, 2);
+}
+
+// --- what a model makes of them
+
+const Gemm product{.m = 4096, .n = 4096, .k = 4096};
+
+FamilyParameters family(const char* name) { return *find_family_parameters(name); }
+
+TEST(MakeKernels, FittedWhereTheDeviceIsCalibrated) {
+  const auto kernels = make_kernels(*find_device("a100"), family("ampere"));
+  EXPECT_EQ(kernels->time(product).evidence, Evidence::fitted);
+  EXPECT_EQ(kernels->time(Streaming{StreamingKind::optimizer, Bytes{1e9}}).evidence, Evidence::datasheet);  // nobody measured it
+}
+
+TEST(MakeKernels, TheBandIsThatOfTheRegimeOfTime) {
+  const Device device = *find_device("a100");
+  const KernelCalibration c = calibration();
+  const auto kernels = make_kernels(device, family("ampere"), {.library = "vllm-0.14.0", .calibration = &c});
+  const Timing small = kernels->time(Gemm{.m = 8, .n = 128, .k = 128}), large = kernels->time(product);
+  ASSERT_LT(small.median, Seconds{10e-6});
+  ASSERT_GT(large.median, Seconds{100e-6});
+  EXPECT_DOUBLE_EQ(small.spread, 0.35 / 1.2816);
+  EXPECT_DOUBLE_EQ(large.spread, 0.05 / 1.2816);
+}
+
+// Another device's fits are shares of this one's datasheet, and cycles of this one's clock; bands are widened.
+TEST(MakeKernels, BorrowsFromADeviceOfItsKind) {
+  Device other = *find_device("a100");
+  other.name = "a100-twice", other.clock *= 2;
+  const KernelCalibration c = calibration();
+  FamilyParameters parameters = family("ampere");
+  parameters.like = {"a100-sxm-80gb", {KernelKind::gemm}, 1.5};
+  const auto kernels = make_kernels(other, parameters, {.library = "vllm-0.14.0", .calibration = &c});
+  const Timing t = kernels->time(product);
+  GemmForm form = std::get<GemmForm>(start_form(KernelKind::gemm));
+  form.launch /= 2;
+  EXPECT_DOUBLE_EQ(t.median.value(), time(KernelForm{form}, other, product).value());
+  EXPECT_DOUBLE_EQ(t.spread, 1.5 * 0.05 / 1.2816);
+  EXPECT_EQ(t.evidence, Evidence::datasheet);
+}
+
+TEST(MakeKernels, PowerCapsProductsInStepsButNotInBenchmarks) {
+  const Device device = *find_device("h100");
+  const FamilyParameters hopper = family("hopper");
+  ASSERT_TRUE(hopper.gemm.teraflops_per_watt);
+  const Gemm large{.m = 16384, .n = 16384, .k = 16384};
+  const Seconds sustained = make_kernels(device, hopper, {.library = "vllm-0.24.0"})->time(large).median;
+  const Seconds short_run = make_kernels(device, hopper, {.library = "vllm-0.24.0", .sustained = false})->time(large).median;
+  EXPECT_GE(sustained, flops(large) / (sustained_share(device, hopper.gemm) * peak(device, DType::bf16)));
+  EXPECT_LT(short_run, sustained);
+}
+
+TEST(MakeKernels, OldAttentionOnADeviceWithOnlyTheNewKeepsTheFamilysShare) {
+  const Device device = *find_device("h100");
+  const FusedAttention attention{.sequences = 1, .heads = 32, .kv_heads = 8, .head_dim = 128, .value_dim = 128, .q_len = 8192, .kv_len = 8192, .visible = 0.5};
+  const FamilyParameters hopper = family("hopper");
+  EXPECT_EQ(make_kernels(device, hopper, {.attention = AttentionKernel::flash2})->time(attention).evidence, Evidence::datasheet);
+  EXPECT_EQ(make_kernels(device, hopper, {.attention = AttentionKernel::flash3})->time(attention).evidence, Evidence::fitted);
+}
+
+}  // namespace
+}  // namespace forerun
