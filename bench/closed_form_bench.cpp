@@ -55,7 +55,8 @@ void closed_form_evaluations(benchmark::State& state) {
   for (auto _ : state) {
     std::vector<SplitPrices> table;
     table.reserve(all.size());
-    for (const Split& split : all) table.push_back(price_split(context.scenario, context.kinds, split));
+    SplitPricer pricer(context.scenario, context.kinds);
+    for (const Split& split : all) table.push_back(pricer(split));
     for (const Item& item : items) {
       form.evaluate(table[item.split], item.plan, estimate);
       benchmark::DoNotOptimize(estimate);

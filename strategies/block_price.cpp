@@ -122,21 +122,30 @@ BlockPrice price_block(const PricedScenario& scenario, const BlockProgram& block
   return BlockPricer(scenario, block, split, placements).price();
 }
 
-SplitPrices price_split(const PricedScenario& scenario, const BlockKinds& kinds, const Split& split) {
-  // Inside a block only these talk; where they sit does not depend on the rest of the plan.
-  Placements placements;
-  Plan plan;
-  plan.tp = split.tp, plan.cp = split.cp, plan.ep = split.ep, plan.etp = split.etp;
-  for (const GroupKind kind : {GroupKind::tp, GroupKind::cp, GroupKind::ep, GroupKind::etp}) {
-    placements[static_cast<std::size_t>(kind)] = place(scenario.topology, axes_of(kind, plan));
+SplitPrices SplitPricer::operator()(const Split& split) {
+  const Scenario& given = scenario_.given;
+  Split same = split;
+  if (last_) same.recompute = last_->recompute;
+  if (last_ != same) {
+    // Inside a block only these talk; where they sit does not depend on the rest of the plan.
+    Plan plan;
+    plan.tp = split.tp, plan.cp = split.cp, plan.ep = split.ep, plan.etp = split.etp;
+    for (const GroupKind kind : {GroupKind::tp, GroupKind::cp, GroupKind::ep, GroupKind::etp}) {
+      placements_[static_cast<std::size_t>(kind)] = place(scenario_.topology, {axis_of(kind, plan)});
+    }
+    embedding_ = price_block(scenario_, lower_embedding(given, split), split, placements_);
+    head_ = price_block(scenario_, lower_head(given, split), split, placements_);
+    last_ = split;
   }
   SplitPrices prices;
-  prices.boundary = boundary_bytes(scenario.given, split);
-  const double load = split.ep > 1 ? scenario.given.job.expert_skew : 1;
-  for (const Block& block : kinds.distinct) prices.blocks.push_back(price_block(scenario, lower_block(scenario.given, block, split, load), split, placements));
-  prices.embedding = price_block(scenario, lower_embedding(scenario.given, split), split, placements);
-  prices.head = price_block(scenario, lower_head(scenario.given, split), split, placements);
+  prices.boundary = boundary_bytes(given, split);
+  const double load = split.ep > 1 ? given.job.expert_skew : 1;
+  prices.blocks.reserve(kinds_.distinct.size());
+  for (const Block& block : kinds_.distinct) prices.blocks.push_back(price_block(scenario_, lower_block(given, block, split, load), split, placements_));
+  prices.embedding = embedding_, prices.head = head_;
   return prices;
 }
+
+SplitPrices price_split(const PricedScenario& scenario, const BlockKinds& kinds, const Split& split) { return SplitPricer(scenario, kinds)(split); }
 
 }  // namespace forerun

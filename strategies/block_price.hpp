@@ -3,7 +3,9 @@
 // simulator cannot disagree about what a block is.
 #pragma once
 
+#include <algorithm>
 #include <array>
+#include <optional>
 #include <vector>
 
 #include "strategies/block_program.hpp"
@@ -24,6 +26,9 @@ struct PassPrice {
   std::array<Delay, 5> delay{};   // by Dimension
   Bytes peak, left;               // the most above the start, and the difference at the end
   std::array<Bytes, memory_kinds> at_peak{};
+
+  // Of the pass alone: how much of it keeps the processors busy.
+  [[nodiscard]] double busy() const { return total > Seconds{0} ? std::min(1.0, (compute + recompute) / total) : 1; }
 };
 
 struct BlockPrice {
@@ -63,6 +68,23 @@ struct BlockKinds {
 BlockKinds block_kinds(const Model&);
 
 BlockPrice price_block(const PricedScenario&, const BlockProgram&, const Split&, const Placements&);
+
+// Prices splits one after the other. Those that differ only in what they run again have the same embedding and head: in the order of the search each third
+// split prices these.
+class SplitPricer {
+ public:
+  SplitPricer(const PricedScenario& scenario, const BlockKinds& kinds) : scenario_(scenario), kinds_(kinds) {}
+  SplitPrices operator()(const Split&);
+
+ private:
+  const PricedScenario& scenario_;
+  const BlockKinds& kinds_;
+  std::optional<Split> last_;
+  Placements placements_;
+  BlockPrice embedding_, head_;
+};
+
+// One from scratch.
 SplitPrices price_split(const PricedScenario&, const BlockKinds&, const Split&);
 
 }  // namespace forerun

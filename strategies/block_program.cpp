@@ -1,6 +1,7 @@
 #include "strategies/block_program.hpp"
 
 #include <algorithm>
+#include <boost/container/small_vector.hpp>
 #include <cassert>
 #include <optional>
 #include <utility>
@@ -11,7 +12,7 @@
 namespace forerun {
 namespace {
 
-using Tensors = std::vector<TensorId>;
+using Tensors = boost::container::small_vector<TensorId, 6>;  // hardly ever more: a search lowers thousands of blocks
 
 bool contains(const std::vector<OperatorKind>& list, OperatorKind kind) { return std::find(list.begin(), list.end(), kind) != list.end(); }
 bool is_residual(OperatorKind kind) { return kind == OperatorKind::attention_residual || kind == OperatorKind::feed_forward_residual; }
@@ -23,8 +24,8 @@ class BlockLowering {
   BlockLowering(const Stack& stack, Bytes row, std::vector<Operator> operators, std::vector<OperatorExchanges> exchanges, Recompute mode)
       : stack_(stack), operators_(std::move(operators)), exchanges_(std::move(exchanges)), mode_(mode) {
     if (exchanges_.empty()) exchanges_.resize(operators_.size());
-    out_.tensors = {{"input of a block", MemoryKind::transient, row}, {"output of a block", MemoryKind::transient, row},
-                    {"gradient of a block's output", MemoryKind::transient, row}, {"gradient of a block's input", MemoryKind::transient, row}};
+    reserve();
+    for (const std::string_view name : {"input of a block", "output of a block", "gradient of a block's output", "gradient of a block's input"}) tensor(name, row);
     for (const Operator& op : operators_) {
       out_.parameters += op.parameters - op.expert_parameters;
       out_.expert_parameters += op.expert_parameters;
@@ -50,8 +51,15 @@ class BlockLowering {
   struct Forward {
     std::vector<Tensors> input;                              // of each operator, as W finds it: before it was gathered
     std::vector<Bytes> input_bytes;                          // as B makes its gradient
-    std::vector<std::vector<std::optional<TensorId>>> kept;  // of each operator's saves
+    std::vector<boost::container::small_vector<std::optional<TensorId>, 4>> kept;  // of each operator's saves
   };
+
+  // Most blocks fit in this, so that nothing moves while it grows.
+  void reserve() {
+    const std::size_t n = operators_.size() + 1;
+    out_.works.reserve(6 * n), out_.tensors.reserve(8 * n);
+    for (Body& body : out_.passes) body.instructions.reserve(4 * n), body.operands.reserve(12 * n);
+  }
 
   // --- emission ---------------------------------------------------------------------------------------------------------------------
 

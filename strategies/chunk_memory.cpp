@@ -1,8 +1,7 @@
 #include "strategies/chunk_memory.hpp"
 
 #include <algorithm>
-
-#include "strategies/chunks.hpp"
+#include <limits>
 
 namespace forerun {
 namespace {
@@ -34,6 +33,16 @@ class Walk {
     memory_.left = now_;
   }
 
+  [[nodiscard]] Bytes now() const { return now_; }
+  // `n` more of the last step, each of which changes the activations by `change`: the highest is the last of them, or none.
+  template <class Step>
+  void repeat(Bytes change, int n, Step step) {
+    const bool rises = change > Bytes{0} && n > 0;
+    const Bytes skipped = static_cast<double>(rises ? n - 1 : n) * change;
+    now_ += skipped, by_kind_[index(MemoryKind::activations)] += skipped;
+    if (rises) step();
+  }
+
  private:
   PassMemory& memory_;
   Bytes now_;
@@ -42,62 +51,132 @@ class Walk {
 
 double parameters(const BlockPrice& price) { return static_cast<double>(price.parameters + price.expert_parameters); }
 
-// Unit by unit where units differ from their neighbours by what is gathered, scattered or away.
-void walk_units(const std::vector<const BlockPrice*>& units, PassKind kind, const ShardedUnits& sharded, Walk& walk) {
-  const bool gathers = kind != PassKind::weight_gradient, scatters = kind == PassKind::backward || kind == PassKind::weight_gradient;
-  const auto gathered = [&](std::size_t i) { return gathers ? parameters(*units[i]) * sharded.gathered : Bytes{0}; };
-  const auto gradients = [&](std::size_t i) { return scatters ? parameters(*units[i]) * sharded.gradients : Bytes{0}; };
-  const std::size_t n = units.size();
-  const bool back = kind != PassKind::forward && gathers;
-  for (std::size_t i = 0; i < n; ++i) {
-    if (i == 0 || !sharded.ahead) walk.add(gathered(i), MemoryKind::gathered);
-    if (i + 1 < n && sharded.ahead) walk.add(gathered(i + 1), MemoryKind::gathered);
-    if (sharded.offloaded && back) {
-      if (i == 0) walk.add(units[i]->saved, MemoryKind::activations);
-      if (i + 1 < n) walk.add(units[i + 1]->saved, MemoryKind::activations);
-    }
-    walk.add(gradients(i), MemoryKind::gathered);
-    walk.run(units[i]->pass(kind), 1);
-    walk.add(-1.0 * gathered(i), MemoryKind::gathered);
-    if (sharded.offloaded && kind == PassKind::forward && i > 0) walk.add(-1.0 * units[i - 1]->saved, MemoryKind::activations);
-    if (sharded.ahead ? i > 0 : i + 1 < n) walk.add(-1.0 * gradients(sharded.ahead ? i - 1 : i), MemoryKind::gathered);
-  }
-  if (n > 0) walk.add(-1.0 * gradients(n - 1), MemoryKind::gathered);
-  if (sharded.offloaded && kind == PassKind::forward && n > 0) walk.add(-1.0 * units[n - 1]->saved, MemoryKind::activations);
-}
+// Units that differ from their neighbours by what is gathered, scattered or away.
+class ShardedWalk {
+ public:
+  ShardedWalk(PassKind kind, const ShardedUnits& sharded, Walk& walk)
+      : kind_(kind), sharded_(sharded), walk_(walk), gathers_(kind != PassKind::weight_gradient),
+        scatters_(kind == PassKind::backward || kind == PassKind::weight_gradient) {}
 
-void pass_memory(const SplitPrices& prices, const StageLayout& layout, int chunk, PassKind kind, const ShardedUnits& sharded, Bytes received, Bytes sent, PassMemory& memory) {
-  Walk walk(memory);
-  const bool forward = kind == PassKind::forward;
-  if (received > Bytes{0}) walk.add(received, MemoryKind::transient);
-  if (sharded.gathered > Bytes{0} || sharded.gradients > Bytes{0} || sharded.offloaded) {
-    std::vector<const BlockPrice*> units;
-    const auto add = [&](const BlockPrice& price, int n) { units.insert(units.end(), static_cast<std::size_t>(n), &price); };
-    if (forward) {
-      layout.each_run(prices, chunk, add);
-    } else {
-      layout.each_run_back(prices, chunk, add);
+  void operator()(const std::vector<UnitRun>& runs) {
+    const BlockPrice* before = nullptr;
+    for (std::size_t r = 0; r < runs.size(); ++r) {
+      const BlockPrice *here = runs[r].unit, *behind = r + 1 < runs.size() ? runs[r + 1].unit : nullptr;
+      for (int i = 0; i < runs[r].n; ++i) {
+        const bool last = i + 1 == runs[r].n;
+        const Bytes start = walk_.now();
+        step(before, *here, last ? behind : here);
+        before = here;
+        if (i == 0 || last) continue;
+        const int alike = runs[r].n - 2 - i;  // between equal neighbours
+        walk_.repeat(walk_.now() - start, alike, [&] { step(here, *here, here); });
+        i += alike;
+      }
     }
-    walk_units(units, kind, sharded, walk);
-  } else if (forward) {
-    layout.each_run(prices, chunk, [&](const BlockPrice& price, int n) { walk.run(price.forward, n); });
-  } else {
-    layout.each_run_back(prices, chunk, [&](const BlockPrice& price, int n) { walk.run(price.pass(kind), n); });
+    if (before == nullptr) return;
+    walk_.add(-1.0 * gradients(*before), MemoryKind::gathered);
+    if (sharded_.offloaded && kind_ == PassKind::forward) walk_.add(-1.0 * before->saved, MemoryKind::activations);
   }
-  if (sent > Bytes{0}) walk.add(-1.0 * sent, MemoryKind::transient);
-}
+
+ private:
+  [[nodiscard]] Bytes gathered(const BlockPrice& unit) const { return gathers_ ? parameters(unit) * sharded_.gathered : Bytes{0}; }
+  [[nodiscard]] Bytes gradients(const BlockPrice& unit) const { return scatters_ ? parameters(unit) * sharded_.gradients : Bytes{0}; }
+
+  void step(const BlockPrice* before, const BlockPrice& unit, const BlockPrice* next) {
+    const bool back = kind_ != PassKind::forward && gathers_;
+    if (before == nullptr || !sharded_.ahead) walk_.add(gathered(unit), MemoryKind::gathered);
+    if (next != nullptr && sharded_.ahead) walk_.add(gathered(*next), MemoryKind::gathered);
+    if (sharded_.offloaded && back) {
+      if (before == nullptr) walk_.add(unit.saved, MemoryKind::activations);
+      if (next != nullptr) walk_.add(next->saved, MemoryKind::activations);
+    }
+    walk_.add(gradients(unit), MemoryKind::gathered);
+    walk_.run(unit.pass(kind_), 1);
+    walk_.add(-1.0 * gathered(unit), MemoryKind::gathered);
+    if (sharded_.offloaded && kind_ == PassKind::forward && before != nullptr) walk_.add(-1.0 * before->saved, MemoryKind::activations);
+    const BlockPrice* scattered = sharded_.ahead ? before : next != nullptr ? &unit : nullptr;
+    if (scattered != nullptr) walk_.add(-1.0 * gradients(*scattered), MemoryKind::gathered);
+  }
+
+  PassKind kind_;
+  const ShardedUnits& sharded_;
+  Walk& walk_;
+  bool gathers_, scatters_;
+};
+
+class ChunkWalker {
+ public:
+  ChunkWalker(const SplitPrices& prices, const StageLayout& layout, int chunk, const ShardedUnits& sharded, std::vector<UnitRun>& scratch)
+      : prices_(prices), layout_(layout), chunk_(chunk), sharded_(sharded), runs_(scratch) {}
+
+  void operator()(PassKind kind, Bytes received, Bytes sent, PassMemory& memory) {
+    Walk walk(memory);
+    if (received > Bytes{0}) walk.add(received, MemoryKind::transient);
+    if (sharded_.gathered > Bytes{0} || sharded_.gradients > Bytes{0} || sharded_.offloaded) {
+      runs_.clear();
+      each_run(kind, [&](const BlockPrice& price, int n) { runs_.push_back({&price, n}); });
+      ShardedWalk(kind, sharded_, walk)(runs_);
+    } else {
+      each_run(kind, [&](const BlockPrice& price, int n) { walk.run(price.pass(kind), n); });
+    }
+    if (sent > Bytes{0}) walk.add(-1.0 * sent, MemoryKind::transient);
+  }
+
+ private:
+  template <class Run>
+  void each_run(PassKind kind, Run run) const {
+    kind == PassKind::forward ? layout_.each_run(prices_, chunk_, run) : layout_.each_run_back(prices_, chunk_, run);
+  }
+
+  const SplitPrices& prices_;
+  const StageLayout& layout_;
+  int chunk_;
+  const ShardedUnits& sharded_;
+  std::vector<UnitRun>& runs_;
+};
+
+// The passes of a stage in turn: K of a chunk, then K of the next one, round and round.
+class Turns {
+ public:
+  Turns(const OwnChunks& own, int stages, bool back) : own_(own), stages_(stages), back_(back) { look(); }
+
+  [[nodiscard]] const ChunkMemory& chunk() const { return own_[local()]; }
+  // Passes until a chunk of another kind has its turn.
+  [[nodiscard]] std::int64_t left() const { return left_; }
+  void advance(std::int64_t n) {
+    left_ -= n;
+    if (left_ > 0) return;
+    turn_ = end_;
+    look();
+  }
+
+ private:
+  [[nodiscard]] std::size_t local() const { return back_ ? own_.size() - 1 - turn_ : turn_; }
+  void look() {
+    if (turn_ == own_.size()) turn_ = 0;
+    const int kind = own_.kinds[local()];
+    for (end_ = turn_ + 1; end_ < own_.size() && own_.kinds[back_ ? own_.size() - 1 - end_ : end_] == kind;) ++end_;
+    const bool only = turn_ == 0 && end_ == own_.size();
+    left_ = only ? std::numeric_limits<std::int64_t>::max() : static_cast<std::int64_t>(end_ - turn_) * stages_;
+  }
+
+  const OwnChunks& own_;
+  std::int64_t stages_, left_ = 0;
+  bool back_;
+  std::size_t turn_ = 0, end_ = 0;
+};
 
 }  // namespace
 
-void chunk_memory(const SplitPrices& prices, const StageLayout& layout, const Plan& plan, int chunk, const ShardedUnits& sharded, bool splits_backward, ChunkMemory& memory) {
-  const int stage = stage_of(plan, chunk);
-  const auto crosses = [&](int other) { return other >= 0 && other < chunk_count(plan) && stage_of(plan, other) != stage ? prices.boundary : Bytes{0}; };
-  const Bytes before = crosses(chunk - 1), after = crosses(chunk + 1);
-  pass_memory(prices, layout, chunk, PassKind::forward, sharded, before, after, memory.forward);
-  if (!splits_backward) return pass_memory(prices, layout, chunk, PassKind::backward, sharded, after, before, memory.backward);
-  pass_memory(prices, layout, chunk, PassKind::backward, sharded, after, before, memory.backward);
-  pass_memory(prices, layout, chunk, PassKind::input_gradient, sharded, after, before, memory.input_gradient);
-  pass_memory(prices, layout, chunk, PassKind::weight_gradient, sharded, Bytes{0}, Bytes{0}, memory.weight_gradient);
+void chunk_memory(const SplitPrices& prices, const StageLayout& layout, const StageLayout::ChunkKind& kind, const ShardedUnits& sharded, bool splits_backward,
+                  std::vector<UnitRun>& scratch, ChunkMemory& memory) {
+  const Bytes before = kind.sends_back ? prices.boundary : Bytes{0}, after = kind.sends_on ? prices.boundary : Bytes{0};
+  ChunkWalker walk(prices, layout, kind.first, sharded, scratch);
+  walk(PassKind::forward, before, after, memory.forward);
+  walk(PassKind::backward, after, before, memory.backward);
+  if (!splits_backward) return;
+  walk(PassKind::input_gradient, after, before, memory.input_gradient);
+  walk(PassKind::weight_gradient, Bytes{0}, Bytes{0}, memory.weight_gradient);
 }
 
 StagePeak peak_of_waves(const ChunkMemory& own, std::int64_t in_flight) {
@@ -108,42 +187,41 @@ StagePeak peak_of_waves(const ChunkMemory& own, std::int64_t in_flight) {
   return peak;
 }
 
-StagePeak peak_of_interleaved(const std::vector<ChunkMemory>& own, int stages, int stage, std::int64_t micro_batches) {
-  const std::int64_t k = stages, v = std::ssize(own), total = micro_batches * v;
+StagePeak peak_of_interleaved(const OwnChunks& own, int stages, int stage, std::int64_t micro_batches) {
+  const std::int64_t k = stages, v = static_cast<std::int64_t>(own.size()), total = micro_batches * v;
   const std::int64_t warm_up = std::min(total, 2 * (k - stage - 1) + (v - 1) * k);
   StagePeak peak;
   Bytes now{0};
-  const auto chunk = [&](std::int64_t pass) -> const ChunkMemory& { return own[static_cast<std::size_t>(pass / k % v)]; };
-  const auto chunk_back = [&](std::int64_t pass) -> const ChunkMemory& { return own[static_cast<std::size_t>(v - 1 - pass / k % v)]; };
   const auto steps = [&](std::int64_t n, const auto& consider, Bytes step) {  // n equal steps; the highest is the first or the last
     consider(now);
-    consider(now + static_cast<double>(n - 1) * step);
+    if (n > 1) consider(now + static_cast<double>(n - 1) * step);
     now += static_cast<double>(n) * step;
   };
-  for (std::int64_t pass = 0; pass < warm_up;) {
-    const std::int64_t n = std::min(k - pass % k, warm_up - pass);
-    const PassMemory& f = chunk(pass).forward;
+  Turns forward(own, stages, false), backward(own, stages, true);
+  for (std::int64_t left = warm_up; left > 0;) {
+    const std::int64_t n = std::min(forward.left(), left);
+    const PassMemory& f = forward.chunk().forward;
     steps(n, [&](Bytes before) { peak.consider(before, f); }, f.left);
-    pass += n;
+    forward.advance(n), left -= n;
   }
   // One whole turn of all chunks: after that everything repeats.
   const std::int64_t pairs = std::min(total - warm_up, k * v);
-  for (std::int64_t pair = 0; pair < pairs;) {
-    const std::int64_t n = std::min({k - (warm_up + pair) % k, k - pair % k, pairs - pair});
-    const PassMemory &f = chunk(warm_up + pair).forward, &b = chunk_back(pair).backward;
+  for (std::int64_t left = pairs; left > 0;) {
+    const std::int64_t n = std::min({forward.left(), backward.left(), left});
+    const PassMemory &f = forward.chunk().forward, &b = backward.chunk().backward;
     steps(n, [&](Bytes before) { peak.consider(before, f), peak.consider(before + f.left, b); }, f.left + b.left);
-    pair += n;
+    forward.advance(n), backward.advance(n), left -= n;
   }
-  for (std::int64_t pass = pairs, end = std::min(total, pairs + warm_up); pass < end;) {
-    const std::int64_t n = std::min(k - pass % k, end - pass);
-    const PassMemory& b = chunk_back(pass).backward;
+  for (std::int64_t left = std::min(total - pairs, warm_up); left > 0;) {
+    const std::int64_t n = std::min(backward.left(), left);
+    const PassMemory& b = backward.chunk().backward;
     steps(n, [&](Bytes before) { peak.consider(before, b); }, b.left);
-    pass += n;
+    backward.advance(n), left -= n;
   }
   return peak;
 }
 
-StagePeak peak_of_table(const std::vector<ChunkMemory>& own, const ScheduleTable& table, int stage) {
+StagePeak peak_of_table(const OwnChunks& own, const ScheduleTable& table, int stage) {
   StagePeak peak;
   Bytes now{0};
   for (const Pass& pass : table.of(stage)) {

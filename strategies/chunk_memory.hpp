@@ -3,7 +3,7 @@
 
 #include "strategies/plan.hpp"
 #include "strategies/schedule_table.hpp"
-#include "strategies/stage_sums.hpp"
+#include "strategies/stage_layout.hpp"
 
 namespace forerun {
 
@@ -27,6 +27,12 @@ struct ChunkMemory {
   }
 };
 
+// Equal neighbours among the units of a chunk: embedding, blocks, head.
+struct UnitRun {
+  const BlockPrice* unit = nullptr;
+  int n = 0;
+};
+
 // What sharding adds to each unit of a chunk: bytes of its parameters while they are gathered, of its gradients until they are scattered.
 struct ShardedUnits {
   Bytes gathered, gradients;       // of one parameter; 0: none
@@ -34,7 +40,8 @@ struct ShardedUnits {
   bool offloaded = false;          // saved activations live on the host
 };
 
-void chunk_memory(const SplitPrices&, const StageLayout&, const Plan&, int chunk, const ShardedUnits&, bool splits_backward, ChunkMemory&);
+// Of a kind of chunk. Scratch memory is the caller's.
+void chunk_memory(const SplitPrices&, const StageLayout&, const StageLayout::ChunkKind&, const ShardedUnits&, bool splits_backward, std::vector<UnitRun>& scratch, ChunkMemory&);
 
 // The most above the start that a stage holds: `start` before the pass that makes it, and that pass.
 struct StagePeak {
@@ -47,11 +54,20 @@ struct StagePeak {
   }
 };
 
-// `own`: the stage's chunks. GPipe holds all M micro-batches, 1F1B min(K - stage, M) of them.
+// The chunks of a stage, by kind.
+struct OwnChunks {
+  const std::vector<ChunkMemory>& of_kind;
+  std::span<const int> kinds;  // of each of the stage's own chunks
+
+  [[nodiscard]] std::size_t size() const { return kinds.size(); }
+  const ChunkMemory& operator[](std::size_t local) const { return of_kind[static_cast<std::size_t>(kinds[local])]; }
+};
+
+// GPipe holds all M micro-batches of a stage's only chunk, 1F1B min(K - stage, M) of them.
 StagePeak peak_of_waves(const ChunkMemory& own, std::int64_t in_flight);
 // Interleaved (Narayanan et al. 2021): 2 (K - stage - 1) + (v - 1) K forward passes, then one forward and one backward in turn, K micro-batches of a
-// chunk at a time. Between two changes of chunk memory moves in equal steps, so only those places are looked at.
-StagePeak peak_of_interleaved(const std::vector<ChunkMemory>& own, int stages, int stage, std::int64_t micro_batches);
-StagePeak peak_of_table(const std::vector<ChunkMemory>& own, const ScheduleTable&, int stage);
+// chunk at a time. Between two changes of the kind of chunk memory moves in equal steps, so only those places are looked at.
+StagePeak peak_of_interleaved(const OwnChunks&, int stages, int stage, std::int64_t micro_batches);
+StagePeak peak_of_table(const OwnChunks&, const ScheduleTable&, int stage);
 
 }  // namespace forerun

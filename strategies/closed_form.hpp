@@ -8,15 +8,16 @@
 // these do not see: sends beside collectives, unequal stages whose replicas exchange gradients while others still work.
 #pragma once
 
-#include <optional>
-#include <utility>
-
 #include "strategies/chunk_memory.hpp"
 #include "strategies/estimate.hpp"
-#include "strategies/exchange_clock.hpp"
 #include "strategies/pipeline_time.hpp"
+#include "strategies/placement_table.hpp"
+#include "strategies/replica_buckets.hpp"
 
 namespace forerun {
+
+class DataParallel;
+class ReplicaPrices;
 
 // What depends on a scenario but on no plan, computed once; thread-safe to share.
 struct ClosedFormContext {
@@ -25,14 +26,20 @@ struct ClosedFormContext {
   PricedScenario scenario;
   BlockKinds kinds;
   StateBytes state;
-  Flops model_flops;                // of one step, all devices, without recompute
+  bool has_experts;
+  Flops model_flops;          // of one step, all devices, without recompute
+  FlopsPerSecond peak_rate;   // of all devices
+  Seconds floor;              // host_per_step in whole picoseconds
 };
 
-// Prices plans of one scenario; holds scratch memory, so one a thread. Plans must be valid (check_plan), prices those of
-// the plan's split. Results are overwritten and their vectors reused.
+// Prices plans of one scenario; holds scratch memory and tables of what plans share (placements of groups, layouts of pipelines, schedules), so one a thread.
+// Plans must be valid (check_plan), prices those of the plan's split. Results are overwritten and their vectors reused.
 class ClosedForm {
  public:
-  explicit ClosedForm(const ClosedFormContext& context) : context_(context) {}
+  explicit ClosedForm(const ClosedFormContext& context) : context_(context), placements_(context.scenario.topology), layouts_(context.kinds) {}
+  ClosedForm(const ClosedForm&) = delete;
+  ClosedForm& operator=(const ClosedForm&) = delete;
+
   void memory(const SplitPrices&, const Plan&, MemoryUse&);
   void time(const SplitPrices&, const Plan&, Estimate&);  // everything but the memory, for the plan of the last call to memory()
   void evaluate(const SplitPrices&, const Plan&, Estimate&);  // both
@@ -43,21 +50,62 @@ class ClosedForm {
     Seconds all, stops;
     double spread = 0;
   };
-  Hop hop_;                                            // of the last plan
-  std::vector<std::pair<Seconds, Seconds>> delays_;    // sharding and offload, of each chunk of each stage and each kind of pass
-  [[nodiscard]] Hop hop_of(const SplitPrices&, const Plan&) const;
-  void pass_times(const SplitPrices&, const Plan&);
-  [[nodiscard]] Seconds lower_bound(const SplitPrices&, const Plan&, double runs);
-  void count_sends(const SplitPrices&, const Plan&, double runs, Traffic&) const;
-  [[nodiscard]] Seconds mirror_time(const Plan&, std::int64_t dense, std::int64_t expert) const;
+  // Of one kind of chunk and one micro-batch.
+  struct ChunkSum {
+    std::int64_t dense = 0, expert = 0;  // parameters on a rank
+    Seconds forward, backward;           // with all that interrupts them
+    Seconds input_gradient, weight_gradient;
+    Seconds forward_alone, back_alone;   // the blocks alone, and the least that a schedule makes of the way back
+    Seconds sharding, offload;           // delays of all passes
+  };
+  // Of one kind of stage.
+  struct StageSum {
+    std::int64_t dense = 0, expert = 0;  // parameters on a rank
+    Seconds work, alone;                 // of one micro-batch
+    Seconds update, update_alone;        // of the optimiser; without the second copy of a tied table
+    Seconds mirror;                      // DualPipe: gradients of the stage that holds the same chunks
+  };
+  // From the first forward of a step to its end.
+  struct Step {
+    double runs = 0;           // of every chunk
+    std::int64_t tied = 0;     // parameters of the second copy of a tied table
+    Timing tie;                // adding up the gradients of both
+    std::size_t busiest = 0;   // the kind of stage that works longest: the one whose time is broken down
+    Seconds before, late, end;
+    Seconds after;             // on the busiest stage: what its replicas exchange after the last backward
+    Seconds length;            // of all of it
+  };
+  using Errors = std::array<Seconds, error_kinds>;  // time x spread
+
+  void lay_out(const SplitPrices&, const Plan&);
+  [[nodiscard]] Hop hop_of(const SplitPrices&, const Plan&);
+  void pass_times(const SplitPrices&, const Plan&, ReplicaPrices&);
+  void sum_blocks(const SplitPrices&, const Plan&, const StageLayout::ChunkKind&, ChunkSum&) const;
+  void sum_stages(const Plan&, std::int64_t tied);
+  [[nodiscard]] Timing tie_time(const Plan&, std::int64_t tied);
+  [[nodiscard]] Seconds mirror_time(const Plan&, const StageSum&);
+  [[nodiscard]] Step run(const Plan&, std::int64_t micro_batches, DataParallel&);
+  [[nodiscard]] Seconds lower_bound(const Plan&, double runs) const;
+  [[nodiscard]] Errors break_down(const SplitPrices&, const Plan&, const Step&, DataParallel&, Estimate&) const;
+  void add_blocks(const SplitPrices&, const Plan&, const Step&, Errors&, Estimate&) const;
+  void count_sends(const SplitPrices&, double runs, Traffic&) const;
+  void rate(const SplitPrices&, const Plan&, double runs, Estimate&) const;
 
   const ClosedFormContext& context_;
-  StageLayout layout_;
-  std::vector<ChunkMemory> chunks_, own_;
-  PassTimes times_;
+  PlacementTable placements_;
+  LayoutTable layouts_;
   PipelineTime pipeline_;
-  std::vector<Seconds> finish_;
-  std::vector<Seconds> storage_;
+  // Of the last plan:
+  const StageLayout* layout_ = nullptr;
+  std::vector<ChunkSum> chunk_sums_;  // by kind of chunk
+  std::vector<StageSum> stage_sums_;  // by kind of stage
+  std::vector<ChunkMemory> chunk_memories_;
+  std::vector<StageMemory> held_;     // by kind of stage, without what comes and goes
+  Hop hop_;
+  PassTimes times_;
+  std::vector<Seconds> finish_;       // of each stage
+  std::vector<UnitRun> units_;
+  ReplicaScratch replica_scratch_;
 };
 
 // One plan from scratch.

@@ -4,14 +4,12 @@
 #include "strategies/work_price.hpp"
 
 namespace forerun {
-namespace {
 
-double sharded(std::int64_t parameters, int degree) { return static_cast<double>(shard_sizes(parameters, degree).largest); }
-
-}  // namespace
-
-int dense_shards(const Plan& plan) { return size_of_group(GroupKind::shard, plan); }
-int expert_shards(const Plan& plan) { return size_of_group(GroupKind::expert_shard, plan); }
+std::int64_t updated_parameters(const Plan& plan, std::int64_t dense, std::int64_t expert) {
+  if (plan.zero == 0) return dense + expert;
+  const std::int64_t of_dense = shard_sizes(dense, size_of_group(GroupKind::shard, plan)).largest;
+  return expert == 0 ? of_dense : of_dense + shard_sizes(expert, size_of_group(GroupKind::expert_shard, plan)).largest;
+}
 
 std::int64_t second_table(const Model& model, const Plan& plan) {
   return model.tied_embeddings && plan.pp > 1 && plan.schedule != ScheduleKind::zb_v && plan.schedule != ScheduleKind::dualpipe
@@ -20,13 +18,14 @@ std::int64_t second_table(const Model& model, const Plan& plan) {
 }
 
 HeldMemory held_memory(const Scenario& given, const Plan& plan, std::int64_t dense, std::int64_t expert, Bytes boundary) {
-  const StateBytes state = state_bytes(given.stack.precision, given.job);
+  return held_memory(given, state_bytes(given.stack.precision, given.job), plan, dense, expert, boundary);
+}
+
+HeldMemory held_memory(const Scenario& given, const StateBytes& state, const Plan& plan, std::int64_t dense, std::int64_t expert, Bytes boundary) {
   const Bytes fp8_copies = given.job.dtype == DType::fp8 ? given.stack.fp8_weights : Bytes{0};
   // Every rank keeps its share of what ZeRO cuts; routed experts have fewer copies than the rest.
-  const auto share = [&](int from_zero) {
-    const bool cut = plan.zero >= from_zero;
-    return sharded(dense, cut ? dense_shards(plan) : 1) + sharded(expert, cut ? expert_shards(plan) : 1);
-  };
+  const auto all = static_cast<double>(dense + expert), cut = static_cast<double>(updated_parameters(plan, dense, expert));
+  const auto share = [&](int from_zero) { return plan.zero >= from_zero ? cut : all; };
   HeldMemory held;
   // Below ZeRO-3 the copy in the compute format is whole; what is stored wider is sharded with the optimizer from ZeRO-2 on.
   held.parameters = plan.zero == 3 ? share(3) * state.parameter

@@ -1,6 +1,7 @@
 #include "strategies/liveness.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace forerun {
 namespace {
@@ -16,6 +17,10 @@ struct Operands {
 Operands reads(const Body& body, const Instruction& in) {
   const TensorId* first = body.operands.data() + in.first_operand;
   return {first, first + in.reads};
+}
+Operands operands(const Body& body, const Instruction& in) {
+  const TensorId* first = body.operands.data() + in.first_operand;
+  return {first, first + in.reads + in.writes};
 }
 Operands writes(const Body& body, const Instruction& in) {
   const TensorId* first = body.operands.data() + in.first_operand + in.reads;
@@ -54,37 +59,38 @@ std::vector<std::size_t> done(const Body& body) {
 // `alive` at the start of the pass becomes what is alive at its end; `stays` outlives it.
 void place(Body& body, Set& alive, const Set& stays) {
   const std::vector<std::size_t> at = done(body);
-  std::vector<std::vector<TensorId>> allocated(at.size()), released(at.size());
   std::vector<std::size_t> last(alive.size(), 0);
-  Set used(alive.size());
+  std::vector<std::pair<std::size_t, TensorId>> released;  // by which instruction
   for (std::size_t i = 0; i < at.size(); ++i) {
     const Instruction& in = body.instructions[i];
-    for (const Operands& list : {reads(body, in), writes(body, in)}) {
-      for (const TensorId id : list) {
-        last[id] = std::max(last[id], at[i]);
-        used[id] = true;
-      }
-    }
-    for (const TensorId id : writes(body, in)) {
-      if (alive[id]) continue;
-      alive[id] = true;
-      allocated[i].push_back(id);
-    }
+    for (const TensorId id : operands(body, in)) last[id] = std::max(last[id], at[i]);
   }
-  for (TensorId id = 0; id < alive.size(); ++id) {
-    if (!alive[id] || stays[id] || at.empty()) continue;
-    released[last[id]].push_back(id);
-    alive[id] = false;
+  Set end = alive;
+  for (const Instruction& in : body.instructions) {
+    for (const TensorId id : writes(body, in)) end[id] = true;
   }
+  for (TensorId id = 0; id < end.size(); ++id) {
+    if (!end[id] || stays[id] || at.empty()) continue;
+    released.emplace_back(last[id], id);
+    end[id] = false;
+  }
+  std::sort(released.begin(), released.end());
   body.touches.clear();
+  body.touches.reserve(2 * alive.size());
+  auto next = released.begin();
   for (std::size_t i = 0; i < at.size(); ++i) {
     Instruction& in = body.instructions[i];
     in.first_touch = static_cast<std::uint32_t>(body.touches.size());
-    in.allocates = static_cast<std::uint16_t>(allocated[i].size());
-    in.releases = static_cast<std::uint16_t>(released[i].size());
-    body.touches.insert(body.touches.end(), allocated[i].begin(), allocated[i].end());
-    body.touches.insert(body.touches.end(), released[i].begin(), released[i].end());
+    for (const TensorId id : writes(body, in)) {
+      if (alive[id]) continue;
+      alive[id] = true;
+      body.touches.push_back(id);
+    }
+    in.allocates = static_cast<std::uint16_t>(body.touches.size() - in.first_touch);
+    for (; next != released.end() && next->first == i; ++next) body.touches.push_back(next->second);
+    in.releases = static_cast<std::uint16_t>(body.touches.size() - in.first_touch - in.allocates);
   }
+  alive = std::move(end);
 }
 
 }  // namespace

@@ -1,9 +1,9 @@
 // Memory of the closed form.
 #include <algorithm>
 
-#include "strategies/chunks.hpp"
 #include "strategies/closed_form.hpp"
 #include "strategies/held_memory.hpp"
+#include "strategies/replica_prices.hpp"
 #include "strategies/stage_program.hpp"
 
 namespace forerun {
@@ -51,34 +51,37 @@ void ClosedForm::memory(const SplitPrices& prices, const Plan& plan, MemoryUse& 
   sharded.ahead = data_parallel_overlap(given.stack, plan) > 0;
   sharded.offloaded = plan.offload.activations;
 
-  layout_.assign(context_.kinds, plan);
-  const int chunks = chunk_count(plan);
-  chunks_.resize(static_cast<std::size_t>(chunks));
+  lay_out(prices, plan);
+  const StageLayout& layout = *layout_;
   const bool splits = splits_backward(plan);
-  for (int c = 0; c < chunks; ++c) chunk_memory(prices, layout_, plan, c, sharded, splits, chunks_[static_cast<std::size_t>(c)]);
-  if (splits) pass_times(prices, plan);  // the automatic schedule looks at them
-  const ScheduleTable* order = splits ? &pipeline_.table(plan, times_, m) : nullptr;
+  chunk_memories_.resize(layout.chunk_kinds().size());
+  for (std::size_t k = 0; k < chunk_memories_.size(); ++k) chunk_memory(prices, layout, layout.chunk_kinds()[k], sharded, splits, units_, chunk_memories_[k]);
+  const ScheduleTable* order = nullptr;
+  if (splits) {
+    ReplicaPrices replicas(context_, placements_, plan);
+    pass_times(prices, plan, replicas);  // the automatic schedule looks at them
+    order = &pipeline_.table(plan, times_, m);
+  }
 
   use.stages.resize(static_cast<std::size_t>(plan.pp));
-  own_.resize(static_cast<std::size_t>(chunks_per_stage(plan)));
+  held_.resize(layout.stage_kinds().size());
+  for (std::size_t k = 0; k < held_.size(); ++k) {
+    const StageSum& sum = stage_sums_[k];
+    const bool last = layout.stage_kinds()[k].first == plan.pp - 1;
+    const HeldMemory held = held_memory(given, context_.state, plan, sum.dense + (last ? second_table(given.model, plan) : 0), sum.expert, prices.boundary);
+    held_[k] = {.parameters = held.parameters, .gradients = held.gradients, .optimizer = held.optimizer, .activations = {}, .gathered = {}, .transient = {},
+                .communication = held.communication, .workspace = held.workspace};
+  }
   for (int stage = 0; stage < plan.pp; ++stage) {
-    std::int64_t dense = stage == plan.pp - 1 ? second_table(given.model, plan) : 0, expert = 0;
-    for (int local = 0; local < std::ssize(own_); ++local) {
-      const int chunk = chunk_on(plan, stage, local);
-      own_[static_cast<std::size_t>(local)] = chunks_[static_cast<std::size_t>(chunk)];
-      layout_.each(prices, chunk, [&](const BlockPrice& price, int n) { dense += n * price.parameters, expert += n * price.expert_parameters; });
-    }
-    const HeldMemory held = held_memory(given, plan, dense, expert, prices.boundary);
+    const OwnChunks own{chunk_memories_, layout.kinds_on(stage)};
     StageMemory& memory = use.stages[static_cast<std::size_t>(stage)];
-    memory = {};
-    memory.parameters = held.parameters, memory.gradients = held.gradients, memory.optimizer = held.optimizer;
-    memory.communication = held.communication, memory.workspace = held.workspace;
+    memory = held_[layout.kind_of_stage(stage)];
     if (order != nullptr) {
-      add(memory, peak_of_table(own_, *order, stage));
+      add(memory, peak_of_table(own, *order, stage));
     } else if (plan.pp > 1 && plan.virtual_stages > 1) {
-      add(memory, peak_of_interleaved(own_, plan.pp, stage, m));
+      add(memory, peak_of_interleaved(own, plan.pp, stage, m));
     } else {
-      add(memory, peak_of_waves(own_.front(), plan.pp == 1 ? 1 : plan.schedule == ScheduleKind::gpipe ? m : std::min<std::int64_t>(plan.pp - stage, m)));
+      add(memory, peak_of_waves(own[0], plan.pp == 1 ? 1 : plan.schedule == ScheduleKind::gpipe ? m : std::min<std::int64_t>(plan.pp - stage, m)));
     }
   }
   finish(context_.scenario, plan, use);

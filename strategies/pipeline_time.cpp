@@ -64,28 +64,37 @@ Seconds PipelineTime::one_f_one_b(const PassTimes& t, double m) {
 
 namespace {
 
-// When the first micro-batch can start each chunk of each stage: it comes from the chunk before, and stages work through K micro-batches a chunk.
-void follow(const PassTimes& t, const std::vector<Seconds>& pass, std::vector<Seconds>& arrival) {
-  arrival.assign(pass.size(), Seconds{0});
-  for (int local = 0; local < t.chunks; ++local) {
-    for (int s = 0; s < t.stages; ++s) {
-      Seconds start{0};
-      if (local > 0 || s > 0) {
-        const int from = s > 0 ? s - 1 : t.stages - 1, from_local = s > 0 ? local : local - 1;
-        start = arrival[at(t, from, from_local)] + pass[at(t, from, from_local)] + t.link;
-      }
-      if (local > 0) start = max(start, arrival[at(t, s, local - 1)] + static_cast<double>(t.stages) * pass[at(t, s, local - 1)]);
-      arrival[at(t, s, local)] = start;
-    }
+// Follows the first micro-batch through the chunks: it comes from the chunk before, and stages work through K micro-batches a chunk.
+class Journey {
+ public:
+  Journey(const PassTimes& times, const std::vector<Seconds>& pass, std::vector<Seconds>& start, std::vector<Seconds>& free)
+      : t_(times), pass_(pass), start_(start), free_(free) {
+    start_.resize(static_cast<std::size_t>(t_.stages));
+    free_.assign(static_cast<std::size_t>(t_.stages), Seconds{0});
   }
-}
+  void visit(int stage, int local) {
+    const auto s = static_cast<std::size_t>(stage);
+    const Seconds here = pass_[at(t_, stage, local)], start = max(arrival_, free_[s]);
+    if (local == 0) start_[s] = start;
+    free_[s] = start + static_cast<double>(t_.stages) * here;
+    end_ = start + here;
+    arrival_ = start + (here + t_.link);
+  }
+  [[nodiscard]] Seconds end() const { return end_; }  // of the last visit
+
+ private:
+  const PassTimes& t_;
+  const std::vector<Seconds>& pass_;
+  std::vector<Seconds>&start_, &free_;  // of each stage: when it starts its first chunk, when it has worked through its last one
+  Seconds arrival_, end_;
+};
 
 // Time that the first `count` passes of a stage need, K micro-batches a chunk in turn.
 Seconds first_passes(const PassTimes& t, const std::vector<Seconds>& pass, int stage, double count) {
   Seconds sum{0};
-  for (int turn = 0; count > 0; ++turn) {
+  for (int local = 0; count > 0; local = local + 1 == t.chunks ? 0 : local + 1) {
     const double n = std::min<double>(count, t.stages);
-    sum += n * pass[at(t, stage, turn % t.chunks)];
+    sum += n * pass[at(t, stage, local)];
     count -= n;
   }
   return sum;
@@ -95,18 +104,17 @@ Seconds first_passes(const PassTimes& t, const std::vector<Seconds>& pass, int s
 
 Seconds PipelineTime::interleaved(const PassTimes& t, double m) {
   const int last = t.chunks - 1;
-  follow(t, t.forward, arrival_);
-  follow(t, t.backward, way_back_);  // time reversed: backward ends where forward began
-  const auto end_of_last = [&](const std::vector<Seconds>& arrive, const std::vector<Seconds>& pass) {
-    return arrive[at(t, t.stages - 1, last)] + pass[at(t, t.stages - 1, last)];
-  };
-  Seconds there = end_of_last(arrival_, t.forward), home = end_of_last(way_back_, t.backward), longest{0};
+  Journey out(t, t.forward, arrival_, free_), back(t, t.backward, way_back_, free_back_);  // back, time reversed: backward ends where forward began
+  for (int local = 0; local < t.chunks; ++local) {
+    for (int s = 0; s < t.stages; ++s) out.visit(s, local), back.visit(s, local);
+  }
+  Seconds there = out.end(), home = back.end(), longest{0};
   Seconds beyond{0}, beyond_back{0};  // of the last chunk on the stages after this one
   Seconds all_beyond{0};              // of all chunks there
   for (int s = t.stages - 1; s >= 0; --s) {
     Seconds work{0};
     for (int local = 0; local < t.chunks; ++local) work += t.forward[at(t, s, local)] + t.backward[at(t, s, local)];
-    const Seconds start = arrival_[at(t, s, 0)], end = way_back_[at(t, s, 0)];
+    const Seconds start = arrival_[static_cast<std::size_t>(s)], end = way_back_[static_cast<std::size_t>(s)];
     const double before = std::min(2.0 * (t.stages - 1 - s) + (t.chunks - 1.0) * t.stages + 1, m * t.chunks);
     const Seconds zero{0};
     // The last stage turns a micro-batch round at once; from there its gradient comes back to this one.

@@ -50,7 +50,7 @@ class PipelineTime {
   using Key = std::tuple<ScheduleKind, int, int, std::int64_t>;
   std::map<Key, ScheduleTable> tables_;
   ScheduleTable automatic_;  // of the last plan: it depends on times
-  std::vector<Seconds> arrival_, way_back_, forward_done_, backward_done_, trip_;
+  std::vector<Seconds> arrival_, way_back_, free_, free_back_, forward_done_, backward_done_, trip_;
 };
 
 // When each stage is done if it runs the table's passes in their order, each as soon as its message is there. The last finish.

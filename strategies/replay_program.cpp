@@ -23,7 +23,7 @@ Placements placements_of_role(const Topology& topology, const Plan& plan, int ra
     if (size_of_group(kind, plan) == 1) {
       list[k] = place(topology, {{1, 1}});
     } else if (kind == GroupKind::next_stage) {
-      list[k] = place(topology, axes_of(kind, plan));
+      list[k] = place(topology, {axis_of(kind, plan)});
     } else {
       list[k] = place_members(topology, members(kind, plan, rank));
     }

@@ -105,16 +105,10 @@ std::vector<int> members(GroupKind kind, const Plan& plan, int rank) {
     return other == rank ? std::vector<int>{rank} : std::vector<int>{std::min(rank, other), std::max(rank, other)};
   }
   if (kind == GroupKind::ends && stage != 0 && stage != plan.pp - 1) return {};
-  int base = rank;
-  const std::vector<Axis> axes = axes_of(kind, plan);
-  for (const Axis& axis : axes) base -= rank / axis.stride % axis.count * axis.stride;
-  std::vector<int> list{base};
-  for (const Axis& axis : axes) {
-    const std::size_t before = list.size();
-    for (int i = 1; i < axis.count; ++i) {
-      for (std::size_t j = 0; j < before; ++j) list.push_back(list[j] + i * axis.stride);
-    }
-  }
+  const Axis axis = axis_of(kind, plan);
+  const int first = rank - rank / axis.stride % axis.count * axis.stride;
+  std::vector<int> list;
+  for (int i = 0; i < axis.count; ++i) list.push_back(first + i * axis.stride);
   return list;
 }
 

@@ -31,7 +31,7 @@ struct PricedScenario {
   std::shared_ptr<const KernelModel> kernels;
   std::shared_ptr<const CollectiveModel> collectives;
 
-  [[nodiscard]] const Device& device() const { return node_of(given.cluster).device; }
+  [[nodiscard]] const Device& device() const { return given.cluster.nodes.front().node.device; }  // the only kind: see price()
 };
 
 // Problems: devices that do not add up, several kinds of devices (plans are uniform so far), a family without parameters, a job that does

@@ -60,10 +60,10 @@ struct Findings {
 // One thread's workplace.
 class Worker {
  public:
-  Worker(const ClosedFormContext& context, const SearchOptions& options) : context_(context), options_(options), form_(context) {}
+  Worker(const ClosedFormContext& context, const SearchOptions& options) : context_(context), options_(options), splits_(context.scenario, context.kinds), form_(context) {}
 
   void visit(const Split& split, std::size_t split_index) {
-    const SplitPrices prices = price_split(context_.scenario, context_.kinds, split);
+    const SplitPrices prices = splits_(split);
     Place place{split_index, 0};
     for_each_plan(context_.scenario.given, split, [&](const Plan& plan) {
       ++found.certificate.total;
@@ -89,6 +89,7 @@ class Worker {
  private:
   const ClosedFormContext& context_;
   const SearchOptions& options_;
+  SplitPricer splits_;
   ClosedForm form_;
   Estimate estimate_;
 };

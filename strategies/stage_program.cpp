@@ -301,7 +301,7 @@ class StageLowering {
     for (const Chunk& chunk : chunks_) {
       for (const Unit& unit : chunk.units) dense += unit.program->parameters, expert += unit.program->expert_parameters;
     }
-    const std::int64_t sum = shard_sizes(dense, plan_.zero > 0 ? dense_shards(plan_) : 1).largest + shard_sizes(expert, plan_.zero > 0 ? expert_shards(plan_) : 1).largest;
+    const std::int64_t sum = updated_parameters(plan_, dense, expert);
     exchange_at_end({.flow = Flow::pp_all_reduce, .group = GroupKind::mirror, .elements = sum, .element = state_.reduction});
   }
 
@@ -310,11 +310,10 @@ class StageLowering {
     for (const Chunk& chunk : chunks_) {
       for (const Unit& unit : chunk.units) dense += unit.program->parameters, expert += unit.program->expert_parameters;
     }
-    const std::int64_t own = shard_sizes(dense, plan_.zero > 0 ? dense_shards(plan_) : 1).largest +
-                             shard_sizes(expert, plan_.zero > 0 ? expert_shards(plan_) : 1).largest;
+    const std::int64_t own = updated_parameters(plan_, dense, expert);
     if (own == 0) return;
     if (!plan_.offload.optimizer) {
-      const Bytes moved = optimizer_bytes(given_, static_cast<double>(own));
+      const Bytes moved = optimizer_bytes(given_.stack, state_, static_cast<double>(own));
       push({.work = work(Computation{.part = Part::update, .kernels = {Streaming{StreamingKind::optimizer, moved}}})});
       return;
     }
@@ -544,9 +543,8 @@ double data_parallel_overlap(const Stack& stack, const Plan& plan) {
 double pipeline_overlap(const Stack& stack, const Plan& plan) { return plan.overlap.pp && !*plan.overlap.pp ? 0 : stack.overlap.pp; }
 
 // Reads the gradient twice (its norm, then the update), reads and writes the states, writes the parameter.
-Bytes optimizer_bytes(const Scenario& given, double parameters) {
-  const StateBytes state = state_bytes(given.stack.precision, given.job);
-  return given.stack.optimizer_passes * parameters * (2.0 * state.gradient + 2.0 * state.optimizer + state.parameter);
+Bytes optimizer_bytes(const Stack& stack, const StateBytes& state, double parameters) {
+  return stack.optimizer_passes * parameters * (2.0 * state.gradient + 2.0 * state.optimizer + state.parameter);
 }
 
 }  // namespace forerun

@@ -21,6 +21,6 @@ double data_parallel_overlap(const Stack&, const Plan&);
 // Of a send between stages.
 double pipeline_overlap(const Stack&, const Plan&);
 // Bytes that the optimiser's kernels move for so many parameters (after ZeRO).
-Bytes optimizer_bytes(const Scenario&, double parameters);
+Bytes optimizer_bytes(const Stack&, const StateBytes&, double parameters);
 
 }  // namespace forerun

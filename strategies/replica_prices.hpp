@@ -1,0 +1,60 @@
+// What it costs the replicas of a plan to gather parameters and to reduce gradients.
+//
+// Ranks that share one copy (`shard`; below ZeRO-1: all replicas) gather or scatter it; under HSDP those that hold the same share then add up theirs.
+#pragma once
+
+#include "strategies/closed_form.hpp"
+
+namespace forerun {
+
+// Exchanges of one rank in a step.
+struct ReplicaVolume {
+  Seconds communication;
+  Seconds error;  // time x spread
+  Traffic traffic;
+};
+
+class ReplicaPrices {
+ public:
+  ReplicaPrices(const ClosedFormContext&, PlacementTable&, const Plan&);
+
+  // Whether there is anybody to talk to, and how many copies there are of dense parameters and of experts.
+  [[nodiscard]] bool any() const { return copies(0) > 1 || copies(1) > 1; }
+  [[nodiscard]] int copies(std::size_t experts) const { return groups_[experts].size * groups_[experts].replicas; }
+
+  // In whole picoseconds, as the simulator takes them.
+  Seconds gather(const ReplicaElements& e) { return gather(e.dense, 0).time + gather(e.expert, 1).time; }
+  Seconds reduce(const ReplicaElements& e) { return reduce(e.dense, 0).time + reduce(e.expert, 1).time; }
+  void count_gather(const ReplicaElements&, double times, ReplicaVolume&);
+  void count_reduce(const ReplicaElements&, double times, ReplicaVolume&);
+
+ private:
+  struct Group {
+    int size = 1, replicas = 1;  // ranks that share one copy; such groups
+    const Placement *shard = nullptr, *replica = nullptr;
+  };
+  struct Price {
+    std::int64_t elements = 0;
+    Seconds time, error;
+  };
+  // The last few prices: nearly all chunks have the same units.
+  struct Recent {
+    std::array<Price, 4> prices{};
+    std::size_t next = 0;
+  };
+
+  template <class Compute>
+  static const Price& recent(Recent&, std::int64_t elements, Compute);
+  const Price& gather(std::int64_t elements, std::size_t experts);
+  const Price& reduce(std::int64_t elements, std::size_t experts);
+  void add(Flow, double elements, Bytes element, const Placement&, Price&) const;
+  [[nodiscard]] Flow first_of_reduce() const { return zero_ == 0 ? Flow::dp_all_reduce : Flow::dp_reduce_scatter; }
+
+  const CollectiveModel& collectives_;
+  Bytes parameter_, gradient_;  // of one element on its way
+  int zero_;
+  std::array<Group, 2> groups_;  // dense, experts
+  std::array<Recent, 2> gathers_, reduces_;
+};
+
+}  // namespace forerun
