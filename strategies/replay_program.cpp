@@ -6,41 +6,14 @@
 #include <cmath>
 #include <map>
 
-#include "sim/stuck_tasks.hpp"
 #include "strategies/chunks.hpp"
+#include "strategies/role_prices.hpp"
 
 namespace forerun {
 namespace {
 
 constexpr TaskId none{0xffffffff};
 constexpr std::string_view one_order = "every member of a group must run the same collectives in the same order";
-
-// The members of a role's group sit where those of its first rank do.
-Placements placements_of_role(const Topology& topology, const Plan& plan, int rank) {
-  Placements list;
-  for (std::size_t k = 0; k < group_count; ++k) {
-    const auto kind = static_cast<GroupKind>(k);
-    if (size_of_group(kind, plan) == 1) {
-      list[k] = place(topology, {{1, 1}});
-    } else if (kind == GroupKind::next_stage) {
-      list[k] = place(topology, {axis_of(kind, plan)});
-    } else {
-      list[k] = place_members(topology, members(kind, plan, rank));
-    }
-  }
-  return list;
-}
-
-std::vector<WorkPrice> prices_of(const PricedScenario& scenario, const StageProgram& stage, const Placements& placements) {
-  std::vector<WorkPrice> prices;
-  for (std::size_t b = 0; b < stage.first_work.size(); ++b) {
-    const std::size_t from = stage.first_work[b], to = b + 1 < stage.first_work.size() ? stage.first_work[b + 1] : stage.works.size();
-    const std::vector<Work> block(stage.works.begin() + static_cast<std::ptrdiff_t>(from), stage.works.begin() + static_cast<std::ptrdiff_t>(to));
-    const auto priced = price_works(scenario, block, placements);
-    prices.insert(prices.end(), priced.begin(), priced.end());
-  }
-  return prices;
-}
 
 // A collective that several roles join.
 struct Meeting {
@@ -65,7 +38,7 @@ class GraphBuilder {
     out_.steps.resize(roles);
     find_peers();
     for (std::size_t r = 0; r < roles; ++r) {
-      out_.prices.push_back(prices_of(s_, stage(r), placements_of_role(s_.topology, p_.plan, p_.roles[r].ranks.front())));
+      out_.prices.push_back(prices_of_role(s_, p_, static_cast<std::uint32_t>(r)));
       out_.first_stream.push_back(StreamId{static_cast<std::uint32_t>(r * lane_count)});
       for (std::size_t lane = 0; lane < lane_count; ++lane) builder_.add_stream();
       processors_.push_back(builder_.add_capacity(1));
@@ -368,78 +341,6 @@ class GraphBuilder {
 
 ProgramGraph build_graph(const PricedScenario& scenario, const Program& program, bool detailed, std::vector<double> slowdown) {
   return GraphBuilder(scenario, program, detailed, std::move(slowdown)).build();
-}
-
-std::string_view to_string(Part part) {
-  static constexpr std::array<std::string_view, 5> names{"forward", "recompute", "backward (B)", "backward (W)", "update"};
-  return names[static_cast<std::size_t>(part)];
-}
-
-std::string describe(const Work& work) {
-  if (const Computation* c = std::get_if<Computation>(&work)) {
-    return c->part == Part::update ? "optimizer" : fmt::format("{}, {}", to_string(c->kind), to_string(c->part));
-  }
-  if (const Communication* c = std::get_if<Communication>(&work)) return fmt::format("{} {}", to_string(dimension_of(c->flow)), name_of(c->flow));
-  if (const HostCopy* c = std::get_if<HostCopy>(&work)) return c->to_host ? "copy to the host" : "copy from the host";
-  return std::holds_alternative<HostUpdate>(work) ? "update on the host" : "framework";
-}
-
-std::string describe(const Program& program, const TaskOrigin& origin) {
-  const StageProgram& stage = program.stages[program.roles[origin.role].program];
-  if (origin.call >= stage.calls.size()) return fmt::format("stage {}: the end", stage.stage);
-  const Call& call = stage.calls[origin.call];
-  const Body& body = stage.bodies[call.body];
-  const Instruction& in = body.instructions[origin.instruction];
-  const std::string name = in.code == Code::run ? describe(stage.works[in.work]) : "a message";
-  if (body.chunk < 0) return fmt::format("stage {}: {}", stage.stage, name);
-  return fmt::format("stage {}, chunk {}, micro-batch {}, layer {}: {}", stage.stage, body.chunk, call.micro_batch, in.layer, name);
-}
-
-namespace {
-
-// On its own stage: every pass of a micro-batch once, forward before backward, B before W.
-void check_passes(const Program& program, std::uint32_t role, Problems& problems) {
-  const StageProgram& stage = program.stages[program.roles[role].program];
-  std::map<std::pair<int, std::int32_t>, std::vector<PassKind>> seen;
-  for (std::uint32_t n = 0; n < stage.calls.size(); ++n) {
-    const Body& body = stage.bodies[stage.calls[n].body];
-    if (body.chunk < 0) continue;
-    auto& before = seen[{body.chunk, stage.calls[n].micro_batch}];
-    const auto ran = [&](PassKind kind) { return std::find(before.begin(), before.end(), kind) != before.end(); };
-    const auto complain = [&](std::string_view what) {
-      problems.push_back({{}, fmt::format("stage {}, chunk {}, micro-batch {}: {}", stage.stage, body.chunk, stage.calls[n].micro_batch, what), "change the order of its passes"});
-    };
-    if (ran(body.kind)) complain("a pass runs twice");
-    if (body.kind != PassKind::forward && !ran(PassKind::forward)) complain("backward before its forward");
-    if (body.kind == PassKind::weight_gradient && !ran(PassKind::input_gradient)) complain("the weights' gradients before those of the inputs");
-    before.push_back(body.kind);
-  }
-  for (const auto& [pass, kinds] : seen) {
-    const bool made = std::find(kinds.begin(), kinds.end(), PassKind::backward) != kinds.end() || std::find(kinds.begin(), kinds.end(), PassKind::weight_gradient) != kinds.end();
-    if (!made) problems.push_back({{}, fmt::format("stage {}, chunk {}, micro-batch {}: no backward makes its gradients", stage.stage, pass.first, pass.second), "add it"});
-  }
-}
-
-}  // namespace
-
-Problems check_order(const PricedScenario& scenario, const Program& program) {
-  Problems passes;
-  for (std::uint32_t role = 0; role < program.roles.size(); ++role) check_passes(program, role, passes);
-  ProgramGraph graph = build_graph(scenario, program, true);
-  Problems problems = std::move(graph.unmatched);
-  problems.insert(problems.end(), passes.begin(), passes.end());
-  if (const auto stuck = stuck_tasks(graph.graph)) {
-    std::map<std::uint32_t, TaskOrigin> first;
-    for (const TaskId task : *stuck) {
-      const TaskOrigin& origin = graph.origin[index(task)];
-      const auto [found, fresh] = first.try_emplace(origin.role, origin);
-      if (!fresh && std::pair(origin.call, origin.instruction) < std::pair(found->second.call, found->second.instruction)) found->second = origin;
-    }
-    for (const auto& [role, origin] : first) {
-      problems.push_back({{}, fmt::format("{} never runs", describe(program, origin)), "the order of sends, receives and collectives waits in a circle"});
-    }
-  }
-  return problems;
 }
 
 }  // namespace forerun

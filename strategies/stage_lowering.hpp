@@ -1,0 +1,135 @@
+// How stage_program.cpp writes the program of a stage: its blocks' programs placed in bodies (stage_program.cpp), what replicas and the optimiser do before and
+// after all passes (stage_updates.cpp), the passes with their messages, gathers and copies (stage_passes.cpp).
+#pragma once
+
+#include <map>
+#include <optional>
+
+#include "strategies/buckets.hpp"
+#include "strategies/stage_program.hpp"
+#include "strategies/work_price.hpp"
+
+namespace forerun::stage_lowering {
+
+inline constexpr TokenId receiving = 1000, gathering = 1001, gathering_experts = 1003, scattering = 1005, copying = 1009, kept = 1100;  // beyond any block's own
+
+enum class Experts : bool { no, yes };
+
+// One block, the embedding or the head, in a chunk.
+struct Unit {
+  const BlockProgram* program;
+  std::uint32_t first_work, first_tensor;
+  int layer;
+};
+
+struct Chunk {
+  int index = 0;  // in the order of the layers
+  std::vector<Unit> units;
+  TensorId boundary = 0, gradient = 0;   // of unit u: boundary + u is its input, boundary + u + 1 its output
+  TensorId gathered = 0, gradients = 0;  // of unit u, under ZeRO-3 and from ZeRO-2 on
+  int from = -1, to = -1;                // stages of the chunks before and after; -1: none
+  std::vector<Bucket> buckets[2];        // by Experts
+};
+
+struct Operands {
+  std::vector<TensorId> reads = {}, writes = {}, allocates = {}, releases = {};
+};
+
+class StageLowering {
+ public:
+  StageLowering(const PricedScenario& scenario, const BlockKinds& kinds, const SplitPrograms& programs, const ScheduleTable& table, const Plan& plan, int stage);
+  StageProgram lower();
+
+ private:
+  // --- tensors and works ------------------------------------------------------------------------------------------------------------
+
+  std::uint32_t work(Work w);
+  TensorId tensor(std::string_view name, MemoryKind kind, Bytes bytes);
+  std::uint32_t works_of(const BlockProgram& block);
+  void add_unit(Chunk& chunk, const BlockProgram& block, int layer);
+  void add_chunk(int local);
+  void sharded_tensors(Chunk& chunk);
+  void cut(Chunk& chunk);
+
+  // --- instructions -----------------------------------------------------------------------------------------------------------------
+
+  void push(Instruction in, const Operands& o = {});
+  void mark(const Operands& o) { push({.work = nothing_}, o); }
+  void wait(TokenId token, const Operands& o = {}) { push({.code = Code::wait, .token = token}, o); }
+  void append(const Chunk& chunk, std::size_t u, PassKind kind);
+
+  // --- replicas ---------------------------------------------------------------------------------------------------------------------
+
+  [[nodiscard]] GroupKind shard_group(Experts experts) const;
+  [[nodiscard]] Communication between_replicas(Flow flow, GroupKind group, std::int64_t elements, Bytes element) const;
+  void issue_gather(std::int64_t elements, Experts experts, TokenId token, const Operands& o = {});
+  void issue_reduce(std::int64_t elements, Experts experts, TokenId token, std::vector<TokenId>& issued);
+
+  // --- before and after all passes --------------------------------------------------------------------------------------------------
+
+  template <class Visit>
+  void each_bucket(Visit visit);
+  void open(Body body);
+  void call_once() { out_.calls.push_back({static_cast<std::uint32_t>(out_.bodies.size() - 1), 0}); }
+  void prologue();
+  TokenId next_token() { return token_ = static_cast<TokenId>(token_ + 2); }
+  void gather_units_at_start();
+  void epilogue();
+  void exchange_at_end(const Communication& c);
+  void add_mirrored();
+  void update(std::int64_t tied);
+
+  // --- passes -----------------------------------------------------------------------------------------------------------------------
+
+  static bool makes_weight_gradients(PassKind kind) { return kind == PassKind::backward || kind == PassKind::weight_gradient; }
+  void passes();
+  void pass_body(int local, PassKind kind, bool special);
+  void receive(int from, Lane lane, TensorId id);
+  void send(int to, Flow flow, TensorId id);
+  void forward(const Chunk& chunk, int local, bool first);
+  void backward(const Chunk& chunk, PassKind kind, bool last);
+  void gather_unit(const Chunk& chunk, std::size_t u, std::optional<std::size_t> next, bool opens);
+  [[nodiscard]] bool has(const Chunk& chunk, std::size_t u, Experts experts) const;
+  void issue_unit(const Chunk& chunk, std::size_t u);
+  void wait_for_unit(const Chunk& chunk, std::size_t u);
+  void drop_unit(const Chunk& chunk, std::size_t u);
+  void scatter_unit(const Chunk& chunk, std::size_t u);
+  [[nodiscard]] bool has_copies(const Chunk& chunk, std::size_t u, Experts experts) const;
+  void wait_for_scatter(const Chunk& chunk, std::size_t u);
+  void reduce_buckets(const Chunk& chunk, std::size_t u);
+
+  // --- activations in host memory ---------------------------------------------------------------------------------------------------
+
+  [[nodiscard]] std::vector<TensorId> saved(const Chunk& chunk, std::size_t u) const;
+  [[nodiscard]] Bytes bytes_of(const std::vector<TensorId>& list) const;
+  void away(const Chunk& chunk, std::size_t u);
+  void settle(const Chunk& chunk, std::size_t u) { wait(static_cast<TokenId>(copying + u % 2), {.releases = saved(chunk, u)}); }
+  void back(const Chunk& chunk, std::size_t u);
+  void fetch(const Chunk& chunk, std::size_t u);
+
+  struct Gather {
+    std::ptrdiff_t chunk;
+    int unit;
+    TokenId token;
+  };
+
+  const Scenario& given_;
+  const BlockKinds& kinds_;
+  const SplitPrograms& programs_;
+  const ScheduleTable& table_;
+  const Plan& plan_;
+  Split split_;
+  double dp_;
+  Bytes element_;
+  StateBytes state_;
+  StageProgram out_;
+  std::vector<Chunk> chunks_;
+  std::map<const BlockProgram*, std::uint32_t> first_work_;
+  Body* body_ = nullptr;
+  std::uint32_t nothing_ = 0;
+  TokenId token_ = kept;
+  std::vector<Gather> gathers_;
+  std::vector<TokenId> reductions_, scattered_;
+};
+
+}  // namespace forerun::stage_lowering
