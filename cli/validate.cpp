@@ -10,6 +10,7 @@
 #include "base/table.hpp"
 #include "cli/common.hpp"
 #include "cli/progress.hpp"
+#include "cli/validate_collectives.hpp"
 #include "hardware/catalog.hpp"
 #include "studies/kernel_report.hpp"
 #include "studies/training_validation.hpp"
@@ -106,6 +107,7 @@ void add_validate(CLI::App& app, int& code) {
   training->footer("Example:\n  forerun validate training tests/validation/data/training_runs.csv");
   training->callback([o, &code] { code = run_training(*o); });
   add_kernels(*verb, code);
+  add_validate_collectives(*verb, code);
 }
 
 }  // namespace forerun::cli

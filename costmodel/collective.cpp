@@ -48,7 +48,10 @@ Placement place_by(const Topology& topology, int size, MembersWithin within) {
     reach.members = members;
     reach.latency = level.latency;
     reach.reduces_in_switch = level.reduces_in_switch;
+    reach.fabric = level.fabric;
     reach.per_member = level.per_device;
+    // Every pair of a mesh has links of its own; those to devices outside the group help nobody.
+    if (level.fabric == FabricKind::mesh && members > 1) reach.per_member *= static_cast<double>(members - 1) / (level.size - 1);
     reach.share = min(static_cast<double>(below) * level.per_device, fraction * level.per_component);
     placement.levels.push_back(reach);
     below = members;

@@ -1,131 +1,102 @@
 #include "costmodel/collective_model.hpp"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 namespace forerun {
-
-RingTerms ring_pass(int members, int components) {
-  return {.steps_inside = members - components, .steps_across = components - 1};
-}
-
 namespace {
 
-class DatasheetCollectives final : public CollectiveModel {
- public:
-  explicit DatasheetCollectives(const FamilyParameters& family) : p_(family.collective), evidence_(family.evidence) {}
+constexpr Seconds infiniband{5e-6};  // of a crossing in NCCL's tables and in the catalogue (host, NIC, switch, NIC, host)
 
-  Timing time(const Collective& collective, const Placement& group) const override {
-    if (group.size <= 1 || group.levels.empty()) return {Seconds{0}, 0, evidence_};
-    return {p_.base + work(collective.kind, collective.bytes, group), p_.spread, evidence_};
+// The last level that the group has to cross.
+std::size_t outermost(const Placement& g) {
+  std::size_t level = 0;
+  for (std::size_t i = 1; i < g.levels.size(); ++i) {
+    if (g.levels[i].members > g.levels[i - 1].members) level = i;
+  }
+  return level;
+}
+
+// What a node's members may send in a collective of that kind, were every level as narrow as the narrowest.
+BytesPerSecond network_of(CollectiveKind kind, const Placement& g) {
+  BytesPerSecond narrowest = BytesPerSecond::infinity();
+  const double per_node = g.levels.front().members, size = g.size;
+  for (std::size_t i = 1; i < g.levels.size(); ++i) {
+    const double below = g.levels[i - 1].members;
+    if (g.levels[i].members == g.levels[i - 1].members) continue;
+    BytesPerSecond share = g.levels[i].share;
+    // `below` members send (size - below) / size of their bytes across; a node's send (size - per_node) / size.
+    if (kind == CollectiveKind::all_to_all) share *= per_node * (size - per_node) / (below * (size - below));
+    if (kind == CollectiveKind::send) share *= per_node / below;
+    if (kind == CollectiveKind::send && i == outermost(g)) return share;
+    narrowest = min(narrowest, share);
+  }
+  return narrowest;
+}
+
+class NcclCollectives final : public CollectiveModel {
+ public:
+  explicit NcclCollectives(const CollectiveCalibration& calibration) : generation_(calibration.generation), port_(calibration.port) {
+    for (std::size_t kind = 0; kind < fits_.size(); ++kind) {
+      const NodeCalibration* fit = find_fit(calibration, static_cast<CollectiveKind>(kind), "nccl");
+      if (fit != nullptr) fits_[kind] = {true, fit->fit.form, fit->fit.spread};
+    }
+  }
+
+  Timing time(const Collective& collective, const Placement& placement) const override {
+    if (placement.size <= 1 || placement.levels.empty()) return {Seconds{0}, 0, Evidence::datasheet};
+    const NcclGroup group = nccl_group(generation_, collective.kind, placement);
+    const Fit& fit = fits_[static_cast<std::size_t>(collective.kind)];
+    if (fit.known && group.nodes == 1 && group.nvlink) return fitted(fit, collective, group);
+    constexpr double inside = 0.2, across = 0.25;  // of clusters that no fit saw
+    return {nccl_time(collective.kind, collective.bytes, group, practice(group)), group.nodes == 1 ? inside : across, Evidence::datasheet};
   }
 
  private:
-  Seconds work(CollectiveKind kind, Bytes bytes, const Placement& g) const {
-    switch (kind) {
-      case CollectiveKind::all_reduce: return min(min(ring(bytes, g, 2), tree(bytes, g)), in_switch(bytes, g));
-      case CollectiveKind::all_gather:
-      case CollectiveKind::reduce_scatter: return ring(bytes, g, 1);
-      case CollectiveKind::all_to_all: return all_to_all(bytes, g);
-      case CollectiveKind::broadcast: return pipeline(bytes, g);
-      case CollectiveKind::send: return send(bytes, g);
-    }
-    return Seconds{0};
+  struct Fit {
+    bool known = false;
+    CollectiveForm form;
+    CollectiveSpread spread;
+  };
+
+  // A form without the switch stands for a fabric that cannot reduce.
+  Timing fitted(const Fit& fit, const Collective& collective, const NcclGroup& group) const {
+    CollectiveForm form = fit.form;
+    if (!group.reduces_in_switch) form.switch_rate = 0;
+    const Seconds median = forerun::time(form, collective.kind, group.ranks, collective.bytes, group.port);
+    constexpr double other_device = 0.1;  // of the same generation
+    const double spread = fit.spread.at(median);
+    return {median, group.port == port_ ? spread : std::hypot(spread, other_device), Evidence::fitted};
   }
 
-  // Rings run over all members at once, one through every network port, so a pass moves (n-1)/n of the bytes past the
-  // narrowest place: the member's own port inside a component, the group's share of the ports between components.
-  Seconds ring(Bytes bytes, const Placement& g, int passes) const {
-    const double moved = static_cast<double>(g.size - 1) / g.size;
-    return static_cast<double>(passes) * (moved * bytes / rate(g) + latency(g));
-  }
-
-  BytesPerSecond rate(const Placement& g) const {
-    BytesPerSecond narrowest = BytesPerSecond::infinity();
-    int below = 1;
-    for (std::size_t i = 0; i < g.levels.size(); ++i) {
-      const Placement::Reach& level = g.levels[i];
-      if (level.members > below) {
-        narrowest = min(narrowest, i == 0 ? p_.intra_bandwidth * level.per_member : p_.inter_bandwidth * level.share);
-      }
-      below = level.members;
-    }
-    return narrowest;
-  }
-
-  // A step inside the innermost component costs its hop, a step between components the network's hop and wire.
-  Seconds latency(const Placement& g) const {
-    const int inside = g.levels.front().members;
-    const RingTerms steps = ring_pass(g.size, g.size / inside);
-    return static_cast<double>(steps.steps_inside) * intra_step(g) + static_cast<double>(steps.steps_across) * inter_step(g);
-  }
-
-  Seconds intra_step(const Placement& g) const { return p_.intra_hop + g.levels.front().latency; }
-  Seconds inter_step(const Placement& g) const { return p_.inter_hop + g.levels[outermost(g)].latency; }
-
-  // The last level that the group has to cross.
-  static std::size_t outermost(const Placement& g) {
-    std::size_t level = 0;
-    for (std::size_t i = 1; i < g.levels.size(); ++i) {
-      if (g.levels[i].members > g.levels[i - 1].members) level = i;
-    }
-    return level;
-  }
-
-  // Two pipelined trees: everything goes up and down once, chains inside components, a binary tree between them. Each half of the
-  // ports carries one tree, which costs about a tenth of the ring's rate.
-  Seconds tree(Bytes bytes, const Placement& g) const {
-    constexpr double tree_rate = 0.9;
-    const int inside = g.levels.front().members;
-    const double depth = std::ceil(std::log2(static_cast<double>(g.size) / inside));
-    const Seconds hops = static_cast<double>(inside - 1) * intra_step(g) + depth * inter_step(g);
-    return 2.0 * hops + 2.0 * bytes / (tree_rate * rate(g));
-  }
-
-  // The switch adds: every member sends its data once and receives the sum once. Only whole components can do it.
-  Seconds in_switch(Bytes bytes, const Placement& g) const {
-    const Placement::Reach& inner = g.levels.front();
-    constexpr int fewest = 5;  // below, a ring is as fast (NCCL issue 1455; MODELS.md 1.5)
-    if (!inner.reduces_in_switch || inner.members != g.size || g.size < fewest) return Seconds::infinity();
-    const double moved = 2.0 * (g.size - 1) / g.size;
-    return 2.0 * intra_step(g) + moved * bytes / (p_.switch_reduction * rate(g));
-  }
-
-  // Each member sends an equal share to every other: those in its component through the fabric, the rest through its share of the network.
-  Seconds all_to_all(Bytes bytes, const Placement& g) const {
-    Seconds slowest{0};
-    int below = 1;
-    for (std::size_t i = 0; i < g.levels.size(); ++i) {
-      const Placement::Reach& level = g.levels[i];
-      if (level.members > below) {
-        const Bytes crossing = bytes * (static_cast<double>(g.size - below) / g.size);
-        const BytesPerSecond each = i == 0 ? p_.intra_bandwidth * level.per_member
-                                           : p_.inter_bandwidth * level.share / static_cast<double>(below);
-        slowest = max(slowest, crossing / (p_.all_to_all * each));
-      }
-      below = level.members;
-    }
-    return slowest + 0.25 * latency(g);  // sends to different members overlap; a step is posted, not waited for
-  }
-
-  Seconds pipeline(Bytes bytes, const Placement& g) const { return latency(g) + bytes / rate(g); }
-
-  // Between two members as far apart as the group has them, while every other group of its shape sends as well.
-  Seconds send(Bytes bytes, const Placement& g) const {
-    const std::size_t level = outermost(g);
-    if (level == 0) return intra_step(g) + bytes / (p_.intra_bandwidth * g.levels.front().per_member);
-    const BytesPerSecond each = p_.inter_bandwidth * g.levels[level].share / static_cast<double>(g.levels[level - 1].members);
-    return inter_step(g) + bytes / each;
-  }
-
-  CollectiveParameters p_;
-  Evidence evidence_;
+  NcclGeneration generation_;
+  BytesPerSecond port_;
+  std::array<Fit, 6> fits_;
 };
 
 }  // namespace
 
-std::unique_ptr<CollectiveModel> make_datasheet_collectives(const FamilyParameters& parameters) {
-  return std::make_unique<DatasheetCollectives>(parameters);
+NcclGroup nccl_group(NcclGeneration generation, CollectiveKind kind, const Placement& placement) {
+  const Placement::Reach& inner = placement.levels.front();
+  NcclGroup group{.generation = generation, .nvlink = inner.fabric != FabricKind::pcie, .reduces_in_switch = inner.reduces_in_switch,
+                  .ranks = placement.size, .nodes = placement.size / inner.members, .port = inner.per_member};
+  if (group.nodes > 1) {
+    group.network = network_of(kind, placement);
+    group.network_latency = max(Seconds{0}, placement.levels[outermost(placement)].latency - infiniband);
+  }
+  return group;
+}
+
+Seconds nccl_time(CollectiveKind kind, Bytes bytes, const NcclGroup& group, const NcclCorrection& c) {
+  if (kind == CollectiveKind::all_to_all) return nccl_all_to_all(bytes, group, c);
+  if (kind == CollectiveKind::send) return nccl_send(bytes, group, c);
+  return nccl_choice(kind, bytes, group, c).time;
+}
+
+std::unique_ptr<CollectiveModel> make_collectives(const FamilyParameters& family) {
+  if (!family.nccl) return make_ring_collectives(family.collective, family.evidence);
+  return std::make_unique<NcclCollectives>(*family.nccl);
 }
 
 }  // namespace forerun

@@ -1,9 +1,13 @@
-// (collective, placement) -> seconds: hierarchical alpha-beta, ring and tree.
+// (collective, placement) -> seconds.
+//
+// NCCL's devices: inside a node of NVLink the curve fitted to their generation (collective_form.hpp; evidence `fitted`), everywhere else NCCL's
+// own model with what measurements add to it (nccl_model.hpp; `datasheet`). Others: ring and tree with latency and bandwidth.
 #pragma once
 
 #include <memory>
 
 #include "costmodel/collective.hpp"
+#include "costmodel/nccl_model.hpp"
 #include "costmodel/parameters.hpp"
 
 namespace forerun {
@@ -17,9 +21,14 @@ class CollectiveModel {
   [[nodiscard]] virtual Timing time(const Collective&, const Placement&) const = 0;  // a group of one: 0
 };
 
-std::unique_ptr<CollectiveModel> make_datasheet_collectives(const FamilyParameters&);
+std::unique_ptr<CollectiveModel> make_collectives(const FamilyParameters&);
+std::unique_ptr<CollectiveModel> make_ring_collectives(const CollectiveParameters&, Evidence);
 
-// The forms themselves, over a group of n members in N components with i of them in each (n = N i).
+// The communicator as NCCL's model sees it: `network` is what limits that kind of collective between nodes.
+NcclGroup nccl_group(NcclGeneration, CollectiveKind, const Placement&);
+Seconds nccl_time(CollectiveKind, Bytes, const NcclGroup&, const NcclCorrection&);  // of any kind
+
+// The ring form over a group of n members in N components with i of them in each (n = N i).
 struct RingTerms {
   int steps_inside = 0;   // of one pass: n - 1 steps, of which N - 1 cross components
   int steps_across = 0;

@@ -36,7 +36,7 @@ class Estimate {
     const double latency = c_.latency * this->latency(algorithm, protocol);
     const double transfer = bytes_ / (1e3 * c_.plateau * rate(algorithm, protocol));
     if (protocol != NcclProtocol::simple) return latency + transfer;
-    return latency + transfer + 2 * c_.pipelining * std::sqrt(latency * transfer) + copy(algorithm);
+    return latency + transfer + 2 * c_.pipelining * std::sqrt(c_.latency * fill(algorithm, latency / c_.latency) * transfer) + copy(algorithm);
   }
 
  private:
@@ -70,6 +70,15 @@ class Estimate {
       case NcclAlgorithm::pat: return base + depth * across / 3.5 + g_.ranks * 2.8;
     }
     return 0;
+  }
+
+  // Of the pipeline: trees and switches fill once along their depth; a ring's steps fill at once, each with a chunk of four slices
+  // (ALLREDUCE_CHUNKSTEPS), so that more ranks do not make it longer.
+  [[nodiscard]] double fill(NcclAlgorithm algorithm, double latency) const {
+    if (algorithm != NcclAlgorithm::ring) return latency;
+    constexpr double slices = 4;
+    const double inside = (g_.nvlink ? nccl::nvlink_latency : nccl::pci_latency)[0][2];
+    return slices * (g_.nodes == 1 ? inside : std::max(inside, across_latency(0, 2)));
   }
 
   // One rank a node: the tree's row. Simple waits for a flush as well.
@@ -167,6 +176,13 @@ class Estimate {
 };
 
 }  // namespace
+
+NcclCorrection practice(const NcclGroup& group) {
+  constexpr double pipelining = 0.4, copy = 2;  // of the port
+  NcclCorrection c{.pipelining = pipelining, .copy = copy * group.port};
+  if (group.generation == NcclGeneration::blackwell) c.latency = 1.5, c.plateau = 0.86;
+  return c;
+}
 
 Seconds nccl_time(CollectiveKind kind, NcclAlgorithm algorithm, NcclProtocol protocol, Bytes bytes, const NcclGroup& group, const NcclCorrection& c) {
   if (group.ranks <= 1) return Seconds{0};

@@ -42,13 +42,34 @@ BorrowedKernels read_like(const YamlNode& node) {
 CollectiveParameters read_collective(const YamlNode& node) {
   MapReader map = node.map();
   CollectiveParameters p{.intra_bandwidth = share(map, "intra_bandwidth"), .inter_bandwidth = share(map, "inter_bandwidth"),
-                         .all_to_all = share(map, "all_to_all"), .switch_reduction = map.required("switch_reduction").number(1, 3)};
+                         .all_to_all = share(map, "all_to_all")};
   p.base = map.required("base").quantity<Seconds>();
   p.intra_hop = map.required("intra_hop").quantity<Seconds>();
   p.inter_hop = map.required("inter_hop").quantity<Seconds>();
   p.spread = map.required("spread").number(0, 3);
   map.finish();
   return p;
+}
+
+// `nccl: GENERATION`, or the ring and tree of other software.
+void read_collectives(MapReader& map, FamilyParameters& p) {
+  const auto nccl = map.optional("nccl");
+  if (!nccl) {
+    p.collective = read_collective(map.required("collective"));
+    return;
+  }
+  const std::string name = nccl->text();
+  const auto generation = generation_named(name);
+  if (!generation) {
+    nccl->report(quoted(name) + " is no generation of NCCL's devices", "write volta, ampere, hopper or blackwell");
+    return;
+  }
+  Result<CollectiveCalibration> calibration = find_collective_calibration(*generation);
+  if (calibration) {
+    p.nccl = *std::move(calibration);
+  } else {
+    for (const Problem& problem : calibration.error()) nccl->report(problem.message, problem.hint);
+  }
 }
 
 }  // namespace
@@ -70,7 +91,7 @@ FamilyParameters read_family_parameters(const YamlNode& node) {
   p.streaming_spread = streaming.required("spread").number(0, 3);
   streaming.finish();
   p.like = map.optional("like", read_like);
-  p.collective = read_collective(map.required("collective"));
+  read_collectives(map, p);
   p.idle_power = map.required("idle_power").number(0, 1);
   map.finish();
   return p;

@@ -11,6 +11,7 @@
 
 #include "base/result.hpp"
 #include "costmodel/kernel_form.hpp"
+#include "costmodel/collective_calibration.hpp"
 #include "costmodel/timing.hpp"
 
 namespace forerun {
@@ -32,11 +33,11 @@ struct AttentionParameters {
   double backward = 1;
 };
 
+// Of software that is not NCCL: ring and tree.
 struct CollectiveParameters {
   double intra_bandwidth = 1;    // share of the fabric's rate that a ring reaches
   double inter_bandwidth = 1;    // share of the network's rate
   double all_to_all = 1;         // share of either that an all-to-all reaches, on top
-  double switch_reduction = 1;   // gain of an all-reduce inside a reducing switch over a ring (1: none)
   Seconds base;                  // of any collective
   Seconds intra_hop, inter_hop;  // of one ring or tree step
   double spread = 0;
@@ -58,6 +59,7 @@ struct FamilyParameters {
   double attention_spread = 0;
   std::array<double, 8> streaming{};    // share of the datasheet bandwidth that each StreamingKind reaches
   double streaming_spread = 0;
+  std::optional<CollectiveCalibration> nccl;  // generation and fits of devices that run NCCL; `collective` is not read then
   std::optional<BorrowedKernels> like;  // of devices without a calibration of their own
   CollectiveParameters collective;
   double idle_power = 0.3;              // share of the board limit drawn while waiting

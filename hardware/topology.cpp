@@ -209,6 +209,7 @@ Result<Topology> build_topology(const Cluster& cluster, int gpus) {
   // Without a fabric's ring a node holds one device; it is a level all the same, so that the first is always the node.
   if (graph.edges.front().ring == 0) {
     found.levels.front().reduces_in_switch = reduces_in_switch(cluster);
+    found.levels.front().fabric = cluster.nodes.front().node.fabric.kind;
   } else {
     found.levels.insert(found.levels.begin(), lone);
   }

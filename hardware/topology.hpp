@@ -20,6 +20,7 @@ struct Level {
   BytesPerSecond per_component;    // what a whole component of the level below can send to the others (the cut)
   Seconds latency;                 // one way, the longest shortest path
   bool reduces_in_switch = false;
+  FabricKind fabric = FabricKind::switched;  // of the first level; of several kinds of nodes the first one's
 
   bool operator==(const Level&) const = default;
 };

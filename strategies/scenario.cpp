@@ -42,7 +42,7 @@ Result<PricedScenario> price(Scenario scenario) {
   priced.topology = *topology;
   priced.parameters = *parameters;
   priced.kernels = with_reach(make_datasheet_kernels(device, *parameters, scenario.stack.attention), scenario.stack.reach);
-  priced.collectives = with_reach(make_datasheet_collectives(*parameters), scenario.stack.reach);
+  priced.collectives = with_reach(make_collectives(*parameters), scenario.stack.reach);
   priced.given = std::move(scenario);
   return priced;
 }

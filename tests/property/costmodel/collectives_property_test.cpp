@@ -13,7 +13,7 @@ struct World {
   Topology topology;
   FamilyParameters parameters;
   [[nodiscard]] Seconds time(CollectiveKind kind, Bytes bytes, const std::vector<Axis>& group) const {
-    return make_datasheet_collectives(parameters)->time({kind, bytes}, place(topology, group)).median;
+    return make_collectives(parameters)->time({kind, bytes}, place(topology, group)).median;
   }
 };
 

@@ -24,7 +24,7 @@ RC_GTEST_PROP(RingStepByStep, TakesWhatTheCostModelSays, ()) {
     FamilyParameters parameters;
     parameters.collective.intra_hop = hop;
     const Topology node{.devices = k, .levels = {{.size = k, .per_device = port, .per_component = port, .latency = wire}}};
-    const auto collectives = make_datasheet_collectives(parameters);
+    const auto collectives = make_collectives(parameters);
     const auto said = [&](CollectiveKind kind) { return collectives->time({kind, message}, place(node, {{k, 1}})).median; };
     const auto replayed = [&](int passes) {
       const auto size = static_cast<std::uint32_t>(k), steps = static_cast<std::uint32_t>(passes * (k - 1));

@@ -21,7 +21,7 @@ Topology nodes_of_8(int devices, BytesPerSecond port, BytesPerSecond nic = 25.0_
 }
 
 double milliseconds(CollectiveKind kind, Bytes bytes, const Placement& group, const FamilyParameters& p = plain()) {
-  return make_datasheet_collectives(p)->time({kind, bytes}, group).median.value() * 1e3;
+  return make_collectives(p)->time({kind, bytes}, group).median.value() * 1e3;
 }
 
 FamilyParameters without_latency() {
@@ -83,19 +83,6 @@ TEST(RingAllReduce, IsHeldUpByTheNarrowestLevel) {
   EXPECT_NEAR(milliseconds(CollectiveKind::all_reduce, 1.0_GB, place(topology, {{8, 1}}), without_latency()), 5.8333, 1e-4);
 }
 
-TEST(SwitchAllReduce, SendsOnceAndReceivesOnce) {
-  FamilyParameters p = plain();
-  p.collective.switch_reduction = 1.4;
-  Topology topology = nodes_of_8(64, 400.0_GBps);
-  topology.levels[0].reduces_in_switch = true;
-  const double gain = milliseconds(CollectiveKind::all_reduce, 1.0_GB, place(topology, {{8, 1}}), p);
-  EXPECT_NEAR(gain, 2 * 0.01 + 2 * 0.875 / (1.4 * 400) * 1e3, 1e-9);
-  // Neither part of a gather, nor small groups, nor groups that leave the switch.
-  EXPECT_NEAR(milliseconds(CollectiveKind::all_gather, 1.0_GB, place(topology, {{8, 1}}), p), 0.07 + 0.875 / 400 * 1e3, 1e-9);
-  EXPECT_NEAR(milliseconds(CollectiveKind::all_reduce, 1.0_GB, place(topology, {{4, 1}}), p), 2 * 0.03 + 1.5 / 400 * 1e3, 1e-9);
-  EXPECT_GT(milliseconds(CollectiveKind::all_reduce, 1.0_GB, place(topology, {{16, 1}}), p), gain);
-}
-
 TEST(AllToAll, InsideANodeSendsAllButOnesOwnShare) {
   FamilyParameters p = without_latency();
   p.collective.all_to_all = 0.5;
@@ -129,7 +116,7 @@ TEST(Collectives, ReachTheSharesOfTheFamily) {
   p.evidence = Evidence::fitted;
   EXPECT_NEAR(milliseconds(CollectiveKind::all_gather, 1.0_GB, place(nodes_of_8(8, 300.0_GBps), {{8, 1}}), p), 0.875 / 240 * 1e3, 1e-9);
   EXPECT_NEAR(milliseconds(CollectiveKind::all_gather, 1.0_GB, place(nodes_of_8(32, 300.0_GBps), {{4, 8}}), p), 0.75 / 12.5 * 1e3, 1e-9);
-  const Timing t = make_datasheet_collectives(p)->time({CollectiveKind::all_gather, 1.0_GB}, place(nodes_of_8(8, 300.0_GBps), {{8, 1}}));
+  const Timing t = make_collectives(p)->time({CollectiveKind::all_gather, 1.0_GB}, place(nodes_of_8(8, 300.0_GBps), {{8, 1}}));
   EXPECT_EQ(t.spread, 0.3);
   EXPECT_EQ(t.evidence, Evidence::fitted);
 }

@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
+
 namespace forerun {
 namespace {
 
@@ -102,7 +104,7 @@ TEST(NcclModel, CorrectionsAddWhatTheyName) {
   EXPECT_NEAR(with({}), latency + transfer, 1e-6);
   EXPECT_NEAR(with({.latency = 2}), 2 * latency + transfer, 1e-6);
   EXPECT_NEAR(with({.plateau = 0.5}), latency + 2 * transfer, 1e-6);
-  EXPECT_NEAR(with({.pipelining = 0.5}), latency + transfer + std::sqrt(latency * transfer), 1e-6);
+  EXPECT_NEAR(with({.pipelining = 0.5}), latency + transfer + std::sqrt(4 * 3.4 * transfer), 1e-6);  // four slices of a step
   EXPECT_NEAR(with({.copy = BytesPerSecond{1e12}}), latency + transfer + 30, 1e-6);  // an eighth, 30 MB at 1 TB/s
 }
 

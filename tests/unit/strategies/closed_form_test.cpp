@@ -64,7 +64,7 @@ TEST(Band, DoesNotNarrowAsTheBubbleGrows) {
     PricedScenario priced = test::priced(given);
     for (Level& level : priced.topology.levels) level.per_device = level.per_component = BytesPerSecond::infinity();
     priced.parameters.collective = {};
-    priced.collectives = make_datasheet_collectives(priced.parameters);
+    priced.collectives = make_collectives(priced.parameters);
     const Estimate e = estimate(priced, plan);
     return e.step.spread * (e.step.median / (e.step.median - e.breakdown.optimizer - e.breakdown.exposed_in(Dimension::pp)));
   };
