@@ -6,6 +6,7 @@
 #include <charconv>
 #include <cmath>
 #include <set>
+#include <tuple>
 
 #include "base/text.hpp"
 #include "base/text_file.hpp"
@@ -180,6 +181,8 @@ Result<KernelRows> parse_kernel_rows(std::string_view text, const std::string& n
   if (!reader.problems.empty()) return fail(std::move(reader.problems));
   KernelRows rows;
   for (const auto& cells : table->rows) reader.read(cells, rows);
+  const auto earlier = [](const Problem& a, const Problem& b) { return std::tie(a.at.line, a.at.column) < std::tie(b.at.line, b.at.column); };
+  std::stable_sort(reader.problems.begin(), reader.problems.end(), earlier);
   if (!reader.problems.empty()) return fail(std::move(reader.problems));
   return rows;
 }
