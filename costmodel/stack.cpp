@@ -13,6 +13,7 @@ Implementation implementation(const Stack& stack, const Job& job) {
   how.linear = job.dtype;
   how.saved_input = stack.fp8_saves ? job.dtype : how.dtype;
   how.gradient = size_of(stack.precision.gradients.value_or(how.dtype));
+  how.gradients_apart = stack.gradients_apart;
   how.logit_saved = stack.logit_saved;
   how.logit_workspace = stack.logit_workspace;
   return how;

@@ -62,6 +62,7 @@ struct Stack {
   std::vector<int> zero_levels{0, 1, 2, 3};  // that it has; 0 is always possible where there is nothing to shard over
   bool has_tp = true, has_cp = true, has_ep = true, has_pp = true;
   std::vector<std::string> schedules{"1f1b", "interleaved"};  // of pipelines, as plans name them
+  int layers_per_chunk = 0;        // of an interleaved pipeline, in the software's published configurations; 0: it does not interleave by default
   std::vector<std::string> cp_kinds{"ring", "all_gather"};    // of context parallelism
   bool sequence_parallel = false;  // with tensor parallelism, where a plan does not say
   AttentionKernel attention = AttentionKernel::flash2;
@@ -69,6 +70,7 @@ struct Stack {
   // operators whose output is dropped as well (norms, activations).
   std::vector<OperatorKind> selective_inside, selective_outputs;
   Bytes logit_saved{4}, logit_workspace{2};
+  bool gradients_apart = false;    // weight gradients are written on their own before they are added to the accumulated ones (no gradient accumulation fusion)
   bool fp8_saves = false;          // products keep their inputs in fp8 under an fp8 job
   Bytes fp8_weights{0};            // copies that an fp8 job keeps of each parameter beside the 16-bit one (below ZeRO-3)
   bool dropout = true;             // runs the model's dropout (benchmarks often switch it off)

@@ -93,6 +93,7 @@ void read_supports(const YamlNode& node, Stack& stack) {
   if (const auto list = map.optional("schedules")) {
     stack.schedules = chosen(*list, {"gpipe", "1f1b", "interleaved", "zb-h1", "zb-h2", "zb-v", "dualpipe", "zb-auto"});
   }
+  stack.layers_per_chunk = map.optional("layers_per_chunk", [](const YamlNode& n) { return static_cast<int>(n.integer(0, 1000)); }).value_or(0);
   if (const auto list = map.optional("cp")) stack.cp_kinds = chosen(*list, {"ring", "all_gather", "ulysses"});
   map.finish();
 }
@@ -126,6 +127,7 @@ Stack read_stack(const YamlNode& node) {
   stack.logit_saved = loss.required("saved").quantity<Bytes>();
   stack.logit_workspace = loss.required("workspace").quantity<Bytes>();
   loss.finish();
+  stack.gradients_apart = map.optional("gradients_apart", [](const YamlNode& n) { return n.boolean(); }).value_or(false);
   stack.fp8_saves = map.optional("fp8_saves", [](const YamlNode& n) { return n.boolean(); }).value_or(false);
   stack.fp8_weights = map.optional("fp8_weights", [](const YamlNode& n) { return n.quantity<Bytes>(); }).value_or(Bytes{0});
   stack.dropout = map.optional("dropout", [](const YamlNode& n) { return n.boolean(); }).value_or(true);

@@ -289,7 +289,7 @@ class BlockLowering {
     Tensors made = run_input_gradient(i, whole, reducing);
     if (pieces) wait(*pieces);
     if (again) wait(*again);
-    if (!split_ && !op.weight_gradient.empty()) compute(op, Part::weight_gradient, op.weight_gradient, weight_reads(i, whole, input), {});
+    if (!split_ && !op.weight_gradient.empty()) compute(op, Part::weight_gradient, op.weight_gradient, weight_reads(i, whole, input), gradient_of(op));
     if (reducing) wait(*reducing);
     if (!op.input_gradient.empty()) gradient_ = made;
     if (op.input_gradient.empty()) gradient_.clear();
@@ -375,6 +375,8 @@ class BlockLowering {
     return reads;
   }
 
+  Tensors gradient_of(const Operator& op) { return op.gradient_apart > Bytes{0} ? Tensors{tensor("weight gradient before it is added", op.gradient_apart)} : Tensors{}; }
+
   // Runs again what makes the dropped tensors that this operator's backward needs.
   void rebuild(std::size_t i) {
     for (std::size_t j = 0; j < operators_[i].saves.size(); ++j) {
@@ -428,7 +430,7 @@ class BlockLowering {
       if (op.weight_gradient.empty()) continue;
       Tensors input = forward_.input[i];
       if (exchanges_[i].gather_again) input = gather_again(i).first;
-      compute(op, Part::weight_gradient, op.weight_gradient, weight_reads(i, wide_[i], input), {});
+      compute(op, Part::weight_gradient, op.weight_gradient, weight_reads(i, wide_[i], input), gradient_of(op));
     }
   }
 

@@ -41,6 +41,13 @@ ClosedFormContext::ClosedFormContext(PricedScenario priced)
       peak_rate(static_cast<double>(scenario.given.gpus) * peak(scenario.device(), scenario.given.job.dtype)),
       floor(whole_ticks(scenario.given.stack.host_per_step)) {}
 
+void ClosedFormContext::exchange(const Stack& stack, std::shared_ptr<const KernelModel> kernels, std::shared_ptr<const CollectiveModel> collectives) {
+  scenario.given.stack = stack;
+  scenario.kernels = std::move(kernels);
+  scenario.collectives = std::move(collectives);
+  floor = whole_ticks(stack.host_per_step);
+}
+
 void ClosedForm::evaluate(const SplitPrices& prices, const Plan& plan, Estimate& e) {
   memory(prices, plan, e.memory);
   time(prices, plan, e);

@@ -22,6 +22,8 @@ class ReplicaPrices;
 // What depends on a scenario but on no plan, computed once; thread-safe to share.
 struct ClosedFormContext {
   explicit ClosedFormContext(PricedScenario scenario);
+  // Other software of the same precision on the same devices: `stack`, whose kernels and exchanges take these times.
+  void exchange(const Stack& stack, std::shared_ptr<const KernelModel>, std::shared_ptr<const CollectiveModel>);
 
   PricedScenario scenario;
   BlockKinds kinds;

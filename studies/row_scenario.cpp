@@ -66,14 +66,27 @@ bool is_adapter_tuning(const TrainingRow& row) {
   return name.ends_with(": lora") || name.ends_with(": qlora");
 }
 
+// Of a table of techniques whose baseline does not pack its data: rows before it does state the longest sequence, not how many tokens there were.
+bool is_unpacked(const TrainingRow& row) {
+  const std::string notes = lower(row.notes);
+  return notes.find("unpacked so seq is a max") != std::string::npos && notes.find("technique #0") != std::string::npos;
+}
+
 bool is_zero_bubble(const std::string& schedule) {
   return says(schedule, "zb") || says(schedule, "zero-bubble") || says(schedule, "zero bubble") || says(schedule, "dualpipe");
 }
 
-void read_pipeline(const TrainingRow& row, Plan& plan, std::vector<std::string>& assumed) {
+// Where a row does not say: as many chunks as the software's configurations make of a stage, if they divide it.
+int usual_virtual_stages(const TrainingRow& row, const Stack& stack) {
+  if (stack.layers_per_chunk == 0 || *row.layers % (*row.pp * stack.layers_per_chunk) != 0) return 1;
+  const int micro_batches = *row.global_batch / (*row.dp * *row.micro_batch);
+  return micro_batches % *row.pp == 0 ? *row.layers / (*row.pp * stack.layers_per_chunk) : 1;
+}
+
+void read_pipeline(const TrainingRow& row, const Stack& stack, Plan& plan, std::vector<std::string>& assumed) {
   plan.pp = *row.pp;
   if (plan.pp == 1) return;
-  plan.virtual_stages = Assumptions{assumed}(row.vpp, "vpp", 1);
+  plan.virtual_stages = Assumptions{assumed}(row.vpp, "vpp", usual_virtual_stages(row, stack));
   plan.schedule = plan.virtual_stages > 1 ? ScheduleKind::interleaved : ScheduleKind::one_f_one_b;
   if (row.schedule.empty()) assumed.emplace_back("schedule");
   const std::string schedule = lower(row.schedule);
@@ -107,7 +120,7 @@ Plan read_plan(const TrainingRow& row, const Stack& stack, std::vector<std::stri
   if (plan.cp > 1 && says(row.overlap, "cp a2a")) {
     plan.cp_kind = CpKind::ulysses;
   }
-  read_pipeline(row, plan, assumed);
+  read_pipeline(row, stack, plan, assumed);
   read_sharding(row, stack, plan, assumed);
   plan.recompute = assume(recompute_from(lower(row.recompute)), "recompute", Recompute::none);
   plan.overlap = read_overlap(row);
@@ -144,6 +157,7 @@ ReadRun RunReader::read(const TrainingRow& row) {
   };
   if (const auto missing = unstated(row); !missing.empty()) return skip("not stated: " + join(missing, ", "));
   if (is_adapter_tuning(row)) return skip("PEFT");
+  if (is_unpacked(row)) return skip("not stated: seq (padded data: the sequence is a maximum)");
   const double devices = double{1} * *row.tp * *row.pp * *row.dp * row.cp.value_or(1);
   if (devices != *row.gpus) return skip(fmt::format("not a valid plan: tp x cp x dp x pp is {}, not the {} devices", devices, *row.gpus));
 

@@ -88,10 +88,10 @@ class StackFitter {
     std::vector<double> list;
     for (const std::size_t i : which) {
       FitRun& run = runs_[i];
-      Stack& own = run.scenario->context.scenario.given.stack;
+      FitScenario& scenario = *run.scenario;
+      Stack own = scenario.context.scenario.given.stack;  // with what the row says of it
       for (const StackParameter* p : parameters_) p->set(own, p->get(stack));
-      run.scenario->context.scenario.kernels = with_reach(run.scenario->kernels, own.reach);
-      run.scenario->context.scenario.collectives = with_reach(run.scenario->collectives, own.reach);
+      scenario.context.exchange(own, with_reach(scenario.kernels, own.reach), with_reach(scenario.collectives, own.reach));
       list.push_back(std::log(predict(run.scenario->context, run.run).step.median.value() / run.measured));
     }
     return list;

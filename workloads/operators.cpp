@@ -15,6 +15,13 @@ std::string_view to_string(OperatorKind kind) {
   return names[static_cast<std::size_t>(kind)];
 }
 
+// Another kernel adds the weight gradient: reads it, reads and writes what is accumulated.
+static void add_apart(Operator& op, std::int64_t elements, const Implementation& how) {
+  const Bytes apart = static_cast<double>(elements) * size_of(how.dtype);
+  op.gradient_apart += apart;
+  op.weight_gradient.emplace_back(Streaming{StreamingKind::elementwise, apart + 2.0 * static_cast<double>(elements) * how.gradient});
+}
+
 void add_linear(Operator& op, std::int64_t rows, std::int64_t in, std::int64_t out, const Implementation& how, std::int64_t batch) {
   if (how.linear == DType::fp8) {
     const Bytes input = static_cast<double>(batch) * tensor(rows, in, how.dtype);
@@ -26,7 +33,8 @@ void add_linear(Operator& op, std::int64_t rows, std::int64_t in, std::int64_t o
   const int weight = static_cast<int>(how.gradient.value());
   op.forward.emplace_back(Gemm{rows, out, in, batch, how.linear, activation});
   op.input_gradient.emplace_back(Gemm{rows, in, out, batch, how.linear, activation});
-  op.weight_gradient.emplace_back(Gemm{in, out, rows, batch, how.linear, weight});
+  op.weight_gradient.emplace_back(Gemm{in, out, rows, batch, how.linear, how.gradients_apart ? activation : weight});
+  if (how.gradients_apart) add_apart(op, batch * in * out, how);
 }
 
 void add_norm(Operator& op, OperatorKind before, const Model& model, std::int64_t rows, std::int64_t width, const Implementation& how) {
@@ -81,6 +89,7 @@ std::vector<Operator> embedding_operators(const Model& model, int local_vocab, c
   // Rows of the gradient are added where the tokens point: read dY, read and write the gradient.
   op.weight_gradient.emplace_back(
       Streaming{StreamingKind::embedding, rows + 2.0 * tensor(shape.residual_tokens, model.hidden, DType::fp32)});
+  if (how.gradients_apart) add_apart(op, std::int64_t{local_vocab} * model.hidden, how);
   const std::int64_t positions = model.positions == Positions::learned ? model.max_positions + std::int64_t{model.extra_positions} : 0;
   op.parameters = (local_vocab + positions) * model.hidden + (model.embedding_norm ? norm_parameters(model) : 0);
   if (model.embedding_norm) add_norm(op, OperatorKind::embedding, model, shape.residual_tokens, model.hidden, how);

@@ -22,6 +22,7 @@ struct Implementation {
   DType linear = DType::bf16;      // operands of the blocks' matrix products (fp8 adds casts)
   DType saved_input = DType::bf16;  // in which a product keeps its input for W
   Bytes gradient{4};               // of one element of a weight gradient, accumulated by the matrix product
+  bool gradients_apart = false;    // a weight gradient is first written on its own, in the activations' format, and another kernel adds it
   Bytes logit_saved{4};            // kept per logit between forward and backward of the loss
   Bytes logit_workspace{2};        // needed beside it while the loss runs
 
@@ -70,6 +71,7 @@ struct Operator {
   std::vector<Kernel> forward, input_gradient, weight_gradient;
   std::vector<SavedTensor> saves;
   Bytes output;                        // of the activation that it hands on; 0: it hands on its input
+  Bytes gradient_apart;                // of the weight gradient that W writes before it is added; 0: W adds it itself
   std::int64_t parameters = 0;         // owned by this operator on this rank
   std::int64_t expert_parameters = 0;  // of them, those of routed experts
 };

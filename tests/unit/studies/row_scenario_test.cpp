@@ -127,5 +127,27 @@ TEST(RowScenario, ReasonsToSkip) {
   EXPECT_EQ(reason([](TrainingRow& r) { r.gpu = "abacus"; }), "gpu 'abacus' not in the catalogue");
 }
 
+TEST(RowScenario, UnstatedChunksAreThoseOfTheSoftwaresConfigurations) {
+  TrainingRow row = gpt();
+  row.global_batch = 32;  // 8 micro-batches a replica
+  EXPECT_EQ(read(row).plan.virtual_stages, 1);
+  row.stack = "nemo";     // two layers a chunk: 48 / (4 x 2)
+  EXPECT_EQ(read(row).plan.virtual_stages, 6);
+  EXPECT_EQ(read(row).plan.schedule, ScheduleKind::interleaved);
+  EXPECT_THAT(read(row).assumed, Contains("vpp"));
+  row.vpp = 1;
+  EXPECT_EQ(read(row).plan.schedule, ScheduleKind::one_f_one_b);
+  row.vpp.reset(), row.global_batch = 24;  // 6 micro-batches do not fill 4 stages evenly
+  EXPECT_EQ(read(row).plan.virtual_stages, 1);
+}
+
+TEST(RowScenario, PaddedDataStatesNoSequence) {
+  TrainingRow row = gpt();
+  row.notes = "cumulative technique #0: Baseline; baseline unpacked so seq is a max";
+  EXPECT_THAT(read(row).skipped, HasSubstr("padded"));
+  row.notes = "cumulative technique #1: + Packed Dataset; baseline unpacked so seq is a max";
+  EXPECT_EQ(read(row).skipped, "");
+}
+
 }  // namespace
 }  // namespace forerun

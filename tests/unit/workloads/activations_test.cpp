@@ -125,5 +125,22 @@ TEST(SavedActivations, AreReleasedByTheWeightGradientWhereItNeedsThem) {
   }
 }
 
+TEST(WeightGradients, WrittenApartTakeABufferAndAKernelThatAddsThem) {
+  const Block block{.attention = {.heads = a, .kv_heads = a, .head_dim = h / a}, .feed_forward = Mlp{.width = 4 * h}};
+  const TokenShape shape{.sequences = {{b, s, s}}, .tokens = s, .residual_tokens = s};
+  const auto of_up = [&](const Implementation& how) {
+    const auto list = block_operators(korthikanti(), block, shape, how);
+    return *std::find_if(list.begin(), list.end(), [](const Operator& op) { return op.kind == OperatorKind::up; });
+  };
+  const Operator fused = of_up({.gradient = Bytes{4}}), apart = of_up({.gradient = Bytes{4}, .gradients_apart = true});
+  EXPECT_EQ(fused.gradient_apart, Bytes{0});
+  EXPECT_EQ(apart.gradient_apart, Bytes{2.0 * h * 4 * h});
+  ASSERT_EQ(fused.weight_gradient.size(), 1U);
+  ASSERT_EQ(apart.weight_gradient.size(), 2U);
+  EXPECT_EQ(std::get<Gemm>(fused.weight_gradient[0]).output_size, 4);
+  EXPECT_EQ(std::get<Gemm>(apart.weight_gradient[0]).output_size, 2);
+  EXPECT_EQ(std::get<Streaming>(apart.weight_gradient[1]).bytes, Bytes{(2 + 4 + 4.0) * h * 4 * h});  // reads it, reads and writes the sum
+}
+
 }  // namespace
 }  // namespace forerun
