@@ -102,10 +102,12 @@ std::string traffic_table(const Traffic& traffic) {
 }
 
 std::string sources(const PricedScenario& s) {
+  const bool fitted = s.parameters.evidence == Evidence::fitted;
+  const std::string kernels = fitted ? fmt::format("products and attention fitted to measurements of {}, the rest by ", s.device().name) : "";
   return fmt::format(
-      "Times: {} rung, family '{}' ({}); 80 % bands from assumed spreads, not yet checked against runs.\n"
+      "Times: {} rung: {}family '{}' ({}); 80 % bands of steps not yet checked against runs.\n"
       "MFU counts attention over the full square, as Narayanan et al. 2021 do, against the dense {} peak. Software figures: {} ({}).\n",
-      to_string(s.parameters.evidence), s.parameters.family, s.parameters.source, to_string(s.given.job.dtype), s.given.stack.name,
+      to_string(s.parameters.evidence), kernels, s.parameters.family, s.parameters.source, to_string(s.given.job.dtype), s.given.stack.name,
       s.given.stack.source);
 }
 
