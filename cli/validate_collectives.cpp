@@ -1,5 +1,6 @@
 #include "cli/validate_collectives.hpp"
 
+#include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 #include <fmt/format.h>

@@ -1,7 +1,9 @@
 // `forerun validate collectives`.
 #pragma once
 
-#include <CLI/App.hpp>
+namespace CLI {
+class App;
+}
 
 namespace forerun::cli {
 

@@ -29,7 +29,8 @@ class Estimate {
  public:
   Estimate(CollectiveKind kind, double bytes, const NcclGroup& g, const NcclCorrection& c)
       : kind_(kind), bytes_(bytes), g_(g), c_(c), table_(nccl::generations[static_cast<std::size_t>(g.generation)]),
-        by_nodes_(g.nodes == 1 ? 0 : g.nodes == 2 ? 1 : 2), per_node_(g.ranks / g.nodes), bus_(bus_rate()), channels_(channel_count()) {}
+        by_nodes_(g.nodes == 1 ? 0 : g.nodes == 2 ? 1 : 2), per_node_(g.ranks / g.nodes), bus_(bus_rate()), channels_(channel_count()),
+        doublings_(kind == CollectiveKind::all_reduce && bytes >= 64 ? std::log2(bytes / 64) : -1) {}
 
   [[nodiscard]] double time(NcclAlgorithm algorithm, NcclProtocol protocol) const {
     if (!offered(algorithm, protocol)) return INFINITY;
@@ -151,12 +152,11 @@ class Estimate {
 
   [[nodiscard]] double tree_correction(NcclProtocol protocol) const {
     const auto& steps = nccl::tree_correction[static_cast<std::size_t>(protocol)];
-    if (bytes_ < 64) return 1;
-    const double place = std::log2(bytes_ / 64);
-    const auto i = static_cast<std::size_t>(place);
+    if (doublings_ < 0) return 1;
+    const auto i = static_cast<std::size_t>(doublings_);
     if (i >= steps.size()) return 1;
     const double next = i + 1 < steps.size() ? steps[i + 1] : 1;
-    return steps[i] + (next - steps[i]) * (place - static_cast<double>(i));
+    return steps[i] + (next - steps[i]) * (doublings_ - static_cast<double>(i));
   }
 
   [[nodiscard]] double copy(NcclAlgorithm algorithm) const {
@@ -173,6 +173,7 @@ class Estimate {
   int per_node_;
   double bus_;
   int channels_;
+  double doublings_;  // of 64 bytes; below: negative
 };
 
 }  // namespace
