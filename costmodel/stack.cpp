@@ -4,6 +4,13 @@ namespace forerun {
 
 DType activation_dtype(const Job& job) { return job.dtype == DType::fp8 ? DType::bf16 : job.dtype; }
 
+Tuning completed(Tuning tuning, const Stack& stack) {
+  if (!is_low_rank(tuning)) return tuning;
+  if (tuning.rank == 0) tuning.rank = stack.lora_rank;
+  if (tuning.target.empty()) tuning.target = stack.lora_target;
+  return tuning;
+}
+
 Implementation implementation(const Stack& stack, const Job& job) {
   Implementation how;
   // Fused kernels take 16-bit operands only.
@@ -16,6 +23,7 @@ Implementation implementation(const Stack& stack, const Job& job) {
   how.gradients_apart = stack.gradients_apart;
   how.logit_saved = stack.logit_saved;
   how.logit_workspace = stack.logit_workspace;
+  how.tuning = job.tuning;
   return how;
 }
 

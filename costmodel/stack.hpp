@@ -71,6 +71,8 @@ struct Stack {
   std::vector<OperatorKind> selective_inside, selective_outputs;
   Bytes logit_saved{4}, logit_workspace{2};
   bool gradients_apart = false;    // weight gradients are written on their own before they are added to the accumulated ones (no gradient accumulation fusion)
+  int lora_rank = 8;               // of low-rank factors, and the products that they stand beside, where a job does not say
+  std::vector<LowRankTarget> lora_target{LowRankTarget::q_proj, LowRankTarget::v_proj};
   bool fp8_saves = false;          // products keep their inputs in fp8 under an fp8 job
   Bytes fp8_weights{0};            // copies that an fp8 job keeps of each parameter beside the 16-bit one (below ZeRO-3)
   bool dropout = true;             // runs the model's dropout (benchmarks often switch it off)
@@ -97,6 +99,7 @@ struct Stack {
 };
 
 DType activation_dtype(const Job&);                    // bf16 for fp8 jobs
+Tuning completed(Tuning, const Stack&);                // with the stack's rank and targets where it states none
 Implementation implementation(const Stack&, const Job&);
 // Of one parameter. `working` is the copy in the compute format where parameters are stored wider (mixed precision of FSDP); under
 // ZeRO-3 only gathered units have it.

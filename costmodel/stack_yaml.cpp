@@ -123,6 +123,12 @@ Stack read_stack(const YamlNode& node) {
     stack.selective_outputs = parts.optional("outputs", read_operators).value_or(std::vector<OperatorKind>{});
     parts.finish();
   }
+  if (const auto lora = map.optional("lora")) {
+    MapReader parts = lora->map();
+    stack.lora_rank = static_cast<int>(parts.required("rank").integer(1, 1 << 16));
+    stack.lora_target = read_targets(parts.required("target"));
+    parts.finish();
+  }
   MapReader loss = map.required("loss").map();
   stack.logit_saved = loss.required("saved").quantity<Bytes>();
   stack.logit_workspace = loss.required("workspace").quantity<Bytes>();

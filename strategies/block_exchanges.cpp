@@ -29,6 +29,7 @@ class Exchanges {
       tensor_parallel(operators[i].kind, list_[i], first, last);
       if (operators[i].kind == OperatorKind::attention_core) context_parallel(list_[i]);
       expert_parallel(operators[i].kind, list_[i]);
+      tuned(operators[i], list_[i], last);
     }
     return std::move(list_);
   }
@@ -85,6 +86,24 @@ class Exchanges {
     }
     e.reduce = Exchange{over(Flow::tp_reduce_scatter, GroupKind::tp, whole, ability_.tp_forward), "activation", bytes(share)};
     e.gather_gradient = Exchange{over(Flow::tp_all_gather, GroupKind::tp, whole, ability_.tp_forward), "gathered gradient", bytes(whole)};
+  }
+
+  // --- low-rank factors and frozen products
+
+  // H is gathered or summed where its factors are cut, dH summed; the columns of a result that joins rows are gathered.
+  void tuned(const Operator& op, OperatorExchanges& e, bool last) const {
+    if (op.weight_gradient.empty()) e.gather_again.reset();
+    if (op.weight_gradient.empty() && op.input_gradient.empty()) {
+      e.before_gradient.clear(), e.after_gradient.clear();
+      e.gather_gradient.reset(), e.reduce_gradient.reset(), e.beside_gradient.reset();
+    }
+    const bool experts = routed() && (op.kind == OperatorKind::up || op.kind == OperatorKind::down);
+    if (op.low_rank == 0 || split_.tp == 1 || experts) return;
+    const bool by_rows = leaving(op.kind, last);
+    const std::int64_t thin = shape_.tokens * op.low_rank;
+    e.thin = over(by_rows ? Flow::tp_all_reduce : Flow::tp_all_gather, GroupKind::tp, thin, 0);
+    e.thin_gradient = over(Flow::tp_all_reduce, GroupKind::tp, thin, 0);
+    if (by_rows) e.after.push_back({over(Flow::tp_all_gather, GroupKind::tp, shape_.tokens * hidden_, 0), "activation", Bytes{0}});
   }
 
   // --- context parallelism

@@ -36,6 +36,7 @@ struct OperatorExchanges {
   std::optional<Exchange> reduce_gradient;
   std::optional<Exchange> beside, beside_gradient;        // keys and values of the others, and what goes back (CP all-gather)
   std::optional<Ring> ring;
+  std::optional<Communication> thin, thin_gradient;       // of what low-rank factors hand to each other, before the operator's kernels
 };
 
 // One for each of `operators`.

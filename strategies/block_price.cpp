@@ -54,6 +54,9 @@ class BlockPricer {
     BlockPrice p;
     p.parameters = block_.parameters;
     p.expert_parameters = block_.expert_parameters;
+    p.frozen = block_.frozen;
+    p.frozen_experts = block_.frozen_experts;
+    p.runs_backward = block_.runs_backward;
     p.forward = pass(PassKind::forward);
     p.backward = pass(PassKind::backward);
     p.input_gradient = pass(PassKind::input_gradient);

@@ -35,8 +35,10 @@ struct BlockPrice {
   PassPrice forward, backward;               // backward: B and W, and what is run again first
   PassPrice input_gradient, weight_gradient;  // the same apart
   Bytes saved;                         // from forward to backward; with the input where it is kept
-  std::int64_t parameters = 0;         // on this rank, before ZeRO, without routed experts
-  std::int64_t expert_parameters = 0;  // on this rank
+  std::int64_t parameters = 0;         // trained ones on this rank, before ZeRO, without routed experts
+  std::int64_t expert_parameters = 0;  // of routed experts
+  std::int64_t frozen = 0, frozen_experts = 0;  // the same of what is not trained (block_program.hpp)
+  bool runs_backward = false;
   Traffic traffic;                     // of all passes
   std::array<Seconds, error_kinds> error{};
   Flops recomputed;                    // on this rank

@@ -26,9 +26,13 @@ class BlockLowering {
     if (exchanges_.empty()) exchanges_.resize(operators_.size());
     reserve();
     for (const std::string_view name : {"input of a block", "output of a block", "gradient of a block's output", "gradient of a block's input"}) tensor(name, row);
+    out_.runs_backward = operators_.empty();  // nothing to train, but nothing frozen either
     for (const Operator& op : operators_) {
       out_.parameters += op.parameters - op.expert_parameters;
       out_.expert_parameters += op.expert_parameters;
+      out_.frozen += op.frozen - op.frozen_experts;
+      out_.frozen_experts += op.frozen_experts;
+      out_.runs_backward |= !op.input_gradient.empty() || !op.weight_gradient.empty();
     }
   }
 
@@ -220,9 +224,12 @@ class BlockLowering {
   }
 
   // Kernels of an operator; of ring attention one piece at a time while the next keys and values arrive.
-  void run(std::size_t i, Part part, const std::vector<Kernel>& kernels, const Tensors& reads, const Tensors& writes) {
+  void run(std::size_t i, Part part, const std::vector<Kernel>& kernels, const Tensors& reads, Tensors writes) {
     const Operator& op = operators_[i];
     const auto& ring = exchanges_[i].ring;
+    const auto& thin = part == Part::input_gradient ? exchanges_[i].thin_gradient : exchanges_[i].thin;
+    if (thin) wait(issue(*thin, false, reads, {}));
+    if (op.workspace > Bytes{0}) writes.push_back(tensor("dequantised weight, or the second term of a sum", op.workspace));
     if (!ring) return compute(op, part, kernels, reads, writes);
     const bool back = part == Part::input_gradient;
     const Communication& message = back ? ring->backward : ring->forward;
@@ -250,7 +257,7 @@ class BlockLowering {
     begin(pass);
     split_ = pass == PassKind::input_gradient;
     wide_.assign(operators_.size(), {});
-    if (mode_ == Recompute::full) forward(Part::recompute);
+    if (mode_ == Recompute::full && out_.runs_backward) forward(Part::recompute);
     gradient_ = has_output_ ? Tensors{BlockProgram::output_gradient} : Tensors{};
     skips_.clear();
     for (std::size_t i = operators_.size(); i-- > 0;) backward_of(i);

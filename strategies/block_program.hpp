@@ -19,8 +19,11 @@ struct BlockProgram {
   std::vector<Work> works;       // of computations, each run once a pass
   std::vector<Tensor> tensors;   // the first four are the boundaries above
   std::array<Body, 4> passes;    // by PassKind; backward is B and W of each operator in turn
-  std::int64_t parameters = 0;         // on this rank, before ZeRO, without routed experts
-  std::int64_t expert_parameters = 0;  // on this rank
+  std::int64_t parameters = 0;         // trained ones on this rank, before ZeRO, without routed experts
+  std::int64_t expert_parameters = 0;  // of routed experts
+  std::int64_t frozen = 0;             // the same of what is not trained, in elements of the activations' format
+  std::int64_t frozen_experts = 0;
+  bool runs_backward = false;          // false: nothing here or below is trained; the gradient goes on unread
 
   [[nodiscard]] const Body& pass(PassKind kind) const { return passes[static_cast<std::size_t>(kind)]; }
 };

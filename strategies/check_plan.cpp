@@ -99,6 +99,21 @@ void check_experts(Reasons& r, const Scenario& s, const Plan& p) {
   }
 }
 
+// How low-rank factors are cut.
+void check_tuning(Reasons& r, const Scenario& s, const Plan& p) {
+  const Tuning& tuning = s.job.tuning;
+  if (!is_low_rank(tuning)) return;
+  const auto by_columns = [](LowRankTarget t) {
+    return t != LowRankTarget::o_proj && t != LowRankTarget::down_proj && t != LowRankTarget::linear_proj && t != LowRankTarget::linear_fc2;
+  };
+  const bool columns = std::any_of(tuning.target.begin(), tuning.target.end(), by_columns), rows = !std::all_of(tuning.target.begin(), tuning.target.end(), by_columns);
+  r.add_if(columns && tuning.rank % p.tp != 0, FORERUN_SAY("tp {} does not divide the rank {} of the low-rank factors", p.tp, tuning.rank),
+           FORERUN_SAY("choose a divisor of {}", tuning.rank));
+  r.add_if(rows && s.model.hidden % p.tp != 0, FORERUN_SAY("tp {} does not divide the {} columns of the low-rank factors", p.tp, s.model.hidden),
+           FORERUN_SAY("choose a divisor of {}", s.model.hidden));
+  r.add_if(p.etp > 1, FORERUN_SAY("low-rank factors with etp {} are not modelled", p.etp), FORERUN_SAY("write etp: 1"));
+}
+
 // What each schedule asks of stages, chunks and micro-batches.
 void check_schedule_shape(Reasons& r, const Plan& p, std::int64_t micro_batches) {
   const auto needs = [&](bool wrong, auto message, auto hint) { r.add_if(p.pp > 1 && wrong, message, hint); };
@@ -197,6 +212,7 @@ void check(Reasons& r, const Scenario& s, const Plan& p) {
   check_attention(r, s, p);
   check_sequence(r, s, p);
   check_experts(r, s, p);
+  check_tuning(r, s, p);
   check_pipeline(r, s, p);
   check_sharding(r, s, p);
   check_modelled(r, p);
@@ -265,6 +281,7 @@ bool suits_model(const Scenario& scenario, const Split& split) {
   check_attention(reasons, scenario, plan);
   check_sequence(reasons, scenario, plan);
   check_experts(reasons, scenario, plan);
+  check_tuning(reasons, scenario, plan);
   return !reasons.any();
 }
 

@@ -49,7 +49,8 @@ class Walk {
   std::array<Bytes, memory_kinds> by_kind_{};
 };
 
-double parameters(const BlockPrice& price) { return static_cast<double>(price.parameters + price.expert_parameters); }
+double trained(const BlockPrice& price) { return static_cast<double>(price.parameters + price.expert_parameters); }
+double all(const BlockPrice& price) { return trained(price) + static_cast<double>(price.frozen + price.frozen_experts); }
 
 // Units that differ from their neighbours by what is gathered, scattered or away.
 class ShardedWalk {
@@ -79,8 +80,10 @@ class ShardedWalk {
   }
 
  private:
-  [[nodiscard]] Bytes gathered(const BlockPrice& unit) const { return gathers_ ? parameters(unit) * sharded_.gathered : Bytes{0}; }
-  [[nodiscard]] Bytes gradients(const BlockPrice& unit) const { return scatters_ ? parameters(unit) * sharded_.gradients : Bytes{0}; }
+  [[nodiscard]] Bytes gathered(const BlockPrice& unit) const {
+    return gathers_ && (kind_ == PassKind::forward || unit.runs_backward) ? all(unit) * sharded_.gathered : Bytes{0};
+  }
+  [[nodiscard]] Bytes gradients(const BlockPrice& unit) const { return scatters_ ? trained(unit) * sharded_.gradients : Bytes{0}; }
 
   void step(const BlockPrice* before, const BlockPrice& unit, const BlockPrice* next) {
     const bool back = kind_ != PassKind::forward && gathers_;

@@ -13,19 +13,22 @@
 namespace forerun {
 namespace {
 
-// Forward FLOPs of all blocks and the head for one sequence; attention over the full square, as the MFU convention counts it.
-Flops forward_flops_of_sequence(const Scenario& given) {
+// Of all blocks and the head for one sequence; attention over the full square, as the MFU convention counts it. Forward and both gradients; what a job does
+// not train has no W.
+Flops flops_of_sequence(const Scenario& given) {
   Implementation how;
+  how.tuning = given.job.tuning;
   how.attention = AttentionImplementation::unfused;
   Model model = given.model;
   const Split whole;
   Flops sum{0};
   const BlockKinds kinds = block_kinds(model);
+  const auto all = [](const std::vector<Operator>& list) { return forward_flops(list) + backward_flops(list); };
   for (std::size_t k = 0; k < kinds.distinct.size(); ++k) {
     const Block& block = kinds.distinct[k];
-    sum += forward_flops(block_operators(model, block, local_tokens(given.job, whole, block), how)) * kinds.before[k].back();
+    sum += all(block_operators(model, block, local_tokens(given.job, whole, block), how)) * kinds.before[k].back();
   }
-  return sum + forward_flops(head_operators(model, model.vocab, local_tokens(given.job, whole, model.blocks.front()), how));
+  return sum + all(head_operators(model, model.vocab, local_tokens(given.job, whole, model.blocks.front()), how));
 }
 
 Seconds whole_ticks(Seconds time) { return to_seconds(to_ticks(time)); }
@@ -37,7 +40,7 @@ ClosedFormContext::ClosedFormContext(PricedScenario priced)
       kinds(block_kinds(scenario.given.model)),
       state(state_bytes(scenario.given.stack.precision, scenario.given.job)),
       has_experts(is_mixture(scenario.given.model)),
-      model_flops(3.0 * forward_flops_of_sequence(scenario.given) * static_cast<double>(scenario.given.job.global_batch)),
+      model_flops(flops_of_sequence(scenario.given) * static_cast<double>(scenario.given.job.global_batch)),
       peak_rate(static_cast<double>(scenario.given.gpus) * peak(scenario.device(), scenario.given.job.dtype)),
       floor(whole_ticks(scenario.given.stack.host_per_step)) {}
 
@@ -65,12 +68,12 @@ void ClosedForm::lay_out(const SplitPrices& prices, const Plan& plan) {
   chunk_sums_.assign(layout_->chunk_kinds().size(), {});
   for (std::size_t k = 0; k < chunk_sums_.size(); ++k) {
     ChunkSum& sum = chunk_sums_[k];
-    layout_->each_run(prices, layout_->chunk_kinds()[k].first, [&](const BlockPrice& price, int n) { sum.dense += n * price.parameters, sum.expert += n * price.expert_parameters; });
+    layout_->each_run(prices, layout_->chunk_kinds()[k].first, [&](const BlockPrice& price, int n) { sum.weights.add(price, n); });
   }
   stage_sums_.assign(layout_->stage_kinds().size(), {});
   for (std::size_t k = 0; k < stage_sums_.size(); ++k) {
     const std::vector<int>& copies = layout_->stage_kinds()[k].copies;
-    for (std::size_t c = 0; c < copies.size(); ++c) stage_sums_[k].dense += copies[c] * chunk_sums_[c].dense, stage_sums_[k].expert += copies[c] * chunk_sums_[c].expert;
+    for (std::size_t c = 0; c < copies.size(); ++c) stage_sums_[k].weights.add(chunk_sums_[c].weights, copies[c]);
   }
 }
 
@@ -105,7 +108,7 @@ void ClosedForm::pass_times(const SplitPrices& prices, const Plan& plan, Replica
   for (std::size_t k = 0; k < chunk_sums_.size(); ++k) {
     const StageLayout::ChunkKind& kind = layout_->chunk_kinds()[k];
     ChunkSum& sum = chunk_sums_[k];
-    sum = {.dense = sum.dense, .expert = sum.expert};
+    sum = {.weights = sum.weights};
     sum_blocks(prices, plan, kind, sum);
     if (delays) {
       const auto wait = [&](PassKind pass, Seconds& time, bool counts) {
@@ -140,7 +143,7 @@ Timing ClosedForm::tie_time(const Plan& plan, std::int64_t tied) {
 
 Seconds ClosedForm::mirror_time(const Plan& plan, const StageSum& sum) {
   if (plan.schedule != ScheduleKind::dualpipe || plan.pp == 1) return Seconds{0};
-  const auto own = static_cast<double>(updated_parameters(plan, sum.dense, sum.expert));
+  const auto own = static_cast<double>(updated_parameters(plan, sum.weights.dense, sum.weights.expert));
   return whole_ticks(context_.scenario.collectives->time({CollectiveKind::all_reduce, own * context_.state.reduction}, placements_(axis_of(GroupKind::mirror, plan))).median);
 }
 
@@ -153,8 +156,8 @@ void ClosedForm::sum_stages(const Plan& plan, std::int64_t tied) {
       sum.work += c.forward + (splits_backward(plan) ? c.input_gradient + c.weight_gradient : c.backward);
       sum.alone += c.forward_alone + c.back_alone;
     }
-    sum.update = sum.update_alone = optimizer_time(context_, plan, sum.dense, sum.expert);
-    if (tied > 0 && kind.first == plan.pp - 1) sum.update = optimizer_time(context_, plan, sum.dense + tied, sum.expert);
+    sum.update = sum.update_alone = optimizer_time(context_, plan, sum.weights.dense, sum.weights.expert);
+    if (tied > 0 && kind.first == plan.pp - 1) sum.update = optimizer_time(context_, plan, sum.weights.dense + tied, sum.weights.expert);
     sum.mirror = mirror_time(plan, sum);
   }
 }
@@ -165,7 +168,7 @@ ClosedForm::Step ClosedForm::run(const Plan& plan, std::int64_t micro_batches, D
   Step step;
   // Each copy of a chunk under DualPipe sees half of the micro-batches.
   step.runs = static_cast<double>(micro_batches) / (plan.schedule == ScheduleKind::dualpipe && plan.pp > 1 ? 2 : 1);
-  step.tied = second_table(context_.scenario.given.model, plan);
+  step.tied = trained_second_table(context_.scenario.given, plan);
   step.tie = tie_time(plan, step.tied);
   sum_stages(plan, step.tied);
   for (std::size_t k = 1; k < stage_sums_.size(); ++k) {

@@ -10,6 +10,7 @@
 
 #include "strategies/chunk_memory.hpp"
 #include "strategies/estimate.hpp"
+#include "strategies/held_memory.hpp"
 #include "strategies/pipeline_time.hpp"
 #include "strategies/placement_table.hpp"
 #include "strategies/replica_buckets.hpp"
@@ -54,7 +55,7 @@ class ClosedForm {
   };
   // Of one kind of chunk and one micro-batch.
   struct ChunkSum {
-    std::int64_t dense = 0, expert = 0;  // parameters on a rank
+    StageWeights weights;                // on a rank
     Seconds forward, backward;           // with all that interrupts them
     Seconds input_gradient, weight_gradient;
     Seconds forward_alone, back_alone;   // the blocks alone, and the least that a schedule makes of the way back
@@ -62,7 +63,7 @@ class ClosedForm {
   };
   // Of one kind of stage.
   struct StageSum {
-    std::int64_t dense = 0, expert = 0;  // parameters on a rank
+    StageWeights weights;                // on a rank
     Seconds work, alone;                 // of one micro-batch
     Seconds update, update_alone;        // of the optimiser; without the second copy of a tied table
     Seconds mirror;                      // DualPipe: gradients of the stage that holds the same chunks

@@ -211,7 +211,7 @@ ReplicaVolume DataParallel::volume(const StageLayout::StageKind& stage) {
     for (const BucketRun& run : runs_of(scratch_.chunks[kind])) {
       const double n = copies * run.n;
       if (gathers_once()) replicas_.count_gather(run.elements, n, volume);
-      if (plan_.zero == 3) replicas_.count_gather(run.elements, 2 * n * runs, volume);  // in forward and in backward
+      if (plan_.zero == 3) replicas_.count_gather(gathered_of(*run.unit), (run.unit->runs_backward ? 2 : 1) * n * runs, volume);  // in forward and in backward
       replicas_.count_reduce(run.elements, plan_.zero >= 2 ? n * runs : n, volume);
     }
   }

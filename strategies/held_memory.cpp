@@ -17,19 +17,39 @@ std::int64_t second_table(const Model& model, const Plan& plan) {
              : 0;
 }
 
-HeldMemory held_memory(const Scenario& given, const Plan& plan, std::int64_t dense, std::int64_t expert, Bytes boundary) {
-  return held_memory(given, state_bytes(given.stack.precision, given.job), plan, dense, expert, boundary);
+std::int64_t trained_second_table(const Scenario& given, const Plan& plan) { return has_frozen_base(given.job.tuning) ? 0 : second_table(given.model, plan); }
+
+StageWeights table_on(const Scenario& given, const Plan& plan, int stage) {
+  const std::int64_t copy = stage == plan.pp - 1 ? second_table(given.model, plan) : 0;
+  return has_frozen_base(given.job.tuning) ? StageWeights{.frozen = copy} : StageWeights{.dense = copy};
 }
 
-HeldMemory held_memory(const Scenario& given, const StateBytes& state, const Plan& plan, std::int64_t dense, std::int64_t expert, Bytes boundary) {
+namespace {
+
+// Nothing updates a frozen weight, so an fp8 job keeps it in fp8 alone where it keeps such copies (70 B on four L40S of 48 GB leave no room for both).
+Bytes frozen_memory(const Scenario& given, const Plan& plan, const StageWeights& weights, Bytes fp8_copies) {
+  const std::int64_t whole = weights.frozen + weights.frozen_experts;
+  const Bytes own = size_of(activation_dtype(given.job));
+  if (plan.zero == 3) return static_cast<double>(updated_parameters(plan, weights.frozen, weights.frozen_experts)) * own;
+  return static_cast<double>(whole) * (fp8_copies > Bytes{0} ? fp8_copies : own);
+}
+
+}  // namespace
+
+HeldMemory held_memory(const Scenario& given, const Plan& plan, const StageWeights& weights, Bytes boundary) {
+  return held_memory(given, state_bytes(given.stack.precision, given.job), plan, weights, boundary);
+}
+
+HeldMemory held_memory(const Scenario& given, const StateBytes& state, const Plan& plan, const StageWeights& weights, Bytes boundary) {
   const Bytes fp8_copies = given.job.dtype == DType::fp8 ? given.stack.fp8_weights : Bytes{0};
   // Every rank keeps its share of what ZeRO cuts; routed experts have fewer copies than the rest.
-  const auto all = static_cast<double>(dense + expert), cut = static_cast<double>(updated_parameters(plan, dense, expert));
+  const auto all = static_cast<double>(weights.dense + weights.expert), cut = static_cast<double>(updated_parameters(plan, weights.dense, weights.expert));
   const auto share = [&](int from_zero) { return plan.zero >= from_zero ? cut : all; };
   HeldMemory held;
   // Below ZeRO-3 the copy in the compute format is whole; what is stored wider is sharded with the optimizer from ZeRO-2 on.
   held.parameters = plan.zero == 3 ? share(3) * state.parameter
                                    : share(state.working > Bytes{0} ? 2 : 3) * state.parameter + share(3) * (state.working + fp8_copies);
+  held.parameters += frozen_memory(given, plan, weights, fp8_copies);
   held.gradients = share(2) * state.gradient;
   held.optimizer = plan.offload.optimizer ? Bytes{0} : share(1) * state.optimizer;
   if (plan.pp > 1) held.communication = 2.0 * boundary;  // sends are buffered: one forward, one backward

@@ -6,13 +6,26 @@
 
 namespace forerun {
 
-// `dense` and `expert` parameters of the stage on one rank, before ZeRO.
-HeldMemory held_memory(const Scenario&, const Plan&, std::int64_t dense, std::int64_t expert, Bytes boundary);
+// Parameters of a stage on one rank, before ZeRO: trained ones, and those that are not in elements of the activations' format.
+struct StageWeights {
+  std::int64_t dense = 0, expert = 0, frozen = 0, frozen_experts = 0;
+
+  template <class Unit>  // a block's program or price
+  void add(const Unit& unit, int n = 1) {
+    add(StageWeights{unit.parameters, unit.expert_parameters, unit.frozen, unit.frozen_experts}, n);
+  }
+  void add(const StageWeights& w, int n = 1) { dense += n * w.dense, expert += n * w.expert, frozen += n * w.frozen, frozen_experts += n * w.frozen_experts; }
+};
+HeldMemory held_memory(const Scenario&, const Plan&, const StageWeights&, Bytes boundary);
 // The same where the bytes of a parameter are known.
-HeldMemory held_memory(const Scenario&, const StateBytes&, const Plan&, std::int64_t dense, std::int64_t expert, Bytes boundary);
+HeldMemory held_memory(const Scenario&, const StateBytes&, const Plan&, const StageWeights&, Bytes boundary);
 
 // Parameters of the copy of a tied table of tokens that the last stage of a pipeline holds for its head, on one rank; 0: there is none.
 std::int64_t second_table(const Model&, const Plan&);
+// The same where the table is trained: both ends then exchange its gradient.
+std::int64_t trained_second_table(const Scenario&, const Plan&);
+// What of that copy a stage has.
+StageWeights table_on(const Scenario&, const Plan&, int stage);
 
 // Of these parameters of a stage those that one rank updates: all, or its share where ZeRO cuts the optimiser.
 std::int64_t updated_parameters(const Plan&, std::int64_t dense, std::int64_t expert);

@@ -66,9 +66,9 @@ void ClosedForm::memory(const SplitPrices& prices, const Plan& plan, MemoryUse& 
   use.stages.resize(static_cast<std::size_t>(plan.pp));
   held_.resize(layout.stage_kinds().size());
   for (std::size_t k = 0; k < held_.size(); ++k) {
-    const StageSum& sum = stage_sums_[k];
-    const bool last = layout.stage_kinds()[k].first == plan.pp - 1;
-    const HeldMemory held = held_memory(given, context_.state, plan, sum.dense + (last ? second_table(given.model, plan) : 0), sum.expert, prices.boundary);
+    StageWeights weights = stage_sums_[k].weights;
+    weights.add(table_on(given, plan, layout.stage_kinds()[k].first));
+    const HeldMemory held = held_memory(given, context_.state, plan, weights, prices.boundary);
     held_[k] = {.parameters = held.parameters, .gradients = held.gradients, .optimizer = held.optimizer, .activations = {}, .gathered = {}, .transient = {},
                 .communication = held.communication, .workspace = held.workspace};
   }

@@ -158,13 +158,19 @@ Result<PlanFile> read(Result<YamlDocument> document, const std::string& path) {
   } else {
     file.scenario.stack = *find_stack("megatron-core");
   }
-  file.scenario.job = read_job(map.required("job"));
+  const YamlNode job = map.required("job");
+  file.scenario.job = read_job(job);
+  file.scenario.job.tuning = completed(file.scenario.job.tuning, file.scenario.stack);
   const YamlNode plan = map.required("plan");
   file.plan = read_plan(plan, file.scenario.stack);
   map.finish();
   Problems problems = document->problems();
   problems.insert(problems.end(), elsewhere.begin(), elsewhere.end());
   if (!problems.empty()) return fail(std::move(problems));
+  for (Problem& problem : check(file.scenario.job.tuning, file.scenario.model)) {
+    problem.at = job.position();
+    problems.push_back(std::move(problem));
+  }
   Problems reasons = check_plan(file.scenario, file.plan);
   for (Problem& problem : check_stack(file.scenario.stack, file.plan)) reasons.push_back(std::move(problem));
   for (Problem& problem : reasons) {
@@ -222,8 +228,8 @@ std::string to_yaml(const PlanFile& file) {
   const auto name = [](const std::string& given, const std::string& own) { return safe(given.empty() ? own : given); };
   std::string text = fmt::format("model: {}\ncluster: {{use: {}, gpus: {}}}\nstack: {}\n", name(file.model, s.model.name),
                                  name(file.cluster, s.cluster.name), s.gpus, name(file.stack, s.stack.name));
-  text += fmt::format("job: {{kind: {}, sequence: {}, global_batch: {}, dtype: {}, optimizer: {}{}}}\n", to_string(s.job.kind), s.job.sequence,
-                      s.job.global_batch, to_string(s.job.dtype), to_string(s.job.optimizer),
+  text += fmt::format("job: {{kind: {}, sequence: {}, global_batch: {}, dtype: {}, optimizer: {}{}{}}}\n", to_string(s.job.kind), s.job.sequence,
+                      s.job.global_batch, to_string(s.job.dtype), to_string(s.job.optimizer), to_yaml(s.job.tuning),
                       s.job.expert_skew != 1 ? fmt::format(", expert_skew: {}", s.job.expert_skew) : "");
   text += fmt::format(
       "plan: {{tp: {}, sp: {}, cp: {}, cp_kind: {}, pp: {}, virtual_stages: {}, schedule: {}, stages: {}, ep: {}, dp: {}, zero: {}, "

@@ -16,6 +16,9 @@ struct ReplicaElements {
   bool operator==(const ReplicaElements&) const = default;
 };
 
+// What ZeRO-3 gathers of a unit: frozen parameters as well.
+inline ReplicaElements gathered_of(const BlockPrice& unit) { return {unit.parameters + unit.frozen, unit.expert_parameters + unit.frozen_experts}; }
+
 // Equal buckets that follow each other.
 struct BucketRun {
   const BlockPrice* unit = nullptr;  // the last unit that backward does before it exchanges the bucket

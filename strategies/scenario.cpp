@@ -23,6 +23,7 @@ Result<PricedScenario> price(Scenario scenario) {
   if (scenario.job.expert_skew != 1 && !is_mixture(scenario.model)) {
     problems.push_back({{}, fmt::format("expert_skew {}, but {} has no experts", scenario.job.expert_skew, scenario.model.name), "leave expert_skew out"});
   }
+  for (Problem& problem : check(scenario.job.tuning, scenario.model)) problems.push_back(std::move(problem));
   Result<Topology> topology = build_topology(scenario.cluster, scenario.gpus);
   if (!topology) problems.insert(problems.end(), topology.error().begin(), topology.error().end());
   const Device& device = node_of(scenario.cluster).device;
@@ -38,6 +39,7 @@ Result<PricedScenario> price(Scenario scenario) {
   if (!problems.empty()) return fail(std::move(problems));
 
   scenario.model.dropout = scenario.model.dropout && scenario.stack.dropout;
+  freeze_blocks(scenario.job.tuning, scenario.model);
   PricedScenario priced;
   priced.topology = *topology;
   priced.parameters = *parameters;

@@ -33,6 +33,7 @@ TokenShape local_tokens(const Job& job, const Split& split, const Block& block, 
   const std::int64_t queries = shard_sizes(job.sequence, split.cp).largest;
   shape.sequences = {{split.micro_batch, job.sequence, queries}};
   shape.tokens = split.micro_batch * queries;
+  shape.cuts = split.tp;
   if (split.cp > 1 && split.cp_kind == CpKind::ring) shape.attention_passes = split.cp;
   shape.residual_tokens = split.sp ? shard_sizes(shape.tokens, split.tp).largest : shape.tokens;
   if (const Moe* moe = std::get_if<Moe>(&block.feed_forward)) {

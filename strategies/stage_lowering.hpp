@@ -89,6 +89,7 @@ class StageLowering {
   void forward(const Chunk& chunk, int local, bool first);
   void backward(const Chunk& chunk, PassKind kind, bool last);
   void gather_unit(const Chunk& chunk, std::size_t u, std::optional<std::size_t> next, bool opens);
+  [[nodiscard]] static std::int64_t gathered(const Chunk& chunk, std::size_t u, Experts experts);
   [[nodiscard]] bool has(const Chunk& chunk, std::size_t u, Experts experts) const;
   void issue_unit(const Chunk& chunk, std::size_t u);
   void wait_for_unit(const Chunk& chunk, std::size_t u);

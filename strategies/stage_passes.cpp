@@ -78,11 +78,12 @@ void StageLowering::backward(const Chunk& chunk, PassKind kind, bool last) {
   const bool inputs = kind != PassKind::weight_gradient;  // makes gradients of inputs
   if (inputs) receive(chunk.to, Lane::pp_backward, chunk.gradient + static_cast<TensorId>(n));
   for (std::size_t u = n; u-- > 0;) {
-    if (inputs) gather_unit(chunk, u, u > 0 ? std::optional(u - 1) : std::nullopt, u + 1 == n);
+    const bool gathers = inputs && chunk.units[u].program->runs_backward;  // what no gradient is wanted of is last, and needs no parameters
+    if (gathers) gather_unit(chunk, u, u > 0 && chunk.units[u - 1].program->runs_backward ? std::optional(u - 1) : std::nullopt, u + 1 == n);
     if (inputs && plan_.offload.activations) back(chunk, u);
     if (makes_weight_gradients(kind) && plan_.zero >= 2) mark({.allocates = {chunk.gradients + static_cast<TensorId>(u)}});
     append(chunk, u, kind);
-    if (inputs) drop_unit(chunk, u);
+    if (gathers) drop_unit(chunk, u);
     if (makes_weight_gradients(kind) && plan_.zero >= 2) scatter_unit(chunk, u);
     if (last) reduce_buckets(chunk, u);
   }
@@ -98,16 +99,21 @@ void StageLowering::gather_unit(const Chunk& chunk, std::size_t u, std::optional
   if (next && dp_ > 0) issue_unit(chunk, *next);
 }
 
-bool StageLowering::has(const Chunk& chunk, std::size_t u, Experts experts) const {
+// Frozen parameters as well.
+std::int64_t StageLowering::gathered(const Chunk& chunk, std::size_t u, Experts experts) {
   const BlockProgram& block = *chunk.units[u].program;
-  return (experts == Experts::yes ? block.expert_parameters : block.parameters) > 0 && size_of_group(shard_group(experts), plan_) > 1;
+  return experts == Experts::yes ? block.expert_parameters + block.frozen_experts : block.parameters + block.frozen;
+}
+
+bool StageLowering::has(const Chunk& chunk, std::size_t u, Experts experts) const {
+  return gathered(chunk, u, experts) > 0 && size_of_group(shard_group(experts), plan_) > 1;
 }
 
 void StageLowering::issue_unit(const Chunk& chunk, std::size_t u) {
   mark({.allocates = {chunk.gathered + static_cast<TensorId>(u)}});
   const auto parity = static_cast<TokenId>(u % 2);
-  if (has(chunk, u, Experts::no)) issue_gather(chunk.units[u].program->parameters, Experts::no, static_cast<TokenId>(gathering + parity));
-  if (has(chunk, u, Experts::yes)) issue_gather(chunk.units[u].program->expert_parameters, Experts::yes, static_cast<TokenId>(gathering_experts + parity));
+  if (has(chunk, u, Experts::no)) issue_gather(gathered(chunk, u, Experts::no), Experts::no, static_cast<TokenId>(gathering + parity));
+  if (has(chunk, u, Experts::yes)) issue_gather(gathered(chunk, u, Experts::yes), Experts::yes, static_cast<TokenId>(gathering_experts + parity));
 }
 
 void StageLowering::wait_for_unit(const Chunk& chunk, std::size_t u) {

@@ -21,11 +21,11 @@ StageProgram StageLowering::lower() {
   prologue();
   passes();
   epilogue();
-  std::int64_t dense = out_.stage == plan_.pp - 1 ? second_table(given_.model, plan_) : 0, expert = 0;
+  StageWeights weights = table_on(given_, plan_, out_.stage);
   for (const Chunk& chunk : chunks_) {
-    for (const Unit& unit : chunk.units) dense += unit.program->parameters, expert += unit.program->expert_parameters;
+    for (const Unit& unit : chunk.units) weights.add(*unit.program);
   }
-  out_.held = held_memory(given_, plan_, dense, expert, boundary_bytes(given_, split_));
+  out_.held = held_memory(given_, plan_, weights, boundary_bytes(given_, split_));
   return std::move(out_);
 }
 
@@ -82,15 +82,17 @@ void StageLowering::add_chunk(int local) {
 }
 
 void StageLowering::sharded_tensors(Chunk& chunk) {
-  const auto of_units = [&](std::string_view name, Bytes element) {
+  const auto of_units = [&](std::string_view name, Bytes element, bool frozen) {
     const auto first = static_cast<TensorId>(out_.tensors.size());
     for (const Unit& unit : chunk.units) {
-      tensor(name, MemoryKind::gathered, static_cast<double>(unit.program->parameters + unit.program->expert_parameters) * element);
+      const BlockProgram& block = *unit.program;
+      const std::int64_t elements = block.parameters + block.expert_parameters + (frozen ? block.frozen + block.frozen_experts : 0);
+      tensor(name, MemoryKind::gathered, static_cast<double>(elements) * element);
     }
     return first;
   };
-  if (plan_.zero == 3) chunk.gathered = of_units("gathered parameters", element_);
-  if (plan_.zero >= 2) chunk.gradients = of_units("gradients before they are scattered", plan_.zero == 3 ? element_ : state_.gradient);
+  if (plan_.zero == 3) chunk.gathered = of_units("gathered parameters", element_, true);
+  if (plan_.zero >= 2) chunk.gradients = of_units("gradients before they are scattered", plan_.zero == 3 ? element_ : state_.gradient, false);
 }
 
 void StageLowering::cut(Chunk& chunk) {

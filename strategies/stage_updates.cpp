@@ -101,7 +101,7 @@ void StageLowering::epilogue() {
   }
   for (const TokenId token : reductions_) wait(token);
   if (plan_.schedule == ScheduleKind::dualpipe && plan_.pp > 1) add_mirrored();
-  const std::int64_t tied = second_table(given_.model, plan_);
+  const std::int64_t tied = trained_second_table(given_, plan_);
   if (tied > 0 && (out_.stage == 0 || out_.stage == plan_.pp - 1)) {  // both ends add their gradients of it
     exchange_at_end({.flow = Flow::pp_all_reduce, .group = GroupKind::ends, .elements = tied, .element = state_.reduction});
   }

@@ -23,7 +23,11 @@ PassDelay UnitDelays::operator()(int chunk, PassKind kind) {
   units_.clear();
   layout_.each_run(prices_, chunk, [&](const BlockPrice& price, int n) { units_.insert(units_.end(), static_cast<std::size_t>(n), &price); });
   if (kind != PassKind::forward) std::reverse(units_.begin(), units_.end());
-  return {plan_.zero >= 2 ? sharding(kind) : Seconds{0}, plan_.offload.activations ? offload(kind) : Seconds{0}};
+  const Seconds away = plan_.offload.activations ? offload(kind) : Seconds{0};
+  if (kind != PassKind::forward) {  // what no gradient is wanted of is last, and needs no parameters
+    while (!units_.empty() && !units_.back()->runs_backward) units_.pop_back();
+  }
+  return {plan_.zero >= 2 ? sharding(kind) : Seconds{0}, away};
 }
 
 // The last of the equal units that follow each other here.
@@ -51,10 +55,10 @@ Seconds UnitDelays::sharding(PassKind kind) {
     took = takes, backlog = clock.backlog(), before = clock.now;
     const bool ahead = i + 1 < units_.size() && hides_ > 0;
     if (gather_units) {
-      const Seconds own = replicas_.gather(elements(i));
+      const Seconds own = replicas_.gather(gathered_of(*units_[i]));
       if (i == 0 || hides_ == 0) gathering = clock.issue(own);
       clock.wait(gathering, own);
-      if (ahead) gathering = clock.issue(replicas_.gather(elements(i + 1)));
+      if (ahead) gathering = clock.issue(replicas_.gather(gathered_of(*units_[i + 1])));
     }
     const PassPrice& pass = units_[i]->pass(kind);
     alone += pass.total;

@@ -56,14 +56,17 @@ OverlapChoice read_overlap(const TrainingRow& row) {
   return choice;
 }
 
-// Low-rank adapters: said by the column, or by the notes of a table of techniques that are added one after the other.
-bool is_adapter_tuning(const TrainingRow& row) {
-  const std::string tuning = lower(row.tuning);
-  if (tuning == "lora" || tuning == "qlora" || tuning == "peft") return true;
-  const std::string notes = lower(row.notes);
+// What is trained: said by the column, or by the notes of a table of techniques that are added one after the other. Rows do not state rank and targets: the
+// software's own.
+Tuning read_tuning(const TrainingRow& row, const Stack& stack, std::vector<std::string>& assumed) {
+  const std::string tuning = lower(row.tuning), notes = lower(row.notes);
   const std::string technique = notes.substr(std::min(notes.find("technique #"), notes.size()));
   const std::string name = technique.substr(0, technique.find(';'));
-  return name.ends_with(": lora") || name.ends_with(": qlora");
+  Tuning read;
+  if (tuning == "lora" || tuning == "peft" || name.ends_with(": lora")) read.kind = TuningKind::lora;
+  if (tuning == "qlora" || name.ends_with(": qlora")) read.kind = TuningKind::qlora;
+  if (is_low_rank(read)) assumed.insert(assumed.end(), {"rank", "target"});
+  return completed(read, stack);
 }
 
 // Of a table of techniques whose baseline does not pack its data: rows before it does state the longest sequence, not how many tokens there were.
@@ -156,7 +159,6 @@ ReadRun RunReader::read(const TrainingRow& row) {
     return run;
   };
   if (const auto missing = unstated(row); !missing.empty()) return skip("not stated: " + join(missing, ", "));
-  if (is_adapter_tuning(row)) return skip("PEFT");
   if (is_unpacked(row)) return skip("not stated: seq (padded data: the sequence is a maximum)");
   const double devices = double{1} * *row.tp * *row.pp * *row.dp * row.cp.value_or(1);
   if (devices != *row.gpus) return skip(fmt::format("not a valid plan: tp x cp x dp x pp is {}, not the {} devices", devices, *row.gpus));
@@ -180,8 +182,11 @@ ReadRun RunReader::read(const TrainingRow& row) {
   if (!stack) return skip(stack.error().front().message);
   s.stack = *stack;
   read_software(row, s.stack);
-  s.job = {.kind = lower(row.tuning) == "full" ? JobKind::finetune : JobKind::pretrain, .sequence = *row.seq, .global_batch = *row.global_batch};
+  s.job = {.sequence = *row.seq, .global_batch = *row.global_batch, .tuning = read_tuning(row, s.stack, run.assumed)};
+  s.job.kind = lower(row.tuning) == "full" || has_frozen_base(s.job.tuning) ? JobKind::finetune : JobKind::pretrain;
   s.job.dtype = read_dtype(row, run.assumed);
+  if (s.job.tuning.kind == TuningKind::qlora && s.job.dtype == DType::fp8) return skip("qlora does not multiply in fp8");
+  if (const Problems problems = check(s.job.tuning, s.model); !problems.empty()) return skip(problems.front().message);
   run.plan = read_plan(row, s.stack, run.assumed);
   // Software that fills the bubble validates its update afterwards: stages do not wait for each other between steps (Qi et al. 2023, section 4).
   if (is_zero_bubble(lower(row.schedule))) s.stack.steps_synchronize = false;

@@ -25,11 +25,6 @@ JobKind read_kind(const YamlNode& node) {
   return static_cast<JobKind>(node.one_of({kinds.begin(), kinds.end()}));
 }
 
-void read_method(const YamlNode& node) {
-  const std::string text = node.text();
-  if (text != "full") node.report("fine-tuning method '" + text + "' is not modelled yet", "write full");
-}
-
 DType read_compute_dtype(const YamlNode& node) {
   static const std::vector<std::string> names{"bf16", "fp16", "fp8", "fp32"};
   static constexpr std::array formats{DType::bf16, DType::fp16, DType::fp8, DType::fp32};
@@ -46,15 +41,16 @@ Job read_job(const YamlNode& node) {
   MapReader map = node.map();
   Job job;
   job.kind = map.optional("kind", read_kind).value_or(JobKind::pretrain);
-  if (job.kind == JobKind::finetune) {
-    if (const auto method = map.optional("method")) read_method(*method);
-  }
+  if (job.kind == JobKind::finetune) job.tuning = read_tuning(map);
   job.sequence = static_cast<int>(map.required("sequence").integer(1, 1 << 24));
   job.global_batch = static_cast<int>(map.required("global_batch").integer(1, 1 << 24));
   job.dtype = map.optional("dtype", read_compute_dtype).value_or(DType::bf16);
   job.optimizer = map.optional("optimizer", [](const YamlNode& n) {
                        return static_cast<Optimizer>(n.one_of({optimizers.begin(), optimizers.end()}));
                      }).value_or(Optimizer::adamw);
+  if (job.tuning.kind == TuningKind::qlora && job.dtype == DType::fp8) {
+    map.node().report("qlora multiplies in the format that it dequantises to, which has at least 16 bits, not in fp8", "write dtype: bf16");
+  }
   job.expert_skew = map.optional("expert_skew", [](const YamlNode& n) { return n.number(1, 4096); }).value_or(1);
   map.finish();
   return job;

@@ -71,6 +71,7 @@ struct Block {
   Attention attention;
   FeedForward feed_forward;
   int norms = 2;         // norms of width `hidden`: 2 (pre-norm), 4 (Gemma 2/3), 1 (parallel residual)
+  bool frozen = false;   // of no part of a file: a fine-tuning job trains neither the block nor anything below it (tuning.hpp)
 
   bool operator==(const Block&) const = default;
 };

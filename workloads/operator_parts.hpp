@@ -15,6 +15,9 @@ inline Bytes tensor(std::int64_t rows, std::int64_t columns, DType dtype) {
 // X and dY are read in the activation format and written twice (as they are and transposed, which tensor cores need).
 void add_linear(Operator&, std::int64_t rows, std::int64_t in, std::int64_t out, const Implementation&, std::int64_t batch = 1);
 
+// Another kernel adds the weight gradient: reads it, reads and writes what is accumulated.
+void add_apart(Operator&, std::int64_t elements, const Implementation&);
+
 void add_norm(Operator&, OperatorKind before, const Model&, std::int64_t rows, std::int64_t width, const Implementation&);
 
 // Element-wise work of `forward` and `backward` bytes.
@@ -26,6 +29,12 @@ Operator residual(OperatorKind, OperatorKind before, const Model&, const Block&,
 enum class Until : bool { input_gradient, weight_gradient };
 void save(Operator&, std::string_view name, Bytes, OperatorKind producer, Until);
 void save_internal(Operator&, std::string_view name, Bytes);  // made and read by the operator itself, released by B
+
+// Takes out of a block's list what its job does not train, and puts in what it adds (tuned_operators.cpp).
+void tune(std::vector<Operator>&, const Model&, const Block&, const TokenShape&, const Implementation&);
+// The same of the embedding and of the head.
+void tune_embedding(std::vector<Operator>&, const Implementation&);
+void tune_head(std::vector<Operator>&, const Implementation&);
 
 void append_attention(std::vector<Operator>&, const Model&, const Block&, const TokenShape&, const Implementation&);
 void append_feed_forward(std::vector<Operator>&, const Model&, const Block&, const TokenShape&, const Implementation&);

@@ -8,15 +8,14 @@
 namespace forerun {
 
 std::string_view to_string(OperatorKind kind) {
-  static constexpr std::array<std::string_view, 21> names{
+  static constexpr std::array<std::string_view, 22> names{
       "embedding", "attention_norm", "qkv", "latent_up", "positions", "attention_core", "attention_output", "attention_residual",
       "feed_forward_norm", "router", "dispatch", "up", "activation", "expert_activation", "down", "shared_expert", "combine", "feed_forward_residual",
-      "final_norm", "head", "loss"};
+      "final_norm", "head", "loss", "adapter"};
   return names[static_cast<std::size_t>(kind)];
 }
 
-// Another kernel adds the weight gradient: reads it, reads and writes what is accumulated.
-static void add_apart(Operator& op, std::int64_t elements, const Implementation& how) {
+void add_apart(Operator& op, std::int64_t elements, const Implementation& how) {
   const Bytes apart = static_cast<double>(elements) * size_of(how.dtype);
   op.gradient_apart += apart;
   op.weight_gradient.emplace_back(Streaming{StreamingKind::elementwise, apart + 2.0 * static_cast<double>(elements) * how.gradient});
@@ -77,6 +76,7 @@ std::vector<Operator> block_operators(const Model& model, const Block& block, co
   list.reserve(16);
   append_attention(list, model, block, shape, how);
   append_feed_forward(list, model, block, shape, how);
+  tune(list, model, block, shape, how);
   return list;
 }
 
@@ -97,7 +97,9 @@ std::vector<Operator> embedding_operators(const Model& model, int local_vocab, c
     add_streaming(op, StreamingKind::elementwise, 2.5 * rows, 2.5 * rows);
     save_internal(op, "dropout mask", tensor(shape.residual_tokens, model.hidden, DType::int8));
   }
-  return {op};
+  std::vector<Operator> list{op};
+  tune_embedding(list, how);
+  return list;
 }
 
 std::vector<Operator> head_operators(const Model& model, int local_vocab, const TokenShape& shape, const Implementation& how) {
@@ -127,6 +129,7 @@ std::vector<Operator> head_operators(const Model& model, int local_vocab, const 
                 logits * (how.logit_saved + how.logit_workspace + logit));
   save_internal(loss, "logits", logits * how.logit_saved);
   list.push_back(loss);
+  tune_head(list, how);
   return list;
 }
 

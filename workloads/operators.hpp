@@ -10,6 +10,7 @@
 
 #include "workloads/kernels.hpp"
 #include "workloads/model.hpp"
+#include "workloads/tuning.hpp"
 
 namespace forerun {
 
@@ -25,6 +26,7 @@ struct Implementation {
   bool gradients_apart = false;    // a weight gradient is first written on its own, in the activations' format, and another kernel adds it
   Bytes logit_saved{4};            // kept per logit between forward and backward of the loss
   Bytes logit_workspace{2};        // needed beside it while the loss runs
+  Tuning tuning = {};              // what of the model is trained
 
   bool operator==(const Implementation&) const = default;
 };
@@ -44,6 +46,7 @@ struct TokenShape {
   std::int64_t residual_tokens = 0;  // rows outside them: fewer than `tokens` under sequence parallelism
   std::int64_t routed_tokens = 0;    // rows that this rank's experts compute (top_k x its residual tokens when balanced)
   int local_experts = 0;             // that those rows are spread over
+  int cuts = 1;                      // ranks that share the products' columns or rows, and with them low-rank factors
   int attention_passes = 1;          // pieces of the keys that come one after the other (ring), each a kernel and a sum of its own
 
   bool operator==(const TokenShape&) const = default;
@@ -52,7 +55,7 @@ struct TokenShape {
 enum class OperatorKind : std::uint8_t {
   embedding, attention_norm, qkv, latent_up, positions, attention_core, attention_output, attention_residual,
   feed_forward_norm, router, dispatch, up, activation, expert_activation, down, shared_expert, combine, feed_forward_residual,
-  final_norm, head, loss,
+  final_norm, head, loss, adapter,
 };  // latent_up: MLA's projections from the latents to queries, keys and values; qkv is then the way down
 std::string_view to_string(OperatorKind);
 
@@ -72,8 +75,12 @@ struct Operator {
   std::vector<SavedTensor> saves;
   Bytes output;                        // of the activation that it hands on; 0: it hands on its input
   Bytes gradient_apart;                // of the weight gradient that W writes before it is added; 0: W adds it itself
-  std::int64_t parameters = 0;         // owned by this operator on this rank
+  Bytes workspace;                     // beside its tensors while a forward part or B runs
+  std::int64_t parameters = 0;         // trained ones of this operator on this rank
   std::int64_t expert_parameters = 0;  // of them, those of routed experts
+  std::int64_t frozen = 0;             // those that are not, in elements of the activations' format (what is quantised: as many as hold its bytes)
+  std::int64_t frozen_experts = 0;     // of them, those of routed experts
+  std::int64_t low_rank = 0;           // columns of what its factors A make, all ranks' together; 0: it has none
 };
 
 std::vector<Operator> block_operators(const Model&, const Block&, const TokenShape&, const Implementation&);

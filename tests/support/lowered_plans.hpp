@@ -38,6 +38,29 @@ inline void change_experts(Scenario& given, Plan& plan) {
   if (plan.ep > 1 && *rc::gen::arbitrary<bool>()) given.job.expert_skew = 1 + *rc::gen::inRange(1, 5) * 0.25 * (plan.ep - 1);  // all rows on one rank at most
 }
 
+// A kind of tuning that the model and the plan can do; half of the jobs train everything.
+inline void change_tuning(Scenario& given, const Plan& plan) {
+  using enum LowRankTarget;
+  Scenario other = given;
+  Tuning& tuning = other.job.tuning;
+  tuning.kind = *rc::gen::element(TuningKind::full, TuningKind::full, TuningKind::full, TuningKind::frozen, TuningKind::adapter, TuningKind::lora, TuningKind::lora, TuningKind::qlora);
+  if (tuning.kind == TuningKind::full) return;
+  if (is_low_rank(tuning)) {
+    tuning.rank = *rc::gen::element(8, 16, 64);
+    static const std::vector<std::vector<LowRankTarget>> targets{
+        {linear_qkv}, {linear_qkv, linear_proj}, {q_proj, v_proj}, {q_proj, k_proj, v_proj, o_proj, up_proj, down_proj}, {linear_qkv, linear_proj, linear_fc1, linear_fc2}, {linear_fc2}};
+    tuning.target = *rc::gen::elementOf(targets);
+  }
+  if (tuning.kind == TuningKind::adapter) tuning.width = *rc::gen::element(16, 64);
+  if (tuning.kind == TuningKind::frozen) {
+    tuning.trainable_blocks = *rc::gen::inRange(0, static_cast<int>(given.model.blocks.size()) + 1);
+    tuning.train_head = !given.model.tied_embeddings && *rc::gen::arbitrary<bool>();
+  }
+  other.job.kind = JobKind::finetune;
+  if (tuning.kind == TuningKind::qlora && other.job.dtype == DType::fp8) other.job.dtype = DType::bf16;
+  if (check(tuning, other.model).empty() && is_valid(other, plan)) given = other;
+}
+
 enum class Pipelines : std::uint8_t { none, any };
 
 inline Drawn some_lowered_plan(const std::vector<int>& sizes = {1, 2, 4, 8, 16, 32, 64}, Pipelines pipelines = Pipelines::any) {
@@ -51,9 +74,10 @@ inline Drawn some_lowered_plan(const std::vector<int>& sizes = {1, 2, 4, 8, 16, 
   change_sharding(given, plan);
   plan.offload = {.optimizer = *rc::gen::inRange(0, 4) == 1, .activations = *rc::gen::inRange(0, 4) == 1};
   change_experts(given, plan);
+  change_tuning(given, plan);
   if (*rc::gen::arbitrary<bool>()) plan.overlap = {.tp = false, .cp = false, .ep = false, .dp = false, .pp = false};
   RC_LOG() << given.model.name << " of " << given.model.blocks.size() << " x " << given.model.hidden << " on " << given.gpus << " of " << given.cluster.name
-           << " with " << given.stack.name << ", batch " << given.job.global_batch << " x " << given.job.sequence << ", skew " << given.job.expert_skew << ": "
+           << " with " << given.stack.name << ", batch " << given.job.global_batch << " x " << given.job.sequence << ", skew " << given.job.expert_skew << to_yaml(given.job.tuning) << ": "
            << summary(plan) << ", sharding group " << plan.sharding_group << (plan.overlap.tp ? ", no overlap" : "") << '\n';
   return {given, plan};
 }

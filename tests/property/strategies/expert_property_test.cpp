@@ -154,8 +154,8 @@ RC_GTEST_PROP(Experts, AreShardedWithoutLoss, ()) {
     const Scenario& given = c.scenario.given;
     const auto held = [&](const Plan& plan) {
       const BlockProgram block = lower_block(given, given.model.blocks.back(), split_of(plan));
-      return std::pair(held_memory(given, plan, block.parameters, 0, Bytes{0}).optimizer / Bytes{12},  // fp32: master, two moments
-                       held_memory(given, plan, 0, block.expert_parameters, Bytes{0}).optimizer / Bytes{12});
+      return std::pair(held_memory(given, plan, {.dense = block.parameters}, Bytes{0}).optimizer / Bytes{12},  // fp32: master, two moments
+                       held_memory(given, plan, {.expert = block.expert_parameters}, Bytes{0}).optimizer / Bytes{12});
     };
     const auto [dense, expert] = held(c.plan);
     c.plan.zero = 0;

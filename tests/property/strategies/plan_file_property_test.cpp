@@ -9,7 +9,7 @@
 #include <fstream>
 
 #include "strategies/check_plan.hpp"
-#include "tests/support/random_plans.hpp"
+#include "tests/support/lowered_plans.hpp"
 
 namespace forerun {
 namespace {
@@ -19,6 +19,7 @@ RC_GTEST_PROP(PlanFiles, ReadBackEqual, ()) {  // I-50
   given.model = *find_model(*rc::gen::element<std::string>("llama2-7b", "mixtral-8x7b", "gpt2-xl", "deepseek-v2-lite", "gemma2-9b"));
   given.stack = *find_stack(given.stack.name);
   given.job.kind = *rc::gen::element(JobKind::pretrain, JobKind::finetune);
+  if (given.job.kind == JobKind::finetune) test::change_tuning(given, {});
   const std::vector<Plan> plans = test::all_plans(given);
   RC_PRE(!plans.empty());
   Plan plan = *rc::gen::elementOf(plans);

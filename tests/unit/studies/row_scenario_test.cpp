@@ -114,6 +114,21 @@ TEST(RowScenario, AMixtureIsTheCataloguesWithItsLayersCut) {
   EXPECT_EQ(read(row).skipped, "mixture not in the catalogue");
 }
 
+TEST(RowScenario, AdaptersHaveTheSoftwaresRankAndTargets) {
+  TrainingRow row = gpt();
+  row.stack = "nemo", row.tuning = "lora";
+  const ReadRun run = read(row);
+  ASSERT_EQ(run.skipped, "");
+  EXPECT_EQ(run.scenario.job.kind, JobKind::finetune);
+  EXPECT_EQ(run.scenario.job.tuning, (Tuning{.kind = TuningKind::lora, .rank = 16, .target = {LowRankTarget::linear_qkv}}));
+  EXPECT_THAT(run.assumed, testing::IsSupersetOf({"rank", "target"}));
+  row.tuning = "full", row.notes = "cumulative technique #9: QLoRA; baseline; LoRA rows replace full FT";
+  EXPECT_EQ(read(row).scenario.job.tuning.kind, TuningKind::qlora);
+  row.notes = "cumulative technique #3: Chunked; baseline; LoRA rows replace full FT";
+  EXPECT_EQ(read(row).scenario.job.tuning, Tuning{});
+  EXPECT_THAT(read(row).assumed, Not(Contains("rank")));
+}
+
 TEST(RowScenario, ReasonsToSkip) {
   const auto reason = [](auto change) {
     TrainingRow row = gpt();
@@ -121,8 +136,7 @@ TEST(RowScenario, ReasonsToSkip) {
     return read(row).skipped;
   };
   EXPECT_EQ(reason([](TrainingRow& r) { r.micro_batch.reset(), r.pp.reset(); }), "not stated: micro_batch, pp");
-  EXPECT_EQ(reason([](TrainingRow& r) { r.tuning = "qlora"; }), "PEFT");
-  EXPECT_EQ(reason([](TrainingRow& r) { r.tuning = "full", r.notes = "cumulative technique #8: LoRA; baseline"; }), "PEFT");
+  EXPECT_EQ(reason([](TrainingRow& r) { r.tuning = "qlora", r.dtype = "fp8"; }), "qlora does not multiply in fp8");
   EXPECT_EQ(reason([](TrainingRow& r) { r.gpus = 17; }), "not a valid plan: tp x cp x dp x pp is 16, not the 17 devices");
   EXPECT_EQ(reason([](TrainingRow& r) { r.gpu = "abacus"; }), "gpu 'abacus' not in the catalogue");
 }

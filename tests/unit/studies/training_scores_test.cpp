@@ -118,14 +118,14 @@ TEST(Scores, JsonHasTheDocumentedKeys) {
 
 TEST(ValidateTraining, ScoresAFileOfSixRuns) {
   const std::string path = (std::filesystem::temp_directory_path() / "forerun_six_runs.csv").string();
-  // Three plans of one workload, one repeated; one adapter run; one that ran out of memory.
+  // Three plans of one workload, one repeated; one run that nothing could do; one that ran out of memory.
   std::ofstream(path) << "run_id,source,stack,model,tuning,gpu,layers,hidden,heads,vocab,seq,global_batch,micro_batch,gpus,tp,pp,dp,zero,sp,recompute,dtype,"
                          "step_time_s,fits\n"
                          "1,s,megatron-core,GPT,pretrain,a100,24,2048,16,51200,2048,64,4,8,1,1,8,1,0,none,bf16,1.0,\n"
                          "2,s,megatron-core,GPT,pretrain,a100,24,2048,16,51200,2048,64,4,8,8,1,1,0,1,none,bf16,2.0,\n"
                          "3,s,megatron-core,GPT,pretrain,a100,24,2048,16,51200,2048,64,4,8,2,1,4,1,1,none,bf16,1.5,\n"
                          "4,s,megatron-core,GPT,pretrain,a100,24,2048,16,51200,2048,64,4,8,2,1,4,1,1,none,bf16,1.7,\n"
-                         "5,s,megatron-core,GPT,lora,a100,24,2048,16,51200,2048,64,4,8,1,1,8,1,0,none,bf16,1.0,\n"
+                         "5,s,megatron-core,GPT,qlora,a100,24,2048,16,51200,2048,64,4,8,1,1,8,1,0,none,fp8,1.0,\n"
                          "6,s,megatron-core,GPT,pretrain,a100,96,12288,96,51200,2048,64,4,8,1,1,8,1,0,none,bf16,,no\n";
   std::size_t seen = 0;
   const auto v = validate_training(path, [&](std::size_t done, std::size_t total) {

@@ -26,7 +26,7 @@ std::string problems(const std::string& text) {
 
 TEST(Job, IsReadAsWritten) {
   const Job expected{.kind = JobKind::finetune, .sequence = 8192, .global_batch = 128, .dtype = DType::fp8, .optimizer = Optimizer::momentum};
-  EXPECT_EQ(job("{kind: finetune, method: full, sequence: 8192, global_batch: 128, dtype: fp8, optimizer: momentum}"), expected);
+  EXPECT_EQ(job("{kind: finetune, tuning: full, sequence: 8192, global_batch: 128, dtype: fp8, optimizer: momentum}"), expected);
 }
 
 TEST(Job, HasUsualDefaults) {
@@ -40,7 +40,6 @@ TEST(Job, CountsTokensBeyondThirtyTwoBits) {
 TEST(Job, ThatIsNotModelledIsRefusedByName) {
   EXPECT_THAT(problems("{kind: serve, sequence: 16, global_batch: 2}"), HasSubstr("job.yaml:1:8: error: jobs of kind 'serve' are not modelled yet"));
   EXPECT_THAT(problems("{kind: rl, sequence: 16, global_batch: 2}"), HasSubstr("'rl' are not modelled yet"));
-  EXPECT_THAT(problems("{kind: finetune, method: lora, sequence: 16, global_batch: 2}"), HasSubstr("'lora' is not modelled yet"));
 }
 
 TEST(Job, ReportsEveryMistakeAtOnce) {
