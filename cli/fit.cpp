@@ -11,13 +11,19 @@
 #include "cli/common.hpp"
 #include "cli/progress.hpp"
 #include "studies/kernel_report.hpp"
+#include "studies/stack_fit.hpp"
 
 namespace forerun::cli {
 namespace {
 
 struct Options {
   std::string file, out, date = "not stated";
+  std::string stack;
+  std::vector<std::string> parameters;
 };
+
+// What most stacks are fitted by, where the command does not say.
+const std::vector<std::string> usual_parameters{"host.per_kernel", "host.per_step", "reach.gemm", "reach.attention", "reach.streaming", "reach.communication"};
 
 bool write(const std::filesystem::path& path, const std::string& text) {
   std::ofstream file(path);
@@ -41,7 +47,31 @@ Result<std::vector<std::filesystem::path>> save(const KernelFitting& fitting, co
   return written;
 }
 
+std::string row_of(const char* name, const ErrorSummary& e) {
+  return fmt::format("{:<10} mean {:.1f} %, median {:.1f} %, p90 {:.1f} %, worst {:.1f} %, bias {:+.1f} %\n", name, 100 * e.mape, 100 * e.median, 100 * e.p90, 100 * e.worst, 100 * e.bias);
+}
+
+int run_stack(const Options& o) {
+  const Result<std::vector<TrainingRow>> rows = read_training_rows(o.file);
+  if (!rows) return refuse(rows.error());
+  const Result<Stack> stated = find_stated_stack(o.stack);
+  if (!stated) return refuse(stated.error());
+  ProgressLine progress("fitting");
+  progress(0);
+  const Result<StackFit> fit = fit_stack(*stated, *rows, {.parameters = o.parameters.empty() ? usual_parameters : o.parameters});
+  progress.finish();
+  if (!fit) return refuse(fit.error());
+  const StackFitRecord record = record_of(*fit, o.date);
+  const Result<std::string> text = stack_text_with(o.stack, record);
+  if (!text) return refuse(text.error());
+  if (!write(o.out, *text)) return refuse({{{}, "cannot write " + o.out, "name a file that can be written"}});
+  fmt::print("step times of {} runs of {}, {} models\n{}{}{}", fit->runs, o.stack, fit->groups, row_of("as stated", fit->before), row_of("fitted", fit->after), row_of("left out", fit->left_out));
+  fmt::print("80 % bands hold {:.0f} % of the runs left out\n{}wrote {}\n", 100 * fit->in_band, to_yaml(record), o.out);
+  return answered;
+}
+
 int run(const Options& o) {
+  if (!o.stack.empty()) return run_stack(o);
   const Result<KernelRows> rows = read_kernel_rows(o.file);
   if (!rows) return refuse(rows.error());
   if (rows->rows.empty()) return refuse({{{o.file, 0, 0}, "no rows of kernels to fit", "write a row a kernel; kinds are gemm, attn_prefill, attn_decode, norm, elementwise"}});
@@ -61,12 +91,15 @@ int run(const Options& o) {
 }  // namespace
 
 void add_fit(CLI::App& app, int& code) {
-  CLI::App* verb = app.add_subcommand("fit", "Fit a calibration of kernels from measurements");
+  CLI::App* verb = app.add_subcommand("fit", "Fit a calibration of kernels, or a software stack, to measurements");
   auto o = std::make_shared<Options>();
-  verb->add_option("samples", o->file, "CSV, a row a kernel: source, gpu, dtype, kind, its shape, time_us, notes")->required();
+  verb->add_option("samples", o->file, "CSV, a row a kernel: source, gpu, dtype, kind, its shape, time_us, notes; with --stack a row a training run")->required();
   verb->add_option("--out", o->out, "calibration to write; a folder for samples of several devices")->required();
   verb->add_option("--date", o->date, "written into each fit");
-  verb->footer("Example:\n  forerun fit samples.csv --out calibration.yaml\n  forerun validate kernels others.csv --calibration calibration.yaml");
+  verb->add_option("--stack", o->stack, "fit this software stack to measured training runs instead (CSV as `validate training` reads); --out is a stack file");
+  verb->add_option("--parameters", o->parameters, "of the stack, to be fitted; by default host.per_kernel, host.per_step and reach.*")->delimiter(',')->needs("--stack");
+  verb->footer("Example:\n  forerun fit samples.csv --out calibration.yaml\n  forerun validate kernels others.csv --calibration calibration.yaml\n"
+               "  forerun fit runs.csv --stack nanotron --out my-nanotron.yaml");
   verb->callback([o, &code] { code = run(*o); });
 }
 

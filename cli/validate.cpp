@@ -23,16 +23,23 @@ struct Options {
   std::string file;
   bool json = false;
   std::string by;
+  bool left_out_sources = false;
 };
 
 constexpr std::size_t worst_runs = 25;  // that a terminal shows
 
 int run_training(const Options& o) {
   ProgressLine progress("predicting");
-  const Result<TrainingValidation> validation =
+  Result<TrainingValidation> validation =
       validate_training(o.file, [&](std::size_t done, std::size_t total) { progress(static_cast<double>(done) / static_cast<double>(total)); });
   progress.finish();
   if (!validation) return refuse(validation.error());
+  if (o.left_out_sources) {
+    ProgressLine fitting("refitting stacks");
+    const auto left = leave_sources_out(*validation, o.file, [&](std::size_t done, std::size_t total) { fitting(static_cast<double>(done) / static_cast<double>(total)); });
+    fitting.finish();
+    if (!left) return refuse(left.error());
+  }
   if (o.json) {
     nlohmann::ordered_json json = to_json(*validation);
     if (o.by == "run") json["runs"] = runs_to_json(*validation);
@@ -104,6 +111,7 @@ void add_validate(CLI::App& app, int& code) {
   training->add_option("file", o->file, "CSV with the columns of tests/validation/data/README.md")->required();
   training->add_flag("--json", o->json, "the same fields for programs");
   training->add_option("--by", o->by, "run: the worst predicted runs with where their time goes (--json: all runs)")->check(CLI::IsMember({"run"}));
+  training->add_flag("--left-out", o->left_out_sources, "beside each source: its error with stacks that were refitted without it");
   training->footer("Example:\n  forerun validate training tests/validation/data/training_runs.csv");
   training->callback([o, &code] { code = run_training(*o); });
   add_kernels(*verb, code);

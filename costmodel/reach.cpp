@@ -35,12 +35,16 @@ class StackCollectives final : public CollectiveModel {
 
 }  // namespace
 
-std::shared_ptr<const KernelModel> with_reach(std::shared_ptr<const KernelModel> kernels, const Reach& reach) {
+std::shared_ptr<const KernelModel> with_reach(std::shared_ptr<const KernelModel> kernels, const Stack& stack) {
+  constexpr double eager = 0.5;
+  Reach reach = stack.reach;
+  if (!stack.compiled) reach.streaming *= eager;
   if (reach.gemm == 1 && reach.attention == 1 && reach.streaming == 1) return kernels;
   return std::make_shared<StackKernels>(std::move(kernels), reach);
 }
 
-std::shared_ptr<const CollectiveModel> with_reach(std::shared_ptr<const CollectiveModel> collectives, const Reach& reach) {
+std::shared_ptr<const CollectiveModel> with_reach(std::shared_ptr<const CollectiveModel> collectives, const Stack& stack) {
+  const Reach& reach = stack.reach;
   if (reach.communication == 1) return collectives;
   return std::make_shared<StackCollectives>(std::move(collectives), reach.communication);
 }

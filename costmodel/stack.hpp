@@ -79,6 +79,7 @@ struct Stack {
   OverlapAbility overlap;
   double contention = 0;           // share of hidden communication time by which it slows the computation beside it
 
+  bool compiled = true;            // a compiler or fused layers make one kernel of a chain of element-wise operators
   Reach reach;
   double spread = 0;               // of ln(measured / predicted) step times, beyond what the spreads of kernels and exchanges explain
 

@@ -2,9 +2,11 @@
 
 #include "base/embedded.hpp"
 #include "base/text.hpp"
+#include "base/text_file.hpp"
 #include "base/units.hpp"
 #include "base/yaml.hpp"
 #include "costmodel/stack.hpp"
+#include "costmodel/stack_parameters.hpp"
 
 namespace forerun {
 namespace {
@@ -104,9 +106,7 @@ std::vector<std::string> texts(const YamlNode& node) {
   return list;
 }
 
-}  // namespace
-
-Stack read_stack(const YamlNode& node) {
+Stack read(const YamlNode& node, bool fitted) {
   MapReader map = node.map();
   Stack stack;
   stack.name = map.required("name").text();
@@ -139,6 +139,7 @@ Stack read_stack(const YamlNode& node) {
   stack.dropout = map.optional("dropout", [](const YamlNode& n) { return n.boolean(); }).value_or(true);
   stack.overlap = read_overlap(map.required("overlap"));
   stack.contention = map.required("contention").number(0, 1);
+  stack.compiled = map.optional("compiled", [](const YamlNode& n) { return n.boolean(); }).value_or(true);
   stack.reach = map.optional("reach", read_reach).value_or(Reach{});
   stack.spread = map.optional("spread", [](const YamlNode& n) { return n.number(0, 3); }).value_or(0);
   read_host(map.required("host"), stack);
@@ -146,15 +147,15 @@ Stack read_stack(const YamlNode& node) {
   stack.bucket = map.optional("bucket", [](const YamlNode& n) { return n.number(1, 1e12); }).value_or(0);
   stack.optimizer_passes = map.required("optimizer_passes").number(0.1, 100);
   read_memory(map.required("memory"), stack);
+  const auto record = map.optional("fitted", read_stack_fit);
+  if (record && fitted) apply(*record, stack);
   map.finish();
   return stack;
 }
 
-namespace {
-
-Result<Stack> from(Result<YamlDocument> document) {
+Result<Stack> from(Result<YamlDocument> document, bool fitted) {
   if (!document) return fail(document.error());
-  Stack stack = read_stack(document->root());
+  Stack stack = read(document->root(), fitted);
   if (!document->problems().empty()) return fail(document->problems());
   return stack;
 }
@@ -172,9 +173,36 @@ std::string stem(std::string_view path) {
   return std::string(path.substr(0, path.rfind('.')));
 }
 
-Result<Stack> parse(const EmbeddedFile& file) { return from(YamlDocument::parse(std::string(file.text), std::string(file.path))); }
+Result<Stack> parse(const EmbeddedFile& file, bool fitted = true) { return from(YamlDocument::parse(std::string(file.text), std::string(file.path)), fitted); }
+
+bool is_path(const std::string& name) { return name.find('/') != std::string::npos || name.ends_with(".yaml"); }
+
+// By file name, else by alias.
+Result<EmbeddedFile> file_of(const std::string& name) {
+  const std::string wanted = lower(name);
+  for (const EmbeddedFile& file : stack_files()) {
+    if (stem(file.path) == wanted) return file;
+  }
+  for (const EmbeddedFile& file : stack_files()) {
+    const Result<Stack> stack = parse(file);
+    if (!stack) return fail(stack.error());
+    for (const std::string& alias : stack->aliases) {
+      if (lower(alias) == wanted) return file;
+    }
+  }
+  return fail(Problem{{}, "no software stack '" + name + "'", suggestion(name, stack_names())});
+}
+
+Result<Stack> find(const std::string& name, bool fitted) {
+  if (is_path(name)) return from(YamlDocument::load(name), fitted);
+  const Result<EmbeddedFile> file = file_of(name);
+  if (!file) return fail(file.error());
+  return parse(*file, fitted);
+}
 
 }  // namespace
+
+Stack read_stack(const YamlNode& node) { return read(node, true); }
 
 std::vector<std::string> stack_names() {
   std::vector<std::string> names;
@@ -182,20 +210,29 @@ std::vector<std::string> stack_names() {
   return names;
 }
 
-Result<Stack> find_stack(const std::string& name_or_path) {
-  if (name_or_path.find('/') != std::string::npos || name_or_path.ends_with(".yaml")) return from(YamlDocument::load(name_or_path));
-  const std::string wanted = lower(name_or_path);
-  for (const EmbeddedFile& file : stack_files()) {
-    if (stem(file.path) == wanted) return parse(file);
+Result<Stack> find_stack(const std::string& name_or_path) { return find(name_or_path, true); }
+Result<Stack> find_stated_stack(const std::string& name_or_path) { return find(name_or_path, false); }
+
+Result<std::string> stack_text_with(const std::string& name_or_path, const StackFitRecord& record) {
+  std::string text;
+  if (is_path(name_or_path)) {
+    const Result<std::string> read = read_text_file(name_or_path);
+    if (!read) return fail(read.error());
+    text = *read;
+  } else {
+    const Result<EmbeddedFile> file = file_of(name_or_path);
+    if (!file) return fail(file.error());
+    text = std::string(file->text);
   }
-  for (const EmbeddedFile& file : stack_files()) {
-    Result<Stack> stack = parse(file);
-    if (!stack) return stack;
-    for (const std::string& alias : stack->aliases) {
-      if (lower(alias) == wanted) return stack;
-    }
+  const auto line_of = [&text](std::size_t from) { return text.find('\n', from) == std::string::npos ? text.size() : text.find('\n', from) + 1; };
+  if (std::size_t begin = text.starts_with("fitted:") ? 0 : text.find("\nfitted:"); begin != std::string::npos) {
+    begin += text[begin] == '\n' ? 1 : 0;
+    std::size_t end = line_of(begin);
+    while (end < text.size() && (text[end] == ' ' || text[end] == '\n')) end = line_of(end);
+    text.erase(begin, end - begin);
   }
-  return fail(Problem{{}, "no software stack '" + name_or_path + "'", suggestion(name_or_path, stack_names())});
+  if (!text.ends_with('\n')) text += '\n';
+  return text + to_yaml(record);
 }
 
 }  // namespace forerun

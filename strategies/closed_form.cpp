@@ -204,9 +204,9 @@ void ClosedForm::time(const SplitPrices& prices, const Plan& plan, Estimate& e) 
   Step step = run(plan, micro_batches, replicas);
   e.lower_bound = lower_bound(plan, step.runs);
   step.length = max(context_.floor + step.before + step.late + step.end, e.lower_bound);
-  const double spread = context_.scenario.given.stack.spread;
+  const double spread = context_.scenario.given.stack.spread, left = spread > 0 ? kernel_error_after_fit : 1;
   double squares = spread * spread;
-  for (const Seconds part : break_down(prices, plan, step, replicas, e)) squares += (part / step.length) * (part / step.length);
+  for (const Seconds part : break_down(prices, plan, step, replicas, e)) squares += (left * part / step.length) * (left * part / step.length);
   e.step = {step.length, std::sqrt(squares), context_.scenario.parameters.evidence};
   rate(prices, plan, step.runs, e);
 }
@@ -221,8 +221,9 @@ Seconds ClosedForm::lower_bound(const Plan& plan, double runs) const {
     if (waits) coming += first.forward_alone + hop_.all;
     if (waits && !splits) going += first.back_alone + hop_.all;
   }
-  // The last picosecond is rounding.
-  return max(Seconds{0}, context_.floor + longest - Seconds{1e-12});
+  // Replayed kernels end at whole picoseconds, and those that share processors more than once.
+  constexpr double rounding = 1e-9;
+  return max(Seconds{0}, context_.floor + (1 - rounding) * longest - Seconds{1e-12});
 }
 
 Estimate estimate(const PricedScenario& scenario, const Plan& plan) {

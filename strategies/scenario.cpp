@@ -43,10 +43,10 @@ Result<PricedScenario> price(Scenario scenario) {
   PricedScenario priced;
   priced.topology = *topology;
   priced.parameters = *parameters;
-  priced.kernels = with_reach(make_kernels(device, *parameters, {.attention = scenario.stack.attention}), scenario.stack.reach);
+  priced.kernels = with_reach(make_kernels(device, *parameters, {.attention = scenario.stack.attention}), scenario.stack);
   // Large products are most of a step: what they rest on is what it rests on.
   priced.parameters.evidence = priced.kernels->time(Gemm{.m = 4096, .n = 4096, .k = 4096, .dtype = scenario.job.dtype}).evidence;
-  priced.collectives = with_reach(make_collectives(*parameters), scenario.stack.reach);
+  priced.collectives = with_reach(make_collectives(*parameters), scenario.stack);
   priced.given = std::move(scenario);
   return priced;
 }

@@ -41,6 +41,9 @@ void read_software(const TrainingRow& row, Stack& stack) {
   const std::string attention = lower(row.flash_attention);
   if (attention.starts_with("no")) stack.attention = AttentionKernel::unfused;
   if (says(attention, "flashattention-2") || says(attention, "sdpa")) stack.attention = AttentionKernel::flash2;
+  const std::string notes = lower(row.notes);
+  const bool before_compile = notes.find("technique #0") != std::string::npos || notes.find("technique #1:") != std::string::npos;  // of torchtune's table
+  if (says(row.overlap, "no compile") || (says(row.stack, "torchtune") && before_compile)) stack.compiled = false;
   if (says(row.overlap, "fused cross entropy")) {  // the gradient overwrites the 16-bit logits
     stack.logit_saved = Bytes{2};
     stack.logit_workspace = Bytes{0};

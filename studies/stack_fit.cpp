@@ -6,6 +6,8 @@
 #include <cmath>
 #include <map>
 #include <memory>
+#include <numeric>
+#include <set>
 
 #include "base/text.hpp"
 #include "costmodel/levenberg_marquardt.hpp"
@@ -20,7 +22,8 @@ constexpr double run_error = 0.05;
 
 // One scenario of the file with all its runs; the stack is exchanged in place.
 struct FitScenario {
-  explicit FitScenario(PricedScenario priced) : context(std::move(priced)), kernels(context.scenario.kernels), collectives(context.scenario.collectives) {}
+  FitScenario(PricedScenario priced, bool of_row) : compiled(of_row), context(std::move(priced)), kernels(context.scenario.kernels), collectives(context.scenario.collectives) {}
+  bool compiled;
   ClosedFormContext context;
   std::shared_ptr<const KernelModel> kernels;
   std::shared_ptr<const CollectiveModel> collectives;
@@ -30,7 +33,7 @@ struct FitRun {
   ReadRun run;
   std::shared_ptr<FitScenario> scenario;
   double measured = 0, weight = 1;
-  std::string source, group;
+  std::string id, source, group;
 };
 
 class StackFitter {
@@ -48,7 +51,8 @@ class StackFitter {
       std::shared_ptr<FitScenario> scenario = scenario_of(run.scenario);
       if (scenario == nullptr) continue;
       ++of_source[row.source];
-      runs_.push_back({std::move(run), std::move(scenario), row.step_time->value(), 1, row.source, row.source + "|" + row.model});
+      runs_.push_back({std::move(run), std::move(scenario), row.step_time->value(), 1, row.run_id, row.source,
+                       fmt::format("{}|{}|{}|{}", row.source, row.model, row.layers.value_or(0), row.hidden.value_or(0))});
     }
     if (runs_.empty()) return fail(Problem{{}, fmt::format("no run of the stack '{}' that can be predicted", stated_.name), ""});
     for (FitRun& run : runs_) run.weight = std::sqrt(static_cast<double>(runs_.size()) / static_cast<double>(of_source.size() * of_source[run.source]));
@@ -68,8 +72,8 @@ class StackFitter {
     for (const StackParameter* p : parameters_) bounds.push_back({p->name, p->low, std::clamp(p->get(stated_), p->low, p->high), p->high});
     // The stated values weigh as much as some tens of runs, however many there are.
     const auto residuals = [&](std::span<const double> values, std::span<double> out) {
-      const std::vector<double> errors = residuals_of(with(values), used);
-      for (std::size_t i = 0; i < used.size(); ++i) out[i] = runs_[used[i]].weight * errors[i];
+      const std::vector<RunError> errors = errors_with(with(values), used);
+      for (std::size_t i = 0; i < used.size(); ++i) out[i] = runs_[used[i]].weight * errors[i].residual;
       for (std::size_t k = 0; k < values.size(); ++k) {
         out[used.size() + k] = prior_ * run_error * std::log(values[k] / bounds[k].start) / parameters_[k]->width * std::sqrt(std::max(1.0, static_cast<double>(used.size()) / typical_runs));
       }
@@ -83,16 +87,17 @@ class StackFitter {
     return stack;
   }
 
-  // ln(predicted / measured).
-  std::vector<double> residuals_of(const Stack& stack, const std::vector<std::size_t>& which) {
-    std::vector<double> list;
+  std::vector<RunError> errors_with(const Stack& stack, const std::vector<std::size_t>& which) {
+    std::vector<RunError> list;
     for (const std::size_t i : which) {
       FitRun& run = runs_[i];
       FitScenario& scenario = *run.scenario;
       Stack own = scenario.context.scenario.given.stack;  // with what the row says of it
-      for (const StackParameter* p : parameters_) p->set(own, p->get(stack));
-      scenario.context.exchange(own, with_reach(scenario.kernels, own.reach), with_reach(scenario.collectives, own.reach));
-      list.push_back(std::log(predict(run.scenario->context, run.run).step.median.value() / run.measured));
+      for (const StackParameter& p : stack_parameters()) p.set(own, p.get(stack));
+      own.compiled = scenario.compiled;
+      scenario.context.exchange(own, with_reach(scenario.kernels, own), with_reach(scenario.collectives, own));
+      const Timing step = predict(scenario.context, run.run).step;
+      list.push_back({run.id, run.source, std::log(step.median.value() / run.measured), step.spread});
     }
     return list;
   }
@@ -101,12 +106,16 @@ class StackFitter {
   static constexpr double typical_runs = 30;
 
   std::shared_ptr<FitScenario> scenario_of(Scenario given) {
+    for (const StackParameter& p : stack_parameters()) p.set(given.stack, p.get(stated_));
+    given.stack.spread = 0;
+    const bool compiled = given.stack.compiled;
     given.stack.reach = {};
+    given.stack.compiled = true;
     for (const auto& known : scenarios_) {
-      if (known.first == given) return known.second;
+      if (known.first == given && (known.second == nullptr || known.second->compiled == compiled)) return known.second;
     }
     Result<PricedScenario> priced = price(given);
-    auto scenario = priced ? std::make_shared<FitScenario>(*std::move(priced)) : nullptr;
+    auto scenario = priced ? std::make_shared<FitScenario>(*std::move(priced), compiled) : nullptr;
     scenarios_.emplace_back(std::move(given), scenario);
     return scenario;
   }
@@ -118,87 +127,103 @@ class StackFitter {
   std::vector<FitRun> runs_;
 };
 
-ErrorSummary errors_of(const std::vector<double>& residuals) {
+ErrorSummary errors_of(const std::vector<RunError>& runs) {
   std::vector<double> errors;
-  for (const double r : residuals) errors.push_back(std::exp(r) - 1);
+  for (const RunError& run : runs) errors.push_back(std::exp(run.residual) - 1);
   return summarise(errors);
+}
+
+constexpr double ninetieth = 1.2816;  // quantile of the normal distribution
+
+// The stack's own spread with which the band of this run just holds it.
+double needed(const RunError& run) {
+  const double all = run.residual / ninetieth, kernels = kernel_error_after_fit * run.kernels;
+  return std::sqrt(std::max(0.0, all * all - kernels * kernels));
+}
+
+double four_in_five(std::vector<double> list) {
+  std::sort(list.begin(), list.end());
+  return list.empty() ? 0 : list[static_cast<std::size_t>(std::ceil(0.8 * static_cast<double>(list.size()))) - 1];
+}
+
+std::vector<std::size_t> indices(std::size_t n) {
+  std::vector<std::size_t> all(n);
+  std::iota(all.begin(), all.end(), 0);
+  return all;
 }
 
 }  // namespace
 
-#define FIELD(path) [](const Stack& s) { return double{s.path}; }, [](Stack& s, double v) { s.path = v; }
-#define TIME(path) [](const Stack& s) { return s.path.value(); }, [](Stack& s, double v) { s.path = Seconds{v}; }
-const std::vector<StackParameter>& stack_parameters() {
-  static const std::vector<StackParameter> list{
-      {"reach.gemm", 0.5, 1.5, 0.1, FIELD(reach.gemm)},
-      {"reach.attention", 0.2, 2, 0.3, FIELD(reach.attention)},
-      {"reach.streaming", 0.2, 2, 0.3, FIELD(reach.streaming)},
-      {"reach.communication", 0.2, 2, 0.2, FIELD(reach.communication)},
-      {"host.per_kernel", 2e-7, 3e-4, 1, TIME(host_per_kernel)},
-      {"host.per_step", 1e-4, 1, 1, TIME(host_per_step)},
-      {"optimizer_passes", 0.5, 10, 0.4, FIELD(optimizer_passes)},
-      {"contention", 0.02, 0.6, 0.5, FIELD(contention)},
-      {"overlap.tp_forward", 0.05, 1, 0.5, FIELD(overlap.tp_forward)},
-      {"overlap.tp_backward", 0.05, 1, 0.5, FIELD(overlap.tp_backward)},
-      {"overlap.dp", 0.05, 1, 0.5, FIELD(overlap.dp)},
-      {"overlap.zero3", 0.05, 1, 0.5, FIELD(overlap.zero3)},
-      {"overlap.pp", 0.05, 1, 0.5, FIELD(overlap.pp)},
-      {"overlap.ep", 0.05, 1, 0.5, FIELD(overlap.ep)}};
-  return list;
+Result<std::vector<RunError>> run_errors(const Stack& stack, const std::vector<TrainingRow>& rows) {
+  StackFitter fitter(stack, {}, 0);
+  if (const Result<void> read = fitter.read(rows); !read) return fail(read.error());
+  return fitter.errors_with(stack, indices(fitter.runs().size()));
 }
-#undef FIELD
-#undef TIME
+
+StackFitRecord record_of(const StackFit& fit, const std::string& date) {
+  StackFitRecord record{.runs = fmt::format("{} of {}", fit.runs, join(fit.sources, "; ")), .date = date, .left_out = fit.left_out.mape, .spread = fit.spread};
+  for (const std::string& name : fit.parameters) record.values.emplace_back(name, find_stack_parameter(name)->get(fit.stack));
+  return record;
+}
 
 Result<StackFit> fit_stack(const Stack& stated, const std::vector<TrainingRow>& rows, const StackFitOptions& options) {
   std::vector<const StackParameter*> chosen;
   Problems problems;
   for (const std::string& name : options.parameters) {
     std::vector<std::string> known;
-    const StackParameter* found = nullptr;
-    for (const StackParameter& p : stack_parameters()) {
-      known.emplace_back(p.name);
-      if (name == p.name) found = &p;
-    }
-    if (found == nullptr) problems.push_back({{}, fmt::format("a stack has no fitted parameter '{}'", name), suggestion(name, known)});
-    chosen.push_back(found);
+    for (const StackParameter& p : stack_parameters()) known.emplace_back(p.name);
+    chosen.push_back(find_stack_parameter(name));
+    if (chosen.back() == nullptr) problems.push_back({{}, fmt::format("a stack has no fitted parameter '{}'", name), suggestion(name, known)});
   }
   if (!problems.empty()) return fail(std::move(problems));
 
   StackFitter fitter(stated, chosen, options.prior);
   if (const Result<void> read = fitter.read(rows); !read) return fail(read.error());
   const std::vector<FitRun>& runs = fitter.runs();
-  std::vector<std::size_t> all(runs.size());
-  for (std::size_t i = 0; i < all.size(); ++i) all[i] = i;
+  const std::vector<std::size_t> all = indices(runs.size());
 
   StackFit result{.stack = stated, .parameters = options.parameters, .runs = runs.size()};
-  result.before = errors_of(fitter.residuals_of(stated, all));
-  const auto everything = [](const FitRun&) { return true; };
-  result.stack = fitter.with(fitter.values(options.starts, everything));
-  const std::vector<double> after = fitter.residuals_of(result.stack, all);
+  result.before = errors_of(fitter.errors_with(stated, all));
+  result.stack = fitter.with(fitter.values(options.starts, [](const FitRun&) { return true; }));
+  const std::vector<RunError> after = fitter.errors_with(result.stack, all);
   result.after = errors_of(after);
 
   std::vector<std::string> groups;
+  std::set<std::string> sources;
   for (const FitRun& run : runs) {
     if (std::find(groups.begin(), groups.end(), run.group) == groups.end()) groups.push_back(run.group);
+    sources.insert(run.source);
   }
   result.groups = groups.size();
-  std::vector<double> left_out = after;
+  result.sources.assign(sources.begin(), sources.end());
   // At most ten folds of whole groups.
   const std::size_t folds = std::min<std::size_t>(groups.size(), 10);
   const auto fold_of = [&](const FitRun& run) { return static_cast<std::size_t>(std::find(groups.begin(), groups.end(), run.group) - groups.begin()) % folds; };
-  if (options.leave_out && groups.size() > 1) {
+  std::vector<RunError> left_out = after;
+  if (options.leave_out && folds > 1) {
     for (std::size_t fold = 0; fold < folds; ++fold) {
-      const Stack stack = fitter.with(fitter.values(1, [&](const FitRun& run) { return fold_of(run) != fold; }));
+      const Stack stack = fitter.with(fitter.values(options.starts, [&](const FitRun& run) { return fold_of(run) != fold; }));
       std::vector<std::size_t> out;
-      for (const std::size_t i : all) {
-        if (fold_of(runs[i]) == fold) out.push_back(i);
-      }
-      const std::vector<double> errors = fitter.residuals_of(stack, out);
+      std::copy_if(all.begin(), all.end(), std::back_inserter(out), [&](std::size_t i) { return fold_of(runs[i]) == fold; });
+      const std::vector<RunError> errors = fitter.errors_with(stack, out);
       for (std::size_t i = 0; i < out.size(); ++i) left_out[out[i]] = errors[i];
     }
   }
   result.left_out = errors_of(left_out);
-  for (const double r : left_out) result.residuals.push_back(-r);
+  // The spread of each fold's band comes from the other folds.
+  std::size_t inside = 0;
+  for (std::size_t fold = 0; fold < folds; ++fold) {
+    std::vector<double> others;
+    for (const std::size_t i : all) {
+      if (fold_of(runs[i]) != fold || folds == 1) others.push_back(needed(left_out[i]));
+    }
+    const double spread = four_in_five(others);
+    for (const std::size_t i : all) inside += fold_of(runs[i]) == fold && needed(left_out[i]) <= spread ? 1 : 0;
+  }
+  result.in_band = static_cast<double>(inside) / static_cast<double>(runs.size());
+  std::vector<double> spreads;
+  for (const RunError& run : left_out) spreads.push_back(needed(run));
+  result.spread = four_in_five(spreads);
   return result;
 }
 

@@ -7,27 +7,27 @@
 #include <string>
 #include <vector>
 
-#include "costmodel/stack.hpp"
+#include "costmodel/stack_parameters.hpp"
 #include "studies/statistics.hpp"
 #include "studies/training_rows.hpp"
 
 namespace forerun {
 
-struct StackParameter {
-  const char* name;           // as in the stack's file: "host.per_kernel"
-  double low, high;           // seconds, shares or factors
-  double width;               // of the logarithm, by which a stated value may be off
-  double (*get)(const Stack&);
-  void (*set)(Stack&, double);
+// A run predicted with some stack.
+struct RunError {
+  std::string run_id, source;
+  double residual = 0;  // ln(predicted / measured)
+  double kernels = 0;   // the spread that kernels and exchanges alone give the step
 };
-const std::vector<StackParameter>& stack_parameters();
 
 struct StackFit {
-  Stack stack;                                  // with the values found
-  std::vector<std::string> parameters;          // that were fitted
-  std::size_t runs = 0, groups = 0;             // groups: equal models of equal source, left out together
-  ErrorSummary before, after, left_out;         // of step times
-  std::vector<double> residuals;                // ln(measured / predicted), left out, in the order of the rows
+  Stack stack;                           // with the values found
+  std::vector<std::string> parameters;   // that were fitted
+  std::size_t runs = 0, groups = 0;      // groups: equal models of equal source, left out together
+  std::vector<std::string> sources;      // sorted
+  ErrorSummary before, after, left_out;  // of step times
+  double spread = 0;                     // with which the 80 % bands hold four in five of the runs left out
+  double in_band = 0;                    // share of the runs left out inside bands of a spread that they had no part in
 };
 
 struct StackFitOptions {
@@ -37,7 +37,13 @@ struct StackFitOptions {
   double prior = 1;                             // weight of the stated values; 0: none
 };
 
-// Runs of other stacks and runs that cannot be predicted are passed over. Problems: an unknown parameter, no run left.
+// The record for the stack's file.
+StackFitRecord record_of(const StackFit&, const std::string& date);
+
+// Of the runs of the stack's name, whatever the fit in its own file says. Problem: no run.
+Result<std::vector<RunError>> run_errors(const Stack&, const std::vector<TrainingRow>&);
+
+// `stated`: without an earlier fit. Runs of other stacks and runs that cannot be predicted are passed over. Problems: an unknown parameter, no run left.
 Result<StackFit> fit_stack(const Stack&, const std::vector<TrainingRow>&, const StackFitOptions&);
 
 }  // namespace forerun

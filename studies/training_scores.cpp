@@ -48,7 +48,7 @@ std::vector<NamedErrors> times_by(const std::vector<ScoredRun>& all, Name name) 
   for (const auto& [key, runs] : groups) {
     std::vector<double> errors;
     for (const ScoredRun* run : runs) errors.push_back(error(run->predicted_time, *run->measured_time));
-    list.push_back({key, summarise(errors), constant_mfu(runs), in_band(runs), kendall_tau(runs)});
+    list.push_back({key, summarise(errors), constant_mfu(runs), in_band(runs), std::nullopt, kendall_tau(runs)});
   }
   return list;
 }
@@ -76,8 +76,8 @@ void score_memory(TrainingValidation& v) {
     if (!run.sweep) overall.push_back(e);
   }
   v.memory_by_source.clear();
-  for (const auto& [source, errors] : by_source) v.memory_by_source.push_back({source, summarise(errors), {}, {}, {}});
-  v.memory_overall = {"overall", summarise(overall), {}, {}, {}};
+  for (const auto& [source, errors] : by_source) v.memory_by_source.push_back({source, summarise(errors), {}, {}, {}, {}});
+  v.memory_overall = {"overall", summarise(overall), {}, {}, {}, {}};
   v.memory_mean_over_sources = mean_over_sources(v, v.memory_by_source);
 }
 

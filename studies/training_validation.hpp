@@ -20,6 +20,7 @@ struct NamedErrors {
   ErrorSummary errors;
   std::optional<double> constant_mfu;  // of times only: the mape of the best single MFU per source and GPU, fitted to the very rows
   std::optional<double> in_band;       // of times only: share of runs inside their 80 % band
+  std::optional<double> left_out;      // of times by source only, where asked for: the mape with stacks fitted to the other sources alone
   std::optional<double> kendall_tau;   // of times in sweeps: agreement of orders within equal model and device count (mean over pairs)
 };
 
@@ -68,6 +69,7 @@ struct TrainingValidation {
   std::vector<SkippedRun> skipped;
   std::vector<NamedErrors> by_source, by_stack;     // of times, sorted by name
   double mean_over_sources = 0;                     // of their mape; sources with at least 5 times, sweeps apart
+  std::optional<double> left_out_over_sources;      // the same of left_out
   std::vector<NamedErrors> memory_by_source;
   NamedErrors memory_overall;                       // sweeps apart
   double memory_mean_over_sources = 0;              // as of times
@@ -81,6 +83,10 @@ using Progress = std::function<void(std::size_t done, std::size_t total)>;
 
 // Problems: what read_training_rows reports.
 Result<TrainingValidation> validate_training(const std::string& csv_path, const Progress& progress = {});
+
+// The mape of each source with stacks that never saw it: refitted to their runs from other sources, or as stated without any fit where there are none. `validation`
+// must be of the same file.
+Result<void> leave_sources_out(TrainingValidation& validation, const std::string& csv_path, const Progress& progress = {});
 
 // The scores of runs already predicted (fills everything from by_source on).
 void score(TrainingValidation&);

@@ -22,6 +22,7 @@ Json to_json(const NamedErrors& named) {
                {"p90", e.p90},       {"worst", e.worst}, {"bias", e.bias}};
   if (named.constant_mfu) json["constant_mfu"] = *named.constant_mfu;
   if (named.in_band) json["in_band"] = *named.in_band;
+  if (named.left_out) json["left_out"] = *named.left_out;
   if (named.kendall_tau) json["kendall_tau"] = *named.kendall_tau;
   return json;
 }
@@ -40,13 +41,14 @@ std::string error_table(const std::string& what, const std::vector<NamedErrors>&
   if (list.empty()) return "";
   std::vector<Table::Column> columns{{what, Align::left}, {"n"},          {"mean"},          {"median", Align::right, 2},
                                      {"p90"},             {"worst"},      {"bias"}};
-  if (with_mfu) columns.insert(columns.end(), {{"in band", Align::right, 1}, {"constant MFU", Align::right, 3}, {"tau", Align::right, 4}});
+  if (with_mfu) columns.insert(columns.end(), {{"left out", Align::right, 1}, {"in band", Align::right, 1}, {"constant MFU", Align::right, 3}, {"tau", Align::right, 4}});
   Table table(columns);
   for (const NamedErrors& named : list) {
     const ErrorSummary& e = named.errors;
     std::vector<std::string> cells{named.name,     std::to_string(e.n), percent(e.mape), percent(e.median),
                                    percent(e.p90), percent(e.worst),    fmt::format("{:+.1f} %", 100 * e.bias)};
     if (with_mfu) {
+      cells.push_back(named.left_out ? percent(*named.left_out) : "");
       cells.push_back(named.in_band ? fmt::format("{:.0f} %", 100 * *named.in_band) : "");
       cells.push_back(named.constant_mfu ? percent(*named.constant_mfu) : "");
       cells.push_back(named.kendall_tau ? fmt::format("{:.2f}", *named.kendall_tau) : "");
@@ -130,7 +132,7 @@ Json to_json(const TrainingValidation& v) {
   for (const SkippedRun& run : v.skipped) skipped.push_back({{"run_id", run.run_id}, {"reason", run.reason}});
   Json regret = to_json(v.regret);
   for (const RegretScore& source : v.regret_by_source) regret["by_source"].push_back(to_json(source));
-  return {{"rows", v.rows},
+  Json json = {{"rows", v.rows},
           {"stated", v.stated},
           {"scored", v.scored},
           {"assumed", v.assumed},
@@ -150,6 +152,8 @@ Json to_json(const TrainingValidation& v) {
             {"ran", v.fit.ran},
             {"false_ooms", v.fit.false_ooms}}},
           {"regret", regret}};
+  if (v.left_out_over_sources) json["left_out_over_sources"] = *v.left_out_over_sources;
+  return json;
 }
 
 std::string to_text(const TrainingValidation& v, int width) {
@@ -157,7 +161,8 @@ std::string to_text(const TrainingValidation& v, int width) {
                                  v.scored, v.assumed);
   text += error_table("step time by source", v.by_source, true, width);
   text += error_table("step time by stack", v.by_stack, true, width);
-  text += fmt::format("mean over sources (5 runs or more, sweeps apart): {}\n\n", percent(v.mean_over_sources));
+  text += fmt::format("mean over sources (5 runs or more, sweeps apart): {}", percent(v.mean_over_sources));
+  text += v.left_out_over_sources ? fmt::format("; with stacks that never saw the source: {}\n\n", percent(*v.left_out_over_sources)) : "\n\n";
   std::vector<NamedErrors> memory = v.memory_by_source;
   if (v.memory_overall.errors.n > 0) memory.push_back({"overall, sweeps apart", v.memory_overall.errors, std::nullopt});
   text += error_table("peak memory by source", memory, false, width);

@@ -35,7 +35,7 @@ std::vector<TrainingRow> runs_of(const Stack& truth) {
 }
 
 TEST(StackFit, FindsWhatTheRunsWereMadeWith) {
-  const Stack stated = *find_stack("megatron-lm");
+  const Stack stated = *find_stated_stack("megatron-lm");
   Stack truth = stated;
   truth.reach.gemm = 0.9;
   truth.host_per_kernel = Seconds{30e-6};
@@ -53,15 +53,15 @@ TEST(StackFit, FindsWhatTheRunsWereMadeWith) {
 }
 
 TEST(StackFit, StaysWithTheStatedValueWhereRunsSayNothing) {
-  const Stack stated = *find_stack("megatron-lm");
+  const Stack stated = *find_stated_stack("megatron-lm");
   const auto fit = fit_stack(stated, runs_of(stated), {.parameters = {"overlap.zero3", "reach.gemm"}});  // no run shards parameters
   ASSERT_TRUE(fit);
   EXPECT_NEAR(fit->stack.reach.gemm, 1, 1e-3);
-  EXPECT_EQ(fit->residuals.size(), 36U);
+  EXPECT_EQ(fit->runs, 36U);
 }
 
 TEST(StackFit, NamesUnknownParametersAndStacksWithoutRuns) {
-  const Stack stated = *find_stack("megatron-lm");
+  const Stack stated = *find_stated_stack("megatron-lm");
   const auto unknown = fit_stack(stated, runs_of(stated), {.parameters = {"host.per_kernle", "nothing"}});
   ASSERT_FALSE(unknown);
   ASSERT_EQ(unknown.error().size(), 2U);

@@ -1,0 +1,69 @@
+// Is a stack's fit to runs kept beside what its file states?
+#include <gmock/gmock.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include <unistd.h>
+
+#include "costmodel/stack_parameters.hpp"
+
+namespace forerun {
+namespace {
+
+const StackFitRecord record{.runs = "7 of somewhere", .date = "2026-11-21", .left_out = 0.06, .spread = 0.07, .values = {{"reach.gemm", 1.25}, {"host.per_kernel", 42e-6}}};
+
+std::string saved(const std::string& text) {
+  const std::string path = (std::filesystem::temp_directory_path() / ("forerun_stack_" + std::to_string(::getpid()) + ".yaml")).string();
+  std::ofstream(path) << text;
+  return path;
+}
+
+TEST(StackFitRecord, InAFileReplacesWhatTheFileStates) {
+  const auto text = stack_text_with("course", record);
+  ASSERT_TRUE(text);
+  const std::string path = saved(*text);
+  const Stack fitted = *find_stack(path), stated = *find_stated_stack(path);
+  EXPECT_EQ(stated, *find_stack("course"));
+  EXPECT_EQ(fitted.reach.gemm, 1.25);
+  EXPECT_DOUBLE_EQ(fitted.host_per_kernel.value(), 42e-6);
+  EXPECT_EQ(fitted.spread, 0.07);
+  EXPECT_EQ(stated.host_per_kernel.value(), 0);
+  std::filesystem::remove(path);
+}
+
+TEST(StackFitRecord, ASecondFitTakesTheFirstOnesPlaceAndTheRestStays) {
+  StackFitRecord second = record;
+  second.values = {{"reach.gemm", 0.75}};
+  const std::string path = saved(*stack_text_with("course", record));
+  const std::string text = *stack_text_with(path, second);
+  std::filesystem::remove(path);
+  EXPECT_EQ(text, *stack_text_with("course", second));
+  EXPECT_EQ(text.find("fitted:"), text.rfind("fitted:"));
+  EXPECT_THAT(text, testing::HasSubstr("precision:"));
+}
+
+TEST(StackFitRecord, UnknownAndImpossibleValuesAreRefusedAtTheirPlace) {
+  StackFitRecord bad = record;
+  std::string text = *stack_text_with("course", bad);
+  text.replace(text.find("reach.gemm"), 10, "reach.gemn");
+  const std::string path = saved(text);
+  const auto stack = find_stack(path);
+  std::filesystem::remove(path);
+  ASSERT_FALSE(stack);
+  EXPECT_THAT(to_string(stack.error()), testing::HasSubstr("reach.gemn"));
+}
+
+TEST(StackParameters, ReadBackWhatWasSet) {
+  for (const StackParameter& p : stack_parameters()) {
+    Stack stack;
+    p.set(stack, p.high);
+    EXPECT_DOUBLE_EQ(p.get(stack), p.high) << p.name;
+    EXPECT_LT(p.low, p.high);
+    EXPECT_EQ(find_stack_parameter(p.name), &p);
+  }
+  EXPECT_EQ(find_stack_parameter("nothing"), nullptr);
+}
+
+}  // namespace
+}  // namespace forerun
