@@ -105,9 +105,11 @@ std::string sources(const PricedScenario& s) {
   const bool fitted = s.parameters.evidence == Evidence::fitted;
   const std::string kernels = fitted ? fmt::format("products and attention fitted to measurements of {}, the rest by ", s.device().name) : "";
   return fmt::format(
-      "Times: {} rung: {}family '{}' ({}); 80 % bands of steps not yet checked against runs.\n"
+      "Times: {} rung: {}family '{}' ({}); 80 % bands of steps {}.\n"
       "MFU counts attention over the full square, as Narayanan et al. 2021 do, against the dense {} peak. Software figures: {} ({}).\n",
-      to_string(s.parameters.evidence), kernels, s.parameters.family, s.parameters.source, to_string(s.given.job.dtype), s.given.stack.name,
+      to_string(s.parameters.evidence), kernels, s.parameters.family, s.parameters.source,
+      s.given.stack.spread > 0 ? "from runs of this software that its fit did not see" : "from kernels alone, not checked against runs of this software",
+      to_string(s.given.job.dtype), s.given.stack.name,
       s.given.stack.source);
 }
 

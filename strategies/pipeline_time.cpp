@@ -204,8 +204,14 @@ std::int64_t enough(const Plan& plan) { return 6 * plan.pp; }
 }  // namespace
 
 const ScheduleTable& PipelineTime::table(const Plan& plan, const PassTimes& t, std::int64_t micro_batches) {
+  if (plan.schedule == ScheduleKind::zb_auto) {
+    if (automatic_micro_batches_ != micro_batches || automatic_plan_ != plan || automatic_times_ != t) {
+      automatic_ = make_table(plan, t, micro_batches);
+      automatic_plan_ = plan, automatic_times_ = t, automatic_micro_batches_ = micro_batches;
+    }
+    return automatic_;
+  }
   const std::int64_t m = std::min(micro_batches, enough(plan));
-  if (plan.schedule == ScheduleKind::zb_auto) return automatic_ = make_table(plan, t, m);
   const Key key{plan.schedule, plan.pp, plan.virtual_stages, m};
   auto found = tables_.find(key);
   if (found == tables_.end()) found = tables_.emplace(key, make_table(plan, t, m)).first;
@@ -214,7 +220,7 @@ const ScheduleTable& PipelineTime::table(const Plan& plan, const PassTimes& t, s
 
 Seconds PipelineTime::by_table(const Plan& plan, const PassTimes& t, std::int64_t micro_batches, std::vector<Seconds>& finish) {
   const Seconds all = run_table(table(plan, t, micro_batches), plan, t, forward_done_, backward_done_, finish);
-  if (micro_batches <= enough(plan)) return all;
+  if (micro_batches <= enough(plan) || plan.schedule == ScheduleKind::zb_auto) return all;
   std::vector<Seconds> fewer;
   const std::int64_t less = enough(plan) - 2 * plan.pp;
   const Seconds before = run_table(table(plan, t, less), plan, t, forward_done_, backward_done_, fewer);

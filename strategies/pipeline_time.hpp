@@ -33,13 +33,14 @@ struct PassTimes {
   bool barrier = true;  // all stages wait for each other after a step; otherwise what counts is how long each is busy with it
 
   void assign(int stage_count, int chunks_per_stage);
+  bool operator==(const PassTimes&) const = default;
 };
 
 class PipelineTime {
  public:
   // The time until the last backward is done. `finish[i]`: when stage i is done, an estimate but for GPipe.
   Seconds operator()(const Plan&, const PassTimes&, std::int64_t micro_batches, std::vector<Seconds>& finish);
-  // For many micro-batches the table of fewer: the order repeats.
+  // For many micro-batches the table of fewer: the order repeats. The automatic one, which fills what the times leave, is whole.
   const ScheduleTable& table(const Plan&, const PassTimes&, std::int64_t micro_batches);
 
  private:
@@ -50,6 +51,9 @@ class PipelineTime {
   using Key = std::tuple<ScheduleKind, int, int, std::int64_t>;
   std::map<Key, ScheduleTable> tables_;
   ScheduleTable automatic_;  // of the last plan: it depends on times
+  Plan automatic_plan_;
+  PassTimes automatic_times_;
+  std::int64_t automatic_micro_batches_ = -1;
   std::vector<Seconds> arrival_, way_back_, free_, free_back_, forward_done_, backward_done_, trip_;
 };
 

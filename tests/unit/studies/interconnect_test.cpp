@@ -18,7 +18,7 @@ TEST(InterconnectText, CountsNetworkCardsAndTheirRate) {
   }
   const Interconnect omni = parse_interconnect("8-GPU NVLink nodes; 4x Omni-Path 100 (Jean Zay)");
   EXPECT_EQ(omni.nics, 4);
-  EXPECT_EQ(omni.nic, gigabits(100));
+  EXPECT_EQ(omni.nic, gigabits(50));  // half is left to collectives
   EXPECT_EQ(omni.devices, 8);
 }
 
@@ -50,7 +50,7 @@ TEST(InterconnectText, ReplacesTheClustersNetwork) {
   ASSERT_TRUE(cluster);
   const Node four = node_of(with_interconnect(*cluster, parse_interconnect("4x Omni-Path 100"), 16));
   EXPECT_EQ(four.nics, 4);
-  EXPECT_EQ(four.nic.bandwidth, gigabits(100));
+  EXPECT_EQ(four.nic.bandwidth, gigabits(50));
   const Node shared = node_of(with_interconnect(*cluster, parse_interconnect("RoCE 1600 Gbps node-node"), 16));
   EXPECT_EQ(shared.nics, 8);
   EXPECT_EQ(shared.nic.bandwidth, gigabits(200));
