@@ -11,6 +11,16 @@ Tuning completed(Tuning tuning, const Stack& stack) {
   return tuning;
 }
 
+Stack on_devices(Stack stack, const Device& device, int gpus, const Job& job) {
+  if (device.family == "volta") stack.attention = AttentionKernel::unfused;
+  if ((device.family == "ampere" || device.family == "ada") && stack.attention == AttentionKernel::flash3) stack.attention = AttentionKernel::flash2;
+  if (gpus != 1 || !stack.single_device || has_frozen_base(job.tuning)) return stack;
+  if (stack.single_device->moments) stack.precision.moments = stack.single_device->moments;
+  stack.moments_paged = stack.single_device->moments_paged;
+  stack.update_in_backward = stack.single_device->update_in_backward;
+  return stack;
+}
+
 Implementation implementation(const Stack& stack, const Job& job) {
   Implementation how;
   // Fused kernels take 16-bit operands only.
@@ -19,7 +29,7 @@ Implementation implementation(const Stack& stack, const Job& job) {
   how.dtype = activation_dtype(job);
   how.linear = job.dtype;
   how.saved_input = stack.fp8_saves ? job.dtype : how.dtype;
-  how.gradient = size_of(stack.precision.gradients.value_or(how.dtype));
+  how.gradient = state_bytes(stack.precision, job).gradient;
   how.gradients_apart = stack.gradients_apart;
   how.logit_saved = stack.logit_saved;
   how.logit_workspace = stack.logit_workspace;
@@ -33,10 +43,12 @@ StateBytes state_bytes(const Precision& precision, const Job& job) {
   // A master copy is kept where it is wider than the parameters themselves.
   const Bytes master = precision.master && size_of(*precision.master) > parameter ? size_of(*precision.master) : Bytes{0};
   const double kept = moments(job.optimizer);
+  const bool narrow = precision.fp16_gradients && job.dtype == DType::fp16;
+  const auto of_gradients = [&](std::optional<DType> stated) { return size_of(narrow ? DType::fp16 : stated.value_or(own)); };
   return {.parameter = parameter,
           .working = parameter > size_of(own) ? size_of(own) : Bytes{0},
-          .gradient = size_of(precision.gradients.value_or(own)),
-          .reduction = size_of(precision.reduction.value_or(own)),
+          .gradient = of_gradients(precision.gradients),
+          .reduction = of_gradients(precision.reduction),
           .optimizer = master + kept * size_of(precision.moments.value_or(own))};
 }
 

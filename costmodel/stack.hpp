@@ -8,6 +8,7 @@
 #include "base/dtype.hpp"
 #include "base/quantity.hpp"
 #include "base/result.hpp"
+#include "hardware/device.hpp"
 #include "workloads/job.hpp"
 #include "workloads/operators.hpp"
 
@@ -23,6 +24,7 @@ struct Precision {
   std::optional<DType> reduction;   // as sent between replicas; nullopt: the job's
   std::optional<DType> master;      // a second copy for the optimiser; nullopt: none
   std::optional<DType> moments;     // of the optimiser; nullopt: the job's
+  bool fp16_gradients = false;      // fp16 jobs, whose loss is scaled, accumulate and reduce gradients in fp16 whatever the above says
 
   bool operator==(const Precision&) const = default;
 };
@@ -50,6 +52,15 @@ struct Reach {
   bool operator==(const Reach&) const = default;
 };
 
+// How weights are updated, where that depends on how many devices there are.
+struct UpdateRecipe {
+  std::optional<DType> moments;    // nullopt: as Precision says
+  bool moments_paged = false;      // they live in host memory that the device pages in as it updates; what that costs is not modelled
+  bool update_in_backward = false; // a block is updated as soon as its gradient is there, which then goes: one micro-batch a step, no replicas
+
+  bool operator==(const UpdateRecipe&) const = default;
+};
+
 enum class ReportedMemory : std::uint8_t { allocated, reserved, device };  // what its logs call memory
 
 struct Stack {
@@ -58,6 +69,9 @@ struct Stack {
   std::string source;
 
   Precision precision;
+  DType dtype = DType::bf16;       // of jobs that do not say
+  bool moments_paged = false, update_in_backward = false;  // see UpdateRecipe
+  std::optional<UpdateRecipe> single_device;               // for full training on one device, instead of the above
   int zero = 0;                    // sharding of the optimiser where a plan does not say
   std::vector<int> zero_levels{0, 1, 2, 3};  // that it has; 0 is always possible where there is nothing to shard over
   bool has_tp = true, has_cp = true, has_ep = true, has_pp = true;
@@ -86,6 +100,7 @@ struct Stack {
   Seconds host_per_kernel;         // the host issues one kernel in this time; layers of small kernels wait for it
   Seconds host_per_step;           // framework floor of one step: data, logging, optimiser bookkeeping
   double bucket = 0;               // parameters reduced or gathered in one piece between replicas below ZeRO-3; 0: a block's
+  bool scatter_sends = false;      // what all members of a tensor group hold goes to the next stage in tp pieces that are gathered there (without SP)
   bool steps_synchronize = true;   // all stages wait for each other before the update (global gradient norm); otherwise a stage goes on by itself
   double host_update_rate = 4e9;   // parameters a second that the processors of one node update where an offloaded optimiser runs
   double optimizer_passes = 1;     // times that the optimiser's tensors are read and written, relative to a fused kernel
@@ -99,6 +114,8 @@ struct Stack {
   bool operator==(const Stack&) const = default;
 };
 
+// As it is on so many of these: recipes of one device; the attention kernels that run there (FlashAttention needs Ampere or later, its third version Hopper).
+Stack on_devices(Stack, const Device&, int gpus, const Job&);
 DType activation_dtype(const Job&);                    // bf16 for fp8 jobs
 Tuning completed(Tuning, const Stack&);                // with the stack's rank and targets where it states none
 Implementation implementation(const Stack&, const Job&);

@@ -30,8 +30,17 @@ Precision read_precision(const YamlNode& node) {
   p.reduction = read_format(map.required("reduction"));
   p.master = read_format(map.required("master"));
   p.moments = read_format(map.required("moments"));
+  p.fp16_gradients = map.optional("fp16_gradients", [](const YamlNode& n) { return n.boolean(); }).value_or(false);
   map.finish();
   return p;
+}
+
+UpdateRecipe read_recipe(const YamlNode& node) {
+  MapReader map = node.map();
+  const auto flag = [&map](const char* key) { return map.optional(key, [](const YamlNode& n) { return n.boolean(); }).value_or(false); };
+  UpdateRecipe recipe{.moments = map.optional("moments", read_format).value_or(std::nullopt), .moments_paged = flag("moments_paged"), .update_in_backward = flag("update_in_backward")};
+  map.finish();
+  return recipe;
 }
 
 OverlapAbility read_overlap(const YamlNode& node) {
@@ -113,6 +122,10 @@ Stack read(const YamlNode& node, bool fitted) {
   stack.aliases = map.optional("aliases", texts).value_or(std::vector<std::string>{});
   stack.source = map.required("source").text();
   stack.precision = read_precision(map.required("precision"));
+  if (const auto dtype = map.optional("dtype", read_format)) stack.dtype = dtype->value_or(DType::bf16);
+  stack.moments_paged = map.optional("moments_paged", [](const YamlNode& n) { return n.boolean(); }).value_or(false);
+  stack.update_in_backward = map.optional("update_in_backward", [](const YamlNode& n) { return n.boolean(); }).value_or(false);
+  stack.single_device = map.optional("single_device", read_recipe);
   stack.zero = static_cast<int>(map.required("zero").integer(0, 3));
   if (const auto supports = map.optional("supports")) read_supports(*supports, stack);
   stack.sequence_parallel = map.required("sequence_parallel").boolean();
@@ -143,6 +156,7 @@ Stack read(const YamlNode& node, bool fitted) {
   stack.reach = map.optional("reach", read_reach).value_or(Reach{});
   stack.spread = map.optional("spread", [](const YamlNode& n) { return n.number(0, 3); }).value_or(0);
   read_host(map.required("host"), stack);
+  stack.scatter_sends = map.optional("scatter_sends", [](const YamlNode& n) { return n.boolean(); }).value_or(false);
   stack.steps_synchronize = map.optional("steps_synchronize", [](const YamlNode& n) { return n.boolean(); }).value_or(true);
   stack.bucket = map.optional("bucket", [](const YamlNode& n) { return n.number(1, 1e12); }).value_or(0);
   stack.optimizer_passes = map.required("optimizer_passes").number(0.1, 100);

@@ -80,9 +80,10 @@ void ClosedForm::lay_out(const SplitPrices& prices, const Plan& plan) {
 // A message between stages: what of it stops the sender, and what its receiver waits for beyond that.
 ClosedForm::Hop ClosedForm::hop_of(const SplitPrices& prices, const Plan& plan) {
   if (plan.pp == 1) return {};
-  const Timing t = context_.scenario.collectives->time({CollectiveKind::send, prices.boundary}, placements_(axis_of(GroupKind::next_stage, plan)));
+  const Communication message = pipeline_message(context_.scenario.given, plan, Flow::pp_send_forward, prices.boundary);
+  const Timing t = communication_time(context_.scenario, message, placements_(axis_of(GroupKind::next_stage, plan)), placements_(axis_of(GroupKind::tp, plan)));
   const Seconds all = whole_ticks(t.median);
-  const double hides = pipeline_overlap(context_.scenario.given.stack, plan);
+  const double hides = message.hidden;
   return {.all = all, .stops = (1 - hides) * all, .spread = t.spread};
 }
 

@@ -95,7 +95,7 @@ class ClosedForm {
   [[nodiscard]] Seconds lower_bound(const Plan&, double runs) const;
   [[nodiscard]] Errors break_down(const SplitPrices&, const Plan&, const Step&, DataParallel&, Estimate&) const;
   void add_blocks(const SplitPrices&, const Plan&, const Step&, Errors&, Estimate&) const;
-  void count_sends(const SplitPrices&, double runs, Traffic&) const;
+  void count_sends(const SplitPrices&, const Plan&, double runs, Traffic&) const;
   void rate(const SplitPrices&, const Plan&, double runs, Estimate&) const;
 
   const ClosedFormContext& context_;

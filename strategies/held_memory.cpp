@@ -34,6 +34,11 @@ Bytes frozen_memory(const Scenario& given, const Plan& plan, const StageWeights&
   return static_cast<double>(whole) * (fp8_copies > Bytes{0} ? fp8_copies : own);
 }
 
+// Gradients then live from a block's backward to its update: of one block at a time.
+bool updates_in_backward(const Scenario& given, const Plan& plan) {
+  return given.stack.update_in_backward && plan.pp == 1 && plan.dp * plan.cp == 1 && given.job.global_batch == plan.micro_batch;
+}
+
 }  // namespace
 
 HeldMemory held_memory(const Scenario& given, const Plan& plan, const StageWeights& weights, Bytes boundary) {
@@ -50,8 +55,8 @@ HeldMemory held_memory(const Scenario& given, const StateBytes& state, const Pla
   held.parameters = plan.zero == 3 ? share(3) * state.parameter
                                    : share(state.working > Bytes{0} ? 2 : 3) * state.parameter + share(3) * (state.working + fp8_copies);
   held.parameters += frozen_memory(given, plan, weights, fp8_copies);
-  held.gradients = share(2) * state.gradient;
-  held.optimizer = plan.offload.optimizer ? Bytes{0} : share(1) * state.optimizer;
+  held.gradients = updates_in_backward(given, plan) ? static_cast<double>(weights.largest) * state.gradient : share(2) * state.gradient;
+  held.optimizer = plan.offload.optimizer || given.stack.moments_paged ? Bytes{0} : share(1) * state.optimizer;
   if (plan.pp > 1) held.communication = 2.0 * boundary;  // sends are buffered: one forward, one backward
   held.workspace = given.stack.workspace;
   return held;

@@ -1,6 +1,8 @@
 // What a stage holds from the beginning of a step to its end: parameters, gradients, optimiser states, buffers.
 #pragma once
 
+#include <algorithm>
+
 #include "strategies/program.hpp"
 #include "strategies/scenario.hpp"
 
@@ -9,12 +11,16 @@ namespace forerun {
 // Parameters of a stage on one rank, before ZeRO: trained ones, and those that are not in elements of the activations' format.
 struct StageWeights {
   std::int64_t dense = 0, expert = 0, frozen = 0, frozen_experts = 0;
+  std::int64_t largest = 0;  // trained parameters of one unit
 
   template <class Unit>  // a block's program or price
   void add(const Unit& unit, int n = 1) {
-    add(StageWeights{unit.parameters, unit.expert_parameters, unit.frozen, unit.frozen_experts}, n);
+    add(StageWeights{unit.parameters, unit.expert_parameters, unit.frozen, unit.frozen_experts, unit.parameters + unit.expert_parameters}, n);
   }
-  void add(const StageWeights& w, int n = 1) { dense += n * w.dense, expert += n * w.expert, frozen += n * w.frozen, frozen_experts += n * w.frozen_experts; }
+  void add(const StageWeights& w, int n = 1) {
+    dense += n * w.dense, expert += n * w.expert, frozen += n * w.frozen, frozen_experts += n * w.frozen_experts;
+    largest = std::max(largest, w.largest);
+  }
 };
 HeldMemory held_memory(const Scenario&, const Plan&, const StageWeights&, Bytes boundary);
 // The same where the bytes of a parameter are known.

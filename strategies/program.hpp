@@ -51,6 +51,7 @@ struct Communication {
   Bytes element;
   double hidden = 0;  // share that may run beside computation between issue and wait; the rest stops it at the wait
   double load = 1;
+  int pieces = 1;     // of a send: each member of the tensor group sends one of them, and those of the next stage gather them
 };
 
 // Between device and host memory.

@@ -39,11 +39,12 @@ Result<PricedScenario> price(Scenario scenario) {
   if (!problems.empty()) return fail(std::move(problems));
 
   scenario.model.dropout = scenario.model.dropout && scenario.stack.dropout;
+  scenario.stack = on_devices(std::move(scenario.stack), device, scenario.gpus, scenario.job);
   freeze_blocks(scenario.job.tuning, scenario.model);
   PricedScenario priced;
   priced.topology = *topology;
   priced.parameters = *parameters;
-  priced.kernels = with_reach(make_kernels(device, *parameters, {.attention = scenario.stack.attention}), scenario.stack);
+  priced.kernels = with_reach(make_kernels(device, *parameters, {.attention = scenario.stack.attention}), scenario.stack, device);
   // Large products are most of a step: what they rest on is what it rests on.
   priced.parameters.evidence = priced.kernels->time(Gemm{.m = 4096, .n = 4096, .k = 4096, .dtype = scenario.job.dtype}).evidence;
   priced.collectives = with_reach(make_collectives(*parameters), scenario.stack);

@@ -25,7 +25,7 @@ struct Scenario {
 
 // A scenario with what follows from it: the graph's levels and the cost models. Cheap to share between threads.
 struct PricedScenario {
-  Scenario given;  // dropout only where the stack runs it; blocks frozen where the job says so
+  Scenario given;  // dropout only where the stack runs it; blocks frozen where the job says so; the stack as it is on so many devices
   Topology topology;
   FamilyParameters parameters;
   std::shared_ptr<const KernelModel> kernels;

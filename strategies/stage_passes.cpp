@@ -44,9 +44,7 @@ void StageLowering::receive(int from, Lane lane, TensorId id) {
 void StageLowering::send(int to, Flow flow, TensorId id) {
   if (to < 0 || to == out_.stage) return;
   body_->to_stage = to;
-  const std::int64_t elements = static_cast<std::int64_t>((boundary_bytes(given_, split_) / element_));
-  const Communication c{.flow = flow, .group = GroupKind::next_stage, .elements = elements, .element = element_, .hidden = pipeline_overlap(given_.stack, plan_)};
-  push({.lane = lane_of(flow), .work = work(c)}, {.reads = {id}, .releases = {id}});
+  push({.lane = lane_of(flow), .work = work(pipeline_message(given_, plan_, flow, boundary_bytes(given_, split_)))}, {.reads = {id}, .releases = {id}});
 }
 
 void StageLowering::forward(const Chunk& chunk, int local, bool first) {

@@ -167,6 +167,16 @@ double data_parallel_overlap(const Stack& stack, const Plan& plan) {
 
 double pipeline_overlap(const Stack& stack, const Plan& plan) { return plan.overlap.pp && !*plan.overlap.pp ? 0 : stack.overlap.pp; }
 
+Communication pipeline_message(const Scenario& given, const Plan& plan, Flow flow, Bytes boundary) {
+  const Bytes element = size_of(activation_dtype(given.job));
+  return {.flow = flow,
+          .group = GroupKind::next_stage,
+          .elements = static_cast<std::int64_t>(boundary / element),
+          .element = element,
+          .hidden = pipeline_overlap(given.stack, plan),
+          .pieces = given.stack.scatter_sends && !plan.sp ? plan.tp : 1};
+}
+
 // Reads the gradient twice (its norm, then the update), reads and writes the states, writes the parameter.
 Bytes optimizer_bytes(const Stack& stack, const StateBytes& state, double parameters) {
   return stack.optimizer_passes * parameters * (2.0 * state.gradient + 2.0 * state.optimizer + state.parameter);

@@ -20,6 +20,8 @@ StageProgram lower_stage(const PricedScenario&, const BlockKinds&, const SplitPr
 double data_parallel_overlap(const Stack&, const Plan&);
 // Of a send between stages.
 double pipeline_overlap(const Stack&, const Plan&);
+// What one stage sends to the next, or back, for a micro-batch: `boundary` bytes.
+Communication pipeline_message(const Scenario&, const Plan&, Flow, Bytes boundary);
 // Bytes that the optimiser's kernels move for so many parameters (after ZeRO).
 Bytes optimizer_bytes(const Stack&, const StateBytes&, double parameters);
 

@@ -68,7 +68,7 @@ ClosedForm::Errors ClosedForm::break_down(const SplitPrices& prices, const Plan&
   Errors error{};
   error[of_communication] = volume.error;
   add_blocks(prices, plan, step, error, e);
-  count_sends(prices, step.runs, e.traffic);
+  count_sends(prices, plan, step.runs, e.traffic);
   const double waits = std::max(1.0, *std::max_element(finish_.begin(), finish_.end()) / (step.runs * busiest.work));
   for (Seconds& part : error) part *= waits;  // the bubble is the same kernels on other stages
   const bool at_end = stage.first == 0 || stage.first + 1 == plan.pp;
@@ -91,11 +91,12 @@ ClosedForm::Errors ClosedForm::break_down(const SplitPrices& prices, const Plan&
 }
 
 // Of the stage that sends most in each direction.
-void ClosedForm::count_sends(const SplitPrices& prices, double runs, Traffic& traffic) const {
-  const Bytes element = size_of(activation_dtype(context_.scenario.given.job));
-  const auto elements = static_cast<std::int64_t>(prices.boundary / element);
-  if (layout_->most_sends_on() > 0) traffic.add(Flow::pp_send_forward, elements, element, 2, layout_->most_sends_on() * runs);
-  if (layout_->most_sends_back() > 0) traffic.add(Flow::pp_send_backward, elements, element, 2, layout_->most_sends_back() * runs);
+void ClosedForm::count_sends(const SplitPrices& prices, const Plan& plan, double runs, Traffic& traffic) const {
+  const auto count = [&](Flow flow, double sends) {
+    if (sends > 0) count_traffic(pipeline_message(context_.scenario.given, plan, flow, prices.boundary), plan, sends * runs, traffic);
+  };
+  count(Flow::pp_send_forward, layout_->most_sends_on());
+  count(Flow::pp_send_backward, layout_->most_sends_back());
 }
 
 void ClosedForm::rate(const SplitPrices& prices, const Plan& plan, double runs, Estimate& e) const {

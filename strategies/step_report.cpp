@@ -73,8 +73,7 @@ class Reporter {
         if (in.code != Code::run) continue;
         const Communication* c = std::get_if<Communication>(&stage_.works[in.work]);
         if (c == nullptr) continue;
-        const int size = c->group == GroupKind::next_stage ? 2 : size_of_group(c->group, program_.plan);
-        r.traffic.add(c->flow, c->elements, c->element, size, calls[b]);
+        count_traffic(*c, program_.plan, calls[b], r.traffic);
       }
     }
     r.breakdown.compute = to_seconds(totals_.compute);

@@ -96,8 +96,25 @@ Placements placements_of(const Topology& topology, const Plan& plan) {
   return list;
 }
 
+void count_traffic(const Communication& c, const Plan& plan, double times, Traffic& traffic) {
+  const int size = c.group == GroupKind::next_stage ? 2 : size_of_group(c.group, plan);
+  traffic.add(c.flow, shard_sizes(c.elements, c.pieces).largest, c.element, size, times);
+  if (c.pieces > 1) traffic.add(Flow::tp_all_gather, c.elements, c.element, c.pieces, times);
+}
+
+Timing communication_time(const PricedScenario& scenario, const Communication& c, const Placement& group, const Placement& tensor_group) {
+  const Bytes whole = c.load * static_cast<double>(c.elements) * c.element;
+  Timing t = scenario.collectives->time({kind_of(c.flow), whole / c.pieces}, group);
+  if (c.pieces > 1) {
+    const Timing gather = scenario.collectives->time({CollectiveKind::all_gather, whole}, tensor_group);
+    t.spread = (t.median * t.spread + gather.median * gather.spread) / (t.median + gather.median);
+    t.median += gather.median;
+  }
+  return t;
+}
+
 Timing communication_time(const PricedScenario& scenario, const Communication& c, const Placements& placements) {
-  return scenario.collectives->time({kind_of(c.flow), c.load * static_cast<double>(c.elements) * c.element}, placements[static_cast<std::size_t>(c.group)]);
+  return communication_time(scenario, c, placements[static_cast<std::size_t>(c.group)], placements[static_cast<std::size_t>(GroupKind::tp)]);
 }
 
 std::vector<WorkPrice> price_works(const PricedScenario& scenario, const std::vector<Work>& works, const Placements& placements) {

@@ -119,6 +119,17 @@ Block sized(Block block, const TrainingRow& row, const Model& kind, int width) {
   return block;
 }
 
+// A GPT's table of tokens where only the model's rounded size is stated: GPT-2's, unless the size leaves room for one more than twice as large.
+int vocabulary_of(const TrainingRow& row, Model model) {
+  model.vocab = gpt_vocabulary;
+  if (!row.parameters) return model.vocab;
+  const double missing = *row.parameters - static_cast<double>(parameter_count(model));
+  const double more = missing / ((model.tied_embeddings ? 1.0 : 2.0) * model.hidden);
+  constexpr double rounding = 0.01, largest = 300'000, granularity = 1024;
+  if (missing < rounding * *row.parameters || more < gpt_vocabulary || more > largest) return model.vocab;
+  return static_cast<int>(granularity * std::round((gpt_vocabulary + more) / granularity));
+}
+
 }  // namespace
 
 RowModel model_of(const TrainingRow& row, const std::vector<Model>& catalogue) {
@@ -146,7 +157,6 @@ RowModel model_of(const TrainingRow& row, const std::vector<Model>& catalogue) {
   model.name = row.model;
   model.published.reset();
   model.hidden = *row.hidden;
-  model.vocab = row.vocab.value_or(mlp.gated && kind.vocab > 0 ? kind.vocab : gpt_vocabulary);
   model.max_positions = *row.seq;
   model.extra_positions = 0;
   // Plain blocks with learned positions are GPT as Megatron-LM trains it, dropout 0.1 being its default; a stack may switch it off.
@@ -156,6 +166,7 @@ RowModel model_of(const TrainingRow& row, const std::vector<Model>& catalogue) {
   for (std::size_t i = 0; i < static_cast<std::size_t>(*row.layers); ++i) {
     model.blocks.push_back(sized(kind.blocks[i % kind.blocks.size()], row, kind, width));
   }
+  model.vocab = row.vocab ? *row.vocab : mlp.gated && kind.vocab > 0 ? kind.vocab : vocabulary_of(row, model);
   if (model.blocks.front().attention.head_dim * *row.heads != *row.hidden && !same_size) {
     result.refused = fmt::format("not a valid plan: hidden {} is not a multiple of {} heads", *row.hidden, *row.heads);
   }

@@ -8,6 +8,7 @@
 #include "hardware/catalog.hpp"
 #include "studies/interconnect.hpp"
 #include "studies/row_model.hpp"
+#include "studies/techniques.hpp"
 #include "workloads/catalog.hpp"
 
 namespace forerun {
@@ -27,13 +28,25 @@ struct Assumptions {
   }
 };
 
-DType read_dtype(const TrainingRow& row, std::vector<std::string>& assumed) {
+DType read_dtype(const TrainingRow& row, const Stack& stack, std::vector<std::string>& assumed) {
   const std::string text = lower(row.dtype);
   for (const DType dtype : {DType::bf16, DType::fp16, DType::fp8, DType::fp32}) {
     if (text == to_string(dtype)) return dtype;
   }
   assumed.emplace_back("dtype");
-  return DType::bf16;
+  return stack.dtype;
+}
+
+// What a row's techniques say takes the place of the stack's recipes.
+void apply(const Techniques& on, Stack& stack) {
+  stack.compiled = on.compiled;
+  if (!on.chunked_loss) {  // 16-bit logits and their fp32 log-softmax, whose gradient is fp32; as is the loss's where nothing fuses the two
+    stack.logit_saved = Bytes{6};
+    stack.logit_workspace = Bytes{on.compiled ? 4.0 : 8.0};
+  }
+  stack.single_device.reset();
+  stack.update_in_backward = on.update_in_backward;
+  if (on.eight_bit_moments) stack.precision.moments = DType::int8;
 }
 
 // What a row says of the software itself.
@@ -41,13 +54,12 @@ void read_software(const TrainingRow& row, Stack& stack) {
   const std::string attention = lower(row.flash_attention);
   if (attention.starts_with("no")) stack.attention = AttentionKernel::unfused;
   if (says(attention, "flashattention-2") || says(attention, "sdpa")) stack.attention = AttentionKernel::flash2;
-  const std::string notes = lower(row.notes);
-  const bool before_compile = notes.find("technique #0") != std::string::npos || notes.find("technique #1:") != std::string::npos;  // of torchtune's table
-  if (says(row.overlap, "no compile") || (says(row.stack, "torchtune") && before_compile)) stack.compiled = false;
+  if (says(row.overlap, "no compile")) stack.compiled = false;
   if (says(row.overlap, "fused cross entropy")) {  // the gradient overwrites the 16-bit logits
     stack.logit_saved = Bytes{2};
     stack.logit_workspace = Bytes{0};
   }
+  if (const auto techniques = techniques_of(row)) apply(*techniques, stack);
 }
 
 OverlapChoice read_overlap(const TrainingRow& row) {
@@ -59,23 +71,21 @@ OverlapChoice read_overlap(const TrainingRow& row) {
   return choice;
 }
 
-// What is trained: said by the column, or by the notes of a table of techniques that are added one after the other. Rows do not state rank and targets: the
-// software's own.
+// What is trained: said by the column, or by the techniques. Rows do not state rank and targets: the software's own.
 Tuning read_tuning(const TrainingRow& row, const Stack& stack, std::vector<std::string>& assumed) {
-  const std::string tuning = lower(row.tuning), notes = lower(row.notes);
-  const std::string technique = notes.substr(std::min(notes.find("technique #"), notes.size()));
-  const std::string name = technique.substr(0, technique.find(';'));
+  const std::string tuning = lower(row.tuning);
   Tuning read;
-  if (tuning == "lora" || tuning == "peft" || name.ends_with(": lora")) read.kind = TuningKind::lora;
-  if (tuning == "qlora" || name.ends_with(": qlora")) read.kind = TuningKind::qlora;
+  if (tuning == "lora" || tuning == "peft") read.kind = TuningKind::lora;
+  if (tuning == "qlora") read.kind = TuningKind::qlora;
+  if (const auto techniques = techniques_of(row); techniques && techniques->tuning != TuningKind::full) read.kind = techniques->tuning;
   if (is_low_rank(read)) assumed.insert(assumed.end(), {"rank", "target"});
   return completed(read, stack);
 }
 
 // Of a table of techniques whose baseline does not pack its data: rows before it does state the longest sequence, not how many tokens there were.
 bool is_unpacked(const TrainingRow& row) {
-  const std::string notes = lower(row.notes);
-  return notes.find("unpacked so seq is a max") != std::string::npos && notes.find("technique #0") != std::string::npos;
+  const auto techniques = techniques_of(row);
+  return techniques && !techniques->packed_data && says(row.notes, "unpacked so seq is a max");
 }
 
 bool is_zero_bubble(const std::string& schedule) {
@@ -130,6 +140,7 @@ Plan read_plan(const TrainingRow& row, const Stack& stack, std::vector<std::stri
   read_sharding(row, stack, plan, assumed);
   plan.recompute = assume(recompute_from(lower(row.recompute)), "recompute", Recompute::none);
   plan.overlap = read_overlap(row);
+  if (const auto techniques = techniques_of(row)) plan.offload.activations = techniques->offloaded_activations;
   return plan;
 }
 
@@ -153,6 +164,21 @@ const Result<Cluster>& RunReader::cluster_of(const std::string& gpu) {
 const Result<Stack>& RunReader::stack_named(const std::string& name) {
   const auto found = stacks_.find(name);
   return found != stacks_.end() ? found->second : stacks_.emplace(name, find_stack(name)).first->second;
+}
+
+// The version of that year where the catalogue has one ("torchtitan-2024"), and the fork whose schedule it is.
+const Result<Stack>& RunReader::stack_of(const TrainingRow& row, std::vector<std::string>& assumed) {
+  const bool is_name = !row.stack.empty() && row.stack.find('/') == std::string::npos && !row.stack.ends_with(".yaml");
+  if (!is_name || !stack_named(row.stack)) {
+    assumed.emplace_back("stack");
+    return stack_named(usual_stack);
+  }
+  if (is_zero_bubble(row.schedule) && stack_named(row.stack)->name == "megatron-lm") return stack_named("megatron-zero-bubble");  // its fork
+  if (row.year) {
+    const std::string version = fmt::format("{}-{}", row.stack, *row.year);
+    if (const Result<Stack>& of_year = stack_named(version); of_year && of_year->name == version) return of_year;
+  }
+  return stack_named(row.stack);
 }
 
 ReadRun RunReader::read(const TrainingRow& row) {
@@ -179,15 +205,13 @@ ReadRun RunReader::read(const TrainingRow& row) {
   if (!interconnect.says_network() && s.gpus > 1) run.assumed.emplace_back("interconnect");
   s.cluster = with_interconnect(*cluster_of(row.gpu), interconnect, s.gpus);
 
-  const bool known_stack = !row.stack.empty() && row.stack.find('/') == std::string::npos && !row.stack.ends_with(".yaml") && stack_named(row.stack);
-  if (!known_stack) run.assumed.emplace_back("stack");
-  const Result<Stack>& stack = stack_named(known_stack ? row.stack : usual_stack);
+  const Result<Stack>& stack = stack_of(row, run.assumed);
   if (!stack) return skip(stack.error().front().message);
   s.stack = *stack;
   read_software(row, s.stack);
   s.job = {.sequence = *row.seq, .global_batch = *row.global_batch, .tuning = read_tuning(row, s.stack, run.assumed)};
   s.job.kind = lower(row.tuning) == "full" || has_frozen_base(s.job.tuning) ? JobKind::finetune : JobKind::pretrain;
-  s.job.dtype = read_dtype(row, run.assumed);
+  s.job.dtype = read_dtype(row, s.stack, run.assumed);
   if (s.job.tuning.kind == TuningKind::qlora && s.job.dtype == DType::fp8) return skip("qlora does not multiply in fp8");
   if (const Problems problems = check(s.job.tuning, s.model); !problems.empty()) return skip(problems.front().message);
   run.plan = read_plan(row, s.stack, run.assumed);

@@ -26,6 +26,7 @@ class RunReader {
 
  private:
   const Result<Cluster>& cluster_of(const std::string& gpu);
+  const Result<Stack>& stack_of(const TrainingRow&, std::vector<std::string>& assumed);
   const Result<Stack>& stack_named(const std::string& name);
 
   std::vector<Model> models_;

@@ -95,7 +95,7 @@ class StackFitter {
       Stack own = scenario.context.scenario.given.stack;  // with what the row says of it
       for (const StackParameter& p : stack_parameters()) p.set(own, p.get(stack));
       own.compiled = scenario.compiled;
-      scenario.context.exchange(own, with_reach(scenario.kernels, own), with_reach(scenario.collectives, own));
+      scenario.context.exchange(own, with_reach(scenario.kernels, own, scenario.context.scenario.device()), with_reach(scenario.collectives, own));
       const Timing step = predict(scenario.context, run.run).step;
       list.push_back({run.id, run.source, std::log(step.median.value() / run.measured), step.spread});
     }

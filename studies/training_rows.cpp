@@ -55,6 +55,7 @@ constexpr std::array number_columns{
     NumberColumn{"dp", &TrainingRow::dp, true, 1, 1 << 20},
     NumberColumn{"kv_heads", &TrainingRow::kv_heads, false, 1, 1 << 12},
     NumberColumn{"ffn", &TrainingRow::ffn, false, 1, 1 << 20},
+    NumberColumn{"year", &TrainingRow::year, false, 1990, 2100},
     NumberColumn{"vocab", &TrainingRow::vocab, false, 1, 1 << 26},
     NumberColumn{"experts", &TrainingRow::experts, false, 0, 1 << 12},
     NumberColumn{"topk", &TrainingRow::topk, false, 0, 1 << 12},
@@ -91,6 +92,9 @@ class Reader {
     }
     for (const NumberColumn& c : number_columns) {
       if (const CsvCell* cell = find(c.name)) row.*c.field = integer(*cell, c);
+    }
+    if (const CsvCell* cell = find("params_b")) {
+      if (const auto billions = positive<double>(*cell, "params_b")) row.parameters = 1e9 * *billions;
     }
     if (const CsvCell* cell = find("step_time_s")) row.step_time = positive<Seconds>(*cell, "step_time_s");
     if (const CsvCell* cell = find("peak_memory_gib")) {

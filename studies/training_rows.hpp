@@ -14,8 +14,9 @@ namespace forerun {
 struct TrainingRow {
   Position at;
   std::string run_id, source, stack, model, tuning, gpu, interconnect, schedule, stages, recompute, dtype, flash_attention, overlap, notes;
-  std::optional<int> layers, hidden, heads, kv_heads, ffn, vocab, experts, topk, seq, global_batch, micro_batch, gpus;
+  std::optional<int> layers, hidden, heads, kv_heads, ffn, vocab, experts, topk, seq, global_batch, micro_batch, gpus, year;
   std::optional<int> tp, sp, pp, vpp, dp, cp, ep, zero;
+  std::optional<double> parameters;  // of the whole model, rounded as its name is
   std::optional<Seconds> step_time;
   std::optional<Bytes> peak_memory;
   bool out_of_memory = false;  // fits = no

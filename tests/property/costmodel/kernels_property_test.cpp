@@ -3,6 +3,7 @@
 #include <rapidcheck/gtest.h>
 
 #include "costmodel/kernel_model.hpp"
+#include "costmodel/reach.hpp"
 #include "hardware/catalog.hpp"
 
 namespace forerun {
@@ -36,6 +37,17 @@ RC_GTEST_PROP(Kernels, AreNeverFasterThanTheRoofline, ()) {  // I-1
   const Seconds t = time(device, kernel);
   RC_ASSERT(t >= flops(kernel) / peak(device, format(kernel)));
   RC_ASSERT(t >= bytes_moved(kernel) / device.memory.bandwidth);
+}
+
+// What a software's fit adds to the calibration does not outrun the device either.
+RC_GTEST_PROP(Kernels, AreNeverFasterThanTheRooflineUnderAnyStack, ()) {
+  const Device device = *find_device(*rc::gen::elementOf(device_names()));
+  Stack stack = *find_stack(*rc::gen::elementOf(stack_names()));
+  if (*rc::gen::arbitrary<bool>()) stack.reach = {.gemm = 3, .attention = 3, .streaming = 3};
+  const Kernel kernel = some_kernel();
+  const Seconds t = with_reach(make_kernels(device, *find_family_parameters(device.family), {.attention = stack.attention}), stack, device)->time(kernel).median;
+  RC_ASSERT(t >= (1 - 1e-12) * (flops(kernel) / peak(device, format(kernel))));
+  RC_ASSERT(t >= (1 - 1e-12) * (bytes_moved(kernel) / device.memory.bandwidth));
 }
 
 RC_GTEST_PROP(Kernels, AreNotSlowerOnAFasterDevice, ()) {

@@ -59,6 +59,32 @@ TEST(MegatronCore, Keeps18BytesOr6And12Shared) {
   EXPECT_EQ(state.reduction, Bytes{4});
 }
 
+TEST(MegatronLm, AccumulatesTheGradientsOfFp16InFp16) {
+  const Precision& precision = find_stack("megatron-lm")->precision;
+  EXPECT_EQ(state_bytes(precision, {.dtype = DType::fp16}).gradient, Bytes{2});
+  EXPECT_EQ(state_bytes(precision, {.dtype = DType::fp16}).reduction, Bytes{2});
+  EXPECT_EQ(state_bytes(precision, {.dtype = DType::bf16}).gradient, Bytes{4});
+}
+
+TEST(OnDevices, RecipesForOneDeviceAreForFullTrainingOnOne) {
+  const Device device = *find_device("rtx-4090");
+  const Stack stack = *find_stack("torchtune");
+  const Job full{.sequence = 1, .global_batch = 1};
+  Job lora = full;
+  lora.tuning.kind = TuningKind::lora;
+  EXPECT_TRUE(on_devices(stack, device, 1, full).update_in_backward);
+  EXPECT_EQ(state_bytes(on_devices(stack, device, 1, full).precision, full).optimizer, Bytes{2});
+  EXPECT_EQ(on_devices(stack, device, 2, full), stack);
+  EXPECT_EQ(on_devices(stack, device, 1, lora), stack);
+}
+
+TEST(OnDevices, AttentionIsWhatRunsThere) {
+  const auto kernel = [](const char* stack, const char* device) { return on_devices(*find_stack(stack), *find_device(device), 8, {}).attention; };
+  EXPECT_EQ(kernel("nemo", "h100-sxm-80gb"), AttentionKernel::flash3);
+  EXPECT_EQ(kernel("nemo", "a100-sxm-80gb"), AttentionKernel::flash2);
+  EXPECT_EQ(kernel("torchtitan", "v100-sxm-32gb"), AttentionKernel::unfused);
+}
+
 TEST(StateBytes, FollowOptimizerAndJob) {
   const Precision plain{};  // everything in the job's format, no master copy
   EXPECT_EQ(state_bytes(plain, {.dtype = DType::fp32, .optimizer = Optimizer::sgd}).optimizer, Bytes{0});

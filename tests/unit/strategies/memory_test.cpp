@@ -29,6 +29,16 @@ TEST(StateMemory, OfMegatronIs18BytesOr6And12Shared) {
   }
 }
 
+TEST(StateMemory, OfAnUpdateInBackwardHasTheGradientsOfOneBlock) {
+  Scenario given = test::course_scenario(1, {.sequence = 4096, .global_batch = 1, .dtype = DType::fp16});
+  given.stack.update_in_backward = given.stack.moments_paged = true;
+  const StageMemory m = test::memory_of(given, {}).peak();
+  EXPECT_EQ(m.gradients.value(), 2 * psi / 32);
+  EXPECT_EQ(m.optimizer.value(), 0);
+  given.job.global_batch = 2;  // accumulated over micro-batches they have to stay
+  EXPECT_EQ(test::memory_of(given, {}).peak().gradients.value(), 2 * psi);
+}
+
 TEST(StateMemory, IsShardedOverContextParallelRanksToo) {
   const Scenario given = test::course_scenario(8, course_job);
   EXPECT_EQ(test::memory_of(given, {.cp = 4, .dp = 2, .zero = 1}).peak().optimizer.value(), 12 * psi / 8);

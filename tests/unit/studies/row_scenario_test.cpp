@@ -155,6 +155,54 @@ TEST(RowScenario, UnstatedChunksAreThoseOfTheSoftwaresConfigurations) {
   EXPECT_EQ(read(row).plan.virtual_stages, 1);
 }
 
+TEST(RowScenario, TechniquesAreAddedOneAfterTheOther) {
+  TrainingRow row = gpt();
+  row.stack = "torchtune", row.gpus = 1, row.tp = row.pp = row.dp = 1, row.global_batch = 2;
+  const auto with = [&](int n) {
+    row.notes = "cumulative technique #" + std::to_string(n) + ": + Something; baseline unpacked so seq is a max";
+    return read(row);
+  };
+  EXPECT_FALSE(with(1).scenario.stack.compiled);
+  EXPECT_TRUE(with(2).scenario.stack.compiled);
+  EXPECT_EQ(with(2).scenario.stack.logit_saved, Bytes{6});
+  EXPECT_EQ(with(3).scenario.stack.logit_saved, Bytes{2});
+  EXPECT_FALSE(with(4).scenario.stack.update_in_backward);
+  EXPECT_TRUE(with(5).scenario.stack.update_in_backward);
+  EXPECT_FALSE(with(5).plan.offload.activations);
+  EXPECT_TRUE(with(6).plan.offload.activations);
+  EXPECT_EQ(with(6).scenario.stack.precision.moments, std::nullopt);
+  EXPECT_EQ(with(7).scenario.stack.precision.moments, DType::int8);
+  EXPECT_FALSE(with(7).scenario.stack.single_device);  // what the row says, not the recipe
+  row.notes.clear();
+  EXPECT_TRUE(read(row).scenario.stack.single_device);
+}
+
+TEST(RowScenario, ASizeThatLeavesRoomForALargerTableSaysHowLarge) {
+  TrainingRow row = gpt();
+  row.vocab.reset();
+  row.layers = 72, row.hidden = 14336, row.heads = 64, row.pp = 4;
+  EXPECT_EQ(read(row).scenario.model.vocab, 51200);
+  row.parameters = 181e9;  // 177.7 in the blocks
+  EXPECT_NEAR(read(row).scenario.model.vocab, 250e3, 36e3);  // half a billion is 35,000 rows
+  row.parameters = 179e9;  // rounding
+  EXPECT_EQ(read(row).scenario.model.vocab, 51200);
+  row.parameters = 200e9;  // another model altogether
+  EXPECT_EQ(read(row).scenario.model.vocab, 51200);
+}
+
+TEST(RowScenario, TheStackIsThatOfItsYearAndTheForkOfItsSchedule) {
+  TrainingRow row = gpt();
+  row.stack = "torchtitan";
+  EXPECT_EQ(read(row).scenario.stack.name, "torchtitan");
+  row.year = 2024;
+  EXPECT_EQ(read(row).scenario.stack.name, "torchtitan-2024");
+  row.stack = "megatron-lm", row.dtype = "", row.year = 2022;
+  EXPECT_EQ(read(row).scenario.stack.name, "megatron-lm");
+  EXPECT_EQ(read(row).scenario.job.dtype, DType::fp16);
+  row.schedule = "zb-1p";
+  EXPECT_EQ(read(row).scenario.stack.name, "megatron-zero-bubble");
+}
+
 TEST(RowScenario, PaddedDataStatesNoSequence) {
   TrainingRow row = gpt();
   row.notes = "cumulative technique #0: Baseline; baseline unpacked so seq is a max";
