@@ -51,6 +51,12 @@ std::string row_of(const char* name, const ErrorSummary& e) {
   return fmt::format("{:<10} mean {:.1f} %, median {:.1f} %, p90 {:.1f} %, worst {:.1f} %, bias {:+.1f} %\n", name, 100 * e.mape, 100 * e.median, 100 * e.p90, 100 * e.worst, 100 * e.bias);
 }
 
+std::string text_of(const StackFit& fit, const std::string& stack) {
+  const std::string text = fmt::format("step times of {} runs of {}, {} {}\n{}{}", fit.runs, stack, fit.groups, fit.groups == 1 ? "model" : "models", row_of("as stated", fit.before), row_of("fitted", fit.after));
+  if (!fit.left_out) return text + "one model: no left-out score\n";
+  return text + row_of("left out", fit.left_out->errors) + fmt::format("80 % bands hold {:.0f} % of the runs left out\n", 100 * fit.left_out->in_band);
+}
+
 int run_stack(const Options& o) {
   const Result<std::vector<TrainingRow>> rows = read_training_rows(o.file);
   if (!rows) return refuse(rows.error());
@@ -65,8 +71,7 @@ int run_stack(const Options& o) {
   const Result<std::string> text = stack_text_with(o.stack, record);
   if (!text) return refuse(text.error());
   if (!write(o.out, *text)) return refuse({{{}, "cannot write " + o.out, "name a file that can be written"}});
-  fmt::print("step times of {} runs of {}, {} models\n{}{}{}", fit->runs, o.stack, fit->groups, row_of("as stated", fit->before), row_of("fitted", fit->after), row_of("left out", fit->left_out));
-  fmt::print("80 % bands hold {:.0f} % of the runs left out\n{}wrote {}\n", 100 * fit->in_band, to_yaml(record), o.out);
+  fmt::print("{}{}wrote {}\n", text_of(*fit, o.stack), to_yaml(record), o.out);
   return answered;
 }
 

@@ -43,8 +43,8 @@ StackFitRecord read_stack_fit(const YamlNode& node) {
   StackFitRecord record;
   record.runs = map.required("runs").text();
   record.date = map.required("date").text();
-  record.left_out = map.required("left_out").number(0, 100);
-  record.spread = map.required("spread").number(0, 3);
+  record.left_out = map.optional("left_out", [](const YamlNode& n) { return n.number(0, 100); });
+  record.spread = map.optional("spread", [](const YamlNode& n) { return n.number(0, 3); });
   MapReader values = map.required("values").map();
   for (const StackParameter& p : stack_parameters()) {
     const auto value = values.optional(p.name, [&p](const YamlNode& n) { return p.is_time ? n.quantity<Seconds>().value() : n.number(p.low / 2, p.high * 2); });
@@ -62,8 +62,10 @@ std::string to_yaml(const StackFitRecord& record) {
     const std::string text = p != nullptr && p->is_time ? (value < 1e-3 ? fmt::format("{:.4g} us", 1e6 * value) : fmt::format("{:.4g} ms", 1e3 * value)) : fmt::format("{:.4g}", value);
     values.push_back(fmt::format("{}: {}", name, text));
   }
-  return fmt::format("fitted:\n  runs: \"{}\"\n  date: {}\n  left_out: {:.3f}\n  spread: {:.3f}\n  values: {{{}}}\n", record.runs, record.date, record.left_out, record.spread,
-                     join(values, ", "));
+  std::string text = fmt::format("fitted:\n  runs: \"{}\"\n  date: {}\n", record.runs, record.date);
+  if (record.left_out) text += fmt::format("  left_out: {:.3f}\n", *record.left_out);
+  if (record.spread) text += fmt::format("  spread: {:.3f}\n", *record.spread);
+  return text + fmt::format("  values: {{{}}}\n", join(values, ", "));
 }
 
 void apply(const StackFitRecord& record, Stack& stack) {

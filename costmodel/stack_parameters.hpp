@@ -4,7 +4,7 @@
 //     runs: "61 of MosaicML llm-foundry MPT benchmarks"
 //     date: 2026-11-21
 //     left_out: 0.06                                # mean error of step times of models that the fit did not see
-//     spread: 0.07                                  # of ln(measured / predicted) of the same
+//     spread: 0.07                                  # of ln(measured / predicted) of the same; both absent where all runs are of one model
 //     values: {reach.gemm: 1.06, host.per_kernel: 15 us}
 //
 // The values replace what the rest of the file states, which stays there as what was known without the runs.
@@ -34,7 +34,7 @@ const StackParameter* find_stack_parameter(const std::string& name);  // nullptr
 
 struct StackFitRecord {
   std::string runs, date;
-  double left_out = 0, spread = 0;
+  std::optional<double> left_out, spread;  // nullopt: the fit saw every model
   std::vector<std::pair<std::string, double>> values;
 };
 StackFitRecord read_stack_fit(const YamlNode&);

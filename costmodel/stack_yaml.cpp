@@ -141,7 +141,7 @@ Stack read(const YamlNode& node, bool fitted) {
   stack.contention = map.required("contention").number(0, 1);
   stack.compiled = map.optional("compiled", [](const YamlNode& n) { return n.boolean(); }).value_or(true);
   stack.reach = map.optional("reach", read_reach).value_or(Reach{});
-  stack.spread = map.optional("spread", [](const YamlNode& n) { return n.number(0, 3); }).value_or(0);
+  stack.spread = map.optional("spread", [](const YamlNode& n) { return n.number(0, 3); });
   read_host(map.required("host"), stack);
   stack.steps_synchronize = map.optional("steps_synchronize", [](const YamlNode& n) { return n.boolean(); }).value_or(true);
   stack.bucket = map.optional("bucket", [](const YamlNode& n) { return n.number(1, 1e12); }).value_or(0);

@@ -107,7 +107,7 @@ class StackFitter {
 
   std::shared_ptr<FitScenario> scenario_of(Scenario given) {
     for (const StackParameter& p : stack_parameters()) p.set(given.stack, p.get(stated_));
-    given.stack.spread = 0;
+    given.stack.spread = {};
     const bool compiled = given.stack.compiled;
     given.stack.reach = {};
     given.stack.compiled = true;
@@ -152,6 +152,40 @@ std::vector<std::size_t> indices(std::size_t n) {
   return all;
 }
 
+double share_in_band(const std::vector<RunError>& errors, const std::vector<std::size_t>& folds) {
+  std::size_t inside = 0;
+  for (const std::size_t fold : std::set<std::size_t>(folds.begin(), folds.end())) {
+    std::vector<double> others;
+    for (std::size_t i = 0; i < errors.size(); ++i) {
+      if (folds[i] != fold) others.push_back(needed(errors[i]));
+    }
+    const double spread = four_in_five(others);
+    for (std::size_t i = 0; i < errors.size(); ++i) inside += folds[i] == fold && needed(errors[i]) <= spread ? 1 : 0;
+  }
+  return static_cast<double>(inside) / static_cast<double>(errors.size());
+}
+
+// At most ten folds of whole groups, of which there are at least two.
+UnseenRuns left_out(StackFitter& fitter, const std::vector<std::string>& groups, int starts) {
+  const std::vector<FitRun>& runs = fitter.runs();
+  const std::size_t count = std::min<std::size_t>(groups.size(), 10);
+  std::vector<std::size_t> folds;
+  for (const FitRun& run : runs) folds.push_back(static_cast<std::size_t>(std::find(groups.begin(), groups.end(), run.group) - groups.begin()) % count);
+  std::vector<RunError> unseen(runs.size());
+  for (std::size_t fold = 0; fold < count; ++fold) {
+    const Stack stack = fitter.with(fitter.values(starts, [&](const FitRun& run) { return folds[static_cast<std::size_t>(&run - runs.data())] != fold; }));
+    std::vector<std::size_t> out;
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+      if (folds[i] == fold) out.push_back(i);
+    }
+    const std::vector<RunError> errors = fitter.errors_with(stack, out);
+    for (std::size_t i = 0; i < out.size(); ++i) unseen[out[i]] = errors[i];
+  }
+  std::vector<double> spreads;
+  for (const RunError& run : unseen) spreads.push_back(needed(run));
+  return {errors_of(unseen), four_in_five(spreads), share_in_band(unseen, folds)};
+}
+
 }  // namespace
 
 Result<std::vector<RunError>> run_errors(const Stack& stack, const std::vector<TrainingRow>& rows) {
@@ -161,7 +195,8 @@ Result<std::vector<RunError>> run_errors(const Stack& stack, const std::vector<T
 }
 
 StackFitRecord record_of(const StackFit& fit, const std::string& date) {
-  StackFitRecord record{.runs = fmt::format("{} of {}", fit.runs, join(fit.sources, "; ")), .date = date, .left_out = fit.left_out.mape, .spread = fit.spread};
+  StackFitRecord record{.runs = fmt::format("{} of {}", fit.runs, join(fit.sources, "; ")), .date = date};
+  if (fit.left_out) record.left_out = fit.left_out->errors.mape, record.spread = fit.left_out->spread;
   for (const std::string& name : fit.parameters) record.values.emplace_back(name, find_stack_parameter(name)->get(fit.stack));
   return record;
 }
@@ -185,8 +220,7 @@ Result<StackFit> fit_stack(const Stack& stated, const std::vector<TrainingRow>& 
   StackFit result{.stack = stated, .parameters = options.parameters, .runs = runs.size()};
   result.before = errors_of(fitter.errors_with(stated, all));
   result.stack = fitter.with(fitter.values(options.starts, [](const FitRun&) { return true; }));
-  const std::vector<RunError> after = fitter.errors_with(result.stack, all);
-  result.after = errors_of(after);
+  result.after = errors_of(fitter.errors_with(result.stack, all));
 
   std::vector<std::string> groups;
   std::set<std::string> sources;
@@ -196,34 +230,7 @@ Result<StackFit> fit_stack(const Stack& stated, const std::vector<TrainingRow>& 
   }
   result.groups = groups.size();
   result.sources.assign(sources.begin(), sources.end());
-  // At most ten folds of whole groups.
-  const std::size_t folds = std::min<std::size_t>(groups.size(), 10);
-  const auto fold_of = [&](const FitRun& run) { return static_cast<std::size_t>(std::find(groups.begin(), groups.end(), run.group) - groups.begin()) % folds; };
-  std::vector<RunError> left_out = after;
-  if (options.leave_out && folds > 1) {
-    for (std::size_t fold = 0; fold < folds; ++fold) {
-      const Stack stack = fitter.with(fitter.values(options.starts, [&](const FitRun& run) { return fold_of(run) != fold; }));
-      std::vector<std::size_t> out;
-      std::copy_if(all.begin(), all.end(), std::back_inserter(out), [&](std::size_t i) { return fold_of(runs[i]) == fold; });
-      const std::vector<RunError> errors = fitter.errors_with(stack, out);
-      for (std::size_t i = 0; i < out.size(); ++i) left_out[out[i]] = errors[i];
-    }
-  }
-  result.left_out = errors_of(left_out);
-  // The spread of each fold's band comes from the other folds.
-  std::size_t inside = 0;
-  for (std::size_t fold = 0; fold < folds; ++fold) {
-    std::vector<double> others;
-    for (const std::size_t i : all) {
-      if (fold_of(runs[i]) != fold || folds == 1) others.push_back(needed(left_out[i]));
-    }
-    const double spread = four_in_five(others);
-    for (const std::size_t i : all) inside += fold_of(runs[i]) == fold && needed(left_out[i]) <= spread ? 1 : 0;
-  }
-  result.in_band = static_cast<double>(inside) / static_cast<double>(runs.size());
-  std::vector<double> spreads;
-  for (const RunError& run : left_out) spreads.push_back(needed(run));
-  result.spread = four_in_five(spreads);
+  if (options.leave_out && groups.size() > 1) result.left_out = left_out(fitter, groups, options.starts);
   return result;
 }
 

@@ -4,6 +4,7 @@
 // error of 5 %: what a stack file states moves only as far as runs demand. Sources count alike, whatever their number of runs.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -20,14 +21,20 @@ struct RunError {
   double kernels = 0;   // the spread that kernels and exchanges alone give the step
 };
 
+// Each run predicted by a fit that did not see its group.
+struct UnseenRuns {
+  ErrorSummary errors;  // of step times
+  double spread = 0;    // with which the 80 % bands hold four in five of the runs
+  double in_band = 0;   // share of the runs inside bands of a spread that they had no part in
+};
+
 struct StackFit {
   Stack stack;                           // with the values found
   std::vector<std::string> parameters;   // that were fitted
   std::size_t runs = 0, groups = 0;      // groups: equal models of equal source, left out together
   std::vector<std::string> sources;      // sorted
-  ErrorSummary before, after, left_out;  // of step times
-  double spread = 0;                     // with which the 80 % bands hold four in five of the runs left out
-  double in_band = 0;                    // share of the runs left out inside bands of a spread that they had no part in
+  ErrorSummary before, after;            // of step times
+  std::optional<UnseenRuns> left_out;    // nullopt: one group only, or not asked for
 };
 
 struct StackFitOptions {

@@ -32,6 +32,18 @@ TEST(StackFitRecord, InAFileReplacesWhatTheFileStates) {
   std::filesystem::remove(path);
 }
 
+TEST(StackFitRecord, OfOneModelHasNoSpreadWhichIsNotASpreadOfZero) {
+  StackFitRecord one = record, exact = record;
+  one.left_out = {}, one.spread = {};
+  exact.spread = 0;
+  const std::string text = *stack_text_with("course", one);
+  EXPECT_THAT(text, testing::Not(testing::HasSubstr("left_out")));
+  EXPECT_EQ(find_stack(saved(text))->spread, std::nullopt);
+  const std::string path = saved(*stack_text_with("course", exact));
+  EXPECT_EQ(find_stack(path)->spread, 0);
+  std::filesystem::remove(path);
+}
+
 TEST(StackFitRecord, ASecondFitTakesTheFirstOnesPlaceAndTheRestStays) {
   StackFitRecord second = record;
   second.values = {{"reach.gemm", 0.75}};

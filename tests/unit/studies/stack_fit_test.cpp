@@ -46,7 +46,8 @@ TEST(StackFit, FindsWhatTheRunsWereMadeWith) {
   EXPECT_EQ(fit->groups, 3U);
   EXPECT_GT(fit->before.mape, 0.02);
   EXPECT_LT(fit->after.mape, 0.002);
-  EXPECT_LT(fit->left_out.mape, 0.01);
+  ASSERT_TRUE(fit->left_out);
+  EXPECT_LT(fit->left_out->errors.mape, 0.01);
   EXPECT_NEAR(fit->stack.reach.gemm, 0.9, 0.01);
   EXPECT_NEAR(fit->stack.host_per_kernel.value(), 30e-6, 1e-6);
   EXPECT_NEAR(fit->stack.host_per_step.value(), 5e-3, 5e-4);
@@ -58,6 +59,19 @@ TEST(StackFit, StaysWithTheStatedValueWhereRunsSayNothing) {
   ASSERT_TRUE(fit);
   EXPECT_NEAR(fit->stack.reach.gemm, 1, 1e-3);
   EXPECT_EQ(fit->runs, 36U);
+}
+
+TEST(StackFit, OfOneModelHasNoLeftOutScoreAndNoSpread) {
+  const Stack stated = *find_stated_stack("megatron-lm");
+  std::vector<TrainingRow> rows = runs_of(stated);
+  std::erase_if(rows, [](const TrainingRow& r) { return r.layers != 4; });
+  const auto fit = fit_stack(stated, rows, {.parameters = {"reach.gemm"}});
+  ASSERT_TRUE(fit);
+  EXPECT_EQ(fit->groups, 1U);
+  EXPECT_FALSE(fit->left_out);
+  const StackFitRecord record = record_of(*fit, "today");
+  EXPECT_FALSE(record.left_out);
+  EXPECT_FALSE(record.spread);
 }
 
 TEST(StackFit, NamesUnknownParametersAndStacksWithoutRuns) {
