@@ -51,6 +51,13 @@ StackFitRecord read_stack_fit(const YamlNode& node) {
     if (value) record.values.emplace_back(p.name, *value);
   }
   values.finish();
+  if (const auto list = map.optional("parameters")) {
+    std::vector<std::string> names;
+    for (const StackParameter& p : stack_parameters()) names.emplace_back(p.name);
+    for (const YamlNode& item : list->items()) record.parameters.push_back(names[item.one_of(names)]);
+  } else {
+    for (const auto& [name, value] : record.values) record.parameters.push_back(name);
+  }
   map.finish();
   return record;
 }
@@ -65,7 +72,7 @@ std::string to_yaml(const StackFitRecord& record) {
   std::string text = fmt::format("fitted:\n  runs: \"{}\"\n  date: {}\n", record.runs, record.date);
   if (record.left_out) text += fmt::format("  left_out: {:.3f}\n", *record.left_out);
   if (record.spread) text += fmt::format("  spread: {:.3f}\n", *record.spread);
-  return text + fmt::format("  values: {{{}}}\n", join(values, ", "));
+  return text + fmt::format("  parameters: [{}]\n  values: {{{}}}\n", join(record.parameters, ", "), join(values, ", "));
 }
 
 void apply(const StackFitRecord& record, Stack& stack) {

@@ -155,6 +155,15 @@ const Result<Stack>& RunReader::stack_named(const std::string& name) {
   return found != stacks_.end() ? found->second : stacks_.emplace(name, find_stack(name)).first->second;
 }
 
+bool RunReader::names_stack(const TrainingRow& row) {
+  return !row.stack.empty() && row.stack.find('/') == std::string::npos && !row.stack.ends_with(".yaml") && stack_named(row.stack);
+}
+
+std::string RunReader::stack_of(const TrainingRow& row) {
+  const Result<Stack>& stack = stack_named(names_stack(row) ? row.stack : usual_stack);
+  return stack ? stack->name : usual_stack;
+}
+
 ReadRun RunReader::read(const TrainingRow& row) {
   ReadRun run;
   const auto skip = [&run](std::string reason) {
@@ -179,7 +188,7 @@ ReadRun RunReader::read(const TrainingRow& row) {
   if (!interconnect.says_network() && s.gpus > 1) run.assumed.emplace_back("interconnect");
   s.cluster = with_interconnect(*cluster_of(row.gpu), interconnect, s.gpus);
 
-  const bool known_stack = !row.stack.empty() && row.stack.find('/') == std::string::npos && !row.stack.ends_with(".yaml") && stack_named(row.stack);
+  const bool known_stack = names_stack(row);
   if (!known_stack) run.assumed.emplace_back("stack");
   const Result<Stack>& stack = stack_named(known_stack ? row.stack : usual_stack);
   if (!stack) return skip(stack.error().front().message);

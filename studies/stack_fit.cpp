@@ -51,8 +51,7 @@ class StackFitter {
       std::shared_ptr<FitScenario> scenario = scenario_of(run.scenario);
       if (scenario == nullptr) continue;
       ++of_source[row.source];
-      runs_.push_back({std::move(run), std::move(scenario), row.step_time->value(), 1, row.run_id, row.source,
-                       fmt::format("{}|{}|{}|{}", row.source, row.model, row.layers.value_or(0), row.hidden.value_or(0))});
+      runs_.push_back({std::move(run), std::move(scenario), row.step_time->value(), 1, row.run_id, row.source, shape_of(row)});
     }
     if (runs_.empty()) return fail(Problem{{}, fmt::format("no run of the stack '{}' that can be predicted", stated_.name), ""});
     for (FitRun& run : runs_) run.weight = std::sqrt(static_cast<double>(runs_.size()) / static_cast<double>(of_source.size() * of_source[run.source]));
@@ -195,7 +194,7 @@ Result<std::vector<RunError>> run_errors(const Stack& stack, const std::vector<T
 }
 
 StackFitRecord record_of(const StackFit& fit, const std::string& date) {
-  StackFitRecord record{.runs = fmt::format("{} of {}", fit.runs, join(fit.sources, "; ")), .date = date};
+  StackFitRecord record{.runs = fmt::format("{} of {}", fit.runs, join(fit.sources, "; ")), .date = date, .parameters = fit.parameters};
   if (fit.left_out) record.left_out = fit.left_out->errors.mape, record.spread = fit.left_out->spread;
   for (const std::string& name : fit.parameters) record.values.emplace_back(name, find_stack_parameter(name)->get(fit.stack));
   return record;

@@ -31,7 +31,7 @@ struct UnseenRuns {
 struct StackFit {
   Stack stack;                           // with the values found
   std::vector<std::string> parameters;   // that were fitted
-  std::size_t runs = 0, groups = 0;      // groups: equal models of equal source, left out together
+  std::size_t runs = 0, groups = 0;      // groups: models of equal shape (shape_of), left out together
   std::vector<std::string> sources;      // sorted
   ErrorSummary before, after;            // of step times
   std::optional<UnseenRuns> left_out;    // nullopt: one group only, or not asked for

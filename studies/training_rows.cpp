@@ -151,6 +151,10 @@ std::vector<std::string> unstated(const TrainingRow& row) {
   return names;
 }
 
+std::string shape_of(const TrainingRow& row) {
+  return fmt::format("{} {} {} {}", row.layers.value_or(0), row.hidden.value_or(0), row.heads.value_or(0), row.experts.value_or(0));
+}
+
 Result<std::vector<TrainingRow>> parse_training_rows(const std::string& text, const std::string& name) {
   const Result<CsvTable> table = parse_csv(text, name);
   if (!table) return fail(table.error());

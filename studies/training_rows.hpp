@@ -24,6 +24,9 @@ struct TrainingRow {
 // What a row must state to be predicted: layers, hidden, heads, seq, global_batch, micro_batch, gpus, tp, pp, dp.
 std::vector<std::string> unstated(const TrainingRow&);
 
+// Runs of equal shape are of the same model, whatever their sources call it: layers, hidden, heads, experts.
+std::string shape_of(const TrainingRow&);
+
 // Problems: a file that cannot be read, missing columns (all in one), cells that are no numbers or out of range.
 Result<std::vector<TrainingRow>> read_training_rows(const std::string& path);
 Result<std::vector<TrainingRow>> parse_training_rows(const std::string& text, const std::string& name);

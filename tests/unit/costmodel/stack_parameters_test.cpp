@@ -11,7 +11,7 @@
 namespace forerun {
 namespace {
 
-const StackFitRecord record{.runs = "7 of somewhere", .date = "2026-11-21", .left_out = 0.06, .spread = 0.07, .values = {{"reach.gemm", 1.25}, {"host.per_kernel", 42e-6}}};
+const StackFitRecord record{.runs = "7 of somewhere", .date = "2026-11-21", .left_out = 0.06, .spread = 0.07, .parameters = {"reach.gemm", "host.per_kernel"}, .values = {{"reach.gemm", 1.25}, {"host.per_kernel", 42e-6}}};
 
 std::string saved(const std::string& text) {
   const std::string path = (std::filesystem::temp_directory_path() / ("forerun_stack_" + std::to_string(::getpid()) + ".yaml")).string();
@@ -42,6 +42,19 @@ TEST(StackFitRecord, OfOneModelHasNoSpreadWhichIsNotASpreadOfZero) {
   const std::string path = saved(*stack_text_with("course", exact));
   EXPECT_EQ(find_stack(path)->spread, 0);
   std::filesystem::remove(path);
+}
+
+TEST(StackFitRecord, SaysWhichParametersWereToBeFittedWhateverTheirValues) {
+  StackFitRecord asked = record;
+  asked.parameters = {"reach.gemm", "overlap.dp", "host.per_kernel"};
+  const std::string path = saved(*stack_text_with("course", asked));
+  EXPECT_EQ((*find_stack_fit(path))->parameters, asked.parameters);
+  std::string text = *stack_text_with("course", record);
+  const std::size_t line = text.find("  parameters:");
+  saved(text.erase(line, text.find('\n', line) + 1 - line));
+  EXPECT_THAT((*find_stack_fit(path))->parameters, testing::UnorderedElementsAre("reach.gemm", "host.per_kernel"));
+  std::filesystem::remove(path);
+  EXPECT_FALSE(*find_stack_fit("course"));
 }
 
 TEST(StackFitRecord, ASecondFitTakesTheFirstOnesPlaceAndTheRestStays) {

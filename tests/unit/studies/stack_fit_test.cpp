@@ -1,38 +1,13 @@
 // Does fitting a stack to runs find what their software really does?
 #include <gtest/gtest.h>
 
-#include "studies/predict_run.hpp"
 #include "studies/stack_fit.hpp"
+#include "tests/support/stack_runs.hpp"
 
 namespace forerun {
 namespace {
 
-TrainingRow row(int layers, int tp, int micro_batch) {
-  TrainingRow r;
-  r.run_id = std::to_string(layers) + "-" + std::to_string(tp) + "-" + std::to_string(micro_batch);
-  r.source = "somewhere", r.stack = "megatron-lm", r.model = std::to_string(layers), r.gpu = "a100", r.dtype = "bf16", r.recompute = "none";
-  r.layers = layers, r.hidden = 1024, r.heads = 8, r.vocab = 51200, r.seq = 2048, r.global_batch = 32, r.micro_batch = micro_batch;
-  r.gpus = 8, r.tp = tp, r.sp = 0, r.pp = 1, r.dp = 8 / tp, r.zero = 0;
-  return r;
-}
-
-// Runs that took what a stack with these values predicts.
-std::vector<TrainingRow> runs_of(const Stack& truth) {
-  std::vector<TrainingRow> rows;
-  RunReader reader = *RunReader::make();
-  for (const int layers : {4, 8, 12}) {
-    for (const int tp : {1, 2, 4, 8}) {
-      for (const int micro_batch : {1, 2, 4}) {
-        TrainingRow r = row(layers, tp, micro_batch);
-        ReadRun run = reader.read(r);
-        run.scenario.stack = truth;
-        r.step_time = predict(ClosedFormContext(*price(run.scenario)), run).step.median;
-        rows.push_back(r);
-      }
-    }
-  }
-  return rows;
-}
+using test::runs_of;
 
 TEST(StackFit, FindsWhatTheRunsWereMadeWith) {
   const Stack stated = *find_stated_stack("megatron-lm");
@@ -72,6 +47,18 @@ TEST(StackFit, OfOneModelHasNoLeftOutScoreAndNoSpread) {
   const StackFitRecord record = record_of(*fit, "today");
   EXPECT_FALSE(record.left_out);
   EXPECT_FALSE(record.spread);
+}
+
+TEST(StackFit, OneModelOfTwoSourcesAndNamesIsStillOneModel) {
+  const Stack stated = *find_stated_stack("megatron-lm");
+  std::vector<TrainingRow> rows = runs_of(stated);
+  std::erase_if(rows, [](const TrainingRow& r) { return r.layers != 4; });
+  for (std::size_t i = 0; i < rows.size(); i += 2) rows[i].source = "elsewhere", rows[i].model = "another name";
+  const auto fit = fit_stack(stated, rows, {.parameters = {"reach.gemm"}});
+  ASSERT_TRUE(fit);
+  EXPECT_EQ(fit->sources.size(), 2U);
+  EXPECT_EQ(fit->groups, 1U);
+  EXPECT_FALSE(fit->left_out);
 }
 
 TEST(StackFit, NamesUnknownParametersAndStacksWithoutRuns) {
