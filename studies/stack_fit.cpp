@@ -32,7 +32,7 @@ struct FitScenario {
 struct FitRun {
   ReadRun run;
   std::shared_ptr<FitScenario> scenario;
-  double measured = 0, weight = 1;
+  double measured = 0;
   std::string id, source, group;
 };
 
@@ -43,18 +43,15 @@ class StackFitter {
   Result<void> read(const std::vector<TrainingRow>& rows) {
     Result<RunReader> reader = RunReader::make();
     if (!reader) return fail(reader.error());
-    std::map<std::string, std::size_t> of_source;
     for (const TrainingRow& row : rows) {
       if (!row.step_time) continue;
       ReadRun run = reader->read(row);
       if (!run.skipped.empty() || run.scenario.stack.name != stated_.name || !check_plan(run.scenario, run.plan).empty()) continue;
       std::shared_ptr<FitScenario> scenario = scenario_of(run.scenario);
       if (scenario == nullptr) continue;
-      ++of_source[row.source];
-      runs_.push_back({std::move(run), std::move(scenario), row.step_time->value(), 1, row.run_id, row.source, shape_of(row)});
+      runs_.push_back({std::move(run), std::move(scenario), row.step_time->value(), row.run_id, row.source, shape_of(row)});
     }
     if (runs_.empty()) return fail(Problem{{}, fmt::format("no run of the stack '{}' that can be predicted", stated_.name), ""});
-    for (FitRun& run : runs_) run.weight = std::sqrt(static_cast<double>(runs_.size()) / static_cast<double>(of_source.size() * of_source[run.source]));
     return {};
   }
 
@@ -69,15 +66,14 @@ class StackFitter {
     }
     std::vector<FitParameter> bounds;
     for (const StackParameter* p : parameters_) bounds.push_back({p->name, p->low, std::clamp(p->get(stated_), p->low, p->high), p->high});
-    // The stated values weigh as much as some tens of runs, however many there are.
     const auto residuals = [&](std::span<const double> values, std::span<double> out) {
       const std::vector<RunError> errors = errors_with(with(values), used);
-      for (std::size_t i = 0; i < used.size(); ++i) out[i] = runs_[used[i]].weight * errors[i].residual;
+      for (std::size_t i = 0; i < used.size(); ++i) out[i] = errors[i].residual;
       for (std::size_t k = 0; k < values.size(); ++k) {
-        out[used.size() + k] = prior_ * run_error * std::log(values[k] / bounds[k].start) / parameters_[k]->width * std::sqrt(std::max(1.0, static_cast<double>(used.size()) / typical_runs));
+        out[used.size() + k] = prior_ * run_error * std::log(values[k] / bounds[k].start) / parameters_[k]->width;
       }
     };
-    return fit(bounds, used.size() + bounds.size(), residuals, {.loss_scale = 2 * run_error, .difference = 1e-2, .starts = starts, .iterations = 30, .tolerance = 1e-4}).values;
+    return fit(bounds, used.size() + bounds.size(), residuals, {.loss_scale = 2 * run_error, .difference = 1e-2, .starts = starts, .iterations = 30, .tolerance = 1e-4, .weights = weights(used)}).values;
   }
 
   [[nodiscard]] Stack with(std::span<const double> values) const {
@@ -103,6 +99,17 @@ class StackFitter {
 
  private:
   static constexpr double typical_runs = 30;
+
+  // Of the runs, so that sources count alike, and of the stated values: as much as some tens of runs, however many there are.
+  std::vector<double> weights(const std::vector<std::size_t>& used) const {
+    std::map<std::string, std::size_t> of_source;
+    for (const std::size_t i : used) ++of_source[runs_[i].source];
+    const double n = static_cast<double>(used.size());
+    std::vector<double> list;
+    for (const std::size_t i : used) list.push_back(n / static_cast<double>(of_source.size() * of_source[runs_[i].source]));
+    list.resize(used.size() + parameters_.size(), std::max(1.0, n / typical_runs));
+    return list;
+  }
 
   std::shared_ptr<FitScenario> scenario_of(Scenario given) {
     for (const StackParameter& p : stack_parameters()) p.set(given.stack, p.get(stated_));

@@ -1,7 +1,8 @@
 // Fits what belongs to a software stack to the runs that were measured with it; devices and networks stay as they are calibrated.
 //
 // Minimises the soft error of ln(predicted / measured) step times plus, for each parameter, (ln(value / stated) / width)^2 in units of a run's
-// error of 5 %: what a stack file states moves only as far as runs demand. Sources count alike, whatever their number of runs.
+// error of 5 %: what a stack file states moves only as far as runs demand. Sources count alike, whatever their number of runs: a run's error weighs
+// by one over the runs of its source, outside the loss.
 #pragma once
 
 #include <optional>

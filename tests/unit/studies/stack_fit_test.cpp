@@ -61,6 +61,22 @@ TEST(StackFit, OneModelOfTwoSourcesAndNamesIsStillOneModel) {
   EXPECT_FALSE(fit->left_out);
 }
 
+// One source says 1.5 times as long, the other 1.3 times as fast: far outside the scale of the loss.
+TEST(StackFit, ASourceThatSaysEverythingThreeTimesCountsOnce) {
+  const Stack stated = *find_stated_stack("megatron-lm");
+  std::vector<TrainingRow> rows = runs_of(stated);
+  for (TrainingRow& r : rows) {
+    r.source = *r.layers == 4 ? "slow" : "fast";
+    r.step_time = (*r.layers == 4 ? 1.5 : 1 / 1.3) * *r.step_time;
+  }
+  std::vector<TrainingRow> more = rows;
+  for (const TrainingRow& r : rows) {
+    if (r.source == "slow") more.insert(more.end(), 2, r);
+  }
+  const StackFitOptions options{.parameters = {"reach.gemm"}, .leave_out = false, .prior = 0};
+  EXPECT_NEAR(fit_stack(stated, rows, options)->stack.reach.gemm, fit_stack(stated, more, options)->stack.reach.gemm, 1e-3);
+}
+
 TEST(StackFit, NamesUnknownParametersAndStacksWithoutRuns) {
   const Stack stated = *find_stated_stack("megatron-lm");
   const auto unknown = fit_stack(stated, runs_of(stated), {.parameters = {"host.per_kernle", "nothing"}});
