@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "base/units.hpp"
 #include "base/yaml.hpp"
+#include "hardware/yaml_fields.hpp"
 
 namespace forerun {
 
@@ -43,6 +44,7 @@ StackFitRecord read_stack_fit(const YamlNode& node) {
   StackFitRecord record;
   record.runs = map.required("runs").text();
   record.date = map.required("date").text();
+  record.families = map.optional("families", read_words).value_or(std::vector<std::string>{});
   record.left_out = map.optional("left_out", [](const YamlNode& n) { return n.number(0, 100); });
   record.spread = map.optional("spread", [](const YamlNode& n) { return n.number(0, 3); });
   MapReader values = map.required("values").map();
@@ -70,6 +72,7 @@ std::string to_yaml(const StackFitRecord& record) {
     values.push_back(fmt::format("{}: {}", name, text));
   }
   std::string text = fmt::format("fitted:\n  runs: \"{}\"\n  date: {}\n", record.runs, record.date);
+  if (!record.families.empty()) text += fmt::format("  families: {}\n", flow_list(record.families));
   if (record.left_out) text += fmt::format("  left_out: {:.3f}\n", *record.left_out);
   if (record.spread) text += fmt::format("  spread: {:.3f}\n", *record.spread);
   return text + fmt::format("  parameters: [{}]\n  values: {{{}}}\n", join(record.parameters, ", "), join(values, ", "));
@@ -80,6 +83,7 @@ void apply(const StackFitRecord& record, Stack& stack) {
     if (const StackParameter* p = find_stack_parameter(name)) p->set(stack, value);
   }
   stack.spread = record.spread;
+  stack.fitted_families = record.families;
 }
 
 }  // namespace forerun

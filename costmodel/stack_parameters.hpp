@@ -3,6 +3,7 @@
 //   fitted:
 //     runs: "61 of MosaicML llm-foundry MPT benchmarks"
 //     date: 2026-11-21
+//     families: [ampere, hopper]                    # of the devices of the runs
 //     left_out: 0.06                                # mean error of step times of models that the fit did not see
 //     spread: 0.07                                  # of ln(measured / predicted) of the same; both absent where all runs are of one model
 //     parameters: [reach.gemm, host.per_kernel]     # that were to be fitted; the keys of `values` where absent
@@ -35,6 +36,7 @@ const StackParameter* find_stack_parameter(const std::string& name);  // nullptr
 
 struct StackFitRecord {
   std::string runs, date;
+  std::vector<std::string> families;       // of the devices, sorted; empty: not recorded
   std::optional<double> left_out, spread;  // nullopt: the fit saw every model
   std::vector<std::string> parameters;  // that were to be fitted
   std::vector<std::pair<std::string, double>> values;

@@ -33,7 +33,7 @@ struct FitRun {
   ReadRun run;
   std::shared_ptr<FitScenario> scenario;
   double measured = 0;
-  std::string id, source, group;
+  std::string id, source, group, family;
 };
 
 class StackFitter {
@@ -49,7 +49,8 @@ class StackFitter {
       if (!run.skipped.empty() || run.scenario.stack.name != stated_.name || !check_plan(run.scenario, run.plan).empty()) continue;
       std::shared_ptr<FitScenario> scenario = scenario_of(run.scenario);
       if (scenario == nullptr) continue;
-      runs_.push_back({std::move(run), std::move(scenario), row.step_time->value(), row.run_id, row.source, shape_of(row)});
+      const std::string family = scenario->context.scenario.device().family;
+      runs_.push_back({std::move(run), std::move(scenario), row.step_time->value(), row.run_id, row.source, shape_of(row), family});
     }
     if (runs_.empty()) return fail(Problem{{}, fmt::format("no run of the stack '{}' that can be predicted", stated_.name), ""});
     return {};
@@ -201,7 +202,7 @@ Result<std::vector<RunError>> run_errors(const Stack& stack, const std::vector<T
 }
 
 StackFitRecord record_of(const StackFit& fit, const std::string& date) {
-  StackFitRecord record{.runs = fmt::format("{} of {}", fit.runs, join(fit.sources, "; ")), .date = date, .parameters = fit.parameters};
+  StackFitRecord record{.runs = fmt::format("{} of {}", fit.runs, join(fit.sources, "; ")), .date = date, .families = fit.families, .parameters = fit.parameters};
   if (fit.left_out) record.left_out = fit.left_out->errors.mape, record.spread = fit.left_out->spread;
   for (const std::string& name : fit.parameters) record.values.emplace_back(name, find_stack_parameter(name)->get(fit.stack));
   return record;
@@ -229,13 +230,14 @@ Result<StackFit> fit_stack(const Stack& stated, const std::vector<TrainingRow>& 
   result.after = errors_of(fitter.errors_with(result.stack, all));
 
   std::vector<std::string> groups;
-  std::set<std::string> sources;
+  std::set<std::string> sources, families;
   for (const FitRun& run : runs) {
     if (std::find(groups.begin(), groups.end(), run.group) == groups.end()) groups.push_back(run.group);
-    sources.insert(run.source);
+    sources.insert(run.source), families.insert(run.family);
   }
   result.groups = groups.size();
   result.sources.assign(sources.begin(), sources.end());
+  result.families.assign(families.begin(), families.end());
   if (options.leave_out && groups.size() > 1) result.left_out = left_out(fitter, groups, options.starts);
   return result;
 }

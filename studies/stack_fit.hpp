@@ -34,6 +34,7 @@ struct StackFit {
   std::vector<std::string> parameters;   // that were fitted
   std::size_t runs = 0, groups = 0;      // groups: models of equal shape (shape_of), left out together
   std::vector<std::string> sources;      // sorted
+  std::vector<std::string> families;     // of the devices, sorted
   ErrorSummary before, after;            // of step times
   std::optional<UnseenRuns> left_out;    // nullopt: one group only, or not asked for
 };

@@ -11,7 +11,7 @@
 namespace forerun {
 namespace {
 
-const StackFitRecord record{.runs = "7 of somewhere", .date = "2026-11-21", .left_out = 0.06, .spread = 0.07, .parameters = {"reach.gemm", "host.per_kernel"}, .values = {{"reach.gemm", 1.25}, {"host.per_kernel", 42e-6}}};
+const StackFitRecord record{.runs = "7 of somewhere", .date = "2026-11-21", .families = {"ampere", "hopper"}, .left_out = 0.06, .spread = 0.07, .parameters = {"reach.gemm", "host.per_kernel"}, .values = {{"reach.gemm", 1.25}, {"host.per_kernel", 42e-6}}};
 
 std::string saved(const std::string& text) {
   const std::string path = (std::filesystem::temp_directory_path() / ("forerun_stack_" + std::to_string(::getpid()) + ".yaml")).string();
@@ -28,6 +28,8 @@ TEST(StackFitRecord, InAFileReplacesWhatTheFileStates) {
   EXPECT_EQ(fitted.reach.gemm, 1.25);
   EXPECT_DOUBLE_EQ(fitted.host_per_kernel.value(), 42e-6);
   EXPECT_EQ(fitted.spread, 0.07);
+  EXPECT_EQ(fitted.fitted_families, record.families);
+  EXPECT_TRUE(stated.fitted_families.empty());
   EXPECT_EQ(stated.host_per_kernel.value(), 0);
   std::filesystem::remove(path);
 }

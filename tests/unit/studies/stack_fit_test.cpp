@@ -19,6 +19,7 @@ TEST(StackFit, FindsWhatTheRunsWereMadeWith) {
   ASSERT_TRUE(fit) << to_string(fit.error());
   EXPECT_EQ(fit->runs, 36U);
   EXPECT_EQ(fit->groups, 3U);
+  EXPECT_EQ(fit->families, std::vector<std::string>{"ampere"});
   EXPECT_GT(fit->before.mape, 0.02);
   EXPECT_LT(fit->after.mape, 0.002);
   ASSERT_TRUE(fit->left_out);
