@@ -44,6 +44,8 @@ StackFitRecord read_stack_fit(const YamlNode& node) {
   StackFitRecord record;
   record.runs = map.required("runs").text();
   record.date = map.required("date").text();
+  record.where = map.optional("where", read_words).value_or(std::vector<std::string>{});
+  record.dropped = static_cast<std::size_t>(map.optional("dropped", [](const YamlNode& n) { return n.integer(0, 1 << 30); }).value_or(0));
   record.families = map.optional("families", read_words).value_or(std::vector<std::string>{});
   record.left_out = map.optional("left_out", [](const YamlNode& n) { return n.number(0, 100); });
   record.spread = map.optional("spread", [](const YamlNode& n) { return n.number(0, 3); });
@@ -72,6 +74,7 @@ std::string to_yaml(const StackFitRecord& record) {
     values.push_back(fmt::format("{}: {}", name, text));
   }
   std::string text = fmt::format("fitted:\n  runs: \"{}\"\n  date: {}\n", record.runs, record.date);
+  if (!record.where.empty()) text += fmt::format("  where: {}\n  dropped: {}\n", flow_list(record.where), record.dropped);
   if (!record.families.empty()) text += fmt::format("  families: {}\n", flow_list(record.families));
   if (record.left_out) text += fmt::format("  left_out: {:.3f}\n", *record.left_out);
   if (record.spread) text += fmt::format("  spread: {:.3f}\n", *record.spread);

@@ -3,6 +3,8 @@
 //   fitted:
 //     runs: "61 of MosaicML llm-foundry MPT benchmarks"
 //     date: 2026-11-21
+//     where: ["pp = 1", "gpus <= 256"]              # rows that were chosen, as `forerun fit --where` reads it
+//     dropped: 735                                  # runs that were not
 //     families: [ampere, hopper]                    # of the devices of the runs
 //     left_out: 0.06                                # mean error of step times of models that the fit did not see
 //     spread: 0.07                                  # of ln(measured / predicted) of the same; both absent where all runs are of one model
@@ -36,6 +38,8 @@ const StackParameter* find_stack_parameter(const std::string& name);  // nullptr
 
 struct StackFitRecord {
   std::string runs, date;
+  std::vector<std::string> where;          // empty: all
+  std::size_t dropped = 0;                 // runs that could be predicted but were not chosen
   std::vector<std::string> families;       // of the devices, sorted; empty: not recorded
   std::optional<double> left_out, spread;  // nullopt: the fit saw every model
   std::vector<std::string> parameters;  // that were to be fitted

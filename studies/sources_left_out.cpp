@@ -28,7 +28,13 @@ Result<Stack> without(const std::string& name, const Rows& own, const std::strin
   Result<Stack> stated = find_stated_stack(name);
   const Result<std::optional<StackFitRecord>> record = find_stack_fit(name);
   if (!stated || !record || !*record) return stated;
-  const auto fit = fit_stack(*stated, unlike(own, source, all), {.parameters = (*record)->parameters, .leave_out = false, .starts = 2});
+  StackFitOptions options{.parameters = (*record)->parameters, .leave_out = false, .starts = 2};
+  for (const std::string& text : (*record)->where) {
+    Result<std::vector<RowCondition>> conditions = parse_conditions(text);
+    if (!conditions) return fail(conditions.error());
+    options.where.insert(options.where.end(), conditions->begin(), conditions->end());
+  }
+  const auto fit = fit_stack(*stated, unlike(own, source, all), options);
   return fit ? fit->stack : stated;  // nobody else ran it
 }
 

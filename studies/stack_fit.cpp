@@ -40,23 +40,29 @@ class StackFitter {
  public:
   StackFitter(Stack stated, std::vector<const StackParameter*> parameters, double prior) : stated_(std::move(stated)), parameters_(std::move(parameters)), prior_(prior) {}
 
-  Result<void> read(const std::vector<TrainingRow>& rows) {
+  Result<void> read(const std::vector<TrainingRow>& rows, const std::vector<RowCondition>& where) {
     Result<RunReader> reader = RunReader::make();
     if (!reader) return fail(reader.error());
     for (const TrainingRow& row : rows) {
       if (!row.step_time) continue;
       ReadRun run = reader->read(row);
       if (!run.skipped.empty() || run.scenario.stack.name != stated_.name || !check_plan(run.scenario, run.plan).empty()) continue;
+      if (!fulfils(row, where)) {
+        ++dropped_;
+        continue;
+      }
       std::shared_ptr<FitScenario> scenario = scenario_of(run.scenario);
       if (scenario == nullptr) continue;
       const std::string family = scenario->context.scenario.device().family;
       runs_.push_back({std::move(run), std::move(scenario), row.step_time->value(), row.run_id, row.source, shape_of(row), family});
     }
+    if (runs_.empty() && dropped_ > 0) return fail(Problem{{}, fmt::format("none of the {} runs of the stack '{}' is chosen", dropped_, stated_.name), "loosen the conditions of --where"});
     if (runs_.empty()) return fail(Problem{{}, fmt::format("no run of the stack '{}' that can be predicted", stated_.name), ""});
     return {};
   }
 
   [[nodiscard]] const std::vector<FitRun>& runs() const { return runs_; }
+  [[nodiscard]] std::size_t dropped() const { return dropped_; }
 
   // Of the runs that `counts` accepts.
   template <class Counts>
@@ -132,6 +138,7 @@ class StackFitter {
   double prior_;
   std::vector<std::pair<Scenario, std::shared_ptr<FitScenario>>> scenarios_;
   std::vector<FitRun> runs_;
+  std::size_t dropped_ = 0;
 };
 
 ErrorSummary errors_of(const std::vector<RunError>& runs) {
@@ -197,12 +204,13 @@ UnseenRuns left_out(StackFitter& fitter, const std::vector<std::string>& groups,
 
 Result<std::vector<RunError>> run_errors(const Stack& stack, const std::vector<TrainingRow>& rows) {
   StackFitter fitter(stack, {}, 0);
-  if (const Result<void> read = fitter.read(rows); !read) return fail(read.error());
+  if (const Result<void> read = fitter.read(rows, {}); !read) return fail(read.error());
   return fitter.errors_with(stack, indices(fitter.runs().size()));
 }
 
 StackFitRecord record_of(const StackFit& fit, const std::string& date) {
-  StackFitRecord record{.runs = fmt::format("{} of {}", fit.runs, join(fit.sources, "; ")), .date = date, .families = fit.families, .parameters = fit.parameters};
+  StackFitRecord record{.runs = fmt::format("{} of {}", fit.runs, join(fit.sources, "; ")), .date = date, .dropped = fit.dropped, .families = fit.families, .parameters = fit.parameters};
+  for (const RowCondition& condition : fit.where) record.where.push_back(to_string(condition));
   if (fit.left_out) record.left_out = fit.left_out->errors.mape, record.spread = fit.left_out->spread;
   for (const std::string& name : fit.parameters) record.values.emplace_back(name, find_stack_parameter(name)->get(fit.stack));
   return record;
@@ -220,11 +228,11 @@ Result<StackFit> fit_stack(const Stack& stated, const std::vector<TrainingRow>& 
   if (!problems.empty()) return fail(std::move(problems));
 
   StackFitter fitter(stated, chosen, options.prior);
-  if (const Result<void> read = fitter.read(rows); !read) return fail(read.error());
+  if (const Result<void> read = fitter.read(rows, options.where); !read) return fail(read.error());
   const std::vector<FitRun>& runs = fitter.runs();
   const std::vector<std::size_t> all = indices(runs.size());
 
-  StackFit result{.stack = stated, .parameters = options.parameters, .runs = runs.size()};
+  StackFit result{.stack = stated, .parameters = options.parameters, .where = options.where, .dropped = fitter.dropped(), .runs = runs.size()};
   result.before = errors_of(fitter.errors_with(stated, all));
   result.stack = fitter.with(fitter.values(options.starts, [](const FitRun&) { return true; }));
   result.after = errors_of(fitter.errors_with(result.stack, all));

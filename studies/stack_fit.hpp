@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "costmodel/stack_parameters.hpp"
+#include "studies/row_filter.hpp"
 #include "studies/statistics.hpp"
 #include "studies/training_rows.hpp"
 
@@ -32,6 +33,8 @@ struct UnseenRuns {
 struct StackFit {
   Stack stack;                           // with the values found
   std::vector<std::string> parameters;   // that were fitted
+  std::vector<RowCondition> where;       // that the runs fulfil
+  std::size_t dropped = 0;               // runs that could be predicted but do not
   std::size_t runs = 0, groups = 0;      // groups: models of equal shape (shape_of), left out together
   std::vector<std::string> sources;      // sorted
   std::vector<std::string> families;     // of the devices, sorted
@@ -41,6 +44,7 @@ struct StackFit {
 
 struct StackFitOptions {
   std::vector<std::string> parameters;          // names of stack_parameters()
+  std::vector<RowCondition> where{};            // only runs that fulfil these
   bool leave_out = true;                        // refit without each group
   int starts = 6;                               // a parameter that no run feels where it is stated may matter elsewhere
   double prior = 1;                             // weight of the stated values; 0: none

@@ -59,6 +59,15 @@ TEST(StackFitRecord, SaysWhichParametersWereToBeFittedWhateverTheirValues) {
   EXPECT_FALSE(*find_stack_fit("course"));
 }
 
+TEST(StackFitRecord, KeepsWhichRowsWereChosen) {
+  StackFitRecord chosen = record;
+  chosen.where = {"pp = 1", "notes ~ say \"no\", or: #"}, chosen.dropped = 12;
+  const std::string path = saved(*stack_text_with("course", chosen));
+  EXPECT_EQ((*find_stack_fit(path))->where, chosen.where);
+  EXPECT_EQ((*find_stack_fit(path))->dropped, 12U);
+  std::filesystem::remove(path);
+}
+
 TEST(StackFitRecord, ASecondFitTakesTheFirstOnesPlaceAndTheRestStays) {
   StackFitRecord second = record;
   second.values = {{"reach.gemm", 0.75}};

@@ -78,6 +78,18 @@ TEST(StackFit, ASourceThatSaysEverythingThreeTimesCountsOnce) {
   EXPECT_NEAR(fit_stack(stated, rows, options)->stack.reach.gemm, fit_stack(stated, more, options)->stack.reach.gemm, 1e-3);
 }
 
+TEST(StackFit, OfChosenRunsSaysHowManyItDropped) {
+  const Stack stated = *find_stated_stack("megatron-lm");
+  const auto fit = fit_stack(stated, runs_of(stated), {.parameters = {"reach.gemm"}, .where = *parse_conditions("tp <= 2 and layers != 4"), .leave_out = false});
+  ASSERT_TRUE(fit);
+  EXPECT_EQ(fit->runs, 12U);  // two of four splits, two of three models, three micro-batches
+  EXPECT_EQ(fit->dropped, 24U);
+  const StackFitRecord record = record_of(*fit, "today");
+  EXPECT_EQ(record.where, (std::vector<std::string>{"tp <= 2", "layers != 4"}));
+  EXPECT_EQ(record.dropped, 24U);
+  EXPECT_FALSE(fit_stack(stated, runs_of(stated), {.parameters = {"reach.gemm"}, .where = *parse_conditions("tp = 3")}));
+}
+
 TEST(StackFit, NamesUnknownParametersAndStacksWithoutRuns) {
   const Stack stated = *find_stated_stack("megatron-lm");
   const auto unknown = fit_stack(stated, runs_of(stated), {.parameters = {"host.per_kernle", "nothing"}});
