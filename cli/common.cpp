@@ -108,7 +108,7 @@ std::string sources(const PricedScenario& s) {
       "Times: {} rung: {}family '{}' ({}); 80 % bands of steps {}.\n"
       "MFU counts attention over the full square, as Narayanan et al. 2021 do, against the dense {} peak. Software figures: {} ({}).\n",
       to_string(s.parameters.evidence), kernels, s.parameters.family, s.parameters.source,
-      s.given.stack.spread > 0 ? "from runs of this software that its fit did not see" : "from kernels alone, not checked against runs of this software",
+      s.given.stack.spread ? "from runs of this software that its fit did not see" : "from kernels alone, not checked against runs of this software",
       to_string(s.given.job.dtype), s.given.stack.name,
       s.given.stack.source);
 }

@@ -19,7 +19,7 @@ namespace {
 struct Options {
   std::string file, out, date = "not stated";
   std::string stack;
-  std::vector<std::string> parameters;
+  std::vector<std::string> parameters, where;
 };
 
 // What most stacks are fitted by, where the command does not say.
@@ -51,22 +51,47 @@ std::string row_of(const char* name, const ErrorSummary& e) {
   return fmt::format("{:<10} mean {:.1f} %, median {:.1f} %, p90 {:.1f} %, worst {:.1f} %, bias {:+.1f} %\n", name, 100 * e.mape, 100 * e.median, 100 * e.p90, 100 * e.worst, 100 * e.bias);
 }
 
+Result<std::vector<RowCondition>> conditions(const std::vector<std::string>& texts) {
+  std::vector<RowCondition> list;
+  Problems problems;
+  for (const std::string& text : texts) {
+    const Result<std::vector<RowCondition>> read = parse_conditions(text);
+    if (read) {
+      list.insert(list.end(), read->begin(), read->end());
+    } else {
+      problems.insert(problems.end(), read.error().begin(), read.error().end());
+    }
+  }
+  if (!problems.empty()) return fail(std::move(problems));
+  return list;
+}
+
+std::string text_of(const StackFit& fit, const std::string& stack) {
+  std::string text = fmt::format("step times of {} runs of {}, {} {}", fit.runs, stack, fit.groups, fit.groups == 1 ? "model" : "models");
+  text += fmt::format("{}\n{}{}", fit.where.empty() ? "" : fmt::format("; {} runs not chosen", fit.dropped), row_of("as stated", fit.before), row_of("fitted", fit.after));
+  if (!fit.left_out) return text + "one model: no left-out score\n";
+  text += row_of("left out", fit.left_out->errors) + fmt::format("80 % bands hold {:.0f} % of the runs left out\n", 100 * fit.left_out->in_band);
+  if (fit.left_out->errors.mape >= fit.before.mape) text += "WARNING: fitted values predict unseen models worse than the stated ones; do not use this fit for other models\n";
+  return text;
+}
+
 int run_stack(const Options& o) {
   const Result<std::vector<TrainingRow>> rows = read_training_rows(o.file);
   if (!rows) return refuse(rows.error());
   const Result<Stack> stated = find_stated_stack(o.stack);
   if (!stated) return refuse(stated.error());
+  const Result<std::vector<RowCondition>> where = conditions(o.where);
+  if (!where) return refuse(where.error());
   ProgressLine progress("fitting");
   progress(0);
-  const Result<StackFit> fit = fit_stack(*stated, *rows, {.parameters = o.parameters.empty() ? usual_parameters : o.parameters});
+  const Result<StackFit> fit = fit_stack(*stated, *rows, {.parameters = o.parameters.empty() ? usual_parameters : o.parameters, .where = *where});
   progress.finish();
   if (!fit) return refuse(fit.error());
   const StackFitRecord record = record_of(*fit, o.date);
   const Result<std::string> text = stack_text_with(o.stack, record);
   if (!text) return refuse(text.error());
   if (!write(o.out, *text)) return refuse({{{}, "cannot write " + o.out, "name a file that can be written"}});
-  fmt::print("step times of {} runs of {}, {} models\n{}{}{}", fit->runs, o.stack, fit->groups, row_of("as stated", fit->before), row_of("fitted", fit->after), row_of("left out", fit->left_out));
-  fmt::print("80 % bands hold {:.0f} % of the runs left out\n{}wrote {}\n", 100 * fit->in_band, to_yaml(record), o.out);
+  fmt::print("{}{}wrote {}\n", text_of(*fit, o.stack), to_yaml(record), o.out);
   return answered;
 }
 
@@ -98,6 +123,7 @@ void add_fit(CLI::App& app, int& code) {
   verb->add_option("--date", o->date, "written into each fit");
   verb->add_option("--stack", o->stack, "fit this software stack to measured training runs instead (CSV as `validate training` reads); --out is a stack file");
   verb->add_option("--parameters", o->parameters, "of the stack, to be fitted; by default host.per_kernel, host.per_step and reach.*")->delimiter(',')->needs("--stack");
+  verb->add_option("--where", o->where, "only runs that fulfil this, as in \"pp = 1 and gpus <= 256\"; columns of the CSV; = != < <= > >=, of texts = != ~ (holds) !~; repeatable")->allow_extra_args(false)->needs("--stack");
   verb->footer("Example:\n  forerun fit samples.csv --out calibration.yaml\n  forerun validate kernels others.csv --calibration calibration.yaml\n"
                "  forerun fit runs.csv --stack nanotron --out my-nanotron.yaml");
   verb->callback([o, &code] { code = run(*o); });

@@ -26,7 +26,9 @@ class Fitter {
  public:
   Fitter(std::span<const FitParameter> parameters, std::size_t samples, const Residuals& residuals, const FitOptions& options)
       : residuals_(residuals), options_(options), low_(as_logs(parameters, &FitParameter::low)), high_(as_logs(parameters, &FitParameter::high)),
-        values_(parameters.size()), r_(static_cast<Index>(samples)), back_(r_), jacobian_(r_.size(), low_.size()) {}
+        values_(parameters.size()), r_(static_cast<Index>(samples)), back_(r_), weights_(VectorXd::Ones(r_.size())), jacobian_(r_.size(), low_.size()) {
+    if (!options.weights.empty()) weights_ = VectorXd::Map(options.weights.data(), r_.size());
+  }
 
   static VectorXd as_logs(std::span<const FitParameter> parameters, double FitParameter::* field) {
     VectorXd x(static_cast<Index>(parameters.size()));
@@ -71,8 +73,8 @@ class Fitter {
   double loss_at(const VectorXd& x) {
     evaluate(x, r_);
     const double s = options_.loss_scale;
-    const double sum = s * s * ((1 + (r_.array() / s).square()).sqrt() - 1).sum();
-    return std::isfinite(sum) ? sum / static_cast<double>(r_.size()) : std::numeric_limits<double>::infinity();
+    const double sum = s * s * (weights_.array() * ((1 + (r_.array() / s).square()).sqrt() - 1)).sum();
+    return std::isfinite(sum) ? sum / weights_.sum() : std::numeric_limits<double>::infinity();
   }
 
   void differentiate(const VectorXd& x) {
@@ -96,7 +98,7 @@ class Fitter {
     if (!std::isfinite(loss)) return;
     differentiate(x);
     evaluate(x, r_);
-    const VectorXd weights = (1 + (r_.array() / options_.loss_scale).square()).sqrt().inverse();
+    const VectorXd weights = weights_.array() * (1 + (r_.array() / options_.loss_scale).square()).sqrt().inverse();
     MatrixXd normal = jacobian_.transpose() * weights.asDiagonal() * jacobian_;
     VectorXd slope = jacobian_.transpose() * weights.cwiseProduct(r_);
     if (!normal.allFinite() || !slope.allFinite()) return;
@@ -130,7 +132,7 @@ class Fitter {
   FitOptions options_;
   VectorXd low_, high_;
   std::vector<double> values_;
-  VectorXd r_, back_;
+  VectorXd r_, back_, weights_;
   MatrixXd jacobian_;
 };
 
@@ -138,6 +140,7 @@ class Fitter {
 
 FitResult fit(std::span<const FitParameter> parameters, std::size_t samples, const Residuals& residuals, const FitOptions& options) {
   assert(samples > 0 && options.starts > 0);
+  assert(options.weights.empty() || options.weights.size() == samples);
   for (const FitParameter& p : parameters) assert(0 < p.low && p.low <= p.start && p.start <= p.high);
   Fitter fitter(parameters, samples, residuals, options);
   std::uint64_t state = options.seed;

@@ -1,7 +1,7 @@
 // Fits the positive parameters of a formula to samples: Levenberg-Marquardt on the logarithms of the parameters, within bounds, with a
 // loss that outliers cannot steer, from several starts.
 //
-// Minimises sum_i s^2 (sqrt(1 + (r_i / s)^2) - 1) over low <= x <= high ("soft L1": r^2 / 2 for |r| << s, s |r| for |r| >> s), each step
+// Minimises sum_i w_i s^2 (sqrt(1 + (r_i / s)^2) - 1) over low <= x <= high ("soft L1": r^2 / 2 for |r| << s, s |r| for |r| >> s), each step
 // solving the weighted normal equations (K. Madsen, H. B. Nielsen, O. Tingleff, "Methods for non-linear least squares problems", 2004,
 // section 3.2; weights as in P. W. Holland, R. E. Welsch 1977). Derivatives are central differences in ln x, wide enough to step over
 // small kinks (ceilings, minima). The residual of a time is ln(predicted / measured): relative errors count, not microseconds.
@@ -28,11 +28,12 @@ struct FitOptions {
   int iterations = 60;         // at most, of each start
   double tolerance = 1e-7;     // relative decrease of the loss below which a start is done
   std::uint64_t seed = 1;      // of the drawn starts: equal seeds, equal answers
+  std::vector<double> weights{};  // w of each residual: 2 counts as if it were there twice; empty: all 1
 };
 
 struct FitResult {
   std::vector<double> values;  // in the order of the parameters
-  double loss = 0;             // the minimum found, divided by the number of residuals
+  double loss = 0;             // the minimum found, divided by the sum of weights
   bool converged = false;      // the best start ended by `tolerance`, not by `iterations`
 };
 

@@ -95,7 +95,8 @@ struct Stack {
 
   bool compiled = true;            // a compiler or fused layers make one kernel of a chain of element-wise operators
   Reach reach;
-  double spread = 0;               // of ln(measured / predicted) step times, beyond what the spreads of kernels and exchanges explain
+  std::optional<double> spread;    // of ln(measured / predicted) step times, beyond what the spreads of kernels and exchanges explain; nullopt: on no run that its fit did not see
+  std::vector<std::string> fitted_families;  // of the devices whose runs it was fitted to; empty: to none, or not recorded
 
   Seconds host_per_kernel;         // the host issues one kernel in this time; layers of small kernels wait for it
   Seconds host_per_step;           // framework floor of one step: data, logging, optimiser bookkeeping

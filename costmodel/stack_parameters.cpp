@@ -5,6 +5,7 @@
 #include "base/text.hpp"
 #include "base/units.hpp"
 #include "base/yaml.hpp"
+#include "hardware/yaml_fields.hpp"
 
 namespace forerun {
 
@@ -43,14 +44,24 @@ StackFitRecord read_stack_fit(const YamlNode& node) {
   StackFitRecord record;
   record.runs = map.required("runs").text();
   record.date = map.required("date").text();
-  record.left_out = map.required("left_out").number(0, 100);
-  record.spread = map.required("spread").number(0, 3);
+  record.where = map.optional("where", read_words).value_or(std::vector<std::string>{});
+  record.dropped = static_cast<std::size_t>(map.optional("dropped", [](const YamlNode& n) { return n.integer(0, 1 << 30); }).value_or(0));
+  record.families = map.optional("families", read_words).value_or(std::vector<std::string>{});
+  record.left_out = map.optional("left_out", [](const YamlNode& n) { return n.number(0, 100); });
+  record.spread = map.optional("spread", [](const YamlNode& n) { return n.number(0, 3); });
   MapReader values = map.required("values").map();
   for (const StackParameter& p : stack_parameters()) {
     const auto value = values.optional(p.name, [&p](const YamlNode& n) { return p.is_time ? n.quantity<Seconds>().value() : n.number(p.low / 2, p.high * 2); });
     if (value) record.values.emplace_back(p.name, *value);
   }
   values.finish();
+  if (const auto list = map.optional("parameters")) {
+    std::vector<std::string> names;
+    for (const StackParameter& p : stack_parameters()) names.emplace_back(p.name);
+    for (const YamlNode& item : list->items()) record.parameters.push_back(names[item.one_of(names)]);
+  } else {
+    for (const auto& [name, value] : record.values) record.parameters.push_back(name);
+  }
   map.finish();
   return record;
 }
@@ -62,8 +73,12 @@ std::string to_yaml(const StackFitRecord& record) {
     const std::string text = p != nullptr && p->is_time ? (value < 1e-3 ? fmt::format("{:.4g} us", 1e6 * value) : fmt::format("{:.4g} ms", 1e3 * value)) : fmt::format("{:.4g}", value);
     values.push_back(fmt::format("{}: {}", name, text));
   }
-  return fmt::format("fitted:\n  runs: \"{}\"\n  date: {}\n  left_out: {:.3f}\n  spread: {:.3f}\n  values: {{{}}}\n", record.runs, record.date, record.left_out, record.spread,
-                     join(values, ", "));
+  std::string text = fmt::format("fitted:\n  runs: \"{}\"\n  date: {}\n", record.runs, record.date);
+  if (!record.where.empty()) text += fmt::format("  where: {}\n  dropped: {}\n", flow_list(record.where), record.dropped);
+  if (!record.families.empty()) text += fmt::format("  families: {}\n", flow_list(record.families));
+  if (record.left_out) text += fmt::format("  left_out: {:.3f}\n", *record.left_out);
+  if (record.spread) text += fmt::format("  spread: {:.3f}\n", *record.spread);
+  return text + fmt::format("  parameters: [{}]\n  values: {{{}}}\n", join(record.parameters, ", "), join(values, ", "));
 }
 
 void apply(const StackFitRecord& record, Stack& stack) {
@@ -71,6 +86,7 @@ void apply(const StackFitRecord& record, Stack& stack) {
     if (const StackParameter* p = find_stack_parameter(name)) p->set(stack, value);
   }
   stack.spread = record.spread;
+  stack.fitted_families = record.families;
 }
 
 }  // namespace forerun

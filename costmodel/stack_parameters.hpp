@@ -3,8 +3,12 @@
 //   fitted:
 //     runs: "61 of MosaicML llm-foundry MPT benchmarks"
 //     date: 2026-11-21
+//     where: ["pp = 1", "gpus <= 256"]              # rows that were chosen, as `forerun fit --where` reads it
+//     dropped: 735                                  # runs that were not
+//     families: [ampere, hopper]                    # of the devices of the runs
 //     left_out: 0.06                                # mean error of step times of models that the fit did not see
-//     spread: 0.07                                  # of ln(measured / predicted) of the same
+//     spread: 0.07                                  # of ln(measured / predicted) of the same; both absent where all runs are of one model
+//     parameters: [reach.gemm, host.per_kernel]     # that were to be fitted; the keys of `values` where absent
 //     values: {reach.gemm: 1.06, host.per_kernel: 15 us}
 //
 // The values replace what the rest of the file states, which stays there as what was known without the runs.
@@ -34,13 +38,19 @@ const StackParameter* find_stack_parameter(const std::string& name);  // nullptr
 
 struct StackFitRecord {
   std::string runs, date;
-  double left_out = 0, spread = 0;
+  std::vector<std::string> where;          // empty: all
+  std::size_t dropped = 0;                 // runs that could be predicted but were not chosen
+  std::vector<std::string> families;       // of the devices, sorted; empty: not recorded
+  std::optional<double> left_out, spread;  // nullopt: the fit saw every model
+  std::vector<std::string> parameters;  // that were to be fitted
   std::vector<std::pair<std::string, double>> values;
 };
 StackFitRecord read_stack_fit(const YamlNode&);
 std::string to_yaml(const StackFitRecord&);  // the block `fitted:`
 void apply(const StackFitRecord&, Stack&);
 
+// What was fitted to runs; nullopt: nothing. Problems: as find_stack.
+Result<std::optional<StackFitRecord>> find_stack_fit(const std::string& name_or_path);
 // As find_stack, without what was fitted to runs.
 Result<Stack> find_stated_stack(const std::string& name_or_path);
 // The text of the stack's file with this record in place of the one that it has.

@@ -115,7 +115,13 @@ std::vector<std::string> texts(const YamlNode& node) {
   return list;
 }
 
-Stack read(const YamlNode& node, bool fitted) {
+// A file: what it states, and what was fitted to runs.
+struct StackFile {
+  Stack stated;
+  std::optional<StackFitRecord> fit;
+};
+
+StackFile read(const YamlNode& node) {
   MapReader map = node.map();
   Stack stack;
   stack.name = map.required("name").text();
@@ -154,24 +160,28 @@ Stack read(const YamlNode& node, bool fitted) {
   stack.contention = map.required("contention").number(0, 1);
   stack.compiled = map.optional("compiled", [](const YamlNode& n) { return n.boolean(); }).value_or(true);
   stack.reach = map.optional("reach", read_reach).value_or(Reach{});
-  stack.spread = map.optional("spread", [](const YamlNode& n) { return n.number(0, 3); }).value_or(0);
+  stack.spread = map.optional("spread", [](const YamlNode& n) { return n.number(0, 3); });
   read_host(map.required("host"), stack);
   stack.scatter_sends = map.optional("scatter_sends", [](const YamlNode& n) { return n.boolean(); }).value_or(false);
   stack.steps_synchronize = map.optional("steps_synchronize", [](const YamlNode& n) { return n.boolean(); }).value_or(true);
   stack.bucket = map.optional("bucket", [](const YamlNode& n) { return n.number(1, 1e12); }).value_or(0);
   stack.optimizer_passes = map.required("optimizer_passes").number(0.1, 100);
   read_memory(map.required("memory"), stack);
-  const auto record = map.optional("fitted", read_stack_fit);
-  if (record && fitted) apply(*record, stack);
+  std::optional<StackFitRecord> record = map.optional("fitted", read_stack_fit);
   map.finish();
-  return stack;
+  return {std::move(stack), std::move(record)};
 }
 
-Result<Stack> from(Result<YamlDocument> document, bool fitted) {
+Stack fitted(StackFile file) {
+  if (file.fit) apply(*file.fit, file.stated);
+  return std::move(file.stated);
+}
+
+Result<StackFile> from(Result<YamlDocument> document) {
   if (!document) return fail(document.error());
-  Stack stack = read(document->root(), fitted);
+  StackFile file = read(document->root());
   if (!document->problems().empty()) return fail(document->problems());
-  return stack;
+  return file;
 }
 
 std::vector<EmbeddedFile> stack_files() {
@@ -187,7 +197,7 @@ std::string stem(std::string_view path) {
   return std::string(path.substr(0, path.rfind('.')));
 }
 
-Result<Stack> parse(const EmbeddedFile& file, bool fitted = true) { return from(YamlDocument::parse(std::string(file.text), std::string(file.path)), fitted); }
+Result<StackFile> parse(const EmbeddedFile& file) { return from(YamlDocument::parse(std::string(file.text), std::string(file.path))); }
 
 bool is_path(const std::string& name) { return name.find('/') != std::string::npos || name.ends_with(".yaml"); }
 
@@ -198,25 +208,25 @@ Result<EmbeddedFile> file_of(const std::string& name) {
     if (stem(file.path) == wanted) return file;
   }
   for (const EmbeddedFile& file : stack_files()) {
-    const Result<Stack> stack = parse(file);
+    const Result<StackFile> stack = parse(file);
     if (!stack) return fail(stack.error());
-    for (const std::string& alias : stack->aliases) {
+    for (const std::string& alias : stack->stated.aliases) {
       if (lower(alias) == wanted) return file;
     }
   }
   return fail(Problem{{}, "no software stack '" + name + "'", suggestion(name, stack_names())});
 }
 
-Result<Stack> find(const std::string& name, bool fitted) {
-  if (is_path(name)) return from(YamlDocument::load(name), fitted);
+Result<StackFile> find(const std::string& name) {
+  if (is_path(name)) return from(YamlDocument::load(name));
   const Result<EmbeddedFile> file = file_of(name);
   if (!file) return fail(file.error());
-  return parse(*file, fitted);
+  return parse(*file);
 }
 
 }  // namespace
 
-Stack read_stack(const YamlNode& node) { return read(node, true); }
+Stack read_stack(const YamlNode& node) { return fitted(read(node)); }
 
 std::vector<std::string> stack_names() {
   std::vector<std::string> names;
@@ -224,8 +234,9 @@ std::vector<std::string> stack_names() {
   return names;
 }
 
-Result<Stack> find_stack(const std::string& name_or_path) { return find(name_or_path, true); }
-Result<Stack> find_stated_stack(const std::string& name_or_path) { return find(name_or_path, false); }
+Result<Stack> find_stack(const std::string& name_or_path) { return find(name_or_path).map(fitted); }
+Result<Stack> find_stated_stack(const std::string& name_or_path) { return find(name_or_path).map([](StackFile file) { return std::move(file.stated); }); }
+Result<std::optional<StackFitRecord>> find_stack_fit(const std::string& name_or_path) { return find(name_or_path).map([](StackFile file) { return std::move(file.fit); }); }
 
 Result<std::string> stack_text_with(const std::string& name_or_path, const StackFitRecord& record) {
   std::string text;

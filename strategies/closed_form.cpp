@@ -205,8 +205,9 @@ void ClosedForm::time(const SplitPrices& prices, const Plan& plan, Estimate& e) 
   Step step = run(plan, micro_batches, replicas);
   e.lower_bound = lower_bound(plan, step.runs);
   step.length = max(context_.floor + step.before + step.late + step.end, e.lower_bound);
-  const double spread = context_.scenario.given.stack.spread, left = spread > 0 ? kernel_error_after_fit : 1;
-  double squares = spread * spread;
+  const std::optional<double>& spread = context_.scenario.given.stack.spread;
+  const double left = spread ? kernel_error_after_fit : 1;
+  double squares = spread.value_or(0) * spread.value_or(0);
   for (const Seconds part : break_down(prices, plan, step, replicas, e)) squares += (left * part / step.length) * (left * part / step.length);
   e.step = {step.length, std::sqrt(squares), context_.scenario.parameters.evidence};
   rate(prices, plan, step.runs, e);

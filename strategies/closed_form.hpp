@@ -17,7 +17,7 @@
 
 namespace forerun {
 
-// Share of the error of kernels that is left where their reach was fitted to runs of the stack (a stack with a spread of its own): the rest is the same for all
+// Share of the error of kernels that is left where their reach was fitted to runs of the stack (a stack with a spread of its own, be it zero): the rest is the same for all
 // of them and was taken out. Assumed.
 inline constexpr double kernel_error_after_fit = 0.5;
 

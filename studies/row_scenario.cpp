@@ -166,19 +166,18 @@ const Result<Stack>& RunReader::stack_named(const std::string& name) {
   return found != stacks_.end() ? found->second : stacks_.emplace(name, find_stack(name)).first->second;
 }
 
-// The version of that year where the catalogue has one ("torchtitan-2024"), and the fork whose schedule it is.
-const Result<Stack>& RunReader::stack_of(const TrainingRow& row, std::vector<std::string>& assumed) {
-  const bool is_name = !row.stack.empty() && row.stack.find('/') == std::string::npos && !row.stack.ends_with(".yaml");
-  if (!is_name || !stack_named(row.stack)) {
-    assumed.emplace_back("stack");
-    return stack_named(usual_stack);
-  }
-  if (is_zero_bubble(row.schedule) && stack_named(row.stack)->name == "megatron-lm") return stack_named("megatron-zero-bubble");  // its fork
-  if (row.year) {
-    const std::string version = fmt::format("{}-{}", row.stack, *row.year);
-    if (const Result<Stack>& of_year = stack_named(version); of_year && of_year->name == version) return of_year;
-  }
-  return stack_named(row.stack);
+bool RunReader::names_stack(const TrainingRow& row) {
+  return !row.stack.empty() && row.stack.find('/') == std::string::npos && !row.stack.ends_with(".yaml") && stack_named(row.stack);
+}
+
+// The fork whose schedule it is, and the version of that year where the catalogue has one ("torchtitan-2024").
+std::string RunReader::stack_of(const TrainingRow& row) {
+  if (!names_stack(row)) return usual_stack;
+  const std::string name = stack_named(row.stack)->name;
+  if (name == "megatron-lm" && is_zero_bubble(row.schedule)) return "megatron-zero-bubble";
+  const std::string version = row.year ? fmt::format("{}-{}", name, *row.year) : name;
+  const Result<Stack>& of_year = stack_named(version);
+  return of_year && of_year->name == version ? version : name;
 }
 
 ReadRun RunReader::read(const TrainingRow& row) {
@@ -205,7 +204,8 @@ ReadRun RunReader::read(const TrainingRow& row) {
   if (!interconnect.says_network() && s.gpus > 1) run.assumed.emplace_back("interconnect");
   s.cluster = with_interconnect(*cluster_of(row.gpu), interconnect, s.gpus);
 
-  const Result<Stack>& stack = stack_of(row, run.assumed);
+  if (!names_stack(row)) run.assumed.emplace_back("stack");
+  const Result<Stack>& stack = stack_named(stack_of(row));
   if (!stack) return skip(stack.error().front().message);
   s.stack = *stack;
   read_software(row, s.stack);

@@ -23,11 +23,13 @@ class RunReader {
  public:
   static Result<RunReader> make();
   ReadRun read(const TrainingRow&);
+  // The name of the stack that the row is read with: of the one that it names, by whatever alias, its fork or version of that year, or the usual one.
+  std::string stack_of(const TrainingRow&);
 
  private:
   const Result<Cluster>& cluster_of(const std::string& gpu);
-  const Result<Stack>& stack_of(const TrainingRow&, std::vector<std::string>& assumed);
   const Result<Stack>& stack_named(const std::string& name);
+  bool names_stack(const TrainingRow&);
 
   std::vector<Model> models_;
   std::map<std::string, Result<Cluster>> clusters_;

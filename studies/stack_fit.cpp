@@ -32,34 +32,37 @@ struct FitScenario {
 struct FitRun {
   ReadRun run;
   std::shared_ptr<FitScenario> scenario;
-  double measured = 0, weight = 1;
-  std::string id, source, group;
+  double measured = 0;
+  std::string id, source, group, family;
 };
 
 class StackFitter {
  public:
   StackFitter(Stack stated, std::vector<const StackParameter*> parameters, double prior) : stated_(std::move(stated)), parameters_(std::move(parameters)), prior_(prior) {}
 
-  Result<void> read(const std::vector<TrainingRow>& rows) {
+  Result<void> read(const std::vector<TrainingRow>& rows, const std::vector<RowCondition>& where) {
     Result<RunReader> reader = RunReader::make();
     if (!reader) return fail(reader.error());
-    std::map<std::string, std::size_t> of_source;
     for (const TrainingRow& row : rows) {
       if (!row.step_time) continue;
       ReadRun run = reader->read(row);
       if (!run.skipped.empty() || run.scenario.stack.name != stated_.name || !check_plan(run.scenario, run.plan).empty()) continue;
+      if (!fulfils(row, where)) {
+        ++dropped_;
+        continue;
+      }
       std::shared_ptr<FitScenario> scenario = scenario_of(run.scenario);
       if (scenario == nullptr) continue;
-      ++of_source[row.source];
-      runs_.push_back({std::move(run), std::move(scenario), row.step_time->value(), 1, row.run_id, row.source,
-                       fmt::format("{}|{}|{}|{}", row.source, row.model, row.layers.value_or(0), row.hidden.value_or(0))});
+      const std::string family = scenario->context.scenario.device().family;
+      runs_.push_back({std::move(run), std::move(scenario), row.step_time->value(), row.run_id, row.source, shape_of(row), family});
     }
+    if (runs_.empty() && dropped_ > 0) return fail(Problem{{}, fmt::format("none of the {} runs of the stack '{}' is chosen", dropped_, stated_.name), "loosen the conditions of --where"});
     if (runs_.empty()) return fail(Problem{{}, fmt::format("no run of the stack '{}' that can be predicted", stated_.name), ""});
-    for (FitRun& run : runs_) run.weight = std::sqrt(static_cast<double>(runs_.size()) / static_cast<double>(of_source.size() * of_source[run.source]));
     return {};
   }
 
   [[nodiscard]] const std::vector<FitRun>& runs() const { return runs_; }
+  [[nodiscard]] std::size_t dropped() const { return dropped_; }
 
   // Of the runs that `counts` accepts.
   template <class Counts>
@@ -70,15 +73,14 @@ class StackFitter {
     }
     std::vector<FitParameter> bounds;
     for (const StackParameter* p : parameters_) bounds.push_back({p->name, p->low, std::clamp(p->get(stated_), p->low, p->high), p->high});
-    // The stated values weigh as much as some tens of runs, however many there are.
     const auto residuals = [&](std::span<const double> values, std::span<double> out) {
       const std::vector<RunError> errors = errors_with(with(values), used);
-      for (std::size_t i = 0; i < used.size(); ++i) out[i] = runs_[used[i]].weight * errors[i].residual;
+      for (std::size_t i = 0; i < used.size(); ++i) out[i] = errors[i].residual;
       for (std::size_t k = 0; k < values.size(); ++k) {
-        out[used.size() + k] = prior_ * run_error * std::log(values[k] / bounds[k].start) / parameters_[k]->width * std::sqrt(std::max(1.0, static_cast<double>(used.size()) / typical_runs));
+        out[used.size() + k] = prior_ * run_error * std::log(values[k] / bounds[k].start) / parameters_[k]->width;
       }
     };
-    return fit(bounds, used.size() + bounds.size(), residuals, {.loss_scale = 2 * run_error, .difference = 1e-2, .starts = starts, .iterations = 30, .tolerance = 1e-4}).values;
+    return fit(bounds, used.size() + bounds.size(), residuals, {.loss_scale = 2 * run_error, .difference = 1e-2, .starts = starts, .iterations = 30, .tolerance = 1e-4, .weights = weights(used)}).values;
   }
 
   [[nodiscard]] Stack with(std::span<const double> values) const {
@@ -105,9 +107,20 @@ class StackFitter {
  private:
   static constexpr double typical_runs = 30;
 
+  // Of the runs, so that sources count alike, and of the stated values: as much as some tens of runs, however many there are.
+  std::vector<double> weights(const std::vector<std::size_t>& used) const {
+    std::map<std::string, std::size_t> of_source;
+    for (const std::size_t i : used) ++of_source[runs_[i].source];
+    const double n = static_cast<double>(used.size());
+    std::vector<double> list;
+    for (const std::size_t i : used) list.push_back(n / static_cast<double>(of_source.size() * of_source[runs_[i].source]));
+    list.resize(used.size() + parameters_.size(), std::max(1.0, n / typical_runs));
+    return list;
+  }
+
   std::shared_ptr<FitScenario> scenario_of(Scenario given) {
     for (const StackParameter& p : stack_parameters()) p.set(given.stack, p.get(stated_));
-    given.stack.spread = 0;
+    given.stack.spread = {};
     const bool compiled = given.stack.compiled;
     given.stack.reach = {};
     given.stack.compiled = true;
@@ -125,6 +138,7 @@ class StackFitter {
   double prior_;
   std::vector<std::pair<Scenario, std::shared_ptr<FitScenario>>> scenarios_;
   std::vector<FitRun> runs_;
+  std::size_t dropped_ = 0;
 };
 
 ErrorSummary errors_of(const std::vector<RunError>& runs) {
@@ -152,16 +166,52 @@ std::vector<std::size_t> indices(std::size_t n) {
   return all;
 }
 
+double share_in_band(const std::vector<RunError>& errors, const std::vector<std::size_t>& folds) {
+  std::size_t inside = 0;
+  for (const std::size_t fold : std::set<std::size_t>(folds.begin(), folds.end())) {
+    std::vector<double> others;
+    for (std::size_t i = 0; i < errors.size(); ++i) {
+      if (folds[i] != fold) others.push_back(needed(errors[i]));
+    }
+    const double spread = four_in_five(others);
+    for (std::size_t i = 0; i < errors.size(); ++i) inside += folds[i] == fold && needed(errors[i]) <= spread ? 1 : 0;
+  }
+  return static_cast<double>(inside) / static_cast<double>(errors.size());
+}
+
+// At most ten folds of whole groups, of which there are at least two.
+UnseenRuns left_out(StackFitter& fitter, const std::vector<std::string>& groups, int starts) {
+  const std::vector<FitRun>& runs = fitter.runs();
+  const std::size_t count = std::min<std::size_t>(groups.size(), 10);
+  std::vector<std::size_t> folds;
+  for (const FitRun& run : runs) folds.push_back(static_cast<std::size_t>(std::find(groups.begin(), groups.end(), run.group) - groups.begin()) % count);
+  std::vector<RunError> unseen(runs.size());
+  for (std::size_t fold = 0; fold < count; ++fold) {
+    const Stack stack = fitter.with(fitter.values(starts, [&](const FitRun& run) { return folds[static_cast<std::size_t>(&run - runs.data())] != fold; }));
+    std::vector<std::size_t> out;
+    for (std::size_t i = 0; i < runs.size(); ++i) {
+      if (folds[i] == fold) out.push_back(i);
+    }
+    const std::vector<RunError> errors = fitter.errors_with(stack, out);
+    for (std::size_t i = 0; i < out.size(); ++i) unseen[out[i]] = errors[i];
+  }
+  std::vector<double> spreads;
+  for (const RunError& run : unseen) spreads.push_back(needed(run));
+  return {errors_of(unseen), four_in_five(spreads), share_in_band(unseen, folds)};
+}
+
 }  // namespace
 
 Result<std::vector<RunError>> run_errors(const Stack& stack, const std::vector<TrainingRow>& rows) {
   StackFitter fitter(stack, {}, 0);
-  if (const Result<void> read = fitter.read(rows); !read) return fail(read.error());
+  if (const Result<void> read = fitter.read(rows, {}); !read) return fail(read.error());
   return fitter.errors_with(stack, indices(fitter.runs().size()));
 }
 
 StackFitRecord record_of(const StackFit& fit, const std::string& date) {
-  StackFitRecord record{.runs = fmt::format("{} of {}", fit.runs, join(fit.sources, "; ")), .date = date, .left_out = fit.left_out.mape, .spread = fit.spread};
+  StackFitRecord record{.runs = fmt::format("{} of {}", fit.runs, join(fit.sources, "; ")), .date = date, .dropped = fit.dropped, .families = fit.families, .parameters = fit.parameters};
+  for (const RowCondition& condition : fit.where) record.where.push_back(to_string(condition));
+  if (fit.left_out) record.left_out = fit.left_out->errors.mape, record.spread = fit.left_out->spread;
   for (const std::string& name : fit.parameters) record.values.emplace_back(name, find_stack_parameter(name)->get(fit.stack));
   return record;
 }
@@ -178,52 +228,25 @@ Result<StackFit> fit_stack(const Stack& stated, const std::vector<TrainingRow>& 
   if (!problems.empty()) return fail(std::move(problems));
 
   StackFitter fitter(stated, chosen, options.prior);
-  if (const Result<void> read = fitter.read(rows); !read) return fail(read.error());
+  if (const Result<void> read = fitter.read(rows, options.where); !read) return fail(read.error());
   const std::vector<FitRun>& runs = fitter.runs();
   const std::vector<std::size_t> all = indices(runs.size());
 
-  StackFit result{.stack = stated, .parameters = options.parameters, .runs = runs.size()};
+  StackFit result{.stack = stated, .parameters = options.parameters, .where = options.where, .dropped = fitter.dropped(), .runs = runs.size()};
   result.before = errors_of(fitter.errors_with(stated, all));
   result.stack = fitter.with(fitter.values(options.starts, [](const FitRun&) { return true; }));
-  const std::vector<RunError> after = fitter.errors_with(result.stack, all);
-  result.after = errors_of(after);
+  result.after = errors_of(fitter.errors_with(result.stack, all));
 
   std::vector<std::string> groups;
-  std::set<std::string> sources;
+  std::set<std::string> sources, families;
   for (const FitRun& run : runs) {
     if (std::find(groups.begin(), groups.end(), run.group) == groups.end()) groups.push_back(run.group);
-    sources.insert(run.source);
+    sources.insert(run.source), families.insert(run.family);
   }
   result.groups = groups.size();
   result.sources.assign(sources.begin(), sources.end());
-  // At most ten folds of whole groups.
-  const std::size_t folds = std::min<std::size_t>(groups.size(), 10);
-  const auto fold_of = [&](const FitRun& run) { return static_cast<std::size_t>(std::find(groups.begin(), groups.end(), run.group) - groups.begin()) % folds; };
-  std::vector<RunError> left_out = after;
-  if (options.leave_out && folds > 1) {
-    for (std::size_t fold = 0; fold < folds; ++fold) {
-      const Stack stack = fitter.with(fitter.values(options.starts, [&](const FitRun& run) { return fold_of(run) != fold; }));
-      std::vector<std::size_t> out;
-      std::copy_if(all.begin(), all.end(), std::back_inserter(out), [&](std::size_t i) { return fold_of(runs[i]) == fold; });
-      const std::vector<RunError> errors = fitter.errors_with(stack, out);
-      for (std::size_t i = 0; i < out.size(); ++i) left_out[out[i]] = errors[i];
-    }
-  }
-  result.left_out = errors_of(left_out);
-  // The spread of each fold's band comes from the other folds.
-  std::size_t inside = 0;
-  for (std::size_t fold = 0; fold < folds; ++fold) {
-    std::vector<double> others;
-    for (const std::size_t i : all) {
-      if (fold_of(runs[i]) != fold || folds == 1) others.push_back(needed(left_out[i]));
-    }
-    const double spread = four_in_five(others);
-    for (const std::size_t i : all) inside += fold_of(runs[i]) == fold && needed(left_out[i]) <= spread ? 1 : 0;
-  }
-  result.in_band = static_cast<double>(inside) / static_cast<double>(runs.size());
-  std::vector<double> spreads;
-  for (const RunError& run : left_out) spreads.push_back(needed(run));
-  result.spread = four_in_five(spreads);
+  result.families.assign(families.begin(), families.end());
+  if (options.leave_out && groups.size() > 1) result.left_out = left_out(fitter, groups, options.starts);
   return result;
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <cmath>
@@ -66,6 +67,8 @@ constexpr std::array number_columns{
     NumberColumn{"zero", &TrainingRow::zero, false, 0, 3},
 };
 
+constexpr double gibibyte = 1024.0 * 1024.0 * 1024.0;
+
 class Reader {
  public:
   explicit Reader(const CsvTable& table) : table_(table) {}
@@ -98,7 +101,6 @@ class Reader {
     }
     if (const CsvCell* cell = find("step_time_s")) row.step_time = positive<Seconds>(*cell, "step_time_s");
     if (const CsvCell* cell = find("peak_memory_gib")) {
-      constexpr double gibibyte = 1024.0 * 1024.0 * 1024.0;
       if (const auto gib = positive<Bytes>(*cell, "peak_memory_gib")) row.peak_memory = gibibyte * *gib;
     }
     if (const CsvCell* cell = find("fits")) {
@@ -153,6 +155,38 @@ std::vector<std::string> unstated(const TrainingRow& row) {
     if (c.required && !(row.*c.field)) names.emplace_back(c.name);
   }
   return names;
+}
+
+std::vector<std::string> training_columns() {
+  std::vector<std::string> names{"step_time_s", "peak_memory_gib"};
+  for (const NumberColumn& c : number_columns) names.emplace_back(c.name);
+  for (const TextColumn& c : text_columns) names.emplace_back(c.name);
+  return names;
+}
+
+bool is_number_column(std::string_view column) {
+  const auto named = [column](const NumberColumn& c) { return c.name == column; };
+  return column == "step_time_s" || column == "peak_memory_gib" || std::any_of(number_columns.begin(), number_columns.end(), named);
+}
+
+std::optional<double> number_in(const TrainingRow& row, std::string_view column) {
+  if (column == "step_time_s" && row.step_time) return row.step_time->value();
+  if (column == "peak_memory_gib" && row.peak_memory) return row.peak_memory->value() / gibibyte;
+  for (const NumberColumn& c : number_columns) {
+    if (c.name == column && row.*c.field) return *(row.*c.field);
+  }
+  return std::nullopt;
+}
+
+std::string text_in(const TrainingRow& row, std::string_view column) {
+  for (const TextColumn& c : text_columns) {
+    if (c.name == column) return row.*c.field;
+  }
+  return "";
+}
+
+std::string shape_of(const TrainingRow& row) {
+  return fmt::format("{} {} {} {}", row.layers.value_or(0), row.hidden.value_or(0), row.heads.value_or(0), row.experts.value_or(0));
 }
 
 Result<std::vector<TrainingRow>> parse_training_rows(const std::string& text, const std::string& name) {

@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/quantity.hpp"
@@ -24,6 +25,15 @@ struct TrainingRow {
 
 // What a row must state to be predicted: layers, hidden, heads, seq, global_batch, micro_batch, gpus, tp, pp, dp.
 std::vector<std::string> unstated(const TrainingRow&);
+
+// Runs of equal shape are of the same model, whatever their sources call it: layers, hidden, heads, experts.
+std::string shape_of(const TrainingRow&);
+
+// The columns by name, for those who choose rows: whole numbers, step_time_s, peak_memory_gib, and texts.
+std::vector<std::string> training_columns();
+bool is_number_column(std::string_view column);
+std::optional<double> number_in(const TrainingRow&, std::string_view column);  // nullopt: empty, or no such column
+std::string text_in(const TrainingRow&, std::string_view column);              // "": likewise
 
 // Problems: a file that cannot be read, missing columns (all in one), cells that are no numbers or out of range.
 Result<std::vector<TrainingRow>> read_training_rows(const std::string& path);

@@ -15,12 +15,18 @@
 
 namespace forerun {
 
+// Of runs that the stacks which predict them never saw.
+struct LeftOutScore {
+  double mape = 0;
+  std::size_t n = 0;
+};
+
 struct NamedErrors {
   std::string name;
   ErrorSummary errors;
   std::optional<double> constant_mfu;  // of times only: the mape of the best single MFU per source and GPU, fitted to the very rows
   std::optional<double> in_band;       // of times only: share of runs inside their 80 % band
-  std::optional<double> left_out;      // of times by source only, where asked for: the mape with stacks fitted to the other sources alone
+  std::optional<LeftOutScore> left_out;  // of times by source only, where asked for: with stacks fitted to other sources' runs of other models alone
   std::optional<double> kendall_tau;   // of times in sweeps: agreement of orders within equal model and device count (mean over pairs)
 };
 
@@ -84,8 +90,8 @@ using Progress = std::function<void(std::size_t done, std::size_t total)>;
 // Problems: what read_training_rows reports.
 Result<TrainingValidation> validate_training(const std::string& csv_path, const Progress& progress = {});
 
-// The mape of each source with stacks that never saw it: refitted to their runs from other sources, or as stated without any fit where there are none. `validation`
-// must be of the same file.
+// The mape of each source with stacks that never saw it nor its models: refitted, by the parameters that their record asks for, to other sources' runs of
+// models of other shape, or as stated without any fit where there are none. `validation` must be of the same file.
 Result<void> leave_sources_out(TrainingValidation& validation, const std::string& csv_path, const Progress& progress = {});
 
 // The scores of runs already predicted (fills everything from by_source on).

@@ -22,7 +22,7 @@ Json to_json(const NamedErrors& named) {
                {"p90", e.p90},       {"worst", e.worst}, {"bias", e.bias}};
   if (named.constant_mfu) json["constant_mfu"] = *named.constant_mfu;
   if (named.in_band) json["in_band"] = *named.in_band;
-  if (named.left_out) json["left_out"] = *named.left_out;
+  if (named.left_out) json["left_out"] = named.left_out->mape, json["left_out_n"] = named.left_out->n;
   if (named.kendall_tau) json["kendall_tau"] = *named.kendall_tau;
   return json;
 }
@@ -48,7 +48,7 @@ std::string error_table(const std::string& what, const std::vector<NamedErrors>&
     std::vector<std::string> cells{named.name,     std::to_string(e.n), percent(e.mape), percent(e.median),
                                    percent(e.p90), percent(e.worst),    fmt::format("{:+.1f} %", 100 * e.bias)};
     if (with_mfu) {
-      cells.push_back(named.left_out ? percent(*named.left_out) : "");
+      cells.push_back(named.left_out ? fmt::format("{} of {}", percent(named.left_out->mape), named.left_out->n) : "");
       cells.push_back(named.in_band ? fmt::format("{:.0f} %", 100 * *named.in_band) : "");
       cells.push_back(named.constant_mfu ? percent(*named.constant_mfu) : "");
       cells.push_back(named.kendall_tau ? fmt::format("{:.2f}", *named.kendall_tau) : "");

@@ -54,6 +54,16 @@ TEST(LevenbergMarquardt, OutliersCannotSteer) {
   EXPECT_NEAR(r.values[1], 2, 0.1);
 }
 
+// Beyond the scale of the loss too, where a residual of twice the size would not count as four.
+TEST(LevenbergMarquardt, AWeightCountsAsRepeats) {
+  const Line few{.sizes = {0, 0, 0}, .times = {1, 1.5, 4}}, repeated{.sizes = {0, 0, 0, 0, 0}, .times = {1, 1, 1, 1.5, 4}};
+  const std::array<FitParameter, 2> level{{{"level", 0.1, 2, 10}, {"rate", 1, 1, 1}}};
+  const double once = fit(level, 3, residuals(few)).values[0];
+  const double weighted = fit(level, 3, residuals(few), {.weights = {3, 1, 1}}).values[0];
+  EXPECT_NEAR(weighted, fit(level, 5, residuals(repeated)).values[0], 1e-3);
+  EXPECT_GT(once, 1.3 * weighted);  // the middle one of three; the first of five
+}
+
 TEST(LevenbergMarquardt, StopsAtABoundAndFitsTheRest) {
   const Line l = line();
   const std::array<FitParameter, 2> bounded{{{"launch", 6, 7, 8}, {"rate", 1e-3, 1, 1e3}}};

@@ -1,38 +1,13 @@
 // Does fitting a stack to runs find what their software really does?
 #include <gtest/gtest.h>
 
-#include "studies/predict_run.hpp"
 #include "studies/stack_fit.hpp"
+#include "tests/support/stack_runs.hpp"
 
 namespace forerun {
 namespace {
 
-TrainingRow row(int layers, int tp, int micro_batch) {
-  TrainingRow r;
-  r.run_id = std::to_string(layers) + "-" + std::to_string(tp) + "-" + std::to_string(micro_batch);
-  r.source = "somewhere", r.stack = "megatron-lm", r.model = std::to_string(layers), r.gpu = "a100", r.dtype = "bf16", r.recompute = "none";
-  r.layers = layers, r.hidden = 1024, r.heads = 8, r.vocab = 51200, r.seq = 2048, r.global_batch = 32, r.micro_batch = micro_batch;
-  r.gpus = 8, r.tp = tp, r.sp = 0, r.pp = 1, r.dp = 8 / tp, r.zero = 0;
-  return r;
-}
-
-// Runs that took what a stack with these values predicts.
-std::vector<TrainingRow> runs_of(const Stack& truth) {
-  std::vector<TrainingRow> rows;
-  RunReader reader = *RunReader::make();
-  for (const int layers : {4, 8, 12}) {
-    for (const int tp : {1, 2, 4, 8}) {
-      for (const int micro_batch : {1, 2, 4}) {
-        TrainingRow r = row(layers, tp, micro_batch);
-        ReadRun run = reader.read(r);
-        run.scenario.stack = truth;
-        r.step_time = predict(ClosedFormContext(*price(run.scenario)), run).step.median;
-        rows.push_back(r);
-      }
-    }
-  }
-  return rows;
-}
+using test::runs_of;
 
 TEST(StackFit, FindsWhatTheRunsWereMadeWith) {
   const Stack stated = *find_stated_stack("megatron-lm");
@@ -44,9 +19,11 @@ TEST(StackFit, FindsWhatTheRunsWereMadeWith) {
   ASSERT_TRUE(fit) << to_string(fit.error());
   EXPECT_EQ(fit->runs, 36U);
   EXPECT_EQ(fit->groups, 3U);
+  EXPECT_EQ(fit->families, std::vector<std::string>{"ampere"});
   EXPECT_GT(fit->before.mape, 0.02);
   EXPECT_LT(fit->after.mape, 0.002);
-  EXPECT_LT(fit->left_out.mape, 0.01);
+  ASSERT_TRUE(fit->left_out);
+  EXPECT_LT(fit->left_out->errors.mape, 0.01);
   EXPECT_NEAR(fit->stack.reach.gemm, 0.9, 0.01);
   EXPECT_NEAR(fit->stack.host_per_kernel.value(), 30e-6, 1e-6);
   EXPECT_NEAR(fit->stack.host_per_step.value(), 5e-3, 5e-4);
@@ -58,6 +35,59 @@ TEST(StackFit, StaysWithTheStatedValueWhereRunsSayNothing) {
   ASSERT_TRUE(fit);
   EXPECT_NEAR(fit->stack.reach.gemm, 1, 1e-3);
   EXPECT_EQ(fit->runs, 36U);
+}
+
+TEST(StackFit, OfOneModelHasNoLeftOutScoreAndNoSpread) {
+  const Stack stated = *find_stated_stack("megatron-lm");
+  std::vector<TrainingRow> rows = runs_of(stated);
+  std::erase_if(rows, [](const TrainingRow& r) { return r.layers != 4; });
+  const auto fit = fit_stack(stated, rows, {.parameters = {"reach.gemm"}});
+  ASSERT_TRUE(fit);
+  EXPECT_EQ(fit->groups, 1U);
+  EXPECT_FALSE(fit->left_out);
+  const StackFitRecord record = record_of(*fit, "today");
+  EXPECT_FALSE(record.left_out);
+  EXPECT_FALSE(record.spread);
+}
+
+TEST(StackFit, OneModelOfTwoSourcesAndNamesIsStillOneModel) {
+  const Stack stated = *find_stated_stack("megatron-lm");
+  std::vector<TrainingRow> rows = runs_of(stated);
+  std::erase_if(rows, [](const TrainingRow& r) { return r.layers != 4; });
+  for (std::size_t i = 0; i < rows.size(); i += 2) rows[i].source = "elsewhere", rows[i].model = "another name";
+  const auto fit = fit_stack(stated, rows, {.parameters = {"reach.gemm"}});
+  ASSERT_TRUE(fit);
+  EXPECT_EQ(fit->sources.size(), 2U);
+  EXPECT_EQ(fit->groups, 1U);
+  EXPECT_FALSE(fit->left_out);
+}
+
+// One source says 1.5 times as long, the other 1.3 times as fast: far outside the scale of the loss.
+TEST(StackFit, ASourceThatSaysEverythingThreeTimesCountsOnce) {
+  const Stack stated = *find_stated_stack("megatron-lm");
+  std::vector<TrainingRow> rows = runs_of(stated);
+  for (TrainingRow& r : rows) {
+    r.source = *r.layers == 4 ? "slow" : "fast";
+    r.step_time = (*r.layers == 4 ? 1.5 : 1 / 1.3) * *r.step_time;
+  }
+  std::vector<TrainingRow> more = rows;
+  for (const TrainingRow& r : rows) {
+    if (r.source == "slow") more.insert(more.end(), 2, r);
+  }
+  const StackFitOptions options{.parameters = {"reach.gemm"}, .leave_out = false, .prior = 0};
+  EXPECT_NEAR(fit_stack(stated, rows, options)->stack.reach.gemm, fit_stack(stated, more, options)->stack.reach.gemm, 1e-3);
+}
+
+TEST(StackFit, OfChosenRunsSaysHowManyItDropped) {
+  const Stack stated = *find_stated_stack("megatron-lm");
+  const auto fit = fit_stack(stated, runs_of(stated), {.parameters = {"reach.gemm"}, .where = *parse_conditions("tp <= 2 and layers != 4"), .leave_out = false});
+  ASSERT_TRUE(fit);
+  EXPECT_EQ(fit->runs, 12U);  // two of four splits, two of three models, three micro-batches
+  EXPECT_EQ(fit->dropped, 24U);
+  const StackFitRecord record = record_of(*fit, "today");
+  EXPECT_EQ(record.where, (std::vector<std::string>{"tp <= 2", "layers != 4"}));
+  EXPECT_EQ(record.dropped, 24U);
+  EXPECT_FALSE(fit_stack(stated, runs_of(stated), {.parameters = {"reach.gemm"}, .where = *parse_conditions("tp = 3")}));
 }
 
 TEST(StackFit, NamesUnknownParametersAndStacksWithoutRuns) {
