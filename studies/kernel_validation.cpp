@@ -52,7 +52,8 @@ class Models {
       return nullptr;
     }
     const KernelCalibration* calibration = options_.calibration ? &*options_.calibration : nullptr;
-    model->second = make_kernels(device, *family, {.attention = attention_of(library), .library = library, .sustained = false, .calibration = calibration});
+    const KernelChoice choice{.attention = attention_of(library), .library = library, .sustained = false, .own = options_.own.of_device(device.name), .calibration = calibration};
+    model->second = make_kernels(device, *family, choice);
     return model->second.get();
   }
 

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "costmodel/kernel_calibration.hpp"
+#include "costmodel/own_calibrations.hpp"
 #include "costmodel/timing.hpp"
 #include "studies/kernel_rows.hpp"
 
@@ -35,6 +35,7 @@ struct KernelValidation {
 struct KernelValidationOptions {
   bool left_out = false;                    // also refit and score rows left out
   std::optional<KernelCalibration> calibration;  // for its device instead of the shipped one, and scaled by the datasheet for all others
+  OwnCalibrations own;                           // each over the shipped one of its device
 };
 
 // Problems: what read_kernel_rows reports, a family without parameters.
