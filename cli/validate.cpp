@@ -4,11 +4,13 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
 #include <set>
 
 #include "base/table.hpp"
+#include "base/units.hpp"
 #include "cli/common.hpp"
 #include "cli/progress.hpp"
 #include "cli/validate_collectives.hpp"
@@ -54,7 +56,8 @@ int run_training(const Options& o) {
 }
 
 struct KernelOptions {
-  std::string file, only_device;
+  std::string file, only_device, by;
+  std::optional<std::string> over;
   std::vector<std::string> calibrations;
   bool left_out = false, json = false;
 };
@@ -90,13 +93,22 @@ Result<KernelValidationOptions> options_of(const KernelOptions& o, const Result<
   Problems problems = problems_of(rows);
   Result<OwnCalibrations> own = load_calibrations(o.calibrations);
   if (!own) problems.insert(problems.end(), own.error().begin(), own.error().end());
-  KernelValidationOptions options{.left_out = o.left_out};
+  KernelValidationOptions options{.left_out = o.left_out, .over = {}, .by_library = o.by == "library", .calibration = {}, .own = {}};
+  if (o.over) {
+    const auto over = parse_quantity<Seconds>(*o.over);
+    if (over) options.over = *over;
+    if (!over) problems.push_back({{}, "--over: " + over.error().message, over.error().hint});
+  }
   std::string only_device;
   if (!o.only_device.empty()) {
     const Result<Device> device = find_device(o.only_device);
     const Result<KernelCalibration> one = device ? only(*device, own ? *own : OwnCalibrations{}) : fail(device.error());
     if (one) options.calibration = *one, only_device = one->device;
     if (!one) problems.insert(problems.end(), one.error().begin(), one.error().end());
+  }
+  const auto longer = [&](const KernelRow& row) { return row.time > options.over; };
+  if (o.over && problems.empty() && std::none_of(rows->rows.begin(), rows->rows.end(), longer)) {
+    problems.push_back({{o.file, 0, 0}, "no kernel took longer than " + *o.over, "write a shorter time for --over"});
   }
   if (problems.empty()) problems = useless(*own, *rows, only_device);
   if (!problems.empty()) return fail(std::move(problems));
@@ -124,9 +136,11 @@ void add_kernels(CLI::App& verb, int& code) {
   kernels->add_option("file", o->file, "CSV: source, gpu, dtype, kind, the kernel's shape, time_us, notes (whose kernels)")->required();
   kernels->add_option("--only-device", o->only_device, "predict every device with this one's fits, scaled by the datasheets");
   add_calibrations(*kernels, o->calibrations);
+  kernels->add_option("--over", o->over, "score only rows measured longer, as in --over 200us")->type_name("TIME");
+  kernels->add_option("--by", o->by, "library: a group for each library or stack whose kernels they are, too")->check(CLI::IsMember({"library"}));
   kernels->add_flag("--left-out", o->left_out, "also refit to the file's rows and score those left out");
   kernels->add_flag("--json", o->json, "the same fields for programs");
-  kernels->footer("Example:\n  forerun validate kernels kernels.csv --left-out");
+  kernels->footer("Example:\n  forerun validate kernels kernels.csv --left-out\n  forerun validate kernels kernels.csv --left-out --over 200us --by library");
   kernels->callback([o, &code] { code = run_kernels(*o); });
 }
 

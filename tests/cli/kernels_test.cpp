@@ -70,5 +70,25 @@ TEST(ValidateKernels, SaysAllThatIsWrongWithAFile) {
   }
 }
 
+// The same products under two names; the second with the kernel that it called.
+TEST(ValidateKernels, ScoresLongRowsByLibrary) {
+  const Scratch scratch;
+  std::string text = header + samples("A100"), others = samples("A100");
+  for (std::size_t at = others.find(",mine"); at != std::string::npos; at = others.find(",mine", at + 1)) others.replace(at, 5, ",a-1/k");
+  write(scratch.path() / "s.csv", text + others);
+  const Answer scored = forerun_says("validate kernels s.csv --over 25us --by library --json", scratch.path());
+  ASSERT_EQ(scored.code, 0) << scored.err;
+  const auto json = nlohmann::json::parse(scored.out);
+  int longer = 0;
+  for (int i = 1; i <= 40; ++i) longer += 10 + i * (1 + i % 2) > 25 ? 1 : 0;
+  ASSERT_EQ(json["groups"].size(), 2U);
+  EXPECT_EQ(json["rows"], 2 * longer);
+  EXPECT_EQ(json["groups"][0]["library"], "a-1");
+  EXPECT_EQ(json["groups"][1]["library"], "mine");
+  EXPECT_EQ(json["groups"][1]["n"], longer);
+  EXPECT_THAT(forerun_says("validate kernels s.csv --over 25us --by library", scratch.path()).out, testing::HasSubstr("library"));
+  for (const char* wrong : {"--over 25", "--over 1h", "--by lab"}) EXPECT_EQ(forerun_says(std::string("validate kernels s.csv ") + wrong, scratch.path()).code, 2) << wrong;
+}
+
 }  // namespace
 }  // namespace forerun
