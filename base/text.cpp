@@ -78,6 +78,22 @@ std::string lower(std::string_view text) {
   return result;
 }
 
+std::string yaml_text(std::string_view text) {
+  constexpr std::string_view digits = "0123456789abcdef";
+  std::string scalar = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      scalar += {'\\', c};
+    } else if (byte < 0x20) {
+      scalar += {'\\', 'x', digits[byte >> 4U], digits[byte & 15U]};
+    } else {
+      scalar += c;
+    }
+  }
+  return scalar + "\"";
+}
+
 std::string quoted(std::string_view text) {
   constexpr std::size_t most = 60;
   const std::string_view start = first_characters(text, most);

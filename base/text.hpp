@@ -22,6 +22,9 @@ std::string lower(std::string_view text);  // ASCII letters only
 std::string quoted(std::string_view text);
 inline std::string quoted(const std::string& text) { return quoted(std::string_view(text)); }  // before std::quoted
 
+// The same word as a YAML scalar: in double quotes, so that nothing in it is taken for syntax.
+std::string yaml_text(std::string_view text);
+
 // Characters (UTF-8 code points), which is what columns of positions and tables count.
 std::size_t characters(std::string_view text);
 std::string_view first_characters(std::string_view text, std::size_t count);

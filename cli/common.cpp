@@ -1,10 +1,14 @@
 #include "cli/common.hpp"
 
 #include <fmt/format.h>
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
 
 #include <cstdio>
 
 #include "base/table.hpp"
+#include "base/text.hpp"
 #include "base/units.hpp"
 
 namespace forerun::cli {
@@ -101,16 +105,29 @@ std::string traffic_table(const Traffic& traffic) {
   return any ? table.text(terminal_width()) : "";
 }
 
+std::string own_sources(const PricedScenario& s) {
+  std::string text;
+  for (const CalibrationFile& file : s.own.files) text += fmt::format("Own calibration {}: {}.\n", file.subject.file, join(contents(file, s.given.cluster), ", "));
+  return text;
+}
+
 std::string sources(const PricedScenario& s) {
   const bool fitted = s.parameters.evidence == Evidence::fitted;
   const std::string kernels = fitted ? fmt::format("products and attention fitted to measurements of {}, the rest by ", s.device().name) : "";
-  return fmt::format(
+  return own_sources(s) + fmt::format(
       "Times: {} rung: {}family '{}' ({}); 80 % bands of steps {}.\n"
       "MFU counts attention over the full square, as Narayanan et al. 2021 do, against the dense {} peak. Software figures: {} ({}).\n",
       to_string(s.parameters.evidence), kernels, s.parameters.family, s.parameters.source,
       s.given.stack.spread ? "from runs of this software that its fit did not see" : "from kernels alone, not checked against runs of this software",
       to_string(s.given.job.dtype), s.given.stack.name,
       s.given.stack.source);
+}
+
+void add_calibrations(CLI::App& verb, std::vector<std::string>& files) {
+  verb.add_option("--calibration", files, "fits of your own (forerun fit) over the shipped ones; may be given several times")
+      ->type_name("FILE")
+      ->allow_extra_args(false)
+      ->take_all();
 }
 
 int does_not_fit(const Plan& plan, const MemoryUse& memory, const std::vector<Change>& would_fit) {

@@ -18,6 +18,17 @@ namespace forerun::cli {
 // 0 answered; 1 a run failed; 2 the user can fix it; 3 no plan fits.
 inline constexpr int answered = 0, failed = 1, to_fix = 2, nothing_fits = 3;
 
+// Of several readings at once.
+template <class... Results>
+Problems problems_of(const Results&... results) {
+  Problems all;
+  const auto add = [&](const auto& result) {
+    if (!result) all.insert(all.end(), result.error().begin(), result.error().end());
+  };
+  (add(results), ...);
+  return all;
+}
+
 int refuse(const Problems&);  // prints them to stderr and returns to_fix
 
 std::string headline(const Scenario&);
@@ -30,6 +41,9 @@ std::string sources(const PricedScenario&);            // where the numbers come
 
 // Says on stderr by how much, and what would fit on the same devices; returns nothing_fits.
 int does_not_fit(const Plan&, const MemoryUse&, const std::vector<Change>& would_fit);
+
+// --calibration FILE, as often as there are files.
+void add_calibrations(CLI::App&, std::vector<std::string>& files);
 
 // One function a verb: adds its flags; `code` receives the exit code when the verb runs.
 void add_plan(CLI::App&, int& code);

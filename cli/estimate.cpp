@@ -18,6 +18,7 @@ namespace {
 
 struct Options {
   std::string file;
+  std::vector<std::string> calibrations;
   bool json = false;
 };
 
@@ -33,8 +34,9 @@ void print(const PricedScenario& scenario, const Plan& plan, const Estimate& e) 
 
 int run(const Options& options) {
   const Result<PlanFile> file = read_plan_file(options.file);
-  if (!file) return refuse(file.error());
-  Result<PricedScenario> scenario = price(file->scenario);
+  const Result<OwnCalibrations> own = load_calibrations(options.calibrations);
+  if (!file || !own) return refuse(problems_of(file, own));
+  Result<PricedScenario> scenario = price(file->scenario, *own);
   if (!scenario) return refuse(scenario.error());
   const Estimate e = estimate(*scenario, file->plan);
   const std::vector<Change> changes = e.memory.fits() ? std::vector<Change>{} : adjust(ClosedFormContext(*scenario), file->plan);
@@ -42,6 +44,7 @@ int run(const Options& options) {
     nlohmann::ordered_json json = to_json(scenario->given);
     json["plan"] = to_json(file->plan);
     json.update(to_json(e));
+    if (!scenario->own.empty()) json["calibrations"] = to_json(scenario->own, scenario->given.cluster);
     if (!e.memory.fits()) {
       json["binding"] = binding_category(e.memory);
       json["would_fit"] = to_json(changes);
@@ -61,8 +64,10 @@ void add_estimate(CLI::App& app, int& code) {
   verb->add_option("plan", options->file, "plan.yaml, as 'forerun plan --save' writes it")
       ->required()
       ->type_name("FILE");
+  add_calibrations(*verb, options->calibrations);
   verb->add_flag("--json", options->json, "the same fields for programs");
-  verb->footer("Examples:\n  forerun estimate plan.yaml\n  forerun estimate examples/course/dp.yaml --json");
+  verb->footer("Examples:\n  forerun estimate plan.yaml\n  forerun estimate examples/course/dp.yaml --json\n"
+               "  forerun estimate plan.yaml --calibration mine.yaml");
   verb->callback([options, &code] { code = run(*options); });
 }
 

@@ -6,10 +6,17 @@
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <set>
 
 #include "base/table.hpp"
+#include "base/text.hpp"
+#include "base/text_file.hpp"
 #include "cli/common.hpp"
 #include "cli/progress.hpp"
+#include "hardware/catalog.hpp"
+#include "studies/collective_place.hpp"
+#include "studies/collective_report.hpp"
+#include "studies/csv.hpp"
 #include "studies/kernel_report.hpp"
 #include "studies/stack_fit.hpp"
 
@@ -18,7 +25,7 @@ namespace {
 
 struct Options {
   std::string file, out, date = "not stated";
-  std::string stack;
+  std::string stack, cluster;
   std::vector<std::string> parameters, where;
 };
 
@@ -31,19 +38,32 @@ bool write(const std::filesystem::path& path, const std::string& text) {
   return static_cast<bool>(file.flush());
 }
 
-// One device into the file; several into a folder, a file each.
-Result<std::vector<std::filesystem::path>> save(const KernelFitting& fitting, const std::string& out) {
+struct Fitted {
+  KernelFitting kernels;
+  CollectiveFitting collectives;
+
+  [[nodiscard]] std::size_t files() const { return kernels.devices.size() + collectives.calibrations.size(); }
+};
+
+// One calibration into the file; several into a folder: DEVICE.yaml for kernels, collectives-GENERATION.yaml.
+Result<std::vector<std::filesystem::path>> save(const Fitted& fitted, const std::string& out) {
   const bool folder = out.ends_with('/') || std::filesystem::is_directory(out);
-  if (!folder && fitting.devices.size() > 1) {
-    return fail(Problem{{}, fmt::format("the samples are of {} devices, and {} would be one file", fitting.devices.size(), out),
+  if (!folder && fitted.files() > 1) {
+    return fail(Problem{{}, fmt::format("these samples make {} calibrations ({} of kernels, {} of collectives), and {} would be one file", fitted.files(),
+                                        fitted.kernels.devices.size(), fitted.collectives.calibrations.size(), out),
                         fmt::format("name a folder, as in --out {}/", std::filesystem::path(out).replace_extension().string())});
   }
-  if (folder) std::filesystem::create_directories(out);
+  std::error_code ignored;
+  if (folder) std::filesystem::create_directories(out, ignored);
   std::vector<std::filesystem::path> written;
-  for (const KernelCalibration& device : fitting.devices) {
-    written.push_back(folder ? std::filesystem::path(out) / (device.device + ".yaml") : std::filesystem::path(out));
-    if (!write(written.back(), to_yaml(device))) return fail(Problem{{}, "cannot write " + written.back().string(), "name a file that can be written"});
-  }
+  Problems problems;
+  const auto add = [&](const std::string& name, const std::string& text) {
+    written.push_back(folder ? std::filesystem::path(out) / (name + ".yaml") : std::filesystem::path(out));
+    if (!write(written.back(), text)) problems.push_back({{}, "cannot write " + written.back().string(), "name a file that can be written"});
+  };
+  for (const KernelCalibration& device : fitted.kernels.devices) add(device.device, to_yaml(device));
+  for (const CollectiveCalibration& c : fitted.collectives.calibrations) add(fmt::format("collectives-{}", to_string(c.generation)), to_yaml(c));
+  if (!problems.empty()) return fail(std::move(problems));
   return written;
 }
 
@@ -95,20 +115,84 @@ int run_stack(const Options& o) {
   return answered;
 }
 
+// Rows of the file; what it does not hold is empty.
+struct Samples {
+  KernelRows kernels;
+  CollectiveRows collectives;
+};
+
+// The columns tell: `collective` only collectives, `kind` kernels, and collectives among them.
+Result<Samples> read_samples(const std::string& file) {
+  Samples samples;
+  const Result<std::string> text = read_text_file(file);
+  if (!text) return fail(text.error());
+  Problems problems;
+  const Result<CsvTable> table = parse_csv(*text, file);
+  if (!table) return fail(table.error());
+  const bool only_collectives = table->column("collective").has_value() && !table->column("kind");
+  if (!only_collectives) {
+    Result<KernelRows> kernels = read_kernel_rows(file);
+    if (kernels) samples.kernels = *std::move(kernels);
+    else problems = kernels.error();
+  }
+  if (only_collectives || samples.kernels.collectives > 0) {
+    Result<CollectiveRows> collectives = read_collective_rows(file);
+    if (collectives) samples.collectives = *std::move(collectives);
+    else problems.insert(problems.end(), collectives.error().begin(), collectives.error().end());
+  }
+  if (problems.empty() && samples.kernels.rows.empty() && samples.collectives.rows.empty()) {
+    problems.push_back({{file, 0, 0}, "no rows to fit", "write a row a kernel or collective; kinds are gemm, attn_prefill, attn_decode, norm, elementwise, allreduce, "
+                                                        "allgather, reducescatter, alltoall, broadcast, sendrecv"});
+  }
+  if (!problems.empty()) return fail(std::move(problems));
+  return samples;
+}
+
+// The name to write into constants of networks: that of a cluster whose devices ran the rows.
+Result<std::string> cluster_name(const Options& o, const Samples& samples) {
+  if (o.cluster.empty()) return std::string();
+  const Result<Cluster> cluster = find_cluster(o.cluster);
+  if (!cluster) return fail(cluster.error());
+  std::set<std::string> devices;
+  CollectivePlacer placer;
+  for (const CollectiveRow& row : samples.collectives.rows) {
+    if (row.nodes == 1) continue;
+    if (const auto place = placer.place(row)) devices.insert(node_of(place->cluster).device.name);
+  }
+  if (devices.empty()) return fail(Problem{{}, "--cluster says where rows of several nodes were measured, and there are none", "leave --cluster out"});
+  if (!is_homogeneous(*cluster) || devices != std::set<std::string>{node_of(*cluster).device.name}) {
+    return fail(Problem{{}, fmt::format("the rows of several nodes were measured on {}, which {} does not have", join({devices.begin(), devices.end()}, ", "), cluster->name),
+                        "name the cluster that they were measured on; a file for each"});
+  }
+  return cluster->name;
+}
+
+Problem nothing_fitted(const std::string& file, const Fitted& fitted) {
+  std::vector<std::string> why = fitted.kernels.too_few;
+  why.insert(why.end(), fitted.collectives.not_fitted.begin(), fitted.collectives.not_fitted.end());
+  constexpr std::size_t shown = 5;
+  if (why.size() > shown) why.resize(shown);
+  return {{file, 0, 0}, "no group of rows is large enough to fit: " + join(why, ", "),
+          fmt::format("measure at least {} shapes of a kind of kernel, eight sizes of a collective", fewest_samples)};
+}
+
 int run(const Options& o) {
   if (!o.stack.empty()) return run_stack(o);
-  const Result<KernelRows> rows = read_kernel_rows(o.file);
-  if (!rows) return refuse(rows.error());
-  if (rows->rows.empty()) return refuse({{{o.file, 0, 0}, "no rows of kernels to fit", "write a row a kernel; kinds are gemm, attn_prefill, attn_decode, norm, elementwise"}});
+  const Result<Samples> samples = read_samples(o.file);
+  if (!samples) return refuse(samples.error());
+  const Result<std::string> cluster = cluster_name(o, *samples);
+  if (!cluster) return refuse(cluster.error());
+  Fitted fitted;
   ProgressLine progress("fitting");
-  const KernelFitting fitting =
-      fit_rows(*rows, o.date, [&](std::size_t done, std::size_t total) { progress(static_cast<double>(done) / static_cast<double>(total)); });
+  fitted.kernels = fit_rows(samples->kernels, o.date, [&](std::size_t done, std::size_t total) { progress(static_cast<double>(done) / static_cast<double>(total)); });
+  fitted.collectives = fit_collectives(samples->collectives.rows, o.date, *cluster);
   progress.finish();
-  if (fitting.devices.empty()) return refuse({{{o.file, 0, 0}, "no group of rows is large enough to fit", fmt::format("measure at least {} shapes of a kind", fewest_samples)}});
-  const auto written = save(fitting, o.out);
+  if (fitted.files() == 0) return refuse({nothing_fitted(o.file, fitted)});
+  const auto written = save(fitted, o.out);
   if (!written) return refuse(written.error());
-  fmt::print("{}", to_text(fitting, terminal_width()));
-  if (rows->collectives > 0) fmt::print("{} rows of collectives left out\n", rows->collectives);
+  const std::string kernels = samples->kernels.rows.empty() ? "" : to_text(fitted.kernels, terminal_width());
+  const std::string collectives = samples->collectives.rows.empty() ? "" : to_text(fitted.collectives, terminal_width());
+  fmt::print("{}{}{}", kernels, kernels.empty() || collectives.empty() ? "" : "\n", collectives);
   for (const auto& path : *written) fmt::print("wrote {}\n", path.string());
   return answered;
 }
@@ -116,15 +200,17 @@ int run(const Options& o) {
 }  // namespace
 
 void add_fit(CLI::App& app, int& code) {
-  CLI::App* verb = app.add_subcommand("fit", "Fit a calibration of kernels, or a software stack, to measurements");
+  CLI::App* verb = app.add_subcommand("fit", "Fit calibrations of kernels and collectives, or a software stack, to measurements");
   auto o = std::make_shared<Options>();
-  verb->add_option("samples", o->file, "CSV, a row a kernel: source, gpu, dtype, kind, its shape, time_us, notes; with --stack a row a training run")->required();
-  verb->add_option("--out", o->out, "calibration to write; a folder for samples of several devices")->required();
+  verb->add_option("samples", o->file, "CSV, a row a kernel (source, gpu, dtype, kind, its shape, time_us, notes) or a collective (as `validate collectives` reads); with --stack a row a training run")->required();
+  verb->add_option("--out", o->out, "calibration to write; a folder (FOLDER/) for kernels and collectives together, or of several devices")->required();
+  verb->add_option("--cluster", o->cluster, "where the rows of several nodes were measured: its steps then take the constants of that network")->type_name("NAME|FILE");
   verb->add_option("--date", o->date, "written into each fit");
   verb->add_option("--stack", o->stack, "fit this software stack to measured training runs instead (CSV as `validate training` reads); --out is a stack file");
   verb->add_option("--parameters", o->parameters, "of the stack, to be fitted; by default host.per_kernel, host.per_step and reach.*")->delimiter(',')->needs("--stack");
   verb->add_option("--where", o->where, "only runs that fulfil this, as in \"pp = 1 and gpus <= 256\"; columns of the CSV; = != < <= > >=, of texts = != ~ (holds) !~; repeatable")->allow_extra_args(false)->needs("--stack");
   verb->footer("Example:\n  forerun fit samples.csv --out calibration.yaml\n  forerun validate kernels others.csv --calibration calibration.yaml\n"
+               "  forerun fit nccl-tests.csv --cluster p5 --out network.yaml\n  forerun estimate plan.yaml --calibration calibration.yaml --calibration network.yaml\n"
                "  forerun fit runs.csv --stack nanotron --out my-nanotron.yaml");
   verb->callback([o, &code] { code = run(*o); });
 }

@@ -30,6 +30,7 @@ namespace {
 struct Options {
   std::string model, cluster, stack = "megatron-core", dtype = "bf16";
   std::optional<std::string> save;
+  std::vector<std::string> calibrations;
   int gpus = 0, sequence = 0, global_batch = 0, top = 5, threads = 0;
   double headroom = 0.03;
   bool json = false;
@@ -51,7 +52,7 @@ std::optional<DType> job_dtype(const std::string& text) {
 }
 
 // All that is wrong with the flags at once.
-Result<Scenario> read_scenario(const Options& o) {
+Result<PricedScenario> read_scenario(const Options& o) {
   Problems problems = o.problems;
   const Result<Model> model = find_model(o.model);
   const Result<Cluster> cluster = find_cluster(o.cluster);
@@ -65,12 +66,15 @@ Result<Scenario> read_scenario(const Options& o) {
                         fmt::format("'{}' is not a format for --dtype", o.dtype),
                         suggestion(o.dtype, {"bf16", "fp16", "fp8", "fp32"})});
   if (o.save) collect(problems, output_problems(*o.save));
+  const Result<OwnCalibrations> own = load_calibrations(o.calibrations);
+  collect(problems, own);
   if (!problems.empty()) return fail(std::move(problems));
-  return Scenario{.model = *model,
-                  .cluster = *cluster,
-                  .gpus = o.gpus,
-                  .stack = *stack,
-                  .job = {.sequence = o.sequence, .global_batch = o.global_batch, .dtype = *dtype}};
+  return price({.model = *model,
+                .cluster = *cluster,
+                .gpus = o.gpus,
+                .stack = *stack,
+                .job = {.sequence = o.sequence, .global_batch = o.global_batch, .dtype = *dtype}},
+               *own);
 }
 
 std::string share(Seconds part, const Estimate& e) {
@@ -169,6 +173,7 @@ nlohmann::ordered_json json_of(const PricedScenario& scenario, const SearchResul
   }
   json["rule_of_thumb"] = result.rule_of_thumb ? to_json(*result.rule_of_thumb) : nlohmann::ordered_json();
   json["certificate"] = to_json(result.certificate);
+  if (!scenario.own.empty()) json["calibrations"] = to_json(scenario.own, scenario.given.cluster);
   return json;
 }
 
@@ -242,9 +247,7 @@ std::vector<SimulatedPlan> rank(const ClosedFormContext& context, const SearchRe
 }
 
 int run(const Options& o) {
-  Result<Scenario> scenario = read_scenario(o);
-  if (!scenario) return refuse(scenario.error());
-  Result<PricedScenario> priced = price(*std::move(scenario));
+  Result<PricedScenario> priced = read_scenario(o);
   if (!priced) return refuse(priced.error());
   const ClosedFormContext context(*std::move(priced));
   const SearchResult result = look(context, o);
@@ -284,6 +287,7 @@ void add_plan(CLI::App& app, int& code) {
   add_number(*verb, "--headroom", o->headroom, 0, 0.9, o->problems,
              "share of a device's memory to leave free: reserved over allocated memory varies by 3 % between ranks")
       ->default_str("0.03");
+  add_calibrations(*verb, o->calibrations);
   verb->add_option("--save", o->save, "write the best plan to this file")->type_name("FILE");
   verb->add_flag("--json", o->json, "the same fields for programs");
   verb->footer(

@@ -27,6 +27,7 @@ constexpr std::size_t most_instructions = 20'000'000;  // about 5 GB and a minut
 
 struct Options {
   std::string file;
+  std::vector<std::string> calibrations;
   std::optional<std::string> trace;
   bool every_rank = false, json = false;
   Disturbances disturbances;
@@ -49,14 +50,17 @@ void print(const PricedScenario& scenario, const Estimate& e, const Simulation& 
 }
 
 // All that is wrong with the flags and the file at once.
-Result<PlanFile> read(const Options& o) {
+Result<PricedScenario> read(const Options& o, Plan& plan) {
   Problems problems = o.problems;
   const auto collect = [&](const Problems& more) { problems.insert(problems.end(), more.begin(), more.end()); };
   if (o.trace) collect(output_problems(*o.trace));
   Result<PlanFile> file = read_plan_file(o.file);
   collect(file ? rank_problems(o.disturbances, gpus(file->plan)) : file.error());
+  const Result<OwnCalibrations> own = load_calibrations(o.calibrations);
+  if (!own) collect(own.error());
   if (!problems.empty()) return fail(std::move(problems));
-  return file;
+  plan = file->plan;
+  return price(file->scenario, *own);
 }
 
 // What is too large to simulate in reasonable time and memory.
@@ -79,6 +83,7 @@ int answer(const Options& o, const PricedScenario& scenario, const Plan& plan, c
     nlohmann::ordered_json json = to_json(scenario.given);
     json["plan"] = to_json(plan);
     json.update(to_json(e, s, o.disturbances));
+    if (!scenario.own.empty()) json["calibrations"] = to_json(scenario.own, scenario.given.cluster);
     if (!fits) {
       json["binding"] = binding_category(s.memory);
       json["would_fit"] = to_json(changes);
@@ -91,21 +96,20 @@ int answer(const Options& o, const PricedScenario& scenario, const Plan& plan, c
 }
 
 int run(const Options& o) {
-  const Result<PlanFile> file = read(o);
-  if (!file) return refuse(file.error());
-  const Result<PricedScenario> scenario = price(file->scenario);
+  Plan plan;
+  const Result<PricedScenario> scenario = read(o, plan);
   if (!scenario) return refuse(scenario.error());
   const bool every_rank = o.every_rank || o.disturbances.jitter > 0;
-  if (const Problems problems = size_problems(*scenario, file->plan, o, every_rank); !problems.empty()) return refuse(problems);
+  if (const Problems problems = size_problems(*scenario, plan, o, every_rank); !problems.empty()) return refuse(problems);
   std::optional<Simulation> simulation;
   Problems problems;
   {
     const ElapsedLine progress("simulating");
-    simulation = simulate(*scenario, file->plan, {.every_rank = every_rank, .disturbances = o.disturbances, .detailed = o.trace.has_value()});
+    simulation = simulate(*scenario, plan, {.every_rank = every_rank, .disturbances = o.disturbances, .detailed = o.trace.has_value()});
     if (o.trace) problems = save_trace(*simulation, *o.trace);
   }
   if (!problems.empty()) return refuse(problems);
-  const int code = answer(o, *scenario, file->plan, *simulation);
+  const int code = answer(o, *scenario, plan, *simulation);
   if (o.trace) fmt::print(stderr, "wrote {}: open it at https://ui.perfetto.dev\n", *o.trace);
   return code;
 }
@@ -117,6 +121,7 @@ void add_simulate(CLI::App& app, int& code) {
   auto o = std::make_shared<Options>();
   verb->add_option("plan", o->file, "plan.yaml, as 'forerun plan --save' writes it")->required()->type_name("FILE");
   verb->add_flag("--every-rank", o->every_rank, "simulate each rank; otherwise one of those that do the same at the same time");
+  add_calibrations(*verb, o->calibrations);
   add_disturbances(*verb, o->disturbances, o->problems);
   verb->add_option("--trace", o->trace, "write the timeline for https://ui.perfetto.dev")->type_name("FILE");
   verb->add_flag("--json", o->json, "the same fields for programs");

@@ -4,10 +4,13 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <algorithm>
 #include <iostream>
 #include <memory>
+#include <set>
 
 #include "base/table.hpp"
+#include "base/units.hpp"
 #include "cli/common.hpp"
 #include "cli/progress.hpp"
 #include "cli/validate_collectives.hpp"
@@ -53,33 +56,71 @@ int run_training(const Options& o) {
 }
 
 struct KernelOptions {
-  std::string file, only_device, calibration;
+  std::string file, only_device, by;
+  std::optional<std::string> over;
+  std::vector<std::string> calibrations;
   bool left_out = false, json = false;
 };
 
-// The fits that all rows are predicted with: of a file, or the shipped ones of one device; none: each device's own.
-Result<std::optional<KernelCalibration>> chosen_calibration(const KernelOptions& o) {
-  if (!o.calibration.empty()) {
-    Result<KernelCalibration> loaded = load_kernel_calibration(o.calibration);
-    if (!loaded) return fail(loaded.error());
-    return std::optional(*std::move(loaded));
+// What `kernels` cannot use of the user's files.
+Problems useless(const OwnCalibrations& own, const KernelRows& rows, const std::string& only_device) {
+  std::set<std::string> devices;
+  for (const KernelRow& row : rows.rows) devices.insert(find_device(row.gpu)->name);
+  if (!only_device.empty()) devices = {only_device};
+  Problems problems;
+  for (const CalibrationFile& file : own.files) {
+    const auto* kernels = std::get_if<KernelCalibration>(&file.of);
+    if (kernels == nullptr) {
+      problems.push_back({file.subject, "a calibration of collectives, and only kernels are scored", "give it to forerun validate collectives"});
+    } else if (devices.count(kernels->device) == 0) {
+      problems.push_back({file.subject, fmt::format("a calibration of {}, of which there is no row", kernels->device),
+                          only_device.empty() ? fmt::format("add --only-device {} to predict other devices with it", kernels->device) : fmt::format("only {} is used", only_device)});
+    }
   }
-  if (o.only_device.empty()) return std::optional<KernelCalibration>();
-  const Result<Device> device = find_device(o.only_device);
-  if (!device) return fail(device.error());
-  const KernelCalibration* shipped = find_kernel_calibration(device->name);
-  if (shipped == nullptr) return fail(Problem{{}, "no calibration of " + device->name + " is shipped", "name one of a100, h100, or a file with --calibration"});
-  return std::optional(*shipped);
+  return problems;
+}
+
+// The fits of one device that all rows are predicted with: the user's over the shipped ones.
+Result<KernelCalibration> only(const Device& device, const OwnCalibrations& own) {
+  const KernelCalibration* shipped = find_kernel_calibration(device.name);
+  const KernelCalibration* mine = own.of_device(device.name);
+  if (mine == nullptr && shipped == nullptr) return fail(Problem{{}, "no calibration of " + device.name + " is shipped", "name one of a100, h100, or add a file of its own with --calibration"});
+  if (mine == nullptr) return *shipped;
+  return shipped == nullptr ? *mine : merged(*shipped, *mine);
+}
+
+Result<KernelValidationOptions> options_of(const KernelOptions& o, const Result<KernelRows>& rows) {
+  Problems problems = problems_of(rows);
+  Result<OwnCalibrations> own = load_calibrations(o.calibrations);
+  if (!own) problems.insert(problems.end(), own.error().begin(), own.error().end());
+  KernelValidationOptions options{.left_out = o.left_out, .over = {}, .by_library = o.by == "library", .calibration = {}, .own = {}};
+  if (o.over) {
+    const auto over = parse_quantity<Seconds>(*o.over);
+    if (over) options.over = *over;
+    if (!over) problems.push_back({{}, "--over: " + over.error().message, over.error().hint});
+  }
+  std::string only_device;
+  if (!o.only_device.empty()) {
+    const Result<Device> device = find_device(o.only_device);
+    const Result<KernelCalibration> one = device ? only(*device, own ? *own : OwnCalibrations{}) : fail(device.error());
+    if (one) options.calibration = *one, only_device = one->device;
+    if (!one) problems.insert(problems.end(), one.error().begin(), one.error().end());
+  }
+  const auto longer = [&](const KernelRow& row) { return row.time > options.over; };
+  if (o.over && problems.empty() && std::none_of(rows->rows.begin(), rows->rows.end(), longer)) {
+    problems.push_back({{o.file, 0, 0}, "no kernel took longer than " + *o.over, "write a shorter time for --over"});
+  }
+  if (problems.empty()) problems = useless(*own, *rows, only_device);
+  if (!problems.empty()) return fail(std::move(problems));
+  if (only_device.empty()) options.own = *std::move(own);
+  return options;
 }
 
 int run_kernels(const KernelOptions& o) {
-  Problems problems;
   const Result<KernelRows> rows = read_kernel_rows(o.file);
-  if (!rows) problems = rows.error();
-  Result<std::optional<KernelCalibration>> calibration = chosen_calibration(o);
-  if (!calibration) problems.insert(problems.end(), calibration.error().begin(), calibration.error().end());
-  if (!problems.empty()) return refuse(problems);
-  const Result<KernelValidation> validation = validate_kernels(*rows, {.left_out = o.left_out, .calibration = *std::move(calibration)});
+  const Result<KernelValidationOptions> options = options_of(o, rows);
+  if (!options) return refuse(options.error());
+  const Result<KernelValidation> validation = validate_kernels(*rows, *options);
   if (!validation) return refuse(validation.error());
   if (o.json) {
     std::cout << to_json(*validation).dump(2) << "\n";
@@ -93,11 +134,13 @@ void add_kernels(CLI::App& verb, int& code) {
   CLI::App* kernels = verb.add_subcommand("kernels", "times of single kernels: products, attention, norms, element-wise work");
   auto o = std::make_shared<KernelOptions>();
   kernels->add_option("file", o->file, "CSV: source, gpu, dtype, kind, the kernel's shape, time_us, notes (whose kernels)")->required();
-  auto* only = kernels->add_option("--only-device", o->only_device, "predict every device with this one's fits, scaled by the datasheets");
-  kernels->add_option("--calibration", o->calibration, "predict with the fits of this file (forerun fit)")->excludes(only);
+  kernels->add_option("--only-device", o->only_device, "predict every device with this one's fits, scaled by the datasheets");
+  add_calibrations(*kernels, o->calibrations);
+  kernels->add_option("--over", o->over, "score only rows measured longer, as in --over 200us")->type_name("TIME");
+  kernels->add_option("--by", o->by, "library: a group for each library or stack whose kernels they are, too")->check(CLI::IsMember({"library"}));
   kernels->add_flag("--left-out", o->left_out, "also refit to the file's rows and score those left out");
   kernels->add_flag("--json", o->json, "the same fields for programs");
-  kernels->footer("Example:\n  forerun validate kernels kernels.csv --left-out");
+  kernels->footer("Example:\n  forerun validate kernels kernels.csv --left-out\n  forerun validate kernels kernels.csv --left-out --over 200us --by library");
   kernels->callback([o, &code] { code = run_kernels(*o); });
 }
 

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 
 #include "base/embedded.hpp"
@@ -36,9 +37,9 @@ NetworkForm read_network_form(const YamlNode& node) {
   return form;
 }
 
-UnseenErrors read_unseen(const YamlNode& node) {
+RowErrors read_errors(const YamlNode& node) {
   MapReader map = node.map();
-  const UnseenErrors left{map.required("median").number(0, 1e6), map.required("p90").number(0, 1e6)};
+  const RowErrors left{map.required("median").number(0, 1e6), map.required("p90").number(0, 1e6)};
   map.finish();
   return left;
 }
@@ -60,15 +61,17 @@ void read_common(MapReader& map, Calibration& c) {
   c.source = map.required("source").text();
   c.date = map.required("date").text();
   c.fit.samples = static_cast<std::size_t>(map.required("samples").integer(1, 1000000000));
-  c.fit.left_out = read_unseen(map.required("left_out"));
+  c.fit.in_sample = map.optional("in_sample", read_errors).value_or(RowErrors{});
+  c.fit.left_out = read_errors(map.required("left_out"));
   c.fit.spread = read_spread(map.required("spread"));
 }
 
 CollectiveKind read_kind(MapReader& map) { return static_cast<CollectiveKind>(map.required("kind").one_of(kind_names)); }
 
-NodeCalibration read_node(const YamlNode& node) {
+NodeCalibration read_node(const YamlNode& node, BytesPerSecond port) {
   MapReader map = node.map();
   NodeCalibration c;
+  c.port = port;
   c.kind = read_kind(map);
   c.library = map.required("library").text();
   c.fit.form = read_form<CollectiveForm>(map.required("parameters"));
@@ -94,6 +97,8 @@ NetworkCalibration read_network(const YamlNode& node) {
   c.kind = read_kind(map);
   c.ranks = static_cast<int>(map.required("ranks").integer(2, 1000000));
   c.nodes = static_cast<int>(map.required("nodes").integer(2, 1000000));
+  c.cluster = map.optional("cluster", [](const YamlNode& n) { return n.text(); }).value_or("");
+  c.rate = map.optional("rate", [](const YamlNode& n) { return n.quantity<BytesPerSecond>(); }).value_or(BytesPerSecond{});
   c.fit.form = read_network_form(map.required("parameters"));
   read_common(map, c);
   map.finish();
@@ -128,8 +133,9 @@ std::string form_text(const NetworkForm& form) {
 template <class Calibration>
 std::string entry_text(const std::string& head, const Calibration& c) {
   const auto& fit = c.fit;
-  return fmt::format("  - {}\n    source: {}\n    date: {}\n    samples: {}\n    parameters: {}\n", head, c.source, c.date, fit.samples, form_text(fit.form)) +
-         fmt::format("    left_out: {{median: {:.3f}, p90: {:.3f}}}\n    spread: [{:.3f}, {:.3f}, {:.3f}]\n", fit.left_out.median, fit.left_out.p90, fit.spread.of[0],
+  return fmt::format("  - {}\n    source: {}\n    date: {}\n    samples: {}\n    parameters: {}\n", head, yaml_text(c.source), yaml_text(c.date), fit.samples, form_text(fit.form)) +
+         (fit.in_sample == RowErrors{} ? "" : fmt::format("    in_sample: {{median: {:.4f}, p90: {:.4f}}}\n", fit.in_sample.median, fit.in_sample.p90)) +
+         fmt::format("    left_out: {{median: {:.4f}, p90: {:.4f}}}\n    spread: [{:.3f}, {:.3f}, {:.3f}]\n", fit.left_out.median, fit.left_out.p90, fit.spread.of[0],
                      fit.spread.of[1], fit.spread.of[2]);
 }
 
@@ -149,7 +155,7 @@ CollectiveCalibration read_collective_calibration(const YamlNode& node) {
   CollectiveCalibration c;
   c.generation = static_cast<NcclGeneration>(map.required("generation").one_of({generation_names.begin(), generation_names.end()}));
   c.port = map.required("port").quantity<BytesPerSecond>();
-  read_list(map, "node", c.node, read_node);
+  read_list(map, "node", c.node, [&](const YamlNode& item) { return read_node(item, c.port); });
   read_list(map, "custom", c.custom, read_custom);
   read_list(map, "networks", c.networks, read_network);
   map.finish();
@@ -159,12 +165,15 @@ CollectiveCalibration read_collective_calibration(const YamlNode& node) {
 std::string to_yaml(const CollectiveCalibration& c) {
   std::string text = fmt::format("generation: {}\nport: {}\n", to_string(c.generation), to_yaml(c.port));
   if (!c.node.empty()) text += "node:\n";
-  for (const NodeCalibration& n : c.node) text += entry_text(fmt::format("kind: {}\n    library: {}", to_string(n.kind), n.library), n);
+  for (const NodeCalibration& n : c.node) text += entry_text(fmt::format("kind: {}\n    library: {}", to_string(n.kind), yaml_text(n.library)), n);
   if (!c.custom.empty()) text += "custom:\n";
-  for (const CustomCalibration& n : c.custom) text += entry_text(fmt::format("library: {}", n.library), n);
+  for (const CustomCalibration& n : c.custom) text += entry_text(fmt::format("library: {}", yaml_text(n.library)), n);
   if (!c.networks.empty()) text += "networks:\n";
   for (const NetworkCalibration& n : c.networks) {
-    text += entry_text(fmt::format("link: \"{}\"\n    kind: {}\n    ranks: {}\n    nodes: {}", n.link, to_string(n.kind), n.ranks, n.nodes), n);
+    std::string head = fmt::format("link: {}\n    kind: {}\n    ranks: {}\n    nodes: {}", yaml_text(n.link), to_string(n.kind), n.ranks, n.nodes);
+    if (!n.cluster.empty()) head += "\n    cluster: " + yaml_text(n.cluster);
+    if (n.rate > BytesPerSecond{}) head += "\n    rate: " + to_yaml(n.rate);
+    text += entry_text(head, n);
   }
   return text;
 }
@@ -180,6 +189,37 @@ Result<CollectiveCalibration> find_collective_calibration(NcclGeneration generat
     return c;
   }
   return CollectiveCalibration{.generation = generation, .port = {}, .node = {}, .custom = {}, .networks = {}};
+}
+
+CollectiveCalibration merged(const CollectiveCalibration& below, const CollectiveCalibration& over) {
+  CollectiveCalibration all = over;
+  const auto has = [](const auto& list, auto same) { return std::any_of(list.begin(), list.end(), same); };
+  for (const NodeCalibration& n : below.node) {
+    if (!has(over.node, [&](const NodeCalibration& o) { return o.kind == n.kind; })) all.node.push_back(n);
+  }
+  if (over.custom.empty()) all.custom = below.custom;
+  for (const NetworkCalibration& n : below.networks) {
+    if (!has(over.networks, [&](const NetworkCalibration& o) { return o.link == n.link; })) all.networks.push_back(n);
+  }
+  return all;
+}
+
+std::vector<NetworkCalibration> networks_of(const CollectiveCalibration& c, const Cluster& cluster) {
+  const auto names_it = [&](const std::string& name) {
+    const auto same = [&](const std::string& own) { return lower(own) == lower(name); };
+    return same(cluster.name) || std::any_of(cluster.aliases.begin(), cluster.aliases.end(), same);
+  };
+  std::vector<NetworkCalibration> list;
+  for (const NetworkCalibration& n : c.networks) {
+    if (!n.cluster.empty() && names_it(n.cluster)) list.push_back(n);
+  }
+  return list;
+}
+
+bool is_for_steps(const CollectiveCalibration& c, const NodeCalibration& n) {
+  const NodeCalibration* nccl = find_fit(c, n.kind, "nccl");
+  if (nccl != nullptr) return nccl == &n;
+  return &n == &*std::find_if(c.node.begin(), c.node.end(), [&](const NodeCalibration& o) { return o.kind == n.kind; });
 }
 
 const NodeCalibration* find_fit(const CollectiveCalibration& c, CollectiveKind kind, std::string_view library) {

@@ -22,10 +22,18 @@ double quantile(std::vector<double> values, double share) {
 
 double log_error(Seconds predicted, const CollectiveSample& sample) { return std::log(predicted / sample.time); }
 
-UnseenErrors errors(const std::vector<double>& logs) {
+std::vector<double> log_errors(Samples samples, const SampleModel& model) {
+  std::vector<double> logs;
+  for (const CollectiveSample& s : samples) logs.push_back(log_error(model(s), s));
+  return logs;
+}
+
+RowErrors errors(const std::vector<double>& logs) {
+  if (logs.empty()) return {};
   std::vector<double> sizes;
   for (const double e : logs) sizes.push_back(std::abs(std::exp(e) - 1));
-  return {quantile(sizes, 0.5), quantile(sizes, 0.9)};
+  std::sort(sizes.begin(), sizes.end());
+  return {quantile(sizes, 0.5), sizes[(9 * sizes.size() + 9) / 10 - 1]};
 }
 
 CollectiveSpread spreads(const std::vector<double>& logs, Samples samples) {

@@ -17,7 +17,8 @@ double log_error(Seconds predicted, const CollectiveSample&);  // ln(predicted /
 // Sizes are dealt into five folds, each predicted by a fit on the others; ln(predicted / measured) in the order of the samples.
 std::vector<double> left_out_errors(std::span<const CollectiveSample>, const SampleFit&);
 
-UnseenErrors errors(const std::vector<double>& logs);
+std::vector<double> log_errors(std::span<const CollectiveSample>, const SampleModel&);
+RowErrors errors(const std::vector<double>& logs);
 // A regime of fewer than ten samples takes the spread of all.
 CollectiveSpread spreads(const std::vector<double>& logs, std::span<const CollectiveSample>);
 

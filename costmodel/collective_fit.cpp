@@ -73,10 +73,12 @@ CollectiveForm fit_node_form(Samples samples, HostFloor floor, const CollectiveF
 }
 
 NodeFit fit_node(Samples samples, HostFloor floor, const CollectiveForm* given) {
-  const auto logs = left_out_errors(samples, [&](Samples kept) -> SampleModel {
-    return [form = fit_node_form(kept, floor, given)](const CollectiveSample& s) { return time(form, s.kind, s.group.ranks, s.bytes, s.group.port); };
-  });
-  return {fit_node_form(samples, floor, given), errors(logs), spreads(logs, samples), samples.size()};
+  const auto priced_by = [](const CollectiveForm& form) -> SampleModel {
+    return [form](const CollectiveSample& s) { return time(form, s.kind, s.group.ranks, s.bytes, s.group.port); };
+  };
+  const auto logs = left_out_errors(samples, [&](Samples kept) { return priced_by(fit_node_form(kept, floor, given)); });
+  const CollectiveForm form = fit_node_form(samples, floor, given);
+  return {form, errors(log_errors(samples, priced_by(form))), errors(logs), spreads(logs, samples), samples.size()};
 }
 
 Seconds time(const NetworkForm& form, CollectiveKind kind, Bytes bytes, NcclGroup group, const NcclCorrection& generation) {
@@ -108,10 +110,12 @@ NetworkForm fit_network_form(Samples samples) {
 }
 
 NetworkFit fit_network(Samples samples) {
-  const auto logs = left_out_errors(samples, [](Samples kept) -> SampleModel {
-    return [form = fit_network_form(kept)](const CollectiveSample& s) { return time(form, s.kind, s.bytes, s.group, practice(s.group)); };
-  });
-  return {fit_network_form(samples), errors(logs), spreads(logs, samples), samples.size()};
+  const auto priced_by = [](const NetworkForm& form) -> SampleModel {
+    return [form](const CollectiveSample& s) { return time(form, s.kind, s.bytes, s.group, practice(s.group)); };
+  };
+  const auto logs = left_out_errors(samples, [&](Samples kept) { return priced_by(fit_network_form(kept)); });
+  const NetworkForm form = fit_network_form(samples);
+  return {form, errors(log_errors(samples, priced_by(form))), errors(logs), spreads(logs, samples), samples.size()};
 }
 
 }  // namespace forerun

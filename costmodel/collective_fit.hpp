@@ -28,18 +28,18 @@ struct CollectiveSpread {
   bool operator==(const CollectiveSpread&) const = default;
 };
 
-// Of |predicted / measured - 1|, of rows left out in turn.
-struct UnseenErrors {
+// Of |predicted / measured - 1|; p90: the smallest that nine rows in ten do not exceed.
+struct RowErrors {
   double median = 0, p90 = 0;
 
-  bool operator==(const UnseenErrors&) const = default;
+  bool operator==(const RowErrors&) const = default;
 };
 
 // Ranks of one node. Samples are of one kind and generation; those that the form has no use for (`floor` of a library that has none,
 // switch and small messages where they do not exist) are not fitted.
 struct NodeFit {
   CollectiveForm form;
-  UnseenErrors left_out;
+  RowErrors in_sample, left_out;  // left_out: sizes, in turn
   CollectiveSpread spread;
   std::size_t samples = 0;
 
@@ -61,7 +61,7 @@ struct NetworkForm {
 };
 struct NetworkFit {
   NetworkForm form;
-  UnseenErrors left_out;
+  RowErrors in_sample, left_out;  // left_out: sizes, in turn
   CollectiveSpread spread;
   std::size_t samples = 0;
 

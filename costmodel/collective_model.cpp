@@ -35,13 +35,45 @@ BytesPerSecond network_of(CollectiveKind kind, const Placement& g) {
   return narrowest;
 }
 
+// The measured constants of one cluster's network.
+class MeasuredNetwork {
+ public:
+  MeasuredNetwork() = default;
+  MeasuredNetwork(const CollectiveCalibration& calibration, const Cluster& cluster) : fits_(networks_of(calibration, cluster)) {
+    const Node& node = node_of(cluster);
+    rate_ = static_cast<double>(node.nics) * node.nic.bandwidth;
+  }
+
+  [[nodiscard]] bool known() const { return !fits_.empty(); }
+
+  [[nodiscard]] Timing time(const Collective& collective, NcclGroup group) const {
+    const auto [fit, distance] = nearest(collective.kind, group);
+    if (fit->rate > BytesPerSecond{} && rate_ > BytesPerSecond{}) group.network = (fit->rate / rate_) * group.network;
+    const Seconds median = forerun::time(fit->fit.form, collective.kind, collective.bytes, group, practice(group));
+    constexpr std::array<double, 3> further{0, 0.1, 0.2};  // assumed: other groups, other kinds
+    return {median, std::hypot(fit->fit.spread.at(median), further[distance]), Evidence::fitted};
+  }
+
+ private:
+  // 0: the very group, 1: of the same kind, the nearest in nodes; 2: of another kind.
+  [[nodiscard]] std::pair<const NetworkCalibration*, std::size_t> nearest(CollectiveKind kind, const NcclGroup& group) const {
+    const auto distance = [&](const NetworkCalibration& n) -> std::size_t { return n.kind != kind ? 2 : n.ranks != group.ranks || n.nodes != group.nodes ? 1 : 0; };
+    const auto key = [&](const NetworkCalibration& n) { return std::pair(distance(n), std::abs(std::log(static_cast<double>(n.nodes) / group.nodes))); };
+    const auto best = std::min_element(fits_.begin(), fits_.end(), [&](const auto& a, const auto& b) { return key(a) < key(b); });
+    return {&*best, distance(*best)};
+  }
+
+  std::vector<NetworkCalibration> fits_;
+  BytesPerSecond rate_;  // of a node's ports
+};
+
 class NcclCollectives final : public CollectiveModel {
  public:
-  explicit NcclCollectives(const CollectiveCalibration& calibration) : generation_(calibration.generation), port_(calibration.port) {
-    for (std::size_t kind = 0; kind < fits_.size(); ++kind) {
-      const NodeCalibration* fit = find_fit(calibration, static_cast<CollectiveKind>(kind), "nccl");
-      if (fit != nullptr) fits_[kind] = {true, fit->fit.form, fit->fit.spread};
+  NcclCollectives(const CollectiveCalibration& calibration, const Cluster* cluster) : generation_(calibration.generation) {
+    for (const NodeCalibration& n : calibration.node) {
+      if (is_for_steps(calibration, n)) fits_[static_cast<std::size_t>(n.kind)] = {true, n.fit.form, n.fit.spread, n.port};
     }
+    if (cluster != nullptr) network_ = MeasuredNetwork(calibration, *cluster);
   }
 
   Timing time(const Collective& collective, const Placement& placement) const override {
@@ -49,6 +81,7 @@ class NcclCollectives final : public CollectiveModel {
     const NcclGroup group = nccl_group(generation_, collective.kind, placement);
     const Fit& fit = fits_[static_cast<std::size_t>(collective.kind)];
     if (fit.known && group.nodes == 1 && group.nvlink) return fitted(fit, collective, group);
+    if (group.nodes > 1 && network_.known()) return network_.time(collective, group);
     constexpr double inside = 0.2, across = 0.25;  // of clusters that no fit saw
     return {nccl_time(collective.kind, collective.bytes, group, practice(group)), group.nodes == 1 ? inside : across, Evidence::datasheet};
   }
@@ -58,6 +91,7 @@ class NcclCollectives final : public CollectiveModel {
     bool known = false;
     CollectiveForm form;
     CollectiveSpread spread;
+    BytesPerSecond port;
   };
 
   // A form without the switch stands for a fabric that cannot reduce.
@@ -67,12 +101,12 @@ class NcclCollectives final : public CollectiveModel {
     const Seconds median = forerun::time(form, collective.kind, group.ranks, collective.bytes, group.port);
     constexpr double other_device = 0.1;  // of the same generation
     const double spread = fit.spread.at(median);
-    return {median, group.port == port_ ? spread : std::hypot(spread, other_device), Evidence::fitted};
+    return {median, group.port == fit.port ? spread : std::hypot(spread, other_device), Evidence::fitted};
   }
 
   NcclGeneration generation_;
-  BytesPerSecond port_;
   std::array<Fit, 6> fits_;
+  MeasuredNetwork network_;
 };
 
 }  // namespace
@@ -94,9 +128,9 @@ Seconds nccl_time(CollectiveKind kind, Bytes bytes, const NcclGroup& group, cons
   return nccl_choice(kind, bytes, group, c).time;
 }
 
-std::unique_ptr<CollectiveModel> make_collectives(const FamilyParameters& family) {
+std::unique_ptr<CollectiveModel> make_collectives(const FamilyParameters& family, const Cluster* cluster) {
   if (!family.nccl) return make_ring_collectives(family.collective, family.evidence);
-  return std::make_unique<NcclCollectives>(*family.nccl);
+  return std::make_unique<NcclCollectives>(*family.nccl, cluster);
 }
 
 }  // namespace forerun

@@ -21,7 +21,9 @@ class CollectiveModel {
   [[nodiscard]] virtual Timing time(const Collective&, const Placement&) const = 0;  // a group of one: 0
 };
 
-std::unique_ptr<CollectiveModel> make_collectives(const FamilyParameters&);
+// `cluster`: over its nodes the constants of its network apply where the family's calibration names it (`fitted`), of the groups that were
+// measured the nearest: of the same ranks and nodes, of the same kind, of any.
+std::unique_ptr<CollectiveModel> make_collectives(const FamilyParameters&, const Cluster* cluster = nullptr);
 std::unique_ptr<CollectiveModel> make_ring_collectives(const CollectiveParameters&, Evidence);
 
 // The communicator as NCCL's model sees it: `network` is what limits that kind of collective between nodes.

@@ -82,14 +82,15 @@ Seconds time(const CustomForm& f, int ranks, Bytes size, BytesPerSecond port, Se
 }
 
 CustomFit fit_custom(Samples samples, LaunchedBy by, const CollectiveForm& nccl) {
-  const SampleFit fit_model = [&](Samples kept) -> SampleModel {
-    return [form = fit_form(kept, by, nccl), nccl](const CollectiveSample& s) {
+  const auto priced_by = [&](const CustomForm& form) -> SampleModel {
+    return [form, nccl](const CollectiveSample& s) {
       const Seconds otherwise = time(nccl, CollectiveKind::all_reduce, s.group.ranks, s.bytes, s.group.port);
       return time(form, s.group.ranks, s.bytes, s.group.port, otherwise);
     };
   };
-  const std::vector<double> logs = left_out_errors(samples, fit_model);
-  return {fit_form(samples, by, nccl), errors(logs), spreads(logs, samples), samples.size()};
+  const std::vector<double> logs = left_out_errors(samples, [&](Samples kept) { return priced_by(fit_form(kept, by, nccl)); });
+  const CustomForm form = fit_form(samples, by, nccl);
+  return {form, errors(log_errors(samples, priced_by(form))), errors(logs), spreads(logs, samples), samples.size()};
 }
 
 }  // namespace forerun

@@ -31,7 +31,7 @@ Seconds time(const CustomForm&, int ranks, Bytes, BytesPerSecond port, Seconds o
 
 struct CustomFit {
   CustomForm form;
-  UnseenErrors left_out;
+  RowErrors in_sample, left_out;
   CollectiveSpread spread;
   std::size_t samples = 0;
 

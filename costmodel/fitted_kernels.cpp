@@ -59,15 +59,23 @@ class Chooser {
 
  private:
   [[nodiscard]] Chosen known(KernelKind kind, DType dtype) const {
+    if (choice_.own != nullptr) {
+      const KernelFit* fit = choose_fit(*choice_.own, kind, dtype, wanted_library(kind, dtype));
+      if (fit != nullptr) return {fit, Evidence::fitted, 1, 1};
+    }
     if (own_ != nullptr) return {fit_of(*own_, kind, dtype), Evidence::fitted, 1, 1};
     const bool handed_in = borrowed_ != nullptr && borrowed_ == choice_.calibration;
     if (borrowed_ == nullptr || (!handed_in && std::count(like_->kinds.begin(), like_->kinds.end(), kind) == 0)) return {};
     return {fit_of(*borrowed_, kind, dtype), Evidence::datasheet, like_ != nullptr ? like_->widen : 1, clocks_};
   }
 
+  [[nodiscard]] std::string_view wanted_library(KernelKind kind, DType dtype) const {
+    return choice_.library.empty() ? training_library(kind, dtype, choice_.attention) : std::string_view(choice_.library);
+  }
+
   [[nodiscard]] const KernelFit* fit_of(const KernelCalibration& calibration, KernelKind kind, DType dtype) const {
     const bool training = choice_.library.empty();
-    const std::string_view library = training ? training_library(kind, dtype, choice_.attention) : std::string_view(choice_.library);
+    const std::string_view library = wanted_library(kind, dtype);
     const KernelFit* fit = library.empty() ? nullptr : choose_fit(calibration, kind, dtype, library);
     // FlashAttention-2 on a device where only 3 was measured is not what was measured.
     const bool other_generation = training && kind == KernelKind::attn_prefill && choice_.attention == AttentionKernel::flash2 &&

@@ -60,6 +60,15 @@ const KernelCalibration* find_kernel_calibration(const std::string& device) {
   return found == all.end() ? nullptr : &found->second;
 }
 
+KernelCalibration merged(const KernelCalibration& below, const KernelCalibration& over) {
+  KernelCalibration all = over;
+  for (const KernelFit& fit : below.fits) {
+    const bool replaced = std::any_of(over.fits.begin(), over.fits.end(), [&](const KernelFit& o) { return o.kind == fit.kind && same_format(o.kind, o.dtype, fit.dtype); });
+    if (!replaced) all.fits.push_back(fit);
+  }
+  return all;
+}
+
 const KernelFit* choose_fit(const KernelCalibration& calibration, KernelKind kind, DType dtype, std::string_view library) {
   const KernelFit* best = nullptr;
   int best_nearness = -1;

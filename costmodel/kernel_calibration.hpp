@@ -45,6 +45,9 @@ Result<KernelCalibration> load_kernel_calibration(const std::string& path);
 // The shipped one of a device (its catalogue name), null where there is none.
 const KernelCalibration* find_kernel_calibration(const std::string& device);
 
+// Of one device: a kind and format (16-bit formats are one) that `over` has replaces the fits of it in `below`; the others stay.
+KernelCalibration merged(const KernelCalibration& below, const KernelCalibration& over);
+
 // The fit that is nearest to a library's kernels: of that very library; of another version of it, the same kernel first and the nearest
 // version; of all libraries together; the first of the kind. Null: the kind was not fitted in this format (fp16 and bf16 are one).
 const KernelFit* choose_fit(const KernelCalibration&, KernelKind, DType, std::string_view library);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "base/text.hpp"
 #include "base/yaml.hpp"
 #include "costmodel/kernel_calibration.hpp"
 
@@ -121,8 +122,8 @@ std::string residuals_text(const KernelFit& fit) {
 }
 
 std::string fit_text(const KernelFit& fit) {
-  std::string text = fmt::format("  - kind: {}\n    dtype: {}\n    library: \"{}\"\n    source: \"{}\"\n    date: \"{}\"\n    samples: {}\n    groups: {}\n",
-                                 to_string(fit.kind), to_string(fit.dtype), fit.library, fit.source, fit.date, fit.samples, fit.groups);
+  std::string text = fmt::format("  - kind: {}\n    dtype: {}\n    library: {}\n    source: {}\n    date: {}\n    samples: {}\n    groups: {}\n",
+                                 to_string(fit.kind), to_string(fit.dtype), yaml_text(fit.library), yaml_text(fit.source), yaml_text(fit.date), fit.samples, fit.groups);
   text += fmt::format("    parameters: {{{}}}\n    in_sample: {}\n    left_out: {}\n    residuals:\n", parameters_text(fit.form),
                       error_text(fit.in_sample), error_text(fit.left_out));
   return text + residuals_text(fit);

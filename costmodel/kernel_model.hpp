@@ -29,7 +29,9 @@ struct KernelChoice {
   AttentionKernel attention = AttentionKernel::flash2;
   std::string library;     // as calibrations name them ("vllm-0.24.0"); empty: what training frameworks call, by `attention`
   bool sustained = true;   // at the clock that the power limit leaves in steps of seconds (training); otherwise at that of short benchmarks
-  const KernelCalibration* calibration = nullptr;  // instead of the shipped one; kept alive by the caller until the model is made
+  // Kept alive by the caller until the model is made.
+  const KernelCalibration* own = nullptr;          // of this device, over the shipped one: its kinds whoever's kernels they are
+  const KernelCalibration* calibration = nullptr;  // instead of the shipped one, of whatever device
 };
 
 // The best evidence that there is: `fitted` forms where the device is calibrated for a kind and format, else those that its family borrows

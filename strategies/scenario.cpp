@@ -7,7 +7,7 @@
 
 namespace forerun {
 
-Result<PricedScenario> price(Scenario scenario) {
+Result<PricedScenario> price(Scenario scenario, const OwnCalibrations& own) {
   Problems problems = check(scenario.model);
   if (!is_homogeneous(scenario.cluster)) {
     problems.push_back({{}, fmt::format("cluster '{}' mixes kinds of devices; plans are uniform so far", scenario.cluster.name),
@@ -36,6 +36,9 @@ Result<PricedScenario> price(Scenario scenario) {
   }
   Result<FamilyParameters> parameters = find_family_parameters(device.family);
   if (!parameters) problems.insert(problems.end(), parameters.error().begin(), parameters.error().end());
+  if (parameters) {
+    for (Problem& problem : mismatches(own, scenario.cluster, parameters->nccl)) problems.push_back(std::move(problem));
+  }
   if (!problems.empty()) return fail(std::move(problems));
 
   scenario.model.dropout = scenario.model.dropout && scenario.stack.dropout;
@@ -44,10 +47,16 @@ Result<PricedScenario> price(Scenario scenario) {
   PricedScenario priced;
   priced.topology = *topology;
   priced.parameters = *parameters;
-  priced.kernels = with_reach(make_kernels(device, *parameters, {.attention = scenario.stack.attention}), scenario.stack, device);
+  priced.own = own;
+  if (parameters->nccl) {
+    const CollectiveCalibration* measured = own.of_generation(parameters->nccl->generation);
+    if (measured != nullptr) priced.parameters.nccl = merged(*parameters->nccl, *measured);
+  }
+  const KernelChoice choice{.attention = scenario.stack.attention, .library = {}, .sustained = true, .own = own.of_device(device.name), .calibration = nullptr};
+  priced.kernels = with_reach(make_kernels(device, *parameters, choice), scenario.stack, device);
   // Large products are most of a step: what they rest on is what it rests on.
   priced.parameters.evidence = priced.kernels->time(Gemm{.m = 4096, .n = 4096, .k = 4096, .dtype = scenario.job.dtype}).evidence;
-  priced.collectives = with_reach(make_collectives(*parameters), scenario.stack);
+  priced.collectives = with_reach(make_collectives(priced.parameters, &scenario.cluster), scenario.stack);
   priced.given = std::move(scenario);
   return priced;
 }

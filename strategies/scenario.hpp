@@ -5,6 +5,7 @@
 
 #include "costmodel/collective_model.hpp"
 #include "costmodel/kernel_model.hpp"
+#include "costmodel/own_calibrations.hpp"
 #include "costmodel/stack.hpp"
 #include "hardware/topology.hpp"
 #include "strategies/plan.hpp"
@@ -30,12 +31,13 @@ struct PricedScenario {
   FamilyParameters parameters;
   std::shared_ptr<const KernelModel> kernels;
   std::shared_ptr<const CollectiveModel> collectives;
+  OwnCalibrations own;  // the user's, over the shipped ones
 
   [[nodiscard]] const Device& device() const { return given.cluster.nodes.front().node.device; }  // the only kind: see price()
 };
 
 // Problems: devices that do not add up, several kinds of devices (plans are uniform so far), a family without parameters, a job that does
-// not suit the model.
-Result<PricedScenario> price(Scenario);
+// not suit the model, calibrations of devices and networks that the cluster does not have.
+Result<PricedScenario> price(Scenario, const OwnCalibrations& = {});
 
 }  // namespace forerun

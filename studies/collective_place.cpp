@@ -64,6 +64,7 @@ void read_network(const CollectiveRow& row, CollectivePlace& place) {
     each = said->each;
     place.network = network_kind(row.inter_link, ports);
   }
+  place.rate = static_cast<double>(ports) * each;
   const BytesPerSecond alone = ports >= devices ? static_cast<double>(ports) / devices * each : each;
   place.group.network = place.network.share * min(static_cast<double>(per_node) * alone, static_cast<double>(ports) * each);
   place.group.network_latency = place.network.latency;
@@ -101,13 +102,20 @@ const std::optional<Cluster>& CollectivePlacer::cluster_of(const std::string& gp
 
 const Result<FamilyParameters>& CollectivePlacer::parameters(const std::string& family) {
   const auto found = families_.find(family);
-  return found != families_.end() ? found->second : families_.emplace(family, find_family_parameters(family)).first->second;
+  if (found != families_.end()) return found->second;
+  Result<FamilyParameters> parameters = find_family_parameters(family);
+  if (parameters && parameters->nccl) {
+    for (const CollectiveCalibration& own : own_) {
+      if (own.generation == parameters->nccl->generation) parameters->nccl = merged(*parameters->nccl, own);
+    }
+  }
+  return families_.emplace(family, std::move(parameters)).first->second;
 }
 
 std::optional<CollectivePlace> CollectivePlacer::place(const CollectiveRow& row) {
   const std::optional<Cluster>& cluster = cluster_of(row.gpu);
   if (!cluster) return std::nullopt;
-  CollectivePlace place{.cluster = *cluster, .group = {}, .network = {}, .link = {}, .library = library_of(row)};
+  CollectivePlace place{.cluster = *cluster, .group = {}, .network = {}, .rate = {}, .link = {}, .library = library_of(row)};
   Node& node = place.cluster.nodes.front().node;
   read_fabric(row, node);
   const int per_node = row.ranks / row.nodes;

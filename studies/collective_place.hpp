@@ -7,6 +7,7 @@
 
 #include "costmodel/collective_networks.hpp"
 #include "costmodel/nccl_model.hpp"
+#include "costmodel/own_calibrations.hpp"
 #include "costmodel/parameters.hpp"
 #include "hardware/cluster.hpp"
 #include "studies/collective_rows.hpp"
@@ -17,6 +18,7 @@ struct CollectivePlace {
   Cluster cluster;          // with the row's node and network
   NcclGroup group;          // port, ranks and nodes; of software that is not NCCL only those
   NetworkKind network;      // of several nodes
+  BytesPerSecond rate;      // of a node's ports together, by the row or the catalogue
   std::string link;         // the row's words on the network, or the catalogue's cluster
   std::string library;      // of one node: "nccl", a release ("nccl-2.23"), a laboratory ("vidur"); custom all-reduces: "vllm_graph"
 };
@@ -30,6 +32,8 @@ std::optional<Ports> parse_ports(const std::string& link);
 
 class CollectivePlacer {
  public:
+  // Families have these calibrations over the shipped ones.
+  explicit CollectivePlacer(const OwnCalibrations& own = {}) : own_(own.collectives) {}
   // Nothing: a GPU that the catalogue does not know.
   std::optional<CollectivePlace> place(const CollectiveRow&);
   const Result<FamilyParameters>& parameters(const std::string& family);
@@ -37,6 +41,7 @@ class CollectivePlacer {
  private:
   const std::optional<Cluster>& cluster_of(const std::string& gpu);
 
+  std::vector<CollectiveCalibration> own_;
   std::map<std::string, std::optional<Cluster>> clusters_;
   std::map<std::string, Result<FamilyParameters>> families_;
 };

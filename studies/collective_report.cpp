@@ -104,4 +104,20 @@ std::string to_text(const CollectiveValidation& v, int width) {
   return text;
 }
 
+std::string to_text(const CollectiveFitting& fitting, int width) {
+  Table table({{"generation", Align::left}, {"collective", Align::left}, {"library or network", Align::left}, {"n"}, {"in sample"}, {"left out"}});
+  const auto row = [&](const CollectiveCalibration& c, std::string_view kind, const std::string& whose, const auto& fit) {
+    const auto pair = [](const RowErrors& e) { return fmt::format("{:.1f} / {:.1f} %", 100 * e.median, 100 * e.p90); };
+    table.row({std::string(to_string(c.generation)), std::string(kind), whose, std::to_string(fit.samples), pair(fit.in_sample), pair(fit.left_out)});
+  };
+  for (const CollectiveCalibration& c : fitting.calibrations) {
+    for (const NodeCalibration& n : c.node) row(c, to_string(n.kind), n.library, n.fit);
+    for (const CustomCalibration& n : c.custom) row(c, "custom all-reduce", n.library, n.fit);
+    for (const NetworkCalibration& n : c.networks) row(c, to_string(n.kind), fmt::format("{} ranks, {} nodes, {}", n.ranks, n.nodes, n.link), n.fit);
+  }
+  std::string text = table.text(width) + "\nErrors (median / p90) are |predicted / measured - 1|; left out: of sizes that the fit did not see.\n";
+  for (const std::string& what : fitting.not_fitted) text += fmt::format("not fitted: {}\n", what);
+  return text;
+}
+
 }  // namespace forerun

@@ -4,6 +4,7 @@
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 
+#include "studies/collective_fitting.hpp"
 #include "studies/collective_validation.hpp"
 
 namespace forerun {
@@ -12,5 +13,8 @@ namespace forerun {
 // in_band; with left-out rows also left_out (in a group and above) and held_out_ranks. Errors as fractions.
 nlohmann::ordered_json to_json(const CollectiveValidation&);
 std::string to_text(const CollectiveValidation&, int width);
+
+// A table of what each fit reaches in its sample and on sizes left out, and what was not fitted.
+std::string to_text(const CollectiveFitting&, int width);
 
 }  // namespace forerun

@@ -148,8 +148,8 @@ void fill_groups(const std::vector<Scored>& scored, const std::vector<Timing>& u
 
 }  // namespace
 
-Result<CollectiveValidation> score_collectives(const CollectiveRows& rows, WithLeftOut with_left_out) {
-  CollectivePlacer placer;
+Result<CollectiveValidation> score_collectives(const CollectiveRows& rows, WithLeftOut with_left_out, const OwnCalibrations& own) {
+  CollectivePlacer placer(own);
   CollectiveValidation v{.rows = rows.rows.size() + rows.untimed, .others = rows.others};
   std::vector<Scored> scored;
   std::map<std::string, std::size_t> reasons;

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "costmodel/own_calibrations.hpp"
 #include "costmodel/timing.hpp"
 #include "studies/collective_rows.hpp"
 
@@ -54,6 +55,7 @@ enum class WithLeftOut : std::uint8_t { no, yes };
 
 // Problems: what read_collective_rows reports.
 Result<CollectiveValidation> validate_collectives(const std::string& csv_path, WithLeftOut);
-Result<CollectiveValidation> score_collectives(const CollectiveRows&, WithLeftOut);
+// `own`: over the shipped fits of their generations.
+Result<CollectiveValidation> score_collectives(const CollectiveRows&, WithLeftOut, const OwnCalibrations& own = {});
 
 }  // namespace forerun

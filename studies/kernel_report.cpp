@@ -23,6 +23,7 @@ void add(Json& json, const KernelScore& score) {
 
 Json to_json(const KernelGroupScore& group) {
   Json json = {{"source", group.source}, {"gpu", group.gpu}, {"dtype", group.dtype}, {"kind", group.kind}};
+  if (!group.stack.empty()) json["library"] = group.stack;
   add(json, group.predicted);
   json["evidence"] = to_string(group.evidence);
   json["in_band"] = group.predicted.in_band;
@@ -44,16 +45,18 @@ Json to_json(const KernelValidation& validation) {
 }
 
 std::string to_text(const KernelValidation& validation, int width) {
-  bool refitted = false;
-  for (const KernelGroupScore& group : validation.groups) refitted = refitted || group.left_out;
-  std::vector<Table::Column> columns{{"source", Align::left}, {"gpu", Align::left}, {"dtype", Align::left}, {"kind", Align::left}, {"n"},
-                                     {"median / p90"},        {"sum"},              {"in band"},            {"evidence", Align::left}};
+  bool refitted = false, by_library = false;
+  for (const KernelGroupScore& group : validation.groups) refitted = refitted || group.left_out, by_library = by_library || !group.stack.empty();
+  std::vector<Table::Column> columns{{"source", Align::left}, {"gpu", Align::left}, {"dtype", Align::left}, {"kind", Align::left}};
+  if (by_library) columns.push_back({"library", Align::left});
+  columns.insert(columns.end(), {{"n"}, {"median / p90"}, {"sum"}, {"in band"}, {"evidence", Align::left}});
   if (refitted) columns.insert(columns.end(), {{"left out"}, {"sum"}, {"in band"}});
   Table table(columns);
   for (const KernelGroupScore& group : validation.groups) {
     const KernelScore& p = group.predicted;
-    std::vector<std::string> cells{group.source, group.gpu, group.dtype, group.kind, std::to_string(p.n), errors(p.median, p.p90),
-                                   fmt::format("{:.3f}", p.sum_ratio), percent(p.in_band), std::string(to_string(group.evidence))};
+    std::vector<std::string> cells{group.source, group.gpu, group.dtype, group.kind};
+    if (by_library) cells.push_back(group.stack);
+    cells.insert(cells.end(), {std::to_string(p.n), errors(p.median, p.p90), fmt::format("{:.3f}", p.sum_ratio), percent(p.in_band), std::string(to_string(group.evidence))});
     if (refitted && group.left_out) {
       cells.insert(cells.end(), {errors(group.left_out->median, group.left_out->p90), fmt::format("{:.3f}", group.left_out->sum_ratio),
                                  percent(group.left_out->in_band)});

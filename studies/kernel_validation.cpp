@@ -38,6 +38,9 @@ AttentionKernel attention_of(const std::string& library) {
   return newest ? AttentionKernel::flash3 : AttentionKernel::flash2;
 }
 
+// "vllm-0.24.0/flash_attn": a stack and the kernel that it called.
+std::string stack_of(const KernelRow& row) { return row.library.substr(0, row.library.find('/')); }
+
 class Models {
  public:
   explicit Models(const KernelValidationOptions& options) : options_(options) {}
@@ -52,7 +55,8 @@ class Models {
       return nullptr;
     }
     const KernelCalibration* calibration = options_.calibration ? &*options_.calibration : nullptr;
-    model->second = make_kernels(device, *family, {.attention = attention_of(library), .library = library, .sustained = false, .calibration = calibration});
+    const KernelChoice choice{.attention = attention_of(library), .library = library, .sustained = false, .own = options_.own.of_device(device.name), .calibration = calibration};
+    model->second = make_kernels(device, *family, choice);
     return model->second.get();
   }
 
@@ -83,26 +87,29 @@ std::vector<std::optional<Prediction>> left_out(const std::vector<KernelRow>& ro
 }  // namespace
 
 Result<KernelValidation> validate_kernels(const KernelRows& rows, const KernelValidationOptions& options) {
-  std::map<std::tuple<std::string, std::string, std::string, std::string>, std::pair<std::vector<Prediction>, std::vector<Prediction>>> groups;
+  using Key = std::tuple<std::string, std::string, std::string, std::string, std::string>;
+  std::map<Key, std::pair<std::vector<Prediction>, std::vector<Prediction>>> groups;
+  KernelValidation validation{.collectives = rows.collectives};
   Models models(options);
   Problems problems;
   std::vector<std::optional<Prediction>> unseen(rows.rows.size());
   if (options.left_out) unseen = left_out(rows.rows);
   for (std::size_t i = 0; i < rows.rows.size(); ++i) {
     const KernelRow& row = rows.rows[i];
+    if (row.time <= options.over) continue;
+    ++validation.rows;
     const KernelModel* model = models.of(row.gpu, row.library, problems);
     if (model == nullptr) continue;
     const Timing t = model->time(row.kernel);
-    auto& [predicted, refitted] = groups[{row.source, row.gpu, std::string(to_string(row.dtype)), row.kind}];
+    auto& [predicted, refitted] = groups[{row.source, row.gpu, std::string(to_string(row.dtype)), row.kind, options.by_library ? stack_of(row) : ""}];
     predicted.push_back({t.median, row.time, row.time >= t.low() && row.time <= t.high(), t.evidence});
     if (unseen[i]) refitted.push_back(*unseen[i]);
   }
   if (!problems.empty()) return fail(std::move(problems));
-  KernelValidation validation{.rows = rows.rows.size(), .collectives = rows.collectives};
   for (const auto& [key, predictions] : groups) {
-    const auto& [source, gpu, dtype, kind] = key;
+    const auto& [source, gpu, dtype, kind, stack] = key;
     const auto weaker = [](const Prediction& a, const Prediction& b) { return a.evidence < b.evidence; };
-    KernelGroupScore group{source, gpu, dtype, kind, score(predictions.first)};
+    KernelGroupScore group{source, gpu, dtype, kind, stack, score(predictions.first)};
     group.evidence = std::min_element(predictions.first.begin(), predictions.first.end(), weaker)->evidence;
     if (!predictions.second.empty()) group.left_out = score(predictions.second);
     validation.groups.push_back(std::move(group));

@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "costmodel/kernel_calibration.hpp"
+#include "costmodel/own_calibrations.hpp"
 #include "costmodel/timing.hpp"
 #include "studies/kernel_rows.hpp"
 
@@ -22,19 +22,23 @@ struct KernelScore {
 
 struct KernelGroupScore {
   std::string source, gpu, dtype, kind;  // as the file says
+  std::string stack;                     // whose kernels, where scored by library; otherwise empty
   KernelScore predicted;
   Evidence evidence = Evidence::datasheet;  // the weakest of the rows
   std::optional<KernelScore> left_out;      // refitted to the file's own rows without the group of each; where asked for and possible
 };
 
 struct KernelValidation {
-  std::vector<KernelGroupScore> groups;     // by source, gpu, dtype, kind
+  std::vector<KernelGroupScore> groups;     // by source, gpu, dtype, kind, stack
   std::size_t rows = 0, collectives = 0;    // rows scored; rows of collectives, which `validate collectives` scores
 };
 
 struct KernelValidationOptions {
   bool left_out = false;                    // also refit and score rows left out
+  Seconds over;                             // only rows measured longer are scored; fits to the file's rows see all
+  bool by_library = false;                  // a group for each stack whose kernels they are ("vllm-0.24.0") as well
   std::optional<KernelCalibration> calibration;  // for its device instead of the shipped one, and scaled by the datasheet for all others
+  OwnCalibrations own;                           // each over the shipped one of its device
 };
 
 // Problems: what read_kernel_rows reports, a family without parameters.

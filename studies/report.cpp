@@ -134,4 +134,19 @@ Json to_json(const Certificate& c) {
   return {{"total", c.total}, {"evaluated", c.evaluated}, {"pruned_memory", c.pruned_memory}, {"pruned_bound", c.pruned_bound}};
 }
 
+Json to_json(const OwnCalibrations& own, const Cluster& cluster) {
+  Json list = Json::array();
+  for (const CalibrationFile& file : own.files) {
+    Json json = {{"file", file.subject.file}};
+    if (const auto* kernels = std::get_if<KernelCalibration>(&file.of)) {
+      json["device"] = kernels->device;
+    } else {
+      json["generation"] = to_string(std::get<CollectiveCalibration>(file.of).generation);
+    }
+    json["fits"] = contents(file, cluster);
+    list.push_back(std::move(json));
+  }
+  return list;
+}
+
 }  // namespace forerun

@@ -21,5 +21,6 @@ nlohmann::ordered_json to_json(const RankedPlan&);
 nlohmann::ordered_json to_json(const SimulatedPlan&);  // the same, and `simulated`: step_time_s and difference, or null
 nlohmann::ordered_json to_json(const Certificate&);
 nlohmann::ordered_json to_json(const std::vector<Change>&);
+nlohmann::ordered_json to_json(const OwnCalibrations&, const Cluster&);  // each file: `file`, `device` or `generation`, `fits` as people read them
 
 }  // namespace forerun

@@ -25,11 +25,10 @@ void write(const std::filesystem::path& path, const std::string& text) { std::of
 
 TEST(Fit, WritesACalibrationThatValidateReads) {
   const Scratch scratch;
-  write(scratch.path() / "s.csv", header + samples("A100") + "me,A100,bf16,sendrecv,,,,3,\n");
+  write(scratch.path() / "s.csv", header + samples("A100"));
   const Answer fitted = forerun_says("fit s.csv --out c.yaml --date 2026-01-02", scratch.path());
   EXPECT_EQ(fitted.code, 0) << fitted.err;
   EXPECT_THAT(fitted.out, testing::HasSubstr("a100-sxm-80gb"));
-  EXPECT_THAT(fitted.out, testing::HasSubstr("1 rows of collectives left out"));
   EXPECT_THAT(read_text(scratch.path() / "c.yaml"), testing::HasSubstr("date: \"2026-01-02\""));
   const Answer scored = forerun_says("validate kernels s.csv --calibration c.yaml --left-out --json", scratch.path());
   EXPECT_EQ(scored.code, 0) << scored.err;
@@ -69,6 +68,26 @@ TEST(ValidateKernels, SaysAllThatIsWrongWithAFile) {
   for (const char* part : {"s.csv:2:4", "s.csv:3:23", "s.csv:3:25", "no calibration of b200-sxm-180gb is shipped"}) {
     EXPECT_THAT(refused.err, testing::HasSubstr(part));
   }
+}
+
+// The same products under two names; the second with the kernel that it called.
+TEST(ValidateKernels, ScoresLongRowsByLibrary) {
+  const Scratch scratch;
+  std::string text = header + samples("A100"), others = samples("A100");
+  for (std::size_t at = others.find(",mine"); at != std::string::npos; at = others.find(",mine", at + 1)) others.replace(at, 5, ",a-1/k");
+  write(scratch.path() / "s.csv", text + others);
+  const Answer scored = forerun_says("validate kernels s.csv --over 25us --by library --json", scratch.path());
+  ASSERT_EQ(scored.code, 0) << scored.err;
+  const auto json = nlohmann::json::parse(scored.out);
+  int longer = 0;
+  for (int i = 1; i <= 40; ++i) longer += 10 + i * (1 + i % 2) > 25 ? 1 : 0;
+  ASSERT_EQ(json["groups"].size(), 2U);
+  EXPECT_EQ(json["rows"], 2 * longer);
+  EXPECT_EQ(json["groups"][0]["library"], "a-1");
+  EXPECT_EQ(json["groups"][1]["library"], "mine");
+  EXPECT_EQ(json["groups"][1]["n"], longer);
+  EXPECT_THAT(forerun_says("validate kernels s.csv --over 25us --by library", scratch.path()).out, testing::HasSubstr("library"));
+  for (const char* wrong : {"--over 25", "--over 1h", "--by lab"}) EXPECT_EQ(forerun_says(std::string("validate kernels s.csv ") + wrong, scratch.path()).code, 2) << wrong;
 }
 
 }  // namespace
