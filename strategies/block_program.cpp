@@ -99,18 +99,20 @@ class BlockLowering {
   }
   void wait(TokenId token) { push({.code = Code::wait, .token = token}, {}, {}); }
 
+  Tensors result_of(const Exchange& exchange, const Tensors& from) { return exchange.received ? Tensors{tensor(exchange.name, *exchange.received)} : from; }
+
   // What computation has to wait for at once hides nothing.
   Tensors blocking(const Exchange& exchange, const Tensors& from) {
     Communication c = exchange.communication;
     c.hidden = 0;
-    const Tensors to = exchange.received > Bytes{0} ? Tensors{tensor(exchange.name, exchange.received)} : from;
+    const Tensors to = result_of(exchange, from);
     wait(issue(c, false, from, to));
     return to;
   }
   // In pieces with everything up to the end of the block, where the software can.
   Tensors change_hands(const Exchange& exchange, const Tensors& from) {
     if (exchange.communication.hidden == 0) return blocking(exchange, from);
-    const Tensors to = exchange.received > Bytes{0} ? Tensors{tensor(exchange.name, exchange.received)} : from;
+    const Tensors to = result_of(exchange, from);
     beside_.push_back(issue(exchange.communication, true, from, to));
     return to;
   }
@@ -160,7 +162,7 @@ class BlockLowering {
 
     std::optional<TokenId> pieces, leaving;
     if (e.gather) {
-      const Tensors whole{tensor(e.gather->name, e.gather->received)};
+      const Tensors whole = result_of(*e.gather, reads);
       if (e.gather->communication.hidden > 0) {
         pieces = issue(e.gather->communication, true, reads, whole);
       } else {
@@ -170,8 +172,7 @@ class BlockLowering {
     }
     if (e.beside) append(reads, blocking(*e.beside, reads));
     Tensors made = output_of(i, part, writes);
-    const bool in_place = e.reduce && e.reduce->received == Bytes{0};
-    const Tensors reduced = !e.reduce ? Tensors{} : in_place ? made : Tensors{end_of_block(i, part) ? BlockProgram::output : tensor(e.reduce->name, e.reduce->received)};
+    const Tensors reduced = !e.reduce ? Tensors{} : e.reduce->received && end_of_block(i, part) ? Tensors{BlockProgram::output} : result_of(*e.reduce, made);
     if (e.reduce && e.reduce->communication.hidden > 0) leaving = issue(e.reduce->communication, true, made, reduced);
     run(i, part, op.forward, reads, writes);
     if (pieces) wait(*pieces);
@@ -217,7 +218,7 @@ class BlockLowering {
     }
     if (sum >= op.output) return own_saves;
     standing_ = own_saves;  // what of it the next operator needs again
-    const bool changed_later = exchanges_[i].reduce && exchanges_[i].reduce->received > Bytes{0};
+    const bool changed_later = exchanges_[i].reduce && exchanges_[i].reduce->received;
     const bool last = end_of_block(i, part) && !changed_later && exchanges_[i].after.empty();
     writes.push_back(last ? BlockProgram::output : tensor("activation", op.output));
     return {writes.back()};
@@ -283,7 +284,7 @@ class BlockLowering {
     Tensors whole = gradient_;  // of the output
     std::optional<TokenId> pieces;
     if (e.gather_gradient) {
-      whole = {tensor(e.gather_gradient->name, e.gather_gradient->received)};
+      whole = result_of(*e.gather_gradient, gradient_);
       const bool hides = e.gather_gradient->communication.hidden > 0;
       pieces = issue(e.gather_gradient->communication, hides, gradient_, whole);
       if (!hides) wait(*pieces), pieces.reset();
@@ -326,7 +327,7 @@ class BlockLowering {
     const bool ends_here = i == first_active() && has_input_ && !e.reduce_gradient && e.after_gradient.empty();
     Tensors made{ends_here ? BlockProgram::input_gradient : tensor("gradient of an activation", gradient_bytes(i))};
     Tensors writes = made;
-    if (e.beside_gradient) writes.push_back(tensor(e.beside_gradient->name, e.beside_gradient->received));
+    if (e.beside_gradient) append(writes, result_of(*e.beside_gradient, {}));
     if (op.kind == OperatorKind::combine && !routed_.empty()) {  // two branches end here
       to_experts_ = {tensor("gradient of an activation", bytes_of(routed_))};
       append(writes, to_experts_);
@@ -334,7 +335,7 @@ class BlockLowering {
     run(i, Part::input_gradient, op.input_gradient, reads, writes);
     if (e.beside_gradient) wait(issue(e.beside_gradient->communication, false, {writes[1]}, {}));
     if (!e.reduce_gradient) return made;
-    const Tensors reduced = e.reduce_gradient->received > Bytes{0} ? Tensors{tensor(e.reduce_gradient->name, e.reduce_gradient->received)} : made;
+    const Tensors reduced = result_of(*e.reduce_gradient, made);
     Communication c = e.reduce_gradient->communication;
     if (split_ || op.weight_gradient.empty()) c.hidden = 0;
     reducing = issue(c, false, made, reduced);
@@ -343,7 +344,7 @@ class BlockLowering {
   }
 
   // Of the operator's input, before any reduction.
-  [[nodiscard]] Bytes gradient_bytes(std::size_t i) const { return exchanges_[i].gather ? exchanges_[i].gather->received : forward_.input_bytes[i]; }
+  [[nodiscard]] Bytes gradient_bytes(std::size_t i) const { return exchanges_[i].gather ? *exchanges_[i].gather->received : forward_.input_bytes[i]; }
   [[nodiscard]] Bytes bytes_of(const Tensors& list) const {
     Bytes sum{0};
     for (const TensorId id : list) sum += out_.tensors[id].bytes;
@@ -352,7 +353,7 @@ class BlockLowering {
 
   std::pair<Tensors, std::optional<TokenId>> gather_again(std::size_t i) {
     const Exchange& exchange = *exchanges_[i].gather_again;
-    const Tensors whole{tensor(exchange.name, exchange.received)};
+    const Tensors whole = result_of(exchange, {});
     Communication c = exchange.communication;
     if (split_) c.hidden = 0;
     const TokenId token = issue(c, false, saved_input(i), whole);
