@@ -58,7 +58,7 @@ void ClosedForm::memory(const SplitPrices& prices, const Plan& plan, MemoryUse& 
   for (std::size_t k = 0; k < chunk_memories_.size(); ++k) chunk_memory(prices, layout, layout.chunk_kinds()[k], sharded, splits, units_, chunk_memories_[k]);
   const ScheduleTable* order = nullptr;
   if (splits) {
-    ReplicaPrices replicas(context_, placements_, plan);
+    ReplicaPrices replicas(context_, exchanges_, plan);
     pass_times(prices, plan, replicas);  // the automatic schedule looks at them
     order = &pipeline_.table(plan, times_, m);
   }
