@@ -14,6 +14,7 @@ struct BlockParts {
   std::vector<Operator> operators;
   std::vector<OperatorExchanges> exchanges;
   Recompute mode = Recompute::none;
+  bool apart = true;
   bool has_input = true, has_output = true;
 };
 

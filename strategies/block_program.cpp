@@ -26,11 +26,13 @@ BlockProgram lower(const BlockParts& parts, Bytes row) {
   const bool again = parts.mode == Recompute::full && block.runs_backward;
   emit.begin(PassKind::backward);
   BackwardPass(parts, emit, trace, false)(again);
-  BackwardPass apart(parts, emit, trace, true);
-  emit.begin(PassKind::input_gradient);
-  apart(again);
-  emit.begin(PassKind::weight_gradient);
-  apart.weights();
+  if (parts.apart) {
+    BackwardPass apart(parts, emit, trace, true);
+    emit.begin(PassKind::input_gradient);
+    apart(again);
+    emit.begin(PassKind::weight_gradient);
+    apart.weights();
+  }
   find_lifetimes(block, parts.has_input, parts.has_output);
   return block;
 }
@@ -72,21 +74,21 @@ BlockProgram lower_block(const Scenario& given, const Block& whole, const Split&
     }
   }
   auto exchanges = block_exchanges(given, local, split, shape, operators);
-  return lower({.stack = given.stack, .operators = std::move(operators), .exchanges = std::move(exchanges), .mode = split.recompute}, boundary_bytes(given, split));
+  return lower({.stack = given.stack, .operators = std::move(operators), .exchanges = std::move(exchanges), .mode = split.recompute, .apart = split.apart}, boundary_bytes(given, split));
 }
 
 BlockProgram lower_embedding(const Scenario& given, const Split& split) {
   const TokenShape shape = local_tokens(given.job, split, given.model.blocks.front());
   auto operators = embedding_operators(given.model, shard_vocab(given.model.vocab, split.tp), shape, implementation(given.stack, given.job));
   auto exchanges = block_exchanges(given, given.model.blocks.front(), split, shape, operators);
-  return lower({.stack = given.stack, .operators = std::move(operators), .exchanges = std::move(exchanges), .has_input = false}, boundary_bytes(given, split));
+  return lower({.stack = given.stack, .operators = std::move(operators), .exchanges = std::move(exchanges), .apart = split.apart, .has_input = false}, boundary_bytes(given, split));
 }
 
 BlockProgram lower_head(const Scenario& given, const Split& split) {
   const TokenShape shape = local_tokens(given.job, split, given.model.blocks.back());
   auto operators = head_operators(given.model, shard_vocab(given.model.vocab, split.tp), shape, implementation(given.stack, given.job));
   auto exchanges = block_exchanges(given, given.model.blocks.back(), split, shape, operators);
-  return lower({.stack = given.stack, .operators = std::move(operators), .exchanges = std::move(exchanges), .has_output = false}, boundary_bytes(given, split));
+  return lower({.stack = given.stack, .operators = std::move(operators), .exchanges = std::move(exchanges), .apart = split.apart, .has_output = false}, boundary_bytes(given, split));
 }
 
 }  // namespace forerun

@@ -118,7 +118,4 @@ class ClosedForm {
 // One plan from scratch.
 Estimate estimate(const PricedScenario&, const Plan&);
 
-// Does the schedule run B and W at different times?
-bool splits_backward(const Plan&);
-
 }  // namespace forerun

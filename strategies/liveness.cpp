@@ -114,6 +114,7 @@ void find_lifetimes(BlockProgram& block, bool has_input, bool has_output) {
   Set after(n), second = alive;
   after[BlockProgram::input_gradient] = has_input;
   place(body(PassKind::backward), alive, after);
+  if (body(PassKind::input_gradient).instructions.empty() && body(PassKind::weight_gradient).instructions.empty()) return;
   stays = weights;
   stays[BlockProgram::input_gradient] = has_input;
   place(body(PassKind::input_gradient), second, stays);

@@ -12,8 +12,6 @@ Bytes StageMemory::allocated() const {
   return parameters + gradients + optimizer + activations + gathered + transient + communication + workspace;
 }
 
-bool splits_backward(const Plan& plan) { return plan.pp > 1 && plan.schedule > ScheduleKind::interleaved; }
-
 namespace {
 
 std::int64_t micro_batches_of(const Scenario& given, const Plan& plan) { return given.job.global_batch / (std::int64_t{plan.dp} * plan.micro_batch); }
