@@ -70,7 +70,7 @@ class Exchanges {
 
   void enter(OperatorExchanges& e, std::int64_t whole, std::int64_t share) const {
     if (!split_.sp) {
-      e.reduce_gradient = Exchange{over(Flow::tp_all_reduce, GroupKind::tp, whole, ability_.tp_backward), "gradient of an activation", Bytes{0}};
+      e.reduce_gradient = Exchange{over(Flow::tp_all_reduce, GroupKind::tp, whole, ability_.tp_backward), "gradient of an activation"};
       return;
     }
     e.gather = Exchange{over(Flow::tp_all_gather, GroupKind::tp, whole, ability_.tp_forward), "gathered input", bytes(whole)};
@@ -81,7 +81,7 @@ class Exchanges {
   void leave(OperatorExchanges& e) const {
     const std::int64_t whole = shape_.tokens * hidden_, share = shape_.residual_tokens * hidden_;
     if (!split_.sp) {
-      e.reduce = Exchange{over(Flow::tp_all_reduce, GroupKind::tp, whole, ability_.tp_forward), "activation", Bytes{0}};
+      e.reduce = Exchange{over(Flow::tp_all_reduce, GroupKind::tp, whole, ability_.tp_forward), "activation"};
       return;
     }
     e.reduce = Exchange{over(Flow::tp_reduce_scatter, GroupKind::tp, whole, ability_.tp_forward), "activation", bytes(share)};
@@ -103,7 +103,7 @@ class Exchanges {
     const std::int64_t thin = shape_.tokens * op.low_rank;
     e.thin = over(by_rows ? Flow::tp_all_reduce : Flow::tp_all_gather, GroupKind::tp, thin, 0);
     e.thin_gradient = over(Flow::tp_all_reduce, GroupKind::tp, thin, 0);
-    if (by_rows) e.after.push_back({over(Flow::tp_all_gather, GroupKind::tp, shape_.tokens * hidden_, 0), "activation", Bytes{0}});
+    if (by_rows) e.after.push_back({over(Flow::tp_all_gather, GroupKind::tp, shape_.tokens * hidden_, 0), "activation"});
   }
 
   // --- context parallelism

@@ -11,11 +11,11 @@
 
 namespace forerun {
 
-// A tensor comes out of it, of `received` bytes; 0: the tensor that went in, changed in place.
+// A tensor comes out of it, of `received` bytes: 0 where a rank's experts draw no rows. Without `received`, the tensor that went in is changed in place.
 struct Exchange {
   Communication communication;
   std::string_view name;
-  Bytes received;
+  std::optional<Bytes> received = {};
 };
 
 // Keys and values go round while each rank computes on what it has: `steps` pieces, a message of `communication` between two of them.

@@ -59,8 +59,7 @@ class BlockPricer {
     p.runs_backward = block_.runs_backward;
     p.forward = pass(PassKind::forward);
     p.backward = pass(PassKind::backward);
-    p.input_gradient = pass(PassKind::input_gradient);
-    p.weight_gradient = pass(PassKind::weight_gradient);
+    if (split_.apart) p.input_gradient = pass(PassKind::input_gradient), p.weight_gradient = pass(PassKind::weight_gradient);
     p.saved = saved();
     for (const PassKind kind : {PassKind::forward, PassKind::backward}) count(block_.pass(kind), p);
     return p;

@@ -18,7 +18,7 @@ struct BlockProgram {
 
   std::vector<Work> works;       // of computations, each run once a pass
   std::vector<Tensor> tensors;   // the first four are the boundaries above
-  std::array<Body, 4> passes;    // by PassKind; backward is B and W of each operator in turn
+  std::array<Body, 4> passes;    // by PassKind; backward is B and W of each operator in turn; those apart are empty where no schedule runs them
   std::int64_t parameters = 0;         // trained ones on this rank, before ZeRO, without routed experts
   std::int64_t expert_parameters = 0;  // of routed experts
   std::int64_t frozen = 0;             // the same of what is not trained, in elements of the activations' format

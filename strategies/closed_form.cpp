@@ -58,7 +58,7 @@ void ClosedForm::evaluate(const SplitPrices& prices, const Plan& plan, Estimate&
 
 const PassTimes& ClosedForm::times(const SplitPrices& prices, const Plan& plan) {
   lay_out(prices, plan);
-  ReplicaPrices replicas(context_, placements_, plan);
+  ReplicaPrices replicas(context_, exchanges_, plan);
   pass_times(prices, plan, replicas);
   return times_;
 }
@@ -81,10 +81,9 @@ void ClosedForm::lay_out(const SplitPrices& prices, const Plan& plan) {
 ClosedForm::Hop ClosedForm::hop_of(const SplitPrices& prices, const Plan& plan) {
   if (plan.pp == 1) return {};
   const Communication message = pipeline_message(context_.scenario.given, plan, Flow::pp_send_forward, prices.boundary);
-  const Timing t = communication_time(context_.scenario, message, placements_(axis_of(GroupKind::next_stage, plan)), placements_(axis_of(GroupKind::tp, plan)));
-  const Seconds all = whole_ticks(t.median);
-  const double hides = message.hidden;
-  return {.all = all, .stops = (1 - hides) * all, .spread = t.spread};
+  Timing t = exchanges_({CollectiveKind::send, prices.boundary / message.pieces}, axis_of(GroupKind::next_stage, plan));
+  if (message.pieces > 1) t = in_turn(t, exchanges_({CollectiveKind::all_gather, prices.boundary}, axis_of(GroupKind::tp, plan)));
+  return {.all = t.median, .stops = (1 - message.hidden) * t.median, .spread = t.spread};
 }
 
 void ClosedForm::sum_blocks(const SplitPrices& prices, const Plan& plan, const StageLayout::ChunkKind& kind, ChunkSum& sum) const {
@@ -137,15 +136,13 @@ void ClosedForm::pass_times(const SplitPrices& prices, const Plan& plan, Replica
 
 Timing ClosedForm::tie_time(const Plan& plan, std::int64_t tied) {
   if (tied == 0) return {};
-  Timing t = context_.scenario.collectives->time({CollectiveKind::all_reduce, static_cast<double>(tied) * context_.state.reduction}, placements_(axis_of(GroupKind::ends, plan)));
-  t.median = whole_ticks(t.median);
-  return t;
+  return exchanges_({CollectiveKind::all_reduce, static_cast<double>(tied) * context_.state.reduction}, axis_of(GroupKind::ends, plan));
 }
 
 Seconds ClosedForm::mirror_time(const Plan& plan, const StageSum& sum) {
   if (plan.schedule != ScheduleKind::dualpipe || plan.pp == 1) return Seconds{0};
   const auto own = static_cast<double>(updated_parameters(plan, sum.weights.dense, sum.weights.expert));
-  return whole_ticks(context_.scenario.collectives->time({CollectiveKind::all_reduce, own * context_.state.reduction}, placements_(axis_of(GroupKind::mirror, plan))).median);
+  return exchanges_({CollectiveKind::all_reduce, own * context_.state.reduction}, axis_of(GroupKind::mirror, plan)).median;
 }
 
 void ClosedForm::sum_stages(const Plan& plan, std::int64_t tied) {
@@ -198,7 +195,7 @@ ClosedForm::Step ClosedForm::run(const Plan& plan, std::int64_t micro_batches, D
 
 void ClosedForm::time(const SplitPrices& prices, const Plan& plan, Estimate& e) {
   const std::int64_t micro_batches = context_.scenario.given.job.global_batch / (std::int64_t{plan.dp} * plan.micro_batch);
-  ReplicaPrices groups(context_, placements_, plan);
+  ReplicaPrices groups(context_, exchanges_, plan);
   pass_times(prices, plan, groups);
   pipeline_(plan, times_, micro_batches, finish_);
   DataParallel replicas(context_, prices, *layout_, plan, micro_batches, groups, replica_scratch_);

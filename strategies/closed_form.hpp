@@ -10,9 +10,9 @@
 
 #include "strategies/chunk_memory.hpp"
 #include "strategies/estimate.hpp"
+#include "strategies/exchange_table.hpp"
 #include "strategies/held_memory.hpp"
 #include "strategies/pipeline_time.hpp"
-#include "strategies/placement_table.hpp"
 #include "strategies/replica_buckets.hpp"
 
 namespace forerun {
@@ -39,11 +39,11 @@ struct ClosedFormContext {
   Seconds floor;              // host_per_step in whole picoseconds
 };
 
-// Prices plans of one scenario; holds scratch memory and tables of what plans share (placements of groups, layouts of pipelines, schedules), so one a thread.
+// Prices plans of one scenario; holds scratch memory and tables of what plans share (prices of exchanges, layouts of pipelines, schedules), so one a thread.
 // Plans must be valid (check_plan), prices those of the plan's split. Results are overwritten and their vectors reused.
 class ClosedForm {
  public:
-  explicit ClosedForm(const ClosedFormContext& context) : context_(context), placements_(context.scenario.topology), layouts_(context.kinds) {}
+  explicit ClosedForm(const ClosedFormContext& context) : context_(context), exchanges_(context.scenario), layouts_(context.kinds) {}
   ClosedForm(const ClosedForm&) = delete;
   ClosedForm& operator=(const ClosedForm&) = delete;
 
@@ -99,7 +99,7 @@ class ClosedForm {
   void rate(const SplitPrices&, const Plan&, double runs, Estimate&) const;
 
   const ClosedFormContext& context_;
-  PlacementTable placements_;
+  ExchangeTable exchanges_;
   LayoutTable layouts_;
   PipelineTime pipeline_;
   // Of the last plan:
@@ -117,8 +117,5 @@ class ClosedForm {
 
 // One plan from scratch.
 Estimate estimate(const PricedScenario&, const Plan&);
-
-// Does the schedule run B and W at different times?
-bool splits_backward(const Plan&);
 
 }  // namespace forerun

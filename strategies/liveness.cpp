@@ -6,7 +6,7 @@
 namespace forerun {
 namespace {
 
-using Set = std::vector<bool>;  // by tensor
+using Set = std::vector<char>;  // by tensor: true or false, a byte each because that is faster
 
 struct Operands {
   const TensorId* begin_;
@@ -40,44 +40,38 @@ Set wanted(const Body& body, std::size_t tensors) {
 }
 
 // When an instruction is done with its tensors: where it is, or at the wait for it.
-std::vector<std::size_t> done(const Body& body) {
-  std::vector<std::size_t> at(body.instructions.size());
-  for (std::size_t i = 0; i < at.size(); ++i) {
-    at[i] = i;
+std::vector<std::uint32_t> done(const Body& body) {
+  std::vector<std::uint32_t> at(body.instructions.size()), waited(1, 0);  // where each token is waited for next
+  for (std::size_t i = at.size(); i-- > 0;) {
     const Instruction& in = body.instructions[i];
-    if (in.code != Code::run || in.token == 0) continue;
-    for (std::size_t j = i + 1; j < at.size(); ++j) {
-      if (body.instructions[j].code == Code::wait && body.instructions[j].token == in.token) {
-        at[i] = j;
-        break;
-      }
-    }
+    const auto here = at[i] = static_cast<std::uint32_t>(i);
+    if (in.token >= waited.size()) waited.resize(in.token + 1U, 0);
+    if (in.code == Code::wait) waited[in.token] = here;
+    if (in.code == Code::run && in.token != 0) at[i] = std::max(here, waited[in.token]);
   }
   return at;
 }
 
 // `alive` at the start of the pass becomes what is alive at its end; `stays` outlives it.
 void place(Body& body, Set& alive, const Set& stays) {
-  const std::vector<std::size_t> at = done(body);
-  std::vector<std::size_t> last(alive.size(), 0);
-  std::vector<std::pair<std::size_t, TensorId>> released;  // by which instruction
+  constexpr auto none = static_cast<TensorId>(-1);
+  const std::vector<std::uint32_t> at = done(body);
+  body.touches.clear();
+  if (at.empty()) return;
+  std::vector<std::uint32_t> last(alive.size(), 0);
+  Set end = alive;
   for (std::size_t i = 0; i < at.size(); ++i) {
     const Instruction& in = body.instructions[i];
     for (const TensorId id : operands(body, in)) last[id] = std::max(last[id], at[i]);
-  }
-  Set end = alive;
-  for (const Instruction& in : body.instructions) {
     for (const TensorId id : writes(body, in)) end[id] = true;
   }
-  for (TensorId id = 0; id < end.size(); ++id) {
-    if (!end[id] || stays[id] || at.empty()) continue;
-    released.emplace_back(last[id], id);
+  std::vector<TensorId> released(at.size(), none), next(alive.size());  // by each instruction: the first, and the one after each
+  for (TensorId id = static_cast<TensorId>(end.size()); id-- > 0;) {
+    if (!end[id] || stays[id]) continue;
     end[id] = false;
+    next[id] = std::exchange(released[last[id]], id);
   }
-  std::sort(released.begin(), released.end());
-  body.touches.clear();
   body.touches.reserve(2 * alive.size());
-  auto next = released.begin();
   for (std::size_t i = 0; i < at.size(); ++i) {
     Instruction& in = body.instructions[i];
     in.first_touch = static_cast<std::uint32_t>(body.touches.size());
@@ -87,7 +81,7 @@ void place(Body& body, Set& alive, const Set& stays) {
       body.touches.push_back(id);
     }
     in.allocates = static_cast<std::uint16_t>(body.touches.size() - in.first_touch);
-    for (; next != released.end() && next->first == i; ++next) body.touches.push_back(next->second);
+    for (TensorId id = released[i]; id != none; id = next[id]) body.touches.push_back(id);
     in.releases = static_cast<std::uint16_t>(body.touches.size() - in.first_touch - in.allocates);
   }
   alive = std::move(end);
@@ -114,6 +108,7 @@ void find_lifetimes(BlockProgram& block, bool has_input, bool has_output) {
   Set after(n), second = alive;
   after[BlockProgram::input_gradient] = has_input;
   place(body(PassKind::backward), alive, after);
+  if (body(PassKind::input_gradient).instructions.empty() && body(PassKind::weight_gradient).instructions.empty()) return;
   stays = weights;
   stays[BlockProgram::input_gradient] = has_input;
   place(body(PassKind::input_gradient), second, stays);

@@ -12,8 +12,6 @@ Bytes StageMemory::allocated() const {
   return parameters + gradients + optimizer + activations + gathered + transient + communication + workspace;
 }
 
-bool splits_backward(const Plan& plan) { return plan.pp > 1 && plan.schedule > ScheduleKind::interleaved; }
-
 namespace {
 
 std::int64_t micro_batches_of(const Scenario& given, const Plan& plan) { return given.job.global_batch / (std::int64_t{plan.dp} * plan.micro_batch); }
@@ -58,7 +56,7 @@ void ClosedForm::memory(const SplitPrices& prices, const Plan& plan, MemoryUse& 
   for (std::size_t k = 0; k < chunk_memories_.size(); ++k) chunk_memory(prices, layout, layout.chunk_kinds()[k], sharded, splits, units_, chunk_memories_[k]);
   const ScheduleTable* order = nullptr;
   if (splits) {
-    ReplicaPrices replicas(context_, placements_, plan);
+    ReplicaPrices replicas(context_, exchanges_, plan);
     pass_times(prices, plan, replicas);  // the automatic schedule looks at them
     order = &pipeline_.table(plan, times_, m);
   }

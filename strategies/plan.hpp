@@ -76,6 +76,10 @@ struct Plan {
   bool operator==(const Plan&) const = default;
 };
 
+// Does the schedule run B and W at different times?
+inline bool splits_backward(ScheduleKind schedule) { return schedule > ScheduleKind::interleaved; }
+inline bool splits_backward(const Plan& plan) { return plan.pp > 1 && splits_backward(plan.schedule); }
+
 inline int gpus(const Plan& plan) { return plan.tp * plan.cp * plan.dp * plan.pp; }
 
 std::string_view to_string(Dimension);

@@ -16,11 +16,11 @@ struct ReplicaVolume {
 
 class ReplicaPrices {
  public:
-  ReplicaPrices(const ClosedFormContext&, PlacementTable&, const Plan&);
+  ReplicaPrices(const ClosedFormContext&, ExchangeTable&, const Plan&);
 
   // Whether there is anybody to talk to, and how many copies there are of dense parameters and of experts.
   [[nodiscard]] bool any() const { return copies(0) > 1 || copies(1) > 1; }
-  [[nodiscard]] int copies(std::size_t experts) const { return groups_[experts].size * groups_[experts].replicas; }
+  [[nodiscard]] int copies(std::size_t experts) const { return groups_[experts].shard.count * groups_[experts].replica.count; }
 
   // In whole picoseconds, as the simulator takes them.
   Seconds gather(const ReplicaElements& e) { return gather(e.dense, 0).time + gather(e.expert, 1).time; }
@@ -30,8 +30,7 @@ class ReplicaPrices {
 
  private:
   struct Group {
-    int size = 1, replicas = 1;  // ranks that share one copy; such groups
-    const Placement *shard = nullptr, *replica = nullptr;
+    Axis shard, replica;  // ranks that share one copy; such groups
   };
   struct Price {
     std::int64_t elements = 0;
@@ -47,10 +46,10 @@ class ReplicaPrices {
   static const Price& recent(Recent&, std::int64_t elements, Compute);
   const Price& gather(std::int64_t elements, std::size_t experts);
   const Price& reduce(std::int64_t elements, std::size_t experts);
-  void add(Flow, double elements, Bytes element, const Placement&, Price&) const;
+  void add(Flow, std::int64_t elements, Bytes element, Axis, Price&);
   [[nodiscard]] Flow first_of_reduce() const { return zero_ == 0 ? Flow::dp_all_reduce : Flow::dp_reduce_scatter; }
 
-  const CollectiveModel& collectives_;
+  ExchangeTable& exchanges_;
   Bytes parameter_, gradient_;  // of one element on its way
   int zero_;
   std::array<Group, 2> groups_;  // dense, experts

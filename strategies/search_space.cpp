@@ -70,6 +70,8 @@ bool has_shape(const Pipeline& pipeline, int pp, int micro_batches) {
 std::vector<Split> splits(const Scenario& scenario) {
   std::vector<Split> list;
   const auto& kinds = scenario.stack.cp_kinds;
+  const auto& schedules = scenario.stack.schedules;
+  const bool apart = std::any_of(schedules.begin(), schedules.end(), [](const std::string& name) { return splits_backward(*schedule_from(name)); });
   for (const int tp : divisors(scenario.gpus)) {
     if (tp > most_tp) break;
     for (const int cp : divisors(scenario.gpus / tp)) {
@@ -79,7 +81,7 @@ std::vector<Split> splits(const Scenario& scenario) {
         for (const bool sp : {false, true}) {
           for (const int ep : expert_degrees(scenario.model)) {
             Split split;
-            split.tp = tp, split.sp = sp, split.cp = cp, split.cp_kind = kind, split.ep = ep;
+            split.tp = tp, split.sp = sp, split.cp = cp, split.cp_kind = kind, split.ep = ep, split.apart = apart;
             if (suits_model(scenario, split)) add_batches(list, scenario, split);
           }
         }

@@ -12,7 +12,7 @@ int share(int n, int k) { return static_cast<int>(shard_sizes(n, k).largest); }
 
 }  // namespace
 
-Split split_of(const Plan& p) { return {p.tp, p.sp, p.cp, p.cp_kind, p.ep, p.etp, p.micro_batch, p.recompute, p.overlap}; }
+Split split_of(const Plan& p) { return {p.tp, p.sp, p.cp, p.cp_kind, p.ep, p.etp, p.micro_batch, p.recompute, p.overlap, splits_backward(p)}; }
 
 Block shard(const Block& block, int tp, int etp) {
   Block local = block;

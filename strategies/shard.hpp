@@ -18,6 +18,7 @@ struct Split {
   int micro_batch = 1;
   Recompute recompute = Recompute::none;
   OverlapChoice overlap;
+  bool apart = true;  // B and W on their own as well, for schedules that split them
 
   bool operator==(const Split&) const = default;
 };

@@ -102,19 +102,18 @@ void count_traffic(const Communication& c, const Plan& plan, double times, Traff
   if (c.pieces > 1) traffic.add(Flow::tp_all_gather, c.elements, c.element, c.pieces, times);
 }
 
-Timing communication_time(const PricedScenario& scenario, const Communication& c, const Placement& group, const Placement& tensor_group) {
-  const Bytes whole = c.load * static_cast<double>(c.elements) * c.element;
-  Timing t = scenario.collectives->time({kind_of(c.flow), whole / c.pieces}, group);
-  if (c.pieces > 1) {
-    const Timing gather = scenario.collectives->time({CollectiveKind::all_gather, whole}, tensor_group);
-    t.spread = (t.median * t.spread + gather.median * gather.spread) / (t.median + gather.median);
-    t.median += gather.median;
-  }
-  return t;
+Timing in_turn(const Timing& a, const Timing& b) {
+  const Seconds both = a.median + b.median;
+  return {both, (a.median * a.spread + b.median * b.spread) / both, std::min(a.evidence, b.evidence)};
 }
 
 Timing communication_time(const PricedScenario& scenario, const Communication& c, const Placements& placements) {
-  return communication_time(scenario, c, placements[static_cast<std::size_t>(c.group)], placements[static_cast<std::size_t>(GroupKind::tp)]);
+  const auto time = [&](CollectiveKind kind, Bytes bytes, GroupKind group) { return scenario.collectives->time({kind, bytes}, placements[static_cast<std::size_t>(group)]); };
+  const Bytes whole = c.load * static_cast<double>(c.elements) * c.element;
+  if (c.pieces == 1) return time(kind_of(c.flow), whole, c.group);
+  Timing send = time(kind_of(c.flow), whole / c.pieces, c.group), gather = time(CollectiveKind::all_gather, whole, GroupKind::tp);
+  for (Timing* t : {&send, &gather}) t->median = to_seconds(to_ticks(t->median));
+  return in_turn(send, gather);
 }
 
 std::vector<WorkPrice> price_works(const PricedScenario& scenario, const std::vector<Work>& works, const Placements& placements) {

@@ -33,6 +33,6 @@ std::vector<WorkPrice> price_works(const PricedScenario&, const std::vector<Work
 // Adds what one rank hands to `times` of them.
 void count_traffic(const Communication&, const Plan&, double times, Traffic&);
 Timing communication_time(const PricedScenario&, const Communication&, const Placements&);
-Timing communication_time(const PricedScenario&, const Communication&, const Placement& group, const Placement& tensor_group);
+Timing in_turn(const Timing&, const Timing&);  // one after the other
 
 }  // namespace forerun

@@ -31,13 +31,13 @@ struct Case {
   }
 };
 
-// Any, or such that each rank draws whole rows. The lighter ranks draw one at least.
+// Any, or such that each rank draws whole rows. The lighter ranks may draw none.
 enum class Skew : std::uint8_t { none, whole, any };
 
 double some_skew(const Case& c, Skew kind) {
   if (c.plan.ep == 1 || kind == Skew::none) return 1;
   const auto rows = static_cast<double>(c.rows());
-  const double moved = kind == Skew::any ? any(0, 1001) * 1e-3 * (rows - 1) : static_cast<double>(any<std::int64_t>(0, c.rows()));
+  const double moved = kind == Skew::any ? any(0, 1001) * 1e-3 * rows : static_cast<double>(any<std::int64_t>(0, c.rows() + 1));
   return 1 + (c.plan.ep - 1) * moved / rows;  // from each of the others to the busiest
 }
 

@@ -171,6 +171,30 @@ TEST(LoweredBlock, OfSkewedExpertsComputesTheLoadButWaitsForTheBusiest) {
   }
 }
 
+TEST(LoweredBlock, OfARankWithoutRowsLetsItsTokensGo) {
+  // Copies of the tokens are sent off, nothing comes; what other ranks made of them comes back.
+  const Scenario given = experts();
+  const BlockProgram block = lower_block(given, given.model.blocks.front(), {.ep = 8}, 0);
+  std::vector<double> came;
+  const Body& body = block.pass(PassKind::forward);
+  for (const Instruction& in : body.instructions) {
+    const auto* c = in.code == Code::run ? std::get_if<Communication>(&block.works[in.work]) : nullptr;
+    if (c == nullptr) continue;
+    ASSERT_EQ(in.writes, 1);
+    const TensorId to = body.operands[in.first_operand + in.reads];
+    EXPECT_NE(to, body.operands[in.first_operand]);
+    came.push_back(block.tensors[to].bytes.value() / mib);
+  }
+  EXPECT_EQ(came, (std::vector<double>{0, 192}));
+  const auto saved = [](const BlockProgram& program) {
+    Bytes sum{0};
+    for (const TensorId id : saved_tensors(program)) sum += program.tensors[id].bytes;
+    return sum.value() / mib;
+  };
+  // Of 6 copies of each of 4096 tokens: the experts' inputs, and both sides of their activation.
+  EXPECT_EQ(saved(lower_block(given, given.model.blocks.front(), {.ep = 8})) - saved(block), 6 * 4096.0 * 2 * (4096 + 2 * 1408) / mib);
+}
+
 TEST(LoweredBlock, OfAnEmbeddingLeavesItsOutput) {
   Scenario given = long_sequence(4096);
   given.model.vocab = 1024;

@@ -36,8 +36,8 @@ TEST(PipelineMessage, GoesInPiecesThatAreGathered) {
 
 TEST(PipelineMessage, OverSlowNetworksIsFasterInPieces) {
   const PricedScenario s = test::priced(given(true));
-  const Placement &next = place(s.topology, {{2, 8}}), &group = place(s.topology, {{4, 1}});
-  const auto time = [&](bool scatters) { return communication_time(s, pipeline_message(given(scatters), plan, Flow::pp_send_forward, Bytes{64e6}), next, group).median; };
+  const Placements placements = placements_of(s.topology, plan);
+  const auto time = [&](bool scatters) { return communication_time(s, pipeline_message(given(scatters), plan, Flow::pp_send_forward, Bytes{64e6}), placements).median; };
   EXPECT_LT(time(true), 0.6 * time(false));
   EXPECT_GT(time(true), 0.25 * time(false));
 }
