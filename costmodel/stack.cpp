@@ -1,5 +1,7 @@
 #include "costmodel/stack.hpp"
 
+#include <algorithm>
+
 namespace forerun {
 
 DType activation_dtype(const Job& job) { return job.dtype == DType::fp8 ? DType::bf16 : job.dtype; }
@@ -14,6 +16,11 @@ Tuning completed(Tuning tuning, const Stack& stack) {
 Stack on_devices(Stack stack, const Device& device, int gpus, const Job& job) {
   if (device.family == "volta") stack.attention = AttentionKernel::unfused;
   if ((device.family == "ampere" || device.family == "ada") && stack.attention == AttentionKernel::flash3) stack.attention = AttentionKernel::flash2;
+  const auto& seen = stack.fitted_families;
+  if (!seen.empty() && std::find(seen.begin(), seen.end(), device.family) == seen.end()) {  // what the fit says of speed may be of those devices
+    stack.reach = stack.stated_reach;
+    stack.spread.reset();
+  }
   if (gpus != 1 || !stack.single_device || has_frozen_base(job.tuning)) return stack;
   if (stack.single_device->moments) stack.precision.moments = stack.single_device->moments;
   stack.moments_paged = stack.single_device->moments_paged;

@@ -96,6 +96,7 @@ struct Stack {
   bool compiled = true;            // a compiler or fused layers make one kernel of a chain of element-wise operators
   Reach reach;
   std::optional<double> spread;    // of ln(measured / predicted) step times, beyond what the spreads of kernels and exchanges explain; nullopt: on no run that its fit did not see
+  Reach stated_reach;              // where its runs say nothing: on devices of other families
   std::vector<std::string> fitted_families;  // of the devices whose runs it was fitted to; empty: to none, or not recorded
 
   Seconds host_per_kernel;         // the host issues one kernel in this time; layers of small kernels wait for it
@@ -115,7 +116,7 @@ struct Stack {
   bool operator==(const Stack&) const = default;
 };
 
-// As it is on so many of these: recipes of one device; the attention kernels that run there (FlashAttention needs Ampere or later, its third version Hopper).
+// As it is on so many of these: recipes of one device; what was fitted to runs on its family, as it was stated on others; the attention kernels that run there (FlashAttention needs Ampere or later, its third version Hopper).
 Stack on_devices(Stack, const Device&, int gpus, const Job&);
 DType activation_dtype(const Job&);                    // bf16 for fp8 jobs
 Tuning completed(Tuning, const Stack&);                // with the stack's rank and targets where it states none

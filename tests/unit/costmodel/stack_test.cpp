@@ -7,6 +7,7 @@
 #include "base/yaml.hpp"
 #include "costmodel/collective.hpp"
 #include "costmodel/parameters.hpp"
+#include "costmodel/stack_parameters.hpp"
 #include "hardware/catalog.hpp"
 
 namespace forerun {
@@ -76,6 +77,17 @@ TEST(OnDevices, RecipesForOneDeviceAreForFullTrainingOnOne) {
   EXPECT_EQ(state_bytes(on_devices(stack, device, 1, full).precision, full).optimizer, Bytes{2});
   EXPECT_EQ(on_devices(stack, device, 2, full), stack);
   EXPECT_EQ(on_devices(stack, device, 1, lora), stack);
+}
+
+TEST(OnDevices, WhatWasFittedToRunsOnOneFamilyIsNotOfAnother) {
+  Stack stack = *find_stated_stack("megatron-core");
+  apply({.runs = "2", .families = {"blackwell"}, .spread = 0.05, .values = {{"reach.gemm", 1.2}, {"host.per_step", 0.5}}}, stack);
+  const Stack there = on_devices(stack, *find_device("b200-sxm-180gb"), 8, {}), elsewhere = on_devices(stack, *find_device("h100-sxm-80gb"), 8, {});
+  EXPECT_EQ(there.reach.gemm, 1.2);
+  EXPECT_EQ(there.spread, 0.05);
+  EXPECT_EQ(elsewhere.reach, find_stated_stack("megatron-core")->reach);
+  EXPECT_EQ(elsewhere.spread, std::nullopt);
+  EXPECT_EQ(elsewhere.host_per_step, Seconds{0.5});  // of the host
 }
 
 TEST(OnDevices, AttentionIsWhatRunsThere) {
