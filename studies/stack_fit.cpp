@@ -223,6 +223,7 @@ Result<StackFit> fit_stack(const Stack& stated, const std::vector<TrainingRow>& 
     std::vector<std::string> known;
     for (const StackParameter& p : stack_parameters()) known.emplace_back(p.name);
     chosen.push_back(find_stack_parameter(name));
+    if (chosen.back() != nullptr && std::count(chosen.begin(), chosen.end(), chosen.back()) == 2) problems.push_back({{}, fmt::format("the parameter '{}' is named twice", name), "name each once"});
     if (chosen.back() == nullptr) problems.push_back({{}, fmt::format("a stack has no fitted parameter '{}'", name), suggestion(name, known)});
   }
   if (!problems.empty()) return fail(std::move(problems));

@@ -28,6 +28,14 @@ KernelCalibration calibration() {
   return c;
 }
 
+KernelCalibration parsed(const std::string& text) {
+  const auto document = YamlDocument::parse(text, "c.yaml");
+  if (!document) return {};
+  KernelCalibration read = read_kernel_calibration(document->root());
+  EXPECT_TRUE(document->problems().empty()) << to_string(document->problems());
+  return read;
+}
+
 TEST(KernelCalibration, ReadsBackWhatWasWritten) {
   const std::string text = to_yaml(calibration());
   const auto document = YamlDocument::parse(text, "c.yaml");
@@ -53,6 +61,23 @@ TEST(KernelCalibration, SaysAllThatIsWrong) {
   for (const char* part : {"1.5", "'launch' is out of range", "unknown key 'memry'", "'memory'", "regimes of time"}) {
     EXPECT_NE(said.find(part), said.npos) << part << "\n" << said;
   }
+}
+
+TEST(KernelCalibration, KeepsAnyText) {
+  KernelFit odd = fit(KernelKind::gemm, "li\"b: #1");
+  odd.source = "back\\slash\nline", odd.date = "to-day: {";
+  const KernelFit read = parsed(to_yaml({.device = "a100-sxm-80gb", .fits = {odd}})).fits.at(0);
+  EXPECT_EQ(read.library, odd.library);
+  EXPECT_EQ(read.source, odd.source);
+  EXPECT_EQ(read.date, odd.date);
+}
+
+TEST(KernelCalibration, KnowsADeviceOfTheCatalogueByWhateverAlias) {
+  std::string text = to_yaml(calibration());
+  text.replace(0, text.find('\n'), "device: A100");
+  EXPECT_EQ(parsed(text).device, find_device("a100")->name);
+  text.replace(0, text.find('\n'), "device: mine");
+  EXPECT_EQ(parsed(text).device, "mine");  // of one's own
 }
 
 TEST(ChooseFit, PrefersTheVeryLibraryThenItsKernelThenItsSoftwareThenAll) {

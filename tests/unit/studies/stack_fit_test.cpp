@@ -96,6 +96,9 @@ TEST(StackFit, NamesUnknownParametersAndStacksWithoutRuns) {
   ASSERT_FALSE(unknown);
   ASSERT_EQ(unknown.error().size(), 2U);
   EXPECT_NE(unknown.error()[0].hint.find("host.per_kernel"), std::string::npos);
+  const auto twice = fit_stack(stated, runs_of(stated), {.parameters = {"reach.gemm", "host.per_step", "reach.gemm"}});
+  ASSERT_FALSE(twice);
+  EXPECT_EQ(twice.error().front().message, "the parameter 'reach.gemm' is named twice");
   EXPECT_FALSE(fit_stack(*find_stack("nemo"), runs_of(stated), {.parameters = {"reach.gemm"}}));
 }
 
