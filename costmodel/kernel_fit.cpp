@@ -205,7 +205,8 @@ KernelForm fit_form(const KernelForm& from, const Device& device, std::span<cons
 }
 
 HeldOutFit fit_left_out(const Device& device, std::span<const KernelSample> samples) {
-  HeldOutFit result{.form = fit_form(start_form(kind_of(samples.front().kernel)), device, samples, several_starts)};
+  const KernelForm start = start_form(kind_of(samples.front().kernel));
+  HeldOutFit result{.form = fit_form(start, device, samples, several_starts)};
   const Folds folds(samples);
   result.groups = folds.groups;
   if (folds.groups == 0) {
@@ -214,7 +215,8 @@ HeldOutFit fit_left_out(const Device& device, std::span<const KernelSample> samp
   }
   result.residuals.resize(samples.size());
   for (std::size_t fold = 0; fold < folds.count; ++fold) {
-    const KernelForm without = fit_form(result.form, device, folds.others(samples, fold), 1);
+    // From the very start: the form fitted to all, and the software's numbers chosen with it, know the group that is left out.
+    const KernelForm without = fit_form(start, device, folds.others(samples, fold), several_starts);
     for (const std::size_t i : folds.members[fold]) result.residuals[i] = residual(without, device, samples[i]);
   }
   result.bands = bands_of_others(folds, result.residuals, samples);
