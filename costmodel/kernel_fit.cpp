@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 
+#include "base/quantile.hpp"
 #include "costmodel/levenberg_marquardt.hpp"
 
 namespace forerun {
@@ -105,26 +106,15 @@ std::vector<double> residuals_of(const KernelForm& form, const Device& device, s
   return list;
 }
 
-double quantile(const std::vector<double>& sorted, double share) {
-  if (sorted.empty()) return 0;
-  const double place = share * static_cast<double>(sorted.size() - 1);
-  const auto below = static_cast<std::size_t>(place);
-  const std::size_t above = std::min(below + 1, sorted.size() - 1);
-  return std::lerp(sorted[below], sorted[above], place - static_cast<double>(below));
-}
-
 FitError errors(const std::vector<double>& residuals) {
   std::vector<double> sizes;
   for (const double r : residuals) sizes.push_back(std::abs(std::exp(-r) - 1));
-  std::sort(sizes.begin(), sizes.end());
   return {quantile(sizes, 0.5), quantile(sizes, 0.9)};
 }
 
 ResidualQuantiles quantiles(std::vector<double> residuals) {
-  std::sort(residuals.begin(), residuals.end());
   ResidualQuantiles q{residuals.size(), quantile(residuals, 0.1), quantile(residuals, 0.5), quantile(residuals, 0.9), 0};
   for (double& r : residuals) r = std::abs(r);
-  std::sort(residuals.begin(), residuals.end());
   q.band = quantile(residuals, 0.8);
   return q;
 }
@@ -190,7 +180,7 @@ std::vector<double> bands_of_others(const Folds& folds, const std::vector<double
 
 }  // namespace
 
-double spread(const ResidualQuantiles& q) { return q.band / 1.2816; }
+double spread(const ResidualQuantiles& q) { return q.band / ninetieth; }
 
 KernelForm fit_form(const KernelForm& from, const Device& device, std::span<const KernelSample> samples, int starts) {
   assert(!samples.empty());

@@ -89,6 +89,8 @@ TEST(ChooseFit, PrefersTheVeryLibraryThenItsKernelThenItsSoftwareThenAll) {
   EXPECT_EQ(chosen(KernelKind::attn_prefill, "vllm-0.24.1/fa4"), "vllm-0.24.0/fa4");
   EXPECT_EQ(chosen(KernelKind::attn_prefill, "vllm-0.11.0/fa3"), "vllm-0.10.0/fa3");
   EXPECT_EQ(chosen(KernelKind::attn_prefill, "vllm-0.24.0/triton"), "vllm-0.24.0/fa3");
+  EXPECT_EQ(chosen(KernelKind::attn_prefill, "vllm-0.2.9/fa3"), "vllm-0.10.0/fa3");  // versions are numbers, though "0.2" begins as "0.24" does
+  EXPECT_EQ(chosen(KernelKind::attn_prefill, "vllm-1.0.0/fa3"), "vllm-0.24.0/fa3");
   EXPECT_EQ(chosen(KernelKind::attn_decode, "sglang"), "x");  // all there is
 }
 
