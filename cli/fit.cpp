@@ -17,6 +17,7 @@
 #include "studies/collective_place.hpp"
 #include "studies/collective_report.hpp"
 #include "studies/csv.hpp"
+#include "costmodel/own_calibrations.hpp"
 #include "studies/kernel_report.hpp"
 #include "studies/stack_fit.hpp"
 
@@ -59,7 +60,11 @@ Result<std::vector<std::filesystem::path>> save(const Fitted& fitted, const std:
   Problems problems;
   const auto add = [&](const std::string& name, const std::string& text) {
     written.push_back(folder ? std::filesystem::path(out) / (name + ".yaml") : std::filesystem::path(out));
-    if (!write(written.back(), text)) problems.push_back({{}, "cannot write " + written.back().string(), "name a file that can be written"});
+    if (const auto again = parse_calibration(text, written.back().string()); !again) {
+      problems.insert(problems.end(), again.error().begin(), again.error().end());
+    } else if (!write(written.back(), text)) {
+      problems.push_back({{}, "cannot write " + written.back().string(), "name a file that can be written"});
+    }
   };
   for (const KernelCalibration& device : fitted.kernels.devices) add(device.device, to_yaml(device));
   for (const CollectiveCalibration& c : fitted.collectives.calibrations) add(fmt::format("collectives-{}", to_string(c.generation)), to_yaml(c));

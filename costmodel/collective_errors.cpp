@@ -5,18 +5,12 @@
 #include <cmath>
 #include <map>
 
+#include "base/quantile.hpp"
+
 namespace forerun {
 namespace {
 
 using Samples = std::span<const CollectiveSample>;
-
-double quantile(std::vector<double> values, double share) {
-  if (values.empty()) return 0;
-  std::sort(values.begin(), values.end());
-  const double place = share * static_cast<double>(values.size() - 1);
-  const auto below = static_cast<std::size_t>(place);
-  return std::lerp(values[below], values[std::min(below + 1, values.size() - 1)], place - static_cast<double>(below));
-}
 
 }  // namespace
 
@@ -32,13 +26,11 @@ RowErrors errors(const std::vector<double>& logs) {
   if (logs.empty()) return {};
   std::vector<double> sizes;
   for (const double e : logs) sizes.push_back(std::abs(std::exp(e) - 1));
-  std::sort(sizes.begin(), sizes.end());
-  return {quantile(sizes, 0.5), sizes[(9 * sizes.size() + 9) / 10 - 1]};
+  return {quantile(sizes, 0.5), quantile(sizes, 0.9)};
 }
 
 CollectiveSpread spreads(const std::vector<double>& logs, Samples samples) {
   constexpr std::size_t fewest = 10;
-  constexpr double band = 1.2816;  // of a normal distribution holds four in five
   std::array<std::vector<double>, 3> lists;
   std::vector<double> all;
   for (std::size_t i = 0; i < logs.size(); ++i) {
@@ -47,7 +39,7 @@ CollectiveSpread spreads(const std::vector<double>& logs, Samples samples) {
     all.push_back(std::abs(logs[i]));
   }
   CollectiveSpread spread;
-  for (std::size_t r = 0; r < lists.size(); ++r) spread.of[r] = quantile(lists[r].size() < fewest ? all : lists[r], 0.8) / band;
+  for (std::size_t r = 0; r < lists.size(); ++r) spread.of[r] = quantile(lists[r].size() < fewest ? all : lists[r], 0.8) / ninetieth;
   return spread;
 }
 

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <array>
+#include <cassert>
 #include <optional>
 
 #include "costmodel/kernel_model.hpp"
@@ -44,7 +45,10 @@ class Chooser {
     if (own_ != nullptr && own_->device != device.name) borrowed_ = own_, own_ = nullptr;
     if (own_ == nullptr && borrowed_ == nullptr && family.like) borrowed_ = find_kernel_calibration(family.like->device);
     like_ = family.like ? &*family.like : nullptr;
-    if (borrowed_ != nullptr) clocks_ = find_device(borrowed_->device)->clock / device.clock;
+    if (borrowed_ == nullptr) return;
+    const Result<Device> measured = find_device(borrowed_->device);
+    assert(measured && "only what the catalogue knows is scaled to other devices");
+    if (measured) clocks_ = measured->clock / device.clock;
   }
 
   [[nodiscard]] Chosen choose(KernelKind kind, DType dtype) const {

@@ -1,6 +1,10 @@
 #include "costmodel/kernel_calibration.hpp"
 
 #include <algorithm>
+#include <charconv>
+#include <compare>
+#include <cstdint>
+#include <cstdlib>
 #include <map>
 
 #include "base/embedded.hpp"
@@ -9,11 +13,30 @@
 namespace forerun {
 namespace {
 
+// "0.24.1" and what follows it as 0'024'001, so that versions can be told apart by how far they are; parts that are missing are 0.
+std::int64_t version_of(std::string_view text) {
+  constexpr std::int64_t parts[] = {1'000'000, 1'000, 1};
+  std::int64_t version = 0;
+  for (const std::int64_t weight : parts) {
+    int number = 0;
+    const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+    if (error != std::errc{}) break;
+    version += weight * std::clamp(number, 0, weight == parts[0] ? 1'000'000 : 999);
+    text.remove_prefix(static_cast<std::size_t>(stop - text.data()));
+    if (!text.starts_with('.')) break;
+    text.remove_prefix(1);
+  }
+  return version;
+}
+
 // "vllm-0.24.0/flash_attn_fa3": a software, its version, the kernel that it called.
 struct LibraryName {
   std::string_view software, kernel;
+  std::int64_t version = 0;
   explicit LibraryName(std::string_view name)
-      : software(name.substr(0, name.find_first_of("-/"))), kernel(name.find('/') == name.npos ? std::string_view() : name.substr(name.find('/') + 1)) {}
+      : software(name.substr(0, name.find_first_of("-/"))), kernel(name.find('/') == name.npos ? std::string_view() : name.substr(name.find('/') + 1)) {
+    if (name.substr(software.size()).starts_with('-')) version = version_of(name.substr(software.size() + 1));
+  }
 };
 
 std::size_t common_start(std::string_view a, std::string_view b) {
@@ -22,15 +45,22 @@ std::size_t common_start(std::string_view a, std::string_view b) {
   return n;
 }
 
-// Larger is nearer; the parts count in the order: very library, software and kernel, software, all together.
-int nearness(const KernelFit& fit, std::string_view library) {
-  constexpr int exact = 40'000, same_kernel = 30'000, same_software = 20'000, all = 10'000;
-  if (fit.library == library) return exact;
-  if (fit.library == any_library) return all;
+// Larger is nearer: first what the two have in common, then how little their versions differ, then how alike their names are.
+enum class Common { nothing, all_together, software, kernel, everything };
+struct Nearness {
+  Common common = Common::nothing;
+  std::int64_t minus_apart = 0;
+  std::size_t alike = 0;
+  auto operator<=>(const Nearness&) const = default;
+};
+
+Nearness nearness(const KernelFit& fit, std::string_view library) {
+  if (fit.library == library) return {Common::everything, 0, 0};
+  if (fit.library == any_library) return {Common::all_together, 0, 0};
   const LibraryName own(fit.library), wanted(library);
   const bool streaming = fit.kind >= KernelKind::norm;  // there the name says which operation
-  if (streaming || own.software != wanted.software) return 0;
-  return (own.kernel == wanted.kernel ? same_kernel : same_software) + static_cast<int>(common_start(fit.library, library));
+  if (streaming || own.software != wanted.software) return {};
+  return {own.kernel == wanted.kernel ? Common::kernel : Common::software, -std::abs(own.version - wanted.version), common_start(fit.library, library)};
 }
 
 bool sixteen_bits(DType d) { return d == DType::bf16 || d == DType::fp16; }
@@ -71,11 +101,11 @@ KernelCalibration merged(const KernelCalibration& below, const KernelCalibration
 
 const KernelFit* choose_fit(const KernelCalibration& calibration, KernelKind kind, DType dtype, std::string_view library) {
   const KernelFit* best = nullptr;
-  int best_nearness = -1;
+  Nearness best_nearness;
   for (const KernelFit& fit : calibration.fits) {
     if (fit.kind != kind || !same_format(kind, fit.dtype, dtype)) continue;
-    const int near = nearness(fit, library);
-    if (near > best_nearness) best = &fit, best_nearness = near;
+    const Nearness near = nearness(fit, library);
+    if (best == nullptr || near > best_nearness) best = &fit, best_nearness = near;
   }
   return best;
 }

@@ -30,7 +30,7 @@ namespace forerun {
 class YamlNode;
 
 struct KernelCalibration {
-  std::string device;
+  std::string device;  // its name, not an alias
   std::vector<KernelFit> fits;
 
   bool operator==(const KernelCalibration&) const = default;

@@ -6,6 +6,8 @@
 #include "base/text.hpp"
 #include "base/yaml.hpp"
 #include "costmodel/kernel_calibration.hpp"
+#include "hardware/catalog.hpp"
+#include "hardware/yaml_fields.hpp"
 
 namespace forerun {
 namespace {
@@ -93,6 +95,15 @@ KernelFit read_fit(const YamlNode& node) {
   return fit;
 }
 
+// The catalogue's name where it knows the device, by whatever alias. A device of one's own keeps its name: whether the calibration is of the cluster's
+// devices is checked where it is used.
+std::string read_device_name(const YamlNode& node) {
+  const std::string name = node.text();
+  const bool is_path = name.find('/') != std::string::npos || name.ends_with(".yaml");
+  const Result<Device> device = is_path ? Result<Device>() : find_device(name);
+  return device && !is_path ? device->name : name;
+}
+
 std::string parameters_text(const KernelForm& any_form) {
   return std::visit(
       [](const auto& form) {
@@ -134,14 +145,14 @@ std::string fit_text(const KernelFit& fit) {
 KernelCalibration read_kernel_calibration(const YamlNode& node) {
   MapReader map = node.map();
   KernelCalibration calibration;
-  calibration.device = map.required("device").text();
+  calibration.device = read_device_name(map.required("device"));
   for (const YamlNode& item : map.required("fits").items()) calibration.fits.push_back(read_fit(item));
   map.finish();
   return calibration;
 }
 
 std::string to_yaml(const KernelCalibration& calibration) {
-  std::string text = fmt::format("device: {}\nfits:\n", calibration.device);
+  std::string text = fmt::format("device: {}\nfits:\n", yaml_word(calibration.device));
   for (const KernelFit& fit : calibration.fits) text += fit_text(fit);
   return text;
 }

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <map>
 
+#include "base/quantile.hpp"
 #include "costmodel/levenberg_marquardt.hpp"
 
 namespace forerun {
@@ -105,26 +106,15 @@ std::vector<double> residuals_of(const KernelForm& form, const Device& device, s
   return list;
 }
 
-double quantile(const std::vector<double>& sorted, double share) {
-  if (sorted.empty()) return 0;
-  const double place = share * static_cast<double>(sorted.size() - 1);
-  const auto below = static_cast<std::size_t>(place);
-  const std::size_t above = std::min(below + 1, sorted.size() - 1);
-  return std::lerp(sorted[below], sorted[above], place - static_cast<double>(below));
-}
-
 FitError errors(const std::vector<double>& residuals) {
   std::vector<double> sizes;
   for (const double r : residuals) sizes.push_back(std::abs(std::exp(-r) - 1));
-  std::sort(sizes.begin(), sizes.end());
   return {quantile(sizes, 0.5), quantile(sizes, 0.9)};
 }
 
 ResidualQuantiles quantiles(std::vector<double> residuals) {
-  std::sort(residuals.begin(), residuals.end());
   ResidualQuantiles q{residuals.size(), quantile(residuals, 0.1), quantile(residuals, 0.5), quantile(residuals, 0.9), 0};
   for (double& r : residuals) r = std::abs(r);
-  std::sort(residuals.begin(), residuals.end());
   q.band = quantile(residuals, 0.8);
   return q;
 }
@@ -190,7 +180,7 @@ std::vector<double> bands_of_others(const Folds& folds, const std::vector<double
 
 }  // namespace
 
-double spread(const ResidualQuantiles& q) { return q.band / 1.2816; }
+double spread(const ResidualQuantiles& q) { return q.band / ninetieth; }
 
 KernelForm fit_form(const KernelForm& from, const Device& device, std::span<const KernelSample> samples, int starts) {
   assert(!samples.empty());
@@ -205,7 +195,8 @@ KernelForm fit_form(const KernelForm& from, const Device& device, std::span<cons
 }
 
 HeldOutFit fit_left_out(const Device& device, std::span<const KernelSample> samples) {
-  HeldOutFit result{.form = fit_form(start_form(kind_of(samples.front().kernel)), device, samples, several_starts)};
+  const KernelForm start = start_form(kind_of(samples.front().kernel));
+  HeldOutFit result{.form = fit_form(start, device, samples, several_starts)};
   const Folds folds(samples);
   result.groups = folds.groups;
   if (folds.groups == 0) {
@@ -214,7 +205,8 @@ HeldOutFit fit_left_out(const Device& device, std::span<const KernelSample> samp
   }
   result.residuals.resize(samples.size());
   for (std::size_t fold = 0; fold < folds.count; ++fold) {
-    const KernelForm without = fit_form(result.form, device, folds.others(samples, fold), 1);
+    // From the very start: the form fitted to all, and the software's numbers chosen with it, know the group that is left out.
+    const KernelForm without = fit_form(start, device, folds.others(samples, fold), several_starts);
     for (const std::size_t i : folds.members[fold]) result.residuals[i] = residual(without, device, samples[i]);
   }
   result.bands = bands_of_others(folds, result.residuals, samples);

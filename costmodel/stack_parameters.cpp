@@ -73,7 +73,7 @@ std::string to_yaml(const StackFitRecord& record) {
     const std::string text = p != nullptr && p->is_time ? (value < 1e-3 ? fmt::format("{:.4g} us", 1e6 * value) : fmt::format("{:.4g} ms", 1e3 * value)) : fmt::format("{:.4g}", value);
     values.push_back(fmt::format("{}: {}", name, text));
   }
-  std::string text = fmt::format("fitted:\n  runs: \"{}\"\n  date: {}\n", record.runs, record.date);
+  std::string text = fmt::format("fitted:\n  runs: {}\n  date: {}\n", yaml_text(record.runs), yaml_text(record.date));
   if (!record.where.empty()) text += fmt::format("  where: {}\n  dropped: {}\n", flow_list(record.where), record.dropped);
   if (!record.families.empty()) text += fmt::format("  families: {}\n", flow_list(record.families));
   if (record.left_out) text += fmt::format("  left_out: {:.3f}\n", *record.left_out);

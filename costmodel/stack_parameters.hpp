@@ -53,7 +53,7 @@ void apply(const StackFitRecord&, Stack&);
 Result<std::optional<StackFitRecord>> find_stack_fit(const std::string& name_or_path);
 // As find_stack, without what was fitted to runs.
 Result<Stack> find_stated_stack(const std::string& name_or_path);
-// The text of the stack's file with this record in place of the one that it has.
+// The text of the stack's file with this record in place of the one that it has. Problems: as find_stack; a text that could not be read again.
 Result<std::string> stack_text_with(const std::string& name_or_path, const StackFitRecord&);
 
 }  // namespace forerun

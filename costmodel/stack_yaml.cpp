@@ -257,7 +257,11 @@ Result<std::string> stack_text_with(const std::string& name_or_path, const Stack
     text.erase(begin, end - begin);
   }
   if (!text.ends_with('\n')) text += '\n';
-  return text + to_yaml(record);
+  text += to_yaml(record);
+  const Result<StackFile> again = from(YamlDocument::parse(text, "the stack with this fit"));
+  if (!again) return fail(again.error());
+  if (!again->fit || to_yaml(*again->fit) != to_yaml(record)) return fail(Problem{{}, "the record of this fit would be read as another", "write a plainer date and plainer names of sources"});
+  return text;
 }
 
 }  // namespace forerun

@@ -2,12 +2,9 @@
 
 #include <cmath>
 
+#include "base/quantile.hpp"
+
 namespace forerun {
-namespace {
-
-constexpr double ninetieth = 1.2816;  // quantile of the normal distribution
-
-}  // namespace
 
 std::string_view to_string(Evidence evidence) {
   switch (evidence) {

@@ -1,7 +1,5 @@
 #include "hardware/yaml_fields.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 #include <cctype>
@@ -23,17 +21,7 @@ std::string yaml_word(const std::string& word) {
   const bool plain = !word.empty() && std::isalpha(static_cast<unsigned char>(word.front())) != 0 &&
                      std::all_of(word.begin(), word.end(), plain_letter) &&
                      std::find(reserved.begin(), reserved.end(), lower(word)) == reserved.end();
-  if (plain) return word;
-  std::string out = "\"";
-  for (const char c : word) {
-    if (c >= 0 && c < ' ') {
-      out += fmt::format("\\x{:02x}", static_cast<int>(c));
-      continue;
-    }
-    if (c == '"' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out + '"';
+  return plain ? word : yaml_text(word);
 }
 
 std::string flow_list(const std::vector<std::string>& words) {

@@ -83,6 +83,8 @@ void check_sequence(Reasons& r, const Scenario& s, const Plan& p) {
 void check_experts(Reasons& r, const Scenario& s, const Plan& p) {
   const bool mixture = is_mixture(s.model);
   r.add_if(p.etp > 1 && !mixture, FORERUN_SAY("etp {}, but {} has no experts", p.etp, s.model.name), FORERUN_SAY("write etp: 1"));
+  r.add_if(mixture && s.job.expert_skew > 1 && p.ep == 1, FORERUN_SAY("expert_skew {}, but with ep 1 every rank has all experts and draws its own rows", s.job.expert_skew),
+           FORERUN_SAY("leave expert_skew out, or write an ep above 1"));
   r.add_if(mixture && s.job.expert_skew > p.ep && p.ep > 1, FORERUN_SAY("expert_skew {}: one of {} ranks cannot draw more than all rows", s.job.expert_skew, p.ep),
            FORERUN_SAY("write an expert_skew of at most {}", p.ep));
   r.add_if(p.ep > 1 && !mixture, FORERUN_SAY("ep {}, but {} has no experts", p.ep, s.model.name), FORERUN_SAY("write ep: 1"));

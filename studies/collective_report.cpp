@@ -27,6 +27,11 @@ std::vector<std::string> error_cells(const CollectiveErrors& e) {
   return {std::to_string(e.n), percent(e.median), percent(e.p90), fmt::format("{:.3f}", e.sum_ratio), share(e.in_band)};
 }
 
+std::vector<std::string> left_out_cells(const CollectiveErrors& e) {
+  if (e.n == 0) return {"0", "", "", ""};
+  return {std::to_string(e.n), percent(e.median), percent(e.p90), share(e.in_band)};
+}
+
 template <class... More>
 std::vector<std::string> joined(std::vector<std::string> cells, const More&... more) {
   (cells.insert(cells.end(), more.begin(), more.end()), ...);
@@ -37,13 +42,13 @@ const Table::Column count{"n"}, median{"median"}, p90{"p90"}, sum{"sum"}, band{"
 
 std::string group_table(const CollectiveValidation& v, bool left_out, int width) {
   std::vector<Table::Column> columns{{"source", Align::left}, {"gpu", Align::left, 1}, {"format", Align::left, 3}, {"collective", Align::left}, {"cluster", Align::left, 2}, count, median, p90, sum, band};
-  if (left_out) columns.push_back({"left out"}), columns.push_back({"p90 left out"}), columns.push_back({"in band left out", Align::right, 1});
+  if (left_out) columns.push_back({"n left out"}), columns.push_back({"left out"}), columns.push_back({"p90 left out"}), columns.push_back({"in band left out", Align::right, 1});
   columns.push_back({"evidence", Align::left, 2});
   Table table(columns);
   for (const CollectiveGroup& g : v.groups) {
     const std::string cluster = g.nodes == 1 ? "one node" : fmt::format("{} nodes, {}", g.nodes, g.link);
     std::vector<std::string> cells = joined({g.source, g.gpu, g.dtype, g.kind, cluster}, error_cells(g.errors));
-    if (left_out) cells = joined(std::move(cells), std::vector<std::string>{percent(g.left_out.median), percent(g.left_out.p90), share(g.left_out.in_band)});
+    if (left_out) cells = joined(std::move(cells), left_out_cells(g.left_out));
     cells.emplace_back(to_string(g.evidence));
     table.row(std::move(cells));
   }

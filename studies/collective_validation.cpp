@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <map>
+#include <optional>
 #include <set>
 #include <tuple>
 
@@ -72,11 +73,19 @@ Timing predict_with(const NodeFit& fit, const Scored& s) {
   return {median, fit.spread.at(median), Evidence::fitted};
 }
 
-// Each fifth of a pool's sizes, predicted by a fit on the others; rows that are no pool's keep their prediction.
-std::vector<Timing> left_out_predictions(const std::vector<Scored>& scored) {
+using Unseen = std::vector<std::optional<Timing>>;
+
+// Of a row whose own cluster was taken out, or that no fit predicts.
+std::optional<Timing> unseen_by_any_fit(const Scored& s) {
+  const Timing t = predict_unseen(*s.row, s.place, *s.family);
+  return t.evidence == Evidence::datasheet ? std::optional(t) : std::nullopt;
+}
+
+// Each fifth of a pool's sizes, predicted by a fit on the others; nullopt: a fit saw the row, and there are too few sizes or there is no refit without it.
+Unseen left_out_predictions(const std::vector<Scored>& scored) {
   constexpr std::size_t folds = 5;
-  std::vector<Timing> all;
-  for (const Scored& s : scored) all.push_back(predict_unseen(*s.row, s.place, *s.family));
+  Unseen all;
+  for (const Scored& s : scored) all.push_back(unseen_by_any_fit(s));
   for (const auto& [key, members] : pools(scored)) {
     std::map<double, std::size_t> fold;
     for (const std::size_t i : members) fold.emplace(scored[i].row->bytes.value(), 0);
@@ -121,15 +130,21 @@ std::vector<HeldOutRanks> held_out_ranks(const std::vector<Scored>& scored) {
   return all;
 }
 
-Rows select(const std::vector<Scored>& scored, const std::vector<Timing>* instead, bool one_node) {
+Unseen predictions_of(const std::vector<Scored>& scored) {
+  Unseen all;
+  for (const Scored& s : scored) all.emplace_back(s.predicted);
+  return all;
+}
+
+Rows select(const std::vector<Scored>& scored, const Unseen& predictions, bool one_node) {
   Rows rows;
   for (std::size_t i = 0; i < scored.size(); ++i) {
-    if ((scored[i].row->nodes == 1) == one_node) rows.emplace_back(scored[i].row, instead != nullptr ? (*instead)[i] : scored[i].predicted);
+    if ((scored[i].row->nodes == 1) == one_node && predictions[i]) rows.emplace_back(scored[i].row, *predictions[i]);
   }
   return rows;
 }
 
-void fill_groups(const std::vector<Scored>& scored, const std::vector<Timing>& unseen, CollectiveValidation& v) {
+void fill_groups(const std::vector<Scored>& scored, const Unseen& unseen, CollectiveValidation& v) {
   std::map<GroupKey, std::vector<std::size_t>> groups;
   for (std::size_t i = 0; i < scored.size(); ++i) groups[key_of(scored[i])].push_back(i);
   for (const auto& [key, members] : groups) {
@@ -138,7 +153,7 @@ void fill_groups(const std::vector<Scored>& scored, const std::vector<Timing>& u
     for (const std::size_t i : members) {
       g.evidence = std::min(g.evidence, scored[i].predicted.evidence);
       seen.emplace_back(scored[i].row, scored[i].predicted);
-      if (!unseen.empty()) left.emplace_back(scored[i].row, unseen[i]);
+      if (!unseen.empty() && unseen[i]) left.emplace_back(scored[i].row, *unseen[i]);
     }
     g.errors = summarise_rows(seen);
     g.left_out = summarise_rows(left);
@@ -167,13 +182,13 @@ Result<CollectiveValidation> score_collectives(const CollectiveRows& rows, WithL
   }
   v.scored = scored.size();
   for (const auto& [reason, n] : reasons) v.skipped.push_back({reason, n});
-  v.in_node = summarise_rows(select(scored, nullptr, true));
-  v.over_network = summarise_rows(select(scored, nullptr, false));
-  std::vector<Timing> unseen;
+  v.in_node = summarise_rows(select(scored, predictions_of(scored), true));
+  v.over_network = summarise_rows(select(scored, predictions_of(scored), false));
+  Unseen unseen;
   if (with_left_out == WithLeftOut::yes) {
     unseen = left_out_predictions(scored);
-    v.in_node_left_out = summarise_rows(select(scored, &unseen, true));
-    v.over_network_left_out = summarise_rows(select(scored, &unseen, false));
+    v.in_node_left_out = summarise_rows(select(scored, unseen, true));
+    v.over_network_left_out = summarise_rows(select(scored, unseen, false));
     v.held_out = held_out_ranks(scored);
   }
   fill_groups(scored, unseen, v);

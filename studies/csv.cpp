@@ -123,6 +123,7 @@ Result<CsvTable> parse_csv(std::string_view text, const std::string& name) {
     }
     table.rows.push_back(std::move(records[i]));
   }
+  if (problems.empty() && table.rows.empty()) problems.push_back({{name, 0, 0}, "the file has no rows below its header", "write a row a measurement"});
   if (!problems.empty()) return fail(std::move(problems));
   return table;
 }

@@ -12,9 +12,12 @@ Estimate predict(const ClosedFormContext& context, const ReadRun& run) {
     form.evaluate(price_split(context.scenario, context.kinds, split_of(plan)), plan, estimate);
   };
   evaluate(plan.recompute);
+  if (!run.recompute_unstated) return estimate;
+  const auto fits = [&] { return estimate.memory.fits(-memory_error); };
   for (const Recompute more : {Recompute::selective, Recompute::full}) {
-    if (run.recompute_unstated && !estimate.memory.fits(-memory_error)) evaluate(more);
+    if (!fits()) evaluate(more);
   }
+  if (!fits()) evaluate(run.plan.recompute);
   return estimate;
 }
 

@@ -7,7 +7,7 @@
 namespace forerun {
 
 // Where a row does not say what was recomputed: the least that fits, since it ran, or misses by no more than the memory model may err (5 %);
-// everything where nothing does.
+// none where nothing does, and the estimate's memory says that it does not fit.
 Estimate predict(const ClosedFormContext&, const ReadRun&);
 
 }  // namespace forerun

@@ -9,6 +9,7 @@
 #include <numeric>
 #include <set>
 
+#include "base/quantile.hpp"
 #include "base/text.hpp"
 #include "costmodel/levenberg_marquardt.hpp"
 #include "costmodel/reach.hpp"
@@ -147,17 +148,10 @@ ErrorSummary errors_of(const std::vector<RunError>& runs) {
   return summarise(errors);
 }
 
-constexpr double ninetieth = 1.2816;  // quantile of the normal distribution
-
 // The stack's own spread with which the band of this run just holds it.
 double needed(const RunError& run) {
   const double all = run.residual / ninetieth, kernels = kernel_error_after_fit * run.kernels;
   return std::sqrt(std::max(0.0, all * all - kernels * kernels));
-}
-
-double four_in_five(std::vector<double> list) {
-  std::sort(list.begin(), list.end());
-  return list.empty() ? 0 : list[static_cast<std::size_t>(std::ceil(0.8 * static_cast<double>(list.size()))) - 1];
 }
 
 std::vector<std::size_t> indices(std::size_t n) {
@@ -173,7 +167,7 @@ double share_in_band(const std::vector<RunError>& errors, const std::vector<std:
     for (std::size_t i = 0; i < errors.size(); ++i) {
       if (folds[i] != fold) others.push_back(needed(errors[i]));
     }
-    const double spread = four_in_five(others);
+    const double spread = quantile(others, 0.8);
     for (std::size_t i = 0; i < errors.size(); ++i) inside += folds[i] == fold && needed(errors[i]) <= spread ? 1 : 0;
   }
   return static_cast<double>(inside) / static_cast<double>(errors.size());
@@ -197,7 +191,7 @@ UnseenRuns left_out(StackFitter& fitter, const std::vector<std::string>& groups,
   }
   std::vector<double> spreads;
   for (const RunError& run : unseen) spreads.push_back(needed(run));
-  return {errors_of(unseen), four_in_five(spreads), share_in_band(unseen, folds)};
+  return {errors_of(unseen), quantile(spreads, 0.8), share_in_band(unseen, folds)};
 }
 
 }  // namespace
@@ -223,6 +217,7 @@ Result<StackFit> fit_stack(const Stack& stated, const std::vector<TrainingRow>& 
     std::vector<std::string> known;
     for (const StackParameter& p : stack_parameters()) known.emplace_back(p.name);
     chosen.push_back(find_stack_parameter(name));
+    if (chosen.back() != nullptr && std::count(chosen.begin(), chosen.end(), chosen.back()) == 2) problems.push_back({{}, fmt::format("the parameter '{}' is named twice", name), "name each once"});
     if (chosen.back() == nullptr) problems.push_back({{}, fmt::format("a stack has no fitted parameter '{}'", name), suggestion(name, known)});
   }
   if (!problems.empty()) return fail(std::move(problems));

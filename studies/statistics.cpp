@@ -4,6 +4,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/quantile.hpp"
+
 namespace forerun {
 
 ErrorSummary summarise(const std::vector<double>& signed_errors) {
@@ -15,8 +17,8 @@ ErrorSummary summarise(const std::vector<double>& signed_errors) {
   std::sort(sizes.begin(), sizes.end());
   const double n = static_cast<double>(s.n);
   s.mape = std::accumulate(sizes.begin(), sizes.end(), 0.0) / n;
-  s.median = (sizes[(s.n - 1) / 2] + sizes[s.n / 2]) / 2;
-  s.p90 = sizes[(9 * s.n + 9) / 10 - 1];  // the ceiling of 0.9 n, counted from 1
+  s.median = quantile(sizes, 0.5);
+  s.p90 = quantile(sizes, 0.9);
   s.worst = sizes.back();
   s.bias = std::accumulate(signed_errors.begin(), signed_errors.end(), 0.0) / n;
   return s;

@@ -11,8 +11,8 @@ namespace forerun {
 struct ErrorSummary {
   std::size_t n = 0;
   double mape = 0;    // mean of |e|
-  double median = 0;  // of |e|; of an even number the mean of the middle two
-  double p90 = 0;     // the smallest |e| that at least 90 % of all do not exceed
+  double median = 0;  // of |e|
+  double p90 = 0;     // quantiles as base/quantile.hpp has them
   double worst = 0;   // largest |e|
   double bias = 0;    // mean of e
 

@@ -53,7 +53,7 @@ std::vector<NamedErrors> times_by(const std::vector<ScoredRun>& all, Name name) 
   return list;
 }
 
-double mean_over_sources(const TrainingValidation& v, const std::vector<NamedErrors>& by_source) {
+std::optional<double> mean_over_sources(const TrainingValidation& v, const std::vector<NamedErrors>& by_source) {
   constexpr std::size_t fewest = 5;
   double sum = 0;
   int sources = 0;
@@ -63,7 +63,7 @@ double mean_over_sources(const TrainingValidation& v, const std::vector<NamedErr
     sum += source.errors.mape;
     ++sources;
   }
-  return sources > 0 ? sum / sources : 0;
+  return sources > 0 ? std::optional(sum / sources) : std::nullopt;
 }
 
 void score_memory(TrainingValidation& v) {

@@ -74,11 +74,11 @@ struct TrainingValidation {
   std::map<std::string, std::size_t> assumed_cells;  // of them, by column
   std::vector<SkippedRun> skipped;
   std::vector<NamedErrors> by_source, by_stack;     // of times, sorted by name
-  double mean_over_sources = 0;                     // of their mape; sources with at least 5 times, sweeps apart
+  std::optional<double> mean_over_sources;          // of their mape; sources with at least 5 times, sweeps apart; nullopt: none
   std::optional<double> left_out_over_sources;      // the same of left_out
   std::vector<NamedErrors> memory_by_source;
   NamedErrors memory_overall;                       // sweeps apart
-  double memory_mean_over_sources = 0;              // as of times
+  std::optional<double> memory_mean_over_sources;   // as of times
   FitScore fit;
   RegretScore regret;                               // sweeps apart
   std::vector<RegretScore> regret_by_source;

@@ -33,9 +33,15 @@ Json to_json(const std::vector<NamedErrors>& list) {
   return json;
 }
 
-Json to_json(const RegretScore& r) { return {{"name", r.name}, {"workloads", r.workloads}, {"mean", r.mean}, {"max", r.max}}; }
+Json to_json(const RegretScore& r) {
+  Json json = {{"name", r.name}, {"workloads", r.workloads}, {"mean", nullptr}, {"max", nullptr}};
+  if (r.workloads > 0) json["mean"] = r.mean, json["max"] = r.max;
+  return json;
+}
 
 std::string percent(double fraction) { return fmt::format("{:.1f} %", 100 * fraction); }
+std::string percent(const std::optional<double>& fraction) { return fraction ? percent(*fraction) : "none"; }
+Json or_null(const std::optional<double>& fraction) { return fraction ? Json(*fraction) : Json(nullptr); }
 
 std::string error_table(const std::string& what, const std::vector<NamedErrors>& list, bool with_mfu, int width) {
   if (list.empty()) return "";
@@ -66,6 +72,7 @@ std::string fit_text(const FitScore& fit) {
 }
 
 std::string regret_text(const RegretScore& regret, const std::string& what) {
+  if (regret.workloads == 0) return what + ": none, for no workload has three plans\n";
   return fmt::format("{}: mean {}, worst {}, over {} workloads\n", what, percent(regret.mean), percent(regret.max), regret.workloads);
 }
 
@@ -140,9 +147,9 @@ Json to_json(const TrainingValidation& v) {
           {"skipped", skipped},
           {"by_source", to_json(v.by_source)},
           {"by_stack", to_json(v.by_stack)},
-          {"mean_over_sources", v.mean_over_sources},
+          {"mean_over_sources", or_null(v.mean_over_sources)},
           {"memory",
-           {{"mean_over_sources", v.memory_mean_over_sources}, {"overall", to_json(v.memory_overall)}, {"by_source", to_json(v.memory_by_source)}}},
+           {{"mean_over_sources", or_null(v.memory_mean_over_sources)}, {"overall", to_json(v.memory_overall)}, {"by_source", to_json(v.memory_by_source)}}},
           {"fit",
            {{"failed", v.fit.failed},
             {"false_fits", v.fit.false_fits},

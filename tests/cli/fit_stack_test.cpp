@@ -46,6 +46,16 @@ TEST(FitStack, OfOneModelHasNoLeftOutScore) {
   EXPECT_THAT(read_text(scratch.path() / "mine.yaml"), Not(HasSubstr("left_out")));
 }
 
+TEST(FitStack, WritesOnlyWhatItCanReadAgain) {
+  const Scratch scratch;
+  const Answer odd = fit_of(scratch, runs({4}), "--parameters reach.gemm --date 'a \"b\": [c'");
+  EXPECT_EQ(odd.code, 0) << odd.err;
+  EXPECT_EQ(forerun_says("fit runs.csv --stack mine.yaml --out again.yaml --parameters reach.gemm", scratch.path()).code, 0);
+  const Answer twice = fit_of(scratch, runs({4}), "--parameters reach.gemm,reach.gemm");
+  EXPECT_EQ(twice.code, 2);
+  EXPECT_THAT(twice.err, HasSubstr("'reach.gemm' is named twice"));
+}
+
 TEST(FitStack, ChoosesRowsAndKeepsHow) {
   const Scratch scratch;
   const Answer fitted = fit_of(scratch, runs({4, 8}), "--parameters reach.gemm --where 'gpus <= 4 and layers = 8'");

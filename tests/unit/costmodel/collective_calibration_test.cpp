@@ -36,6 +36,18 @@ TEST(CollectiveCalibration, WritesWhatItReads) {
   EXPECT_TRUE(document->problems().empty());
 }
 
+TEST(CollectiveCalibration, KeepsAnyText) {
+  CollectiveCalibration c = shipped(NcclGeneration::hopper);
+  c.node.front().source = "a: \"b\" # c", c.node.front().library = "my lib: 1", c.networks.front().link = "back\\slash";
+  const Result<YamlDocument> document = YamlDocument::parse(to_yaml(c), "odd.yaml");
+  ASSERT_TRUE(document) << to_string(document.error());
+  const CollectiveCalibration read = read_collective_calibration(document->root());
+  EXPECT_TRUE(document->problems().empty());
+  EXPECT_EQ(read.node.front().source, c.node.front().source);
+  EXPECT_EQ(read.node.front().library, c.node.front().library);
+  EXPECT_EQ(read.networks.front().link, c.networks.front().link);
+}
+
 TEST(CollectiveCalibration, RefusesSpreadsThatAreNotThree) {
   const Result<YamlDocument> document = YamlDocument::parse(
       "generation: hopper\nport: 450 GB/s\nnode:\n  - {kind: all_reduce, library: nccl, source: a, date: b, samples: 3, parameters: {start: 5 us}, "

@@ -28,6 +28,14 @@ KernelCalibration calibration() {
   return c;
 }
 
+KernelCalibration parsed(const std::string& text) {
+  const auto document = YamlDocument::parse(text, "c.yaml");
+  if (!document) return {};
+  KernelCalibration read = read_kernel_calibration(document->root());
+  EXPECT_TRUE(document->problems().empty()) << to_string(document->problems());
+  return read;
+}
+
 TEST(KernelCalibration, ReadsBackWhatWasWritten) {
   const std::string text = to_yaml(calibration());
   const auto document = YamlDocument::parse(text, "c.yaml");
@@ -55,6 +63,23 @@ TEST(KernelCalibration, SaysAllThatIsWrong) {
   }
 }
 
+TEST(KernelCalibration, KeepsAnyText) {
+  KernelFit odd = fit(KernelKind::gemm, "li\"b: #1");
+  odd.source = "back\\slash\nline", odd.date = "to-day: {";
+  const KernelFit read = parsed(to_yaml({.device = "a100-sxm-80gb", .fits = {odd}})).fits.at(0);
+  EXPECT_EQ(read.library, odd.library);
+  EXPECT_EQ(read.source, odd.source);
+  EXPECT_EQ(read.date, odd.date);
+}
+
+TEST(KernelCalibration, KnowsADeviceOfTheCatalogueByWhateverAlias) {
+  std::string text = to_yaml(calibration());
+  text.replace(0, text.find('\n'), "device: A100");
+  EXPECT_EQ(parsed(text).device, find_device("a100")->name);
+  text.replace(0, text.find('\n'), "device: mine");
+  EXPECT_EQ(parsed(text).device, "mine");  // of one's own
+}
+
 TEST(ChooseFit, PrefersTheVeryLibraryThenItsKernelThenItsSoftwareThenAll) {
   const KernelCalibration c = calibration();
   const auto chosen = [&](KernelKind kind, const char* library) { return choose_fit(c, kind, DType::bf16, library)->library; };
@@ -64,6 +89,8 @@ TEST(ChooseFit, PrefersTheVeryLibraryThenItsKernelThenItsSoftwareThenAll) {
   EXPECT_EQ(chosen(KernelKind::attn_prefill, "vllm-0.24.1/fa4"), "vllm-0.24.0/fa4");
   EXPECT_EQ(chosen(KernelKind::attn_prefill, "vllm-0.11.0/fa3"), "vllm-0.10.0/fa3");
   EXPECT_EQ(chosen(KernelKind::attn_prefill, "vllm-0.24.0/triton"), "vllm-0.24.0/fa3");
+  EXPECT_EQ(chosen(KernelKind::attn_prefill, "vllm-0.2.9/fa3"), "vllm-0.10.0/fa3");  // versions are numbers, though "0.2" begins as "0.24" does
+  EXPECT_EQ(chosen(KernelKind::attn_prefill, "vllm-1.0.0/fa3"), "vllm-0.24.0/fa3");
   EXPECT_EQ(chosen(KernelKind::attn_decode, "sglang"), "x");  // all there is
 }
 

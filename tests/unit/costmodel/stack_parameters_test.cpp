@@ -68,6 +68,23 @@ TEST(StackFitRecord, KeepsWhichRowsWereChosen) {
   std::filesystem::remove(path);
 }
 
+TEST(StackFitRecord, KeepsAnyText) {
+  StackFitRecord odd = record;
+  odd.runs = "3 of \"me: C:\\runs\" # mine\nand yours", odd.date = "[soon";
+  const auto text = stack_text_with("course", odd);
+  ASSERT_TRUE(text) << to_string(text.error());
+  const std::string path = saved(*text);
+  EXPECT_EQ((*find_stack_fit(path))->runs, odd.runs);
+  EXPECT_EQ((*find_stack_fit(path))->date, odd.date);
+  std::filesystem::remove(path);
+}
+
+TEST(StackFitRecord, IsNotWrittenWhereItCouldNotBeReadAgain) {
+  StackFitRecord twice = record;
+  twice.values.push_back(twice.values.front());
+  EXPECT_FALSE(stack_text_with("course", twice));
+}
+
 TEST(StackFitRecord, ASecondFitTakesTheFirstOnesPlaceAndTheRestStays) {
   StackFitRecord second = record;
   second.values = {{"reach.gemm", 0.75}};

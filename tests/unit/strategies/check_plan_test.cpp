@@ -148,6 +148,9 @@ TEST(CheckPlan, CutsExpertsOverRanksOfAStage) {
   Scenario skewed = mixture(8);
   skewed.job.expert_skew = 5;
   EXPECT_THAT(reason(skewed, {.ep = 4, .dp = 8}), HasSubstr("expert_skew 5: one of 4 ranks cannot draw more than all rows"));
+  EXPECT_THAT(reason(skewed, {.dp = 8}), HasSubstr("expert_skew 5, but with ep 1"));
+  skewed.job.expert_skew = 1;
+  expect_valid(skewed, {.dp = 8});
 }
 
 TEST(CheckPlan, KnowsWhatSchedulesNeed) {

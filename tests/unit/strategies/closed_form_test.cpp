@@ -56,6 +56,15 @@ TEST(Host, IsPaidOncePerStepAndWhereKernelsAreShort) {
   EXPECT_DOUBLE_EQ(estimate(test::priced(given), {}).breakdown.compute.value(), 2.0 * static_cast<double>(kernels));  // two micro-batches
 }
 
+TEST(Breakdown, HasNoBubbleWithoutAPipeline) {
+  const Scenario given = test::course_scenario(8, {.sequence = 4096, .global_batch = 24, .dtype = DType::fp16});
+  for (const int tp : {1, 2, 4, 8}) {
+    const Estimate e = estimate(test::priced(given), {.tp = tp, .dp = 8 / tp});
+    EXPECT_EQ(e.breakdown.bubble, Seconds{0});
+    EXPECT_NEAR(e.breakdown.total() / e.step.median, 1, 1e-9);
+  }
+}
+
 TEST(Band, DoesNotNarrowAsTheBubbleGrows) {
   // Other stages' kernels err as this one's: with nothing to send, the relative band is the same for any number of micro-batches.
   const Plan plan{.pp = 8, .schedule = ScheduleKind::gpipe};

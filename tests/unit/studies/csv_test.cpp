@@ -35,6 +35,7 @@ TEST(Csv, SaysWhichRowHasAnotherLength) {
 
 TEST(Csv, RefusesNoHeaderRepeatedColumnsAndStrayQuotes) {
   EXPECT_EQ(parse_csv("", "f.csv").error().at(0).message, "the file has no header line");
+  EXPECT_EQ(parse_csv("a,b\n", "f.csv").error().at(0).message, "the file has no rows below its header");
   EXPECT_EQ(parse_csv("a,a\n", "f.csv").error().at(0).at, (Position{"f.csv", 1, 3}));
   EXPECT_EQ(parse_csv("a\n\"x\n", "f.csv").error().at(0).message, "the quote that opens here is never closed");
   EXPECT_EQ(parse_csv("a\nx\"y\n", "f.csv").error().at(0).at, (Position{"f.csv", 2, 2}));

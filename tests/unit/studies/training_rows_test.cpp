@@ -31,7 +31,7 @@ TEST(TrainingRows, FitsNoMeansOutOfMemory) {
 }
 
 TEST(TrainingRows, AllMissingColumnsAreNamedAtOnce) {
-  const auto rows = parse_training_rows("run_id,source,stack,model,gpu,layers,hidden,heads,seq,global_batch,gpus,tp,dp,step_time_s\n", "f.csv");
+  const auto rows = parse_training_rows("run_id,source,stack,model,gpu,layers,hidden,heads,seq,global_batch,gpus,tp,dp,step_time_s\nr,,,,,,,,,,,,,\n", "f.csv");
   ASSERT_FALSE(rows);
   ASSERT_EQ(rows.error().size(), 1U);
   EXPECT_EQ(rows.error()[0].message, "missing columns: micro_batch, pp");

@@ -39,10 +39,23 @@ TEST(Scores, SourcesCountEquallyFromFiveRunsOnAndSweepsApart) {
   for (int i = 0; i < 9; ++i) v.runs.push_back(run("d", "p", 100, 10));
   for (ScoredRun& r : v.runs) r.sweep = r.source == "d";
   score(v);
-  EXPECT_NEAR(v.mean_over_sources, 0.2, 1e-12);
+  EXPECT_NEAR(v.mean_over_sources.value(), 0.2, 1e-12);
   ASSERT_EQ(v.by_source.size(), 4U);
   EXPECT_NEAR(v.by_source[1].errors.bias, 0.3, 1e-12);
   EXPECT_NEAR(*v.by_source[1].constant_mfu, 0, 1e-12);  // all reached the same MFU, so one guess is exact
+}
+
+TEST(Scores, OfNothingAreNoneNotPerfect) {
+  TrainingValidation v;
+  v.runs = {run("a", "p", 11, 10)};  // fewer than five
+  score(v);
+  EXPECT_EQ(v.mean_over_sources, std::nullopt);
+  EXPECT_EQ(v.memory_mean_over_sources, std::nullopt);
+  const std::string text = to_text(v, 120);
+  EXPECT_THAT(text, testing::HasSubstr("mean over sources (5 runs or more, sweeps apart): none\n"));
+  EXPECT_THAT(text, testing::HasSubstr("mean over sources: none\n"));
+  EXPECT_THAT(text, testing::HasSubstr("sweeps apart: none, for no workload"));
+  EXPECT_TRUE(to_json(v)["mean_over_sources"].is_null());
 }
 
 TEST(Scores, FitsAreCountedBothWays) {
