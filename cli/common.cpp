@@ -12,6 +12,15 @@
 #include "base/units.hpp"
 
 namespace forerun::cli {
+namespace {
+
+std::string own_sources(const PricedScenario& s) {
+  std::string text;
+  for (const CalibrationFile& file : s.own.files) text += fmt::format("Own calibration {}: {}.\n", file.subject.file, join(contents(file, s.given.cluster), ", "));
+  return text;
+}
+
+}  // namespace
 
 int refuse(const Problems& problems) {
   constexpr std::size_t most = 50;  // a wrong file can have millions
@@ -105,14 +114,8 @@ std::string traffic_table(const Traffic& traffic) {
   return any ? table.text(terminal_width()) : "";
 }
 
-std::string own_sources(const PricedScenario& s) {
-  std::string text;
-  for (const CalibrationFile& file : s.own.files) text += fmt::format("Own calibration {}: {}.\n", file.subject.file, join(contents(file, s.given.cluster), ", "));
-  return text;
-}
-
 std::string sources(const PricedScenario& s) {
-  const bool fitted = s.parameters.evidence == Evidence::fitted;
+  const bool fitted = s.parameters.evidence >= Evidence::fitted;
   const std::string kernels = fitted ? fmt::format("products and attention fitted to measurements of {}, the rest by ", s.device().name) : "";
   return own_sources(s) + fmt::format(
       "Times: {} rung: {}family '{}' ({}); 80 % bands of steps {}.\n"

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <array>
 #include <cassert>
+#include <cmath>
 #include <optional>
 
 #include "costmodel/kernel_model.hpp"
@@ -105,6 +106,33 @@ struct Spreads {
   [[nodiscard]] Timing of(Seconds t) const { return {t, by_regime[TimeRegime::of(t.value())], evidence}; }
 };
 
+// What samples of this very device add to a fitted form.
+class Samples {
+ public:
+  explicit Samples(const MeasuredResiduals& measured) : interpolation_(measured.field) {
+    for (std::size_t i = 0; i < spreads_.size(); ++i) spreads_[i] = spread(measured.residuals[i]);
+  }
+
+  // `form`: what it says of the samples' own kernels; `least`: what power or the like leaves, however fast the samples were.
+  [[nodiscard]] Timing correct(Timing form, const Kernel& kernel, Seconds least) const {
+    const auto shape = shape_of(kernel);
+    if (!shape) return {max(form.median, least), form.spread, form.evidence};
+    const ResidualInterpolation::Near near = interpolation_.near(*shape);
+    form.median = max(form.median * std::exp(near.residual), least);
+    if (near.dominates()) form.spread = spreads_[TimeRegime::of(form.median.value())], form.evidence = Evidence::measured;
+    return form;
+  }
+
+ private:
+  ResidualInterpolation interpolation_;
+  std::array<double, TimeRegime::count> spreads_{};
+};
+
+std::optional<Samples> samples_of(const Chosen& chosen) {
+  if (chosen.evidence != Evidence::fitted || !chosen.fit->measured) return std::nullopt;
+  return Samples(chosen.fit->measured.value());
+}
+
 class FittedKernels final : public KernelModel {
  public:
   FittedKernels(const Device& device, const FamilyParameters& family, const KernelChoice& choice)
@@ -116,33 +144,46 @@ class FittedKernels final : public KernelModel {
       const DType runs_as = device.peak.contains(dtype) ? dtype : DType::bf16;
       const Chosen chosen = chooser.choose(KernelKind::gemm, runs_as);
       if (chosen.fit == nullptr) continue;
-      const GemmTimer timer(std::get<GemmForm>(chosen.form()), device, dtype, most);
-      products_[static_cast<std::size_t>(dtype)].emplace(Products{timer, Spreads(chosen)});
+      const auto form = std::get<GemmForm>(chosen.form());
+      const GemmTimer timer(form, device, dtype, most);
+      Products& products = products_[static_cast<std::size_t>(dtype)].emplace(Products{timer, std::nullopt, Spreads(chosen), samples_of(chosen)});
+      if (products.samples && most < form.compute) products.uncapped.emplace(form, device, dtype);
     }
     for (int k = 1; k < kernel_kinds; ++k) {
       const auto kind = static_cast<KernelKind>(k);
       const Chosen chosen = chooser.choose(kind, DType::bf16);
-      if (chosen.fit != nullptr) others_[static_cast<std::size_t>(k)].emplace(Others{chosen.form(), Spreads(chosen)});
+      if (chosen.fit != nullptr) others_[static_cast<std::size_t>(k)].emplace(Others{chosen.form(), Spreads(chosen), samples_of(chosen)});
     }
   }
 
   [[nodiscard]] Timing time(const Kernel& kernel) const override {
     if (const auto* gemm = std::get_if<Gemm>(&kernel)) {
       const auto& products = products_[static_cast<std::size_t>(gemm->dtype)];
-      return products ? products->spreads.of(products->timer.time(*gemm)) : defaults_->time(kernel);
+      return products ? products->time(*gemm) : defaults_->time(kernel);
     }
     const auto& others = others_[static_cast<std::size_t>(kind_of(kernel))];
-    return others ? others->spreads.of(forerun::time(others->form, device_, kernel)) : defaults_->time(kernel);
+    if (!others) return defaults_->time(kernel);
+    const Timing form = others->spreads.of(forerun::time(others->form, device_, kernel));
+    return others->samples && dtype_of(kernel) != DType::fp8 ? others->samples->correct(form, kernel, Seconds{0}) : form;  // samples are of 16 bits
   }
 
  private:
   struct Products {
     GemmTimer timer;
+    std::optional<GemmTimer> uncapped;  // as samples ran, where power caps steps
     Spreads spreads;
+    std::optional<Samples> samples;
+
+    [[nodiscard]] Timing time(const Gemm& gemm) const {
+      const Seconds sustained = timer.time(gemm);
+      if (!samples) return spreads.of(sustained);
+      return uncapped ? samples->correct(spreads.of(uncapped->time(gemm)), gemm, sustained) : samples->correct(spreads.of(sustained), gemm, Seconds{0});
+    }
   };
   struct Others {
     KernelForm form;
     Spreads spreads;
+    std::optional<Samples> samples;
   };
 
   Device device_;

@@ -16,6 +16,13 @@
 //         - {below: 10 us, samples: 1210, p10: -0.2, p50: 0.0, p90: 0.3, band: 0.27}
 //         - {below: 100 us, ...}
 //         - {above: 100 us, ...}
+//       measured:                     # where samples tell more than the form (residual_interpolation.hpp)
+//         radius: 2                   # of the shape, in powers of two
+//         shrink: 0.3
+//         left_out: {median: 0.04, p90: 0.12}    # of all rows, the form with what samples of other groups add
+//         residuals: [...]            # as above, of rows left out that lie among samples
+//         points: |                   # at most 300: log2 of m, n, k, batch (sequences, heads, key-value heads, queries, keys, head size; bytes), then
+//           3 10 12 0 -0.1234         # ln(measured / form)
 #pragma once
 
 #include <string>

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <locale>
+#include <sstream>
 
 #include "base/text.hpp"
 #include "base/yaml.hpp"
@@ -50,6 +52,7 @@ FitError read_error(const YamlNode& node) {
 }
 
 constexpr double largest_residual = 20;
+constexpr std::size_t most_points = 10000;
 
 ResidualQuantiles read_quantiles(const YamlNode& node, std::size_t regime) {
   MapReader map = node.map();
@@ -74,6 +77,48 @@ DType read_dtype(const YamlNode& node) {
   return all_dtypes[node.one_of(names)];
 }
 
+void read_residuals(const YamlNode& list, std::array<ResidualQuantiles, TimeRegime::count>& into) {
+  const std::vector<YamlNode> items = list.items();
+  if (!list.is_missing() && items.size() != into.size()) list.report("three regimes of time are needed", "below 10 us, below 100 us, above 100 us");
+  for (std::size_t i = 0; i < std::min(items.size(), into.size()); ++i) into[i] = read_quantiles(items[i], i);
+}
+
+// A line a cell: its coordinates and its residual. One text, because thousands of YAML nodes take a second to read.
+std::vector<ShapeResidual> read_cells(const YamlNode& node, int dimensions) {
+  const std::string text = node.text();
+  std::vector<ShapeResidual> cells;
+  std::istringstream lines(text);
+  std::size_t number = 0;
+  for (std::string line; std::getline(lines, line);) {
+    ++number;
+    std::istringstream words(line);
+    words.imbue(std::locale::classic());
+    ShapeResidual cell;
+    bool good = true;
+    for (int d = 0; d < dimensions; ++d) good = good && words >> cell.at[static_cast<std::size_t>(d)] && std::abs(cell.at[static_cast<std::size_t>(d)]) <= 64;
+    good = good && words >> cell.residual && std::abs(cell.residual) <= largest_residual && (words >> std::ws).eof();
+    if (!good) {
+      node.report(fmt::format("line {} of the points is {}", number, quoted(line)), fmt::format("write {} coordinates, as powers of two, and a residual of at most {}", dimensions, largest_residual));
+      return {};
+    }
+    cells.push_back(cell);
+  }
+  if (cells.size() > most_points) node.report(fmt::format("{} points", cells.size()), fmt::format("write at most {}", most_points));
+  return cells;
+}
+
+MeasuredResiduals read_measured(const YamlNode& node, KernelKind kind) {
+  MapReader map = node.map();
+  MeasuredResiduals m;
+  m.field.radius = map.required("radius").number(0.01, 16);
+  m.field.shrink = map.required("shrink").number(0.001, 1000);
+  m.left_out = read_error(map.required("left_out"));
+  read_residuals(map.required("residuals"), m.residuals);
+  m.field.cells = read_cells(map.required("points"), shape_dimensions(kind));
+  map.finish();
+  return m;
+}
+
 KernelFit read_fit(const YamlNode& node) {
   MapReader map = node.map();
   KernelFit fit;
@@ -87,10 +132,8 @@ KernelFit read_fit(const YamlNode& node) {
   fit.form = read_form(fit.kind, map.required("parameters"));
   fit.in_sample = read_error(map.required("in_sample"));
   fit.left_out = read_error(map.required("left_out"));
-  const YamlNode residuals = map.required("residuals");
-  const std::vector<YamlNode> items = residuals.items();
-  if (!residuals.is_missing() && items.size() != fit.residuals.size()) residuals.report("three regimes of time are needed", "below 10 us, below 100 us, above 100 us");
-  for (std::size_t i = 0; i < std::min(items.size(), fit.residuals.size()); ++i) fit.residuals[i] = read_quantiles(items[i], i);
+  read_residuals(map.required("residuals"), fit.residuals);
+  fit.measured = map.optional("measured", [&](const YamlNode& n) { return read_measured(n, fit.kind); });
   map.finish();
   return fit;
 }
@@ -122,12 +165,23 @@ std::string parameters_text(const KernelForm& any_form) {
 
 std::string error_text(const FitError& e) { return fmt::format("{{median: {:.4f}, p90: {:.4f}}}", e.median, e.p90); }
 
-std::string residuals_text(const KernelFit& fit) {
+std::string residuals_text(const std::array<ResidualQuantiles, TimeRegime::count>& residuals, const char* indent) {
   static constexpr const char* edges[] = {"below: 10 us", "below: 100 us", "above: 100 us"};
   std::string text;
-  for (std::size_t i = 0; i < fit.residuals.size(); ++i) {
-    const ResidualQuantiles& q = fit.residuals[i];
-    text += fmt::format("      - {{{}, samples: {}, p10: {:.4f}, p50: {:.4f}, p90: {:.4f}, band: {:.4f}}}\n", edges[i], q.samples, q.p10, q.p50, q.p90, q.band);
+  for (std::size_t i = 0; i < residuals.size(); ++i) {
+    const ResidualQuantiles& q = residuals[i];
+    text += fmt::format("{}- {{{}, samples: {}, p10: {:.4f}, p50: {:.4f}, p90: {:.4f}, band: {:.4f}}}\n", indent, edges[i], q.samples, q.p10, q.p50, q.p90, q.band);
+  }
+  return text;
+}
+
+std::string measured_text(const MeasuredResiduals& m, KernelKind kind) {
+  std::string text = fmt::format("    measured:\n      radius: {:g}\n      shrink: {:g}\n      left_out: {}\n      residuals:\n{}      points: |\n", m.field.radius, m.field.shrink,
+                                 error_text(m.left_out), residuals_text(m.residuals, "        "));
+  for (const ShapeResidual& cell : m.field.cells) {
+    text += "       ";
+    for (int d = 0; d < shape_dimensions(kind); ++d) text += fmt::format(" {:.4g}", cell.at[static_cast<std::size_t>(d)]);
+    text += fmt::format(" {:.4f}\n", cell.residual);
   }
   return text;
 }
@@ -137,7 +191,7 @@ std::string fit_text(const KernelFit& fit) {
                                  to_string(fit.kind), to_string(fit.dtype), yaml_text(fit.library), yaml_text(fit.source), yaml_text(fit.date), fit.samples, fit.groups);
   text += fmt::format("    parameters: {{{}}}\n    in_sample: {}\n    left_out: {}\n    residuals:\n", parameters_text(fit.form),
                       error_text(fit.in_sample), error_text(fit.left_out));
-  return text + residuals_text(fit);
+  return text + residuals_text(fit.residuals, "      ") + (fit.measured ? measured_text(*fit.measured, fit.kind) : "");
 }
 
 }  // namespace

@@ -3,9 +3,10 @@
 #include <algorithm>
 #include <cassert>
 #include <cmath>
-#include <map>
+#include <numeric>
 
 #include "base/quantile.hpp"
+#include "costmodel/fit_interpolation.hpp"
 #include "costmodel/levenberg_marquardt.hpp"
 
 namespace forerun {
@@ -106,76 +107,40 @@ std::vector<double> residuals_of(const KernelForm& form, const Device& device, s
   return list;
 }
 
-FitError errors(const std::vector<double>& residuals) {
-  std::vector<double> sizes;
-  for (const double r : residuals) sizes.push_back(std::abs(std::exp(-r) - 1));
-  return {quantile(sizes, 0.5), quantile(sizes, 0.9)};
+std::vector<KernelSample> select(std::span<const KernelSample> samples, const std::vector<std::size_t>& indices) {
+  std::vector<KernelSample> list;
+  for (const std::size_t i : indices) list.push_back(samples[i]);
+  return list;
 }
 
-ResidualQuantiles quantiles(std::vector<double> residuals) {
-  ResidualQuantiles q{residuals.size(), quantile(residuals, 0.1), quantile(residuals, 0.5), quantile(residuals, 0.9), 0};
-  for (double& r : residuals) r = std::abs(r);
-  q.band = quantile(residuals, 0.8);
-  return q;
+double predicted(const KernelSample& sample, double residual) { return sample.time.value() / std::exp(residual); }
+
+// Of the samples with `dominated` as asked, among `indices`.
+std::vector<RegimeResidual> regime_residuals(std::span<const KernelSample> samples, const HeldOutFit& fit, const std::vector<std::size_t>& indices, bool dominated) {
+  std::vector<RegimeResidual> list;
+  for (const std::size_t i : indices) {
+    if (fit.dominated[i] == dominated) list.push_back({fit.residuals[i], predicted(samples[i], fit.residuals[i])});
+  }
+  return list;
 }
 
-// By the time that the form predicts, since that is what a user has; a regime without enough rows takes the quantiles of all.
-std::array<ResidualQuantiles, TimeRegime::count> by_regime(const std::vector<double>& residuals, std::span<const KernelSample> samples) {
-  constexpr std::size_t fewest = 30;
-  std::array<std::vector<double>, TimeRegime::count> lists;
-  for (std::size_t i = 0; i < residuals.size(); ++i) {
-    lists[TimeRegime::of(samples[i].time.value() / std::exp(residuals[i]))].push_back(residuals[i]);
-  }
-  std::array<ResidualQuantiles, TimeRegime::count> all;
-  for (std::size_t r = 0; r < lists.size(); ++r) {
-    const std::size_t samples_here = lists[r].size();
-    all[r] = quantiles(samples_here < fewest ? residuals : std::move(lists[r]));
-    all[r].samples = samples_here;
-  }
-  return all;
-}
-
-// Groups in order of their names, dealt out in turn to at most five folds.
-struct Folds {
-  std::size_t groups = 0, count = 0;
-  std::vector<std::vector<std::size_t>> members;
-
-  explicit Folds(std::span<const KernelSample> samples) {
-    constexpr std::size_t most = 5;
-    std::map<std::string, std::size_t> fold_of;
-    for (const KernelSample& sample : samples) fold_of.emplace(sample.group, 0);
-    std::size_t next = 0;
-    for (auto& [group, fold] : fold_of) fold = next++ % most;
-    groups = fold_of.size() > 1 ? fold_of.size() : 0;
-    count = std::min(most, groups);
-    members.resize(most);
-    for (std::size_t i = 0; i < samples.size(); ++i) members[fold_of[samples[i].group]].push_back(i);
-  }
-
-  [[nodiscard]] std::vector<KernelSample> others(std::span<const KernelSample> samples, std::size_t fold) const {
-    std::vector<KernelSample> list;
-    for (std::size_t other = 0; other < count; ++other) {
-      for (const std::size_t i : members[other]) {
-        if (other != fold) list.push_back(samples[i]);
-      }
-    }
-    return list;
-  }
-};
-
-std::vector<double> bands_of_others(const Folds& folds, const std::vector<double>& residuals, std::span<const KernelSample> samples) {
+// Of each sample what the samples of other folds show, those that rest on samples and those that rest on the form apart.
+std::vector<double> bands_of_others(const Folds& folds, const HeldOutFit& fit, std::span<const KernelSample> samples) {
   std::vector<double> bands(samples.size());
-  for (std::size_t fold = 0; fold < folds.count; ++fold) {
-    std::vector<double> theirs;
-    for (std::size_t other = 0; other < folds.count; ++other) {
-      for (const std::size_t i : folds.members[other]) {
-        if (other != fold) theirs.push_back(residuals[i]);
-      }
+  for (std::size_t fold = 0; fold < folds.count(); ++fold) {
+    const std::vector<std::size_t> others = folds.others(fold);
+    const auto of_form = by_regime(regime_residuals(samples, fit, others, false)), of_samples = by_regime(regime_residuals(samples, fit, others, true));
+    for (const std::size_t i : folds.members(fold)) {
+      bands[i] = (fit.dominated[i] ? of_samples : of_form)[TimeRegime::of(predicted(samples[i], fit.residuals[i]))].band;
     }
-    const auto regimes = by_regime(theirs, folds.others(samples, fold));
-    for (const std::size_t i : folds.members[fold]) bands[i] = regimes[TimeRegime::of(samples[i].time.value() / std::exp(residuals[i]))].band;
   }
   return bands;
+}
+
+std::vector<std::size_t> every(std::size_t n) {
+  std::vector<std::size_t> list(n);
+  std::iota(list.begin(), list.end(), 0U);
+  return list;
 }
 
 }  // namespace
@@ -198,31 +163,42 @@ HeldOutFit fit_left_out(const Device& device, std::span<const KernelSample> samp
   const KernelForm start = start_form(kind_of(samples.front().kernel));
   HeldOutFit result{.form = fit_form(start, device, samples, several_starts)};
   const Folds folds(samples);
-  result.groups = folds.groups;
-  if (folds.groups == 0) {
-    result.residuals = residuals_of(result.form, device, samples);
+  result.groups = folds.groups();
+  result.dominated.resize(samples.size());
+  if (folds.groups() == 0) {
+    result.form_residuals = result.residuals = residuals_of(result.form, device, samples);
     return result;
   }
-  result.residuals.resize(samples.size());
-  for (std::size_t fold = 0; fold < folds.count; ++fold) {
-    // From the very start: the form fitted to all, and the software's numbers chosen with it, know the group that is left out.
-    const KernelForm without = fit_form(start, device, folds.others(samples, fold), several_starts);
-    for (const std::size_t i : folds.members[fold]) result.residuals[i] = residual(without, device, samples[i]);
+  // Residuals of all samples, by forms fitted without a fold: from the very start, since the form fitted to all, and the software's numbers chosen
+  // with it, know the group that is left out.
+  std::vector<std::vector<double>> without(folds.count());
+  result.form_residuals.resize(samples.size());
+  for (std::size_t fold = 0; fold < folds.count(); ++fold) {
+    without[fold] = residuals_of(fit_form(start, device, select(samples, folds.others(fold)), several_starts), device, samples);
+    for (const std::size_t i : folds.members(fold)) result.form_residuals[i] = without[fold][i];
   }
-  result.bands = bands_of_others(folds, result.residuals, samples);
+  result.residuals = result.form_residuals;
+  interpolate_left_out(folds, samples, without, result);
+  if (result.field) result.field->cells = cells_of(shape_residuals(samples, residuals_of(result.form, device, samples), every(samples.size())));
+  result.bands = bands_of_others(folds, result, samples);
   return result;
 }
 
 KernelFit fit_kernels(const Device& device, std::span<const KernelSample> samples) {
   assert(!samples.empty());
   KernelFit fit{.kind = kind_of(samples.front().kernel), .dtype = dtype_of(samples.front().kernel)};
-  const HeldOutFit unseen = fit_left_out(device, samples);
+  HeldOutFit unseen = fit_left_out(device, samples);
   fit.samples = samples.size();
   fit.groups = unseen.groups;
   fit.form = unseen.form;
-  fit.in_sample = errors(residuals_of(fit.form, device, samples));
-  fit.left_out = errors(unseen.residuals);
-  fit.residuals = by_regime(unseen.residuals, samples);
+  fit.in_sample = residual_errors(residuals_of(fit.form, device, samples));
+  fit.left_out = residual_errors(unseen.form_residuals);
+  std::vector<RegimeResidual> of_form;
+  for (std::size_t i = 0; i < samples.size(); ++i) of_form.push_back({unseen.form_residuals[i], predicted(samples[i], unseen.form_residuals[i])});
+  fit.residuals = by_regime(of_form);
+  if (unseen.field) {
+    fit.measured = {*std::move(unseen.field), residual_errors(unseen.residuals), by_regime(regime_residuals(samples, unseen, every(samples.size()), true))};
+  }
   return fit;
 }
 

@@ -68,8 +68,8 @@ void check(const CollectiveCalibration& c, const Position& at, const Cluster& cl
 std::vector<std::string> contents(const KernelCalibration& c) {
   std::vector<std::string> list;
   for (const KernelFit& fit : c.fits) {
-    list.push_back(fmt::format("{} {} {} ({} samples, left out {:.1f} / {:.1f} %)", to_string(fit.dtype), to_string(fit.kind), fit.library, fit.samples,
-                               100 * fit.left_out.median, 100 * fit.left_out.p90));
+    list.push_back(fmt::format("{} {} {} ({} samples, {}left out {:.1f} / {:.1f} %)", to_string(fit.dtype), to_string(fit.kind), fit.library, fit.samples,
+                               fit.measured ? "interpolated, " : "", 100 * fit.best_left_out().median, 100 * fit.best_left_out().p90));
   }
   return list;
 }

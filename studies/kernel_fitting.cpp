@@ -62,6 +62,7 @@ KernelFitting fit_rows(const KernelRows& rows, const std::string& date, const Fi
     } else {
       KernelFit fit = fit_kernels(*find_device(device), group.samples);
       fit.dtype = dtype, fit.library = library, fit.source = list(group.sources), fit.date = date;
+      if (all) fit.measured.reset();  // samples are of a library's kernels
       devices[device].fits.push_back(std::move(fit));
     }
     if (progress) progress(++done, groups.size());

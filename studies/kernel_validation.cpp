@@ -78,7 +78,7 @@ std::vector<std::optional<Prediction>> left_out(const std::vector<KernelRow>& ro
     if (fit.groups == 0) continue;
     for (std::size_t j = 0; j < members.size(); ++j) {
       const Seconds predicted = samples[j].time / std::exp(fit.residuals[j]);
-      all[members[j]] = {predicted, samples[j].time, std::abs(fit.residuals[j]) <= fit.bands[j], Evidence::fitted};
+      all[members[j]] = {predicted, samples[j].time, std::abs(fit.residuals[j]) <= fit.bands[j], fit.dominated[j] ? Evidence::measured : Evidence::fitted};
     }
   }
   return all;

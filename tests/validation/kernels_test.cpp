@@ -34,11 +34,22 @@ TEST(PublishedKernels, AreFittedWithinBounds) {
   std::puts(to_text(*validation, 140).c_str());
   for (const KernelGroupScore& group : validation->groups) {
     const std::string name = group.source + " " + group.gpu + " " + group.dtype + " " + group.kind;
-    EXPECT_EQ(group.evidence, Evidence::fitted) << name;
+    EXPECT_GE(group.evidence, Evidence::fitted) << name;
     EXPECT_LE(group.predicted.median, bound(group).median) << name;
     EXPECT_LE(group.predicted.p90, bound(group).p90) << name;
     EXPECT_NEAR(group.predicted.sum_ratio, 1, group.predicted.n > 200 ? 0.1 : 0.15) << name;
-    EXPECT_NEAR(group.predicted.in_band, 0.8, group.predicted.n > 200 ? 0.06 : 0.2) << name;
+    // Bands are those of rows left out: of rows that the samples hold, more are inside.
+    EXPECT_GE(group.predicted.in_band, group.predicted.n > 200 ? 0.74 : 0.6) << name;
+  }
+}
+
+// Refitted to this fifteenth, with fewer samples near each row than the shipped fits have.
+TEST(PublishedKernels, FourInFiveRowsLeftOutAreInTheirBands) {
+  const auto validation = validate_kernels(rows(), {.left_out = true, .over = {}, .by_library = false, .calibration = {}, .own = {}});
+  ASSERT_TRUE(validation);
+  for (const KernelGroupScore& group : validation->groups) {
+    if (!group.left_out || group.left_out->n < 200) continue;
+    EXPECT_NEAR(group.left_out->in_band, 0.8, 0.07) << group.source << " " << group.gpu << " " << group.dtype << " " << group.kind;
   }
 }
 

@@ -180,5 +180,82 @@ TEST(MakeKernels, OldAttentionOnADeviceWithOnlyTheNewKeepsTheFamilysShare) {
   EXPECT_EQ(make_kernels(device, hopper, {.attention = AttentionKernel::flash3})->time(attention).evidence, Evidence::fitted);
 }
 
+// --- samples beside a form
+
+KernelFit with_samples(KernelFit f) {
+  f.measured = MeasuredResiduals{{.radius = 2, .shrink = 0.25, .cells = {{{12, 12, 12, 0}, 0.2}, {{3, 7.25, 7, 0}, -0.1234}}}, {0.03, 0.1}, f.residuals};
+  f.measured->residuals[2].band = 0.02;
+  return f;
+}
+
+TEST(KernelCalibration, ReadsTheSamplesThatItWrote) {
+  const KernelCalibration c{"a100-sxm-80gb", {with_samples(fit(KernelKind::gemm, "mine"))}};
+  const auto document = YamlDocument::parse(to_yaml(c), "c.yaml");
+  ASSERT_TRUE(document);
+  EXPECT_EQ(read_kernel_calibration(document->root()), c);
+  EXPECT_TRUE(document->problems().empty());
+}
+
+TEST(KernelCalibration, SaysWhichLineOfItsPointsIsWrong) {
+  for (const std::string wrong : {"12 12 12 0", "12 12 12 0 0.2 1", "12 12 12 x 0.2", "99 12 12 0 0.2"}) {
+    std::string text = to_yaml(KernelCalibration{"a100-sxm-80gb", {with_samples(fit(KernelKind::gemm, "mine"))}});
+    const std::string right = "12 12 12 0 0.2000";
+    text.replace(text.find(right), right.size(), wrong);
+    const auto document = YamlDocument::parse(text, "c.yaml");
+    ASSERT_TRUE(document);
+    read_kernel_calibration(document->root());
+    ASSERT_EQ(document->problems().size(), 1U) << wrong;
+    EXPECT_NE(document->problems()[0].message.find("line 1 of the points"), std::string::npos);
+    EXPECT_NE(document->problems()[0].hint.find("4 coordinates"), std::string::npos);
+  }
+}
+
+TEST(MakeKernels, MeasuredAmongSamplesAndExactlyFittedFarFromThem) {
+  const Device device = *find_device("a100");
+  const KernelCalibration c{"a100-sxm-80gb", {with_samples(fit(KernelKind::gemm, "mine"))}}, form{"a100-sxm-80gb", {fit(KernelKind::gemm, "mine")}};
+  const auto with = make_kernels(device, family("ampere"), {.own = &c}), without = make_kernels(device, family("ampere"), {.own = &form});
+  const Timing near = with->time(product);
+  EXPECT_EQ(near.evidence, Evidence::measured);
+  EXPECT_DOUBLE_EQ(near.median.value(), without->time(product).median.value() * std::exp(0.2 / 1.25));
+  EXPECT_DOUBLE_EQ(near.spread, 0.02 / 1.2816);
+  const Gemm far{.m = 65536, .n = 1024, .k = 1024};
+  EXPECT_EQ(with->time(far), without->time(far));
+  const Gemm edge{.m = 8192, .n = 8192, .k = 8192};  // 1.73 of 2: weight 1/16
+  EXPECT_EQ(with->time(edge).evidence, Evidence::fitted);
+  EXPECT_GT(with->time(edge).median, without->time(edge).median);
+  Device other = device;
+  other.name = "a100-other";  // samples are of one device
+  EXPECT_EQ(make_kernels(other, family("ampere"), {.library = "mine", .calibration = &c})->time(product), make_kernels(other, family("ampere"), {.library = "mine", .calibration = &form})->time(product));
+}
+
+TEST(MakeKernels, FastSamplesDoNotOutrunThePowerLimitInSteps) {
+  const Device device = *find_device("h100");
+  const FamilyParameters hopper = family("hopper");
+  KernelFit fast = with_samples(fit(KernelKind::gemm, "mine"));
+  std::get<GemmForm>(fast.form).compute = 1;
+  fast.measured->field.cells[0] = {{14, 14, 14, 0}, -0.5};
+  KernelFit form = fast;
+  form.measured.reset();
+  const KernelCalibration with{"h100-sxm-80gb", {fast}}, without{"h100-sxm-80gb", {form}};
+  const Gemm large{.m = 16384, .n = 16384, .k = 16384};
+  EXPECT_EQ(make_kernels(device, hopper, {.own = &with})->time(large).median, make_kernels(device, hopper, {.own = &without})->time(large).median);
+  EXPECT_LT(make_kernels(device, hopper, {.sustained = false, .own = &with})->time(large).median, make_kernels(device, hopper, {.sustained = false, .own = &without})->time(large).median);
+}
+
+TEST(ShippedCalibrations, KeepSamplesOnlyWhereTheyGainFivePercentOnRowsLeftOut) {
+  int kept = 0;
+  for (const char* device : {"a100-sxm-80gb", "h100-sxm-80gb"}) {
+    for (const KernelFit& f : find_kernel_calibration(device)->fits) {
+      if (!f.measured) continue;
+      ++kept;
+      EXPECT_LE(f.measured->left_out.median, 0.95 * f.left_out.median + 1e-4) << device << " " << to_string(f.kind) << " " << f.library;
+      EXPECT_LE(f.measured->left_out.p90, 0.95 * f.left_out.p90 + 1e-4) << device << " " << to_string(f.kind) << " " << f.library;
+      EXPECT_LE(f.measured->field.cells.size(), most_cells);
+      EXPECT_NE(f.library, any_library);
+    }
+  }
+  EXPECT_GT(kept, 10);
+}
+
 }  // namespace
 }  // namespace forerun
