@@ -71,8 +71,8 @@ BlockKinds block_kinds(const Model&);
 
 BlockPrice price_block(const PricedScenario&, const BlockProgram&, const Split&, const Placements&);
 
-// Prices splits one after the other. Those that differ only in what they run again have the same embedding and head: in the order of the search each third
-// split prices these.
+// Prices splits one after the other. Those that differ only in what they run again have the same operators, embedding and head: in the order of the search
+// each third split makes these.
 class SplitPricer {
  public:
   SplitPricer(const PricedScenario& scenario, const BlockKinds& kinds) : scenario_(scenario), kinds_(kinds) {}
@@ -83,6 +83,7 @@ class SplitPricer {
   const BlockKinds& kinds_;
   std::optional<Split> last_;
   Placements placements_;
+  std::vector<BlockParts> blocks_;
   BlockPrice embedding_, head_;
 };
 
