@@ -32,8 +32,7 @@ struct PassPrice {
 };
 
 struct BlockPrice {
-  PassPrice forward, backward;               // backward: B and W, and what is run again first
-  PassPrice input_gradient, weight_gradient;  // the same apart
+  PassPrice forward, backward;         // backward: B and W, and what is run again first
   Bytes saved;                         // from forward to backward; with the input where it is kept
   std::int64_t parameters = 0;         // trained ones on this rank, before ZeRO, without routed experts
   std::int64_t expert_parameters = 0;  // of routed experts
@@ -42,6 +41,7 @@ struct BlockPrice {
   Traffic traffic;                     // of all passes
   std::array<Seconds, error_kinds> error{};
   Flops recomputed;                    // on this rank
+  PassPrice input_gradient, weight_gradient;  // B and W apart: last, for most plans do not look at them
 
   [[nodiscard]] const PassPrice& pass(PassKind kind) const {
     switch (kind) {

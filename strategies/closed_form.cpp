@@ -130,7 +130,7 @@ void ClosedForm::pass_times(const SplitPrices& prices, const Plan& plan, Replica
   for (std::size_t i = 0; i < kinds.size(); ++i) {
     const ChunkSum& sum = chunk_sums_[static_cast<std::size_t>(kinds[i])];
     times_.forward[i] = sum.forward, times_.backward[i] = sum.backward;
-    times_.input_gradient[i] = sum.input_gradient, times_.weight_gradient[i] = sum.weight_gradient;
+    if (splits) times_.input_gradient[i] = sum.input_gradient, times_.weight_gradient[i] = sum.weight_gradient;
   }
 }
 
