@@ -149,10 +149,11 @@ void ClosedForm::sum_stages(const Plan& plan, std::int64_t tied) {
   for (std::size_t k = 0; k < stage_sums_.size(); ++k) {
     StageSum& sum = stage_sums_[k];
     const StageLayout::StageKind& kind = layout_->stage_kinds()[k];
-    for (const int chunk : layout_->kinds_on(kind.first)) {
-      const ChunkSum& c = chunk_sums_[static_cast<std::size_t>(chunk)];
-      sum.work += c.forward + (splits_backward(plan) ? c.input_gradient + c.weight_gradient : c.backward);
-      sum.alone += c.forward_alone + c.back_alone;
+    for (std::size_t c = 0; c < chunk_sums_.size(); ++c) {
+      const ChunkSum& chunk = chunk_sums_[c];
+      const double copies = kind.copies[c];
+      sum.work += copies * (chunk.forward + (splits_backward(plan) ? chunk.input_gradient + chunk.weight_gradient : chunk.backward));
+      sum.alone += copies * (chunk.forward_alone + chunk.back_alone);
     }
     sum.update = sum.update_alone = optimizer_time(context_, plan, sum.weights.dense, sum.weights.expert);
     if (tied > 0 && kind.first == plan.pp - 1) sum.update = optimizer_time(context_, plan, sum.weights.dense + tied, sum.weights.expert);
