@@ -114,8 +114,7 @@ BlockKinds block_kinds(const Model& model) {
     kinds.before.push_back(count);
   }
   const std::size_t layers = kinds.of_layer.size();
-  kinds.begin_of_run.resize(layers), kinds.end_of_run.resize(layers);
-  for (std::size_t i = 0; i < layers; ++i) kinds.begin_of_run[i] = i > 0 && kinds.of_layer[i] == kinds.of_layer[i - 1] ? kinds.begin_of_run[i - 1] : i;
+  kinds.end_of_run.resize(layers);
   for (std::size_t i = layers; i-- > 0;) kinds.end_of_run[i] = i + 1 < layers && kinds.of_layer[i] == kinds.of_layer[i + 1] ? kinds.end_of_run[i + 1] : i + 1;
   return kinds;
 }

@@ -58,6 +58,10 @@ struct SplitPrices {
   std::vector<BlockPrice> blocks;  // of the model's distinct blocks
   BlockPrice embedding, head;
   Bytes boundary;                  // of the activation between two blocks
+
+  // The embedding, the head, and each distinct block, by number.
+  static constexpr int embedding_unit = -1, head_unit = -2;
+  [[nodiscard]] const BlockPrice& unit(int i) const { return i >= 0 ? blocks[static_cast<std::size_t>(i)] : i == embedding_unit ? embedding : head; }
 };
 
 // The distinct blocks of a model and which of them each layer is.
@@ -65,7 +69,7 @@ struct BlockKinds {
   std::vector<Block> distinct;
   std::vector<int> of_layer;
   std::vector<std::vector<int>> before;  // before[k][i]: layers of kind k among the first i
-  std::vector<std::size_t> begin_of_run, end_of_run;  // of the equal neighbours that layer i is among
+  std::vector<std::size_t> end_of_run;  // of the equal neighbours that layer i is among
 };
 BlockKinds block_kinds(const Model&);
 
