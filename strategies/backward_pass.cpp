@@ -5,9 +5,9 @@
 
 namespace forerun {
 
-void BackwardPass::operator()(bool rerun_forward) {
+void BackwardPass::operator()() {
   wide_.resize(parts_.operators.size());
-  if (rerun_forward) trace_ = ForwardPass(parts_, emit_)(Part::recompute);
+  if (mode_ == Recompute::full && parts_.runs_backward) trace_ = ForwardPass(parts_, emit_)(Part::recompute);
   if (parts_.has_output) gradient_ = {BlockProgram::output_gradient};
   for (std::size_t i = parts_.operators.size(); i-- > 0;) run(i);
   emit_.join();
@@ -29,7 +29,7 @@ void BackwardPass::finish() {
 void BackwardPass::run(std::size_t i) {
   const Operator& op = parts_.operators[i];
   const OperatorExchanges& e = parts_.exchanges[i];
-  if (parts_.mode == Recompute::selective) rebuild_(i);
+  if (mode_ == Recompute::selective) rebuild_(i);
   if (is_residual(op.kind)) append(skips_, gradient_);
   for (const Exchange& exchange : e.before_gradient) gradient_ = emit_.change_hands(exchange, gradient_);
   if (op.input_gradient.empty() && op.weight_gradient.empty()) return;

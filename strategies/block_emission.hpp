@@ -3,7 +3,6 @@
 
 #include <boost/container/small_vector.hpp>
 
-#include "strategies/block_exchanges.hpp"
 #include "strategies/block_program.hpp"
 
 namespace forerun {

@@ -8,16 +8,6 @@
 
 namespace forerun {
 
-// What is lowered: operators, and what is said around each.
-struct BlockParts {
-  const Stack& stack;
-  std::vector<Operator> operators;
-  std::vector<OperatorExchanges> exchanges;
-  Recompute mode = Recompute::none;
-  bool apart = true;
-  bool has_input = true, has_output = true;
-};
-
 inline bool is_residual(OperatorKind kind) { return kind == OperatorKind::attention_residual || kind == OperatorKind::feed_forward_residual; }
 inline bool opens_branch(OperatorKind kind) { return kind == OperatorKind::attention_norm || kind == OperatorKind::feed_forward_norm; }
 // Made by the operator that saves it.
@@ -77,12 +67,12 @@ class Rebuilding {
 // B and W of each operator in turn, or B of all and W of all later.
 class BackwardPass {
  public:
-  BackwardPass(const BlockParts& parts, BlockEmission& emit, ForwardTrace trace, bool split)
-      : parts_(parts), emit_(emit), trace_(std::move(trace)), split_(split), rebuild_(parts, emit, trace_) {}
+  BackwardPass(const BlockParts& parts, BlockEmission& emit, ForwardTrace trace, Recompute mode, bool split)
+      : parts_(parts), emit_(emit), trace_(std::move(trace)), mode_(mode), split_(split), rebuild_(parts, emit, trace_) {}
   BackwardPass(const BackwardPass&) = delete;
   BackwardPass& operator=(const BackwardPass&) = delete;
 
-  void operator()(bool rerun_forward);
+  void operator()();
   void weights();  // W on its own, after B
 
  private:
@@ -101,6 +91,7 @@ class BackwardPass {
   const BlockParts& parts_;
   BlockEmission& emit_;
   ForwardTrace trace_;
+  Recompute mode_;
   bool split_;
   Rebuilding rebuild_;
   Tensors gradient_;           // of the output of the operator that comes next

@@ -114,8 +114,7 @@ BlockKinds block_kinds(const Model& model) {
     kinds.before.push_back(count);
   }
   const std::size_t layers = kinds.of_layer.size();
-  kinds.begin_of_run.resize(layers), kinds.end_of_run.resize(layers);
-  for (std::size_t i = 0; i < layers; ++i) kinds.begin_of_run[i] = i > 0 && kinds.of_layer[i] == kinds.of_layer[i - 1] ? kinds.begin_of_run[i - 1] : i;
+  kinds.end_of_run.resize(layers);
   for (std::size_t i = layers; i-- > 0;) kinds.end_of_run[i] = i + 1 < layers && kinds.of_layer[i] == kinds.of_layer[i + 1] ? kinds.end_of_run[i + 1] : i + 1;
   return kinds;
 }
@@ -135,15 +134,17 @@ SplitPrices SplitPricer::operator()(const Split& split) {
     for (const GroupKind kind : {GroupKind::tp, GroupKind::cp, GroupKind::ep, GroupKind::etp}) {
       placements_[static_cast<std::size_t>(kind)] = place(scenario_.topology, {axis_of(kind, plan)});
     }
+    blocks_.clear();
+    const double load = split.ep > 1 ? given.job.expert_skew : 1;
+    for (const Block& block : kinds_.distinct) blocks_.push_back(block_parts(given, block, split, load));
     embedding_ = price_block(scenario_, lower_embedding(given, split), split, placements_);
     head_ = price_block(scenario_, lower_head(given, split), split, placements_);
     last_ = split;
   }
   SplitPrices prices;
   prices.boundary = boundary_bytes(given, split);
-  const double load = split.ep > 1 ? given.job.expert_skew : 1;
-  prices.blocks.reserve(kinds_.distinct.size());
-  for (const Block& block : kinds_.distinct) prices.blocks.push_back(price_block(scenario_, lower_block(given, block, split, load), split, placements_));
+  prices.blocks.reserve(blocks_.size());
+  for (const BlockParts& block : blocks_) prices.blocks.push_back(price_block(scenario_, lower(block, split.recompute, split.apart), split, placements_));
   prices.embedding = embedding_, prices.head = head_;
   return prices;
 }

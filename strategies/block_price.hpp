@@ -32,8 +32,7 @@ struct PassPrice {
 };
 
 struct BlockPrice {
-  PassPrice forward, backward;               // backward: B and W, and what is run again first
-  PassPrice input_gradient, weight_gradient;  // the same apart
+  PassPrice forward, backward;         // backward: B and W, and what is run again first
   Bytes saved;                         // from forward to backward; with the input where it is kept
   std::int64_t parameters = 0;         // trained ones on this rank, before ZeRO, without routed experts
   std::int64_t expert_parameters = 0;  // of routed experts
@@ -42,6 +41,7 @@ struct BlockPrice {
   Traffic traffic;                     // of all passes
   std::array<Seconds, error_kinds> error{};
   Flops recomputed;                    // on this rank
+  PassPrice input_gradient, weight_gradient;  // B and W apart: last, for most plans do not look at them
 
   [[nodiscard]] const PassPrice& pass(PassKind kind) const {
     switch (kind) {
@@ -58,6 +58,10 @@ struct SplitPrices {
   std::vector<BlockPrice> blocks;  // of the model's distinct blocks
   BlockPrice embedding, head;
   Bytes boundary;                  // of the activation between two blocks
+
+  // The embedding, the head, and each distinct block, by number.
+  static constexpr int embedding_unit = -1, head_unit = -2;
+  [[nodiscard]] const BlockPrice& unit(int i) const { return i >= 0 ? blocks[static_cast<std::size_t>(i)] : i == embedding_unit ? embedding : head; }
 };
 
 // The distinct blocks of a model and which of them each layer is.
@@ -65,14 +69,14 @@ struct BlockKinds {
   std::vector<Block> distinct;
   std::vector<int> of_layer;
   std::vector<std::vector<int>> before;  // before[k][i]: layers of kind k among the first i
-  std::vector<std::size_t> begin_of_run, end_of_run;  // of the equal neighbours that layer i is among
+  std::vector<std::size_t> end_of_run;  // of the equal neighbours that layer i is among
 };
 BlockKinds block_kinds(const Model&);
 
 BlockPrice price_block(const PricedScenario&, const BlockProgram&, const Split&, const Placements&);
 
-// Prices splits one after the other. Those that differ only in what they run again have the same embedding and head: in the order of the search each third
-// split prices these.
+// Prices splits one after the other. Those that differ only in what they run again have the same operators, embedding and head: in the order of the search
+// each third split makes these.
 class SplitPricer {
  public:
   SplitPricer(const PricedScenario& scenario, const BlockKinds& kinds) : scenario_(scenario), kinds_(kinds) {}
@@ -83,6 +87,7 @@ class SplitPricer {
   const BlockKinds& kinds_;
   std::optional<Split> last_;
   Placements placements_;
+  std::vector<BlockParts> blocks_;
   BlockPrice embedding_, head_;
 };
 

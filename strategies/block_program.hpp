@@ -7,11 +7,27 @@
 #include <array>
 #include <vector>
 
+#include "strategies/block_exchanges.hpp"
 #include "strategies/program.hpp"
 #include "strategies/scenario.hpp"
 #include "strategies/shard.hpp"
 
 namespace forerun {
+
+// What is lowered: operators, and what is said around each. The same whatever is run again.
+struct BlockParts {
+  const Stack& stack;
+  std::vector<Operator> operators;
+  std::vector<OperatorExchanges> exchanges;
+  Bytes row;                     // of the tensors at its borders
+  bool has_input = true, has_output = true;
+  bool runs_backward = false;    // false: nothing here or below is trained; the gradient goes on unread
+};
+
+// `load`: rows that this rank's experts draw over the balanced number.
+BlockParts block_parts(const Scenario&, const Block&, const Split&, double load = 1);
+BlockParts embedding_parts(const Scenario&, const Split&);
+BlockParts head_parts(const Scenario&, const Split&);
 
 struct BlockProgram {
   static constexpr TensorId input = 0, output = 1, output_gradient = 2, input_gradient = 3;
@@ -23,12 +39,13 @@ struct BlockProgram {
   std::int64_t expert_parameters = 0;  // of routed experts
   std::int64_t frozen = 0;             // the same of what is not trained, in elements of the activations' format
   std::int64_t frozen_experts = 0;
-  bool runs_backward = false;          // false: nothing here or below is trained; the gradient goes on unread
+  bool runs_backward = false;
 
   [[nodiscard]] const Body& pass(PassKind kind) const { return passes[static_cast<std::size_t>(kind)]; }
 };
 
-// `load`: rows that this rank's experts draw over the balanced number.
+// `apart`: B and W on their own as well.
+BlockProgram lower(const BlockParts&, Recompute, bool apart);
 BlockProgram lower_block(const Scenario&, const Block&, const Split&, double load = 1);
 BlockProgram lower_embedding(const Scenario&, const Split&);
 BlockProgram lower_head(const Scenario&, const Split&);

@@ -109,31 +109,30 @@ class ShardedWalk {
 
 class ChunkWalker {
  public:
-  ChunkWalker(const SplitPrices& prices, const StageLayout& layout, int chunk, const ShardedUnits& sharded, std::vector<UnitRun>& scratch)
-      : prices_(prices), layout_(layout), chunk_(chunk), sharded_(sharded), runs_(scratch) {}
+  ChunkWalker(const SplitPrices& prices, const StageLayout::ChunkKind& chunk, const ShardedUnits& sharded, std::vector<UnitRun>& scratch)
+      : prices_(prices), chunk_(chunk), sharded_(sharded), runs_(scratch) {}
 
   void operator()(PassKind kind, Bytes received, Bytes sent, PassMemory& memory) {
     Walk walk(memory);
     if (received > Bytes{0}) walk.add(received, MemoryKind::transient);
     if (sharded_.gathered > Bytes{0} || sharded_.gradients > Bytes{0} || sharded_.offloaded) {
       runs_.clear();
-      each_run(kind, [&](const BlockPrice& price, int n) { runs_.push_back({&price, n}); });
+      in_turn(kind, [&](const BlockPrice& price, int n) { runs_.push_back({&price, n}); });
       ShardedWalk(kind, sharded_, walk)(runs_);
     } else {
-      each_run(kind, [&](const BlockPrice& price, int n) { walk.run(price.pass(kind), n); });
+      in_turn(kind, [&](const BlockPrice& price, int n) { walk.run(price.pass(kind), n); });
     }
     if (sent > Bytes{0}) walk.add(-1.0 * sent, MemoryKind::transient);
   }
 
  private:
   template <class Run>
-  void each_run(PassKind kind, Run run) const {
-    kind == PassKind::forward ? layout_.each_run(prices_, chunk_, run) : layout_.each_run_back(prices_, chunk_, run);
+  void in_turn(PassKind kind, Run run) const {
+    kind == PassKind::forward ? each_run(chunk_.runs, prices_, run) : each_run_back(chunk_.runs, prices_, run);
   }
 
   const SplitPrices& prices_;
-  const StageLayout& layout_;
-  int chunk_;
+  const StageLayout::ChunkKind& chunk_;
   const ShardedUnits& sharded_;
   std::vector<UnitRun>& runs_;
 };
@@ -171,10 +170,10 @@ class Turns {
 
 }  // namespace
 
-void chunk_memory(const SplitPrices& prices, const StageLayout& layout, const StageLayout::ChunkKind& kind, const ShardedUnits& sharded, bool splits_backward,
-                  std::vector<UnitRun>& scratch, ChunkMemory& memory) {
+void chunk_memory(const SplitPrices& prices, const StageLayout::ChunkKind& kind, const ShardedUnits& sharded, bool splits_backward, std::vector<UnitRun>& scratch,
+                  ChunkMemory& memory) {
   const Bytes before = kind.sends_back ? prices.boundary : Bytes{0}, after = kind.sends_on ? prices.boundary : Bytes{0};
-  ChunkWalker walk(prices, layout, kind.first, sharded, scratch);
+  ChunkWalker walk(prices, kind, sharded, scratch);
   walk(PassKind::forward, before, after, memory.forward);
   walk(PassKind::backward, after, before, memory.backward);
   if (!splits_backward) return;

@@ -41,7 +41,7 @@ struct ShardedUnits {
 };
 
 // Of a kind of chunk. Scratch memory is the caller's.
-void chunk_memory(const SplitPrices&, const StageLayout&, const StageLayout::ChunkKind&, const ShardedUnits&, bool splits_backward, std::vector<UnitRun>& scratch, ChunkMemory&);
+void chunk_memory(const SplitPrices&, const StageLayout::ChunkKind&, const ShardedUnits&, bool splits_backward, std::vector<UnitRun>& scratch, ChunkMemory&);
 
 // The most above the start that a stage holds: `start` before the pass that makes it, and that pass.
 struct StagePeak {

@@ -65,15 +65,9 @@ const PassTimes& ClosedForm::times(const SplitPrices& prices, const Plan& plan) 
 
 void ClosedForm::lay_out(const SplitPrices& prices, const Plan& plan) {
   layout_ = &layouts_(plan);
-  chunk_sums_.assign(layout_->chunk_kinds().size(), {});
-  for (std::size_t k = 0; k < chunk_sums_.size(); ++k) {
-    ChunkSum& sum = chunk_sums_[k];
-    layout_->each_run(prices, layout_->chunk_kinds()[k].first, [&](const BlockPrice& price, int n) { sum.weights.add(price, n); });
-  }
   stage_sums_.assign(layout_->stage_kinds().size(), {});
   for (std::size_t k = 0; k < stage_sums_.size(); ++k) {
-    const std::vector<int>& copies = layout_->stage_kinds()[k].copies;
-    for (std::size_t c = 0; c < copies.size(); ++c) stage_sums_[k].weights.add(chunk_sums_[c].weights, copies[c]);
+    each_run(layout_->stage_kinds()[k].units, prices, [&](const BlockPrice& price, int n) { stage_sums_[k].weights.add(price, n); });
   }
 }
 
@@ -87,7 +81,7 @@ ClosedForm::Hop ClosedForm::hop_of(const SplitPrices& prices, const Plan& plan) 
 }
 
 void ClosedForm::sum_blocks(const SplitPrices& prices, const Plan& plan, const StageLayout::ChunkKind& kind, ChunkSum& sum) const {
-  layout_->each_run(prices, kind.first, [&](const BlockPrice& price, int count) {
+  each_run(kind.runs, prices, [&](const BlockPrice& price, int count) {
     const double n = count;
     sum.forward += n * price.forward.total;
     sum.backward += n * price.backward.total;
@@ -104,15 +98,15 @@ void ClosedForm::pass_times(const SplitPrices& prices, const Plan& plan, Replica
   hop_ = hop_of(prices, plan);
   const bool splits = splits_backward(plan);
   std::optional<UnitDelays> delays;
-  if (plan.zero >= 2 || plan.offload.activations) delays.emplace(context_, prices, *layout_, plan, replicas, replica_scratch_.done);
+  if (plan.zero >= 2 || plan.offload.activations) delays.emplace(context_, prices, plan, replicas, replica_scratch_.done);
+  chunk_sums_.assign(layout_->chunk_kinds().size(), {});
   for (std::size_t k = 0; k < chunk_sums_.size(); ++k) {
     const StageLayout::ChunkKind& kind = layout_->chunk_kinds()[k];
     ChunkSum& sum = chunk_sums_[k];
-    sum = {.weights = sum.weights};
     sum_blocks(prices, plan, kind, sum);
     if (delays) {
       const auto wait = [&](PassKind pass, Seconds& time, bool counts) {
-        const PassDelay d = (*delays)(kind.first, pass);
+        const PassDelay d = (*delays)(kind, pass);
         time += d.sharding + d.offload;
         if (counts) sum.sharding += d.sharding, sum.offload += d.offload;
       };
@@ -130,7 +124,7 @@ void ClosedForm::pass_times(const SplitPrices& prices, const Plan& plan, Replica
   for (std::size_t i = 0; i < kinds.size(); ++i) {
     const ChunkSum& sum = chunk_sums_[static_cast<std::size_t>(kinds[i])];
     times_.forward[i] = sum.forward, times_.backward[i] = sum.backward;
-    times_.input_gradient[i] = sum.input_gradient, times_.weight_gradient[i] = sum.weight_gradient;
+    if (splits) times_.input_gradient[i] = sum.input_gradient, times_.weight_gradient[i] = sum.weight_gradient;
   }
 }
 
@@ -149,10 +143,11 @@ void ClosedForm::sum_stages(const Plan& plan, std::int64_t tied) {
   for (std::size_t k = 0; k < stage_sums_.size(); ++k) {
     StageSum& sum = stage_sums_[k];
     const StageLayout::StageKind& kind = layout_->stage_kinds()[k];
-    for (const int chunk : layout_->kinds_on(kind.first)) {
-      const ChunkSum& c = chunk_sums_[static_cast<std::size_t>(chunk)];
-      sum.work += c.forward + (splits_backward(plan) ? c.input_gradient + c.weight_gradient : c.backward);
-      sum.alone += c.forward_alone + c.back_alone;
+    for (std::size_t c = 0; c < chunk_sums_.size(); ++c) {
+      const ChunkSum& chunk = chunk_sums_[c];
+      const double copies = kind.copies[c];
+      sum.work += copies * (chunk.forward + (splits_backward(plan) ? chunk.input_gradient + chunk.weight_gradient : chunk.backward));
+      sum.alone += copies * (chunk.forward_alone + chunk.back_alone);
     }
     sum.update = sum.update_alone = optimizer_time(context_, plan, sum.weights.dense, sum.weights.expert);
     if (tied > 0 && kind.first == plan.pp - 1) sum.update = optimizer_time(context_, plan, sum.weights.dense + tied, sum.weights.expert);

@@ -59,7 +59,6 @@ class ClosedForm {
   };
   // Of one kind of chunk and one micro-batch.
   struct ChunkSum {
-    StageWeights weights;                // on a rank
     Seconds forward, backward;           // with all that interrupts them
     Seconds input_gradient, weight_gradient;
     Seconds forward_alone, back_alone;   // the blocks alone, and the least that a schedule makes of the way back

@@ -27,11 +27,11 @@ DataParallel::DataParallel(const ClosedFormContext& context, const SplitPrices& 
 }
 
 // Whether every unit of the chunk is a bucket of its own.
-bool DataParallel::unit_by_unit(int chunk) const {
+bool DataParallel::unit_by_unit(const StageLayout::ChunkKind& chunk) const {
   const double size = context_.scenario.given.stack.bucket;
   if (plan_.zero >= 2 || size == 0) return true;
   std::array<double, 2> all{}, least{1e300, 1e300};
-  layout_.each_run(prices_, chunk, [&](const BlockPrice& price, int n) {
+  each_run(chunk.runs, prices_, [&](const BlockPrice& price, int n) {
     const std::array parameters{static_cast<double>(price.parameters), static_cast<double>(price.expert_parameters)};
     for (std::size_t k = 0; k < 2; ++k) {
       all[k] += n * parameters[k];
@@ -59,16 +59,16 @@ void DataParallel::add(const BlockPrice& unit, const ReplicaElements& elements, 
 
 void DataParallel::cut(const StageLayout::ChunkKind& kind) {
   scratch_.chunks.push_back({.first = scratch_.runs.size(), .count = 0, .forward = {}, .backward = {}, .gather = {}, .reduce = {}});
-  if (!unit_by_unit(kind.first)) return cut_in_buckets(kind.first);
-  layout_.each_run_back(prices_, kind.first, [&](const BlockPrice& price, int n) { add(price, elements_of(price), n); });
+  if (!unit_by_unit(kind)) return cut_in_buckets(kind);
+  each_run_back(kind.runs, prices_, [&](const BlockPrice& price, int n) { add(price, elements_of(price), n); });
 }
 
-void DataParallel::cut_in_buckets(int chunk) {
+void DataParallel::cut_in_buckets(const StageLayout::ChunkKind& chunk) {
   std::vector<const BlockPrice*>& units = scratch_.units;
   std::vector<std::int64_t>& parameters = scratch_.parameters;
   std::vector<ReplicaElements>& elements = scratch_.elements;
   units.clear();
-  layout_.each_run(prices_, chunk, [&](const BlockPrice& price, int n) { units.insert(units.end(), static_cast<std::size_t>(n), &price); });
+  each_run(chunk.runs, prices_, [&](const BlockPrice& price, int n) { units.insert(units.end(), static_cast<std::size_t>(n), &price); });
   elements.assign(units.size(), {});
   for (const auto part : {&ReplicaElements::dense, &ReplicaElements::expert}) {
     const std::size_t experts = part == &ReplicaElements::expert ? 1 : 0;

@@ -39,9 +39,9 @@ class DataParallel {
   };
 
   void cut(const StageLayout::ChunkKind&);
-  void cut_in_buckets(int chunk);
+  void cut_in_buckets(const StageLayout::ChunkKind&);
   void add(const BlockPrice&, const ReplicaElements&, int n);
-  [[nodiscard]] bool unit_by_unit(int chunk) const;
+  [[nodiscard]] bool unit_by_unit(const StageLayout::ChunkKind&) const;
   Seconds gather_before(int stage, Seconds arrival) const;
   Seconds reduce_after(int stage) const;
   [[nodiscard]] bool gathers_once() const { return plan_.zero == 1 || plan_.zero == 2; }

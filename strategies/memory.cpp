@@ -53,7 +53,7 @@ void ClosedForm::memory(const SplitPrices& prices, const Plan& plan, MemoryUse& 
   const StageLayout& layout = *layout_;
   const bool splits = splits_backward(plan);
   chunk_memories_.resize(layout.chunk_kinds().size());
-  for (std::size_t k = 0; k < chunk_memories_.size(); ++k) chunk_memory(prices, layout, layout.chunk_kinds()[k], sharded, splits, units_, chunk_memories_[k]);
+  for (std::size_t k = 0; k < chunk_memories_.size(); ++k) chunk_memory(prices, layout.chunk_kinds()[k], sharded, splits, units_, chunk_memories_[k]);
   const ScheduleTable* order = nullptr;
   if (splits) {
     ReplicaPrices replicas(context_, exchanges_, plan);

@@ -31,7 +31,7 @@ Seconds gpipe(const PassTimes& t, double m, std::vector<Seconds>& finish) {
 void PassTimes::assign(int stage_count, int chunks_per_stage) {
   stages = stage_count, chunks = chunks_per_stage;
   for (std::vector<Seconds>* list : {&forward, &backward, &input_gradient, &weight_gradient}) {
-    list->assign(static_cast<std::size_t>(stages) * static_cast<std::size_t>(chunks), Seconds{0});
+    list->resize(static_cast<std::size_t>(stages) * static_cast<std::size_t>(chunks));
   }
 }
 
@@ -62,49 +62,42 @@ Seconds PipelineTime::one_f_one_b(const PassTimes& t, double m) {
   return longest;
 }
 
-namespace {
-
 // Follows the first micro-batch through the chunks: it comes from the chunk before, and stages work through K micro-batches a chunk.
-class Journey {
+class PipelineTime::Journey {
  public:
-  Journey(const PassTimes& times, const std::vector<Seconds>& pass, std::vector<Seconds>& start, std::vector<Seconds>& free)
-      : t_(times), pass_(pass), start_(start), free_(free) {
-    start_.resize(static_cast<std::size_t>(t_.stages));
-    free_.assign(static_cast<std::size_t>(t_.stages), Seconds{0});
+  Journey(const PassTimes& times, const std::vector<Seconds>& pass, std::vector<OnStage>& stages) : t_(times), pass_(pass), stages_(stages) {
+    stages_.assign(static_cast<std::size_t>(t_.stages), {});
   }
   void visit(int stage, int local) {
-    const auto s = static_cast<std::size_t>(stage);
-    const Seconds here = pass_[at(t_, stage, local)], start = max(arrival_, free_[s]);
-    if (local == 0) start_[s] = start;
-    free_[s] = start + static_cast<double>(t_.stages) * here;
-    end_ = start + here;
-    arrival_ = start + (here + t_.link);
+    OnStage& here = stages_[static_cast<std::size_t>(stage)];
+    const Seconds pass = pass_[at(t_, stage, local)], start = max(arrival_, here.free);
+    if (local == 0) here.start = start;
+    here.free = start + static_cast<double>(t_.stages) * pass;
+    here.work += pass;
+    end_ = start + pass;
+    arrival_ = start + (pass + t_.link);
   }
   [[nodiscard]] Seconds end() const { return end_; }  // of the last visit
+  // Time that the first `count` passes of a stage need, K micro-batches a chunk in turn.
+  [[nodiscard]] Seconds first_passes(int stage, double count) const {
+    const double k = t_.stages, rounds = std::round(count / (k * t_.chunks)), more = count - rounds * k * t_.chunks;
+    Seconds sum = rounds * k * stages_[static_cast<std::size_t>(stage)].work;
+    int first = 0, last = t_.chunks - 1;
+    for (double n = more; n > 0; n -= k) sum += std::min(n, k) * pass_[at(t_, stage, first++)];
+    for (double n = -more; n > 0; n -= k) sum -= std::min(n, k) * pass_[at(t_, stage, last--)];
+    return sum;
+  }
 
  private:
   const PassTimes& t_;
   const std::vector<Seconds>& pass_;
-  std::vector<Seconds>&start_, &free_;  // of each stage: when it starts its first chunk, when it has worked through its last one
+  std::vector<OnStage>& stages_;
   Seconds arrival_, end_;
 };
 
-// Time that the first `count` passes of a stage need, K micro-batches a chunk in turn.
-Seconds first_passes(const PassTimes& t, const std::vector<Seconds>& pass, int stage, double count) {
-  Seconds sum{0};
-  for (int local = 0; count > 0; local = local + 1 == t.chunks ? 0 : local + 1) {
-    const double n = std::min<double>(count, t.stages);
-    sum += n * pass[at(t, stage, local)];
-    count -= n;
-  }
-  return sum;
-}
-
-}  // namespace
-
 Seconds PipelineTime::interleaved(const PassTimes& t, double m) {
   const int last = t.chunks - 1;
-  Journey out(t, t.forward, arrival_, free_), back(t, t.backward, way_back_, free_back_);  // back, time reversed: backward ends where forward began
+  Journey out(t, t.forward, out_), back(t, t.backward, back_);  // back, time reversed: backward ends where forward began
   for (int local = 0; local < t.chunks; ++local) {
     for (int s = 0; s < t.stages; ++s) out.visit(s, local), back.visit(s, local);
   }
@@ -112,21 +105,18 @@ Seconds PipelineTime::interleaved(const PassTimes& t, double m) {
   Seconds beyond{0}, beyond_back{0};  // of the last chunk on the stages after this one
   Seconds all_beyond{0};              // of all chunks there
   for (int s = t.stages - 1; s >= 0; --s) {
-    Seconds work{0};
-    for (int local = 0; local < t.chunks; ++local) work += t.forward[at(t, s, local)] + t.backward[at(t, s, local)];
-    const Seconds start = arrival_[static_cast<std::size_t>(s)], end = way_back_[static_cast<std::size_t>(s)];
+    const OnStage &outwards = out_[static_cast<std::size_t>(s)], &homewards = back_[static_cast<std::size_t>(s)];
+    const Seconds work = outwards.work + homewards.work, start = outwards.start, end = homewards.start;
     const double before = std::min(2.0 * (t.stages - 1 - s) + (t.chunks - 1.0) * t.stages + 1, m * t.chunks);
     const Seconds zero{0};
     // The last stage turns a micro-batch round at once; from there its gradient comes back to this one.
     const Seconds turn = s == t.stages - 1 ? zero : t.link;
-    const Seconds first = max(zero, there + beyond_back + turn - (start + first_passes(t, t.forward, s, before)));
-    const Seconds second = max(zero, home + beyond + turn - (end + first_passes(t, t.backward, s, before)));
+    const Seconds first = max(zero, there + beyond_back + turn - (start + out.first_passes(s, before)));
+    const Seconds second = max(zero, home + beyond + turn - (end + back.first_passes(s, before)));
     longest = max(longest, start + m * work + (before < m * t.chunks ? first + second : max(first, second)) + end);
     if (s < t.stages - 1) {
       // With long links every pass waits for a round trip of the passes in flight; of chunks of average length.
-      Seconds forward_here{0};
-      for (int local = 0; local < t.chunks; ++local) forward_here += t.forward[at(t, s, local)];
-      longest = max(longest, m / (2.0 * (t.stages - 1 - s) + 1) * (forward_here + all_beyond + t.chunks * 2.0 * (t.stages - 1 - s) * t.link));
+      longest = max(longest, m / (2.0 * (t.stages - 1 - s) + 1) * (outwards.work + all_beyond + t.chunks * 2.0 * (t.stages - 1 - s) * t.link));
     }
     all_beyond += work;
     beyond += t.forward[at(t, s, last)] + (s == t.stages - 1 ? zero : t.link);

@@ -32,7 +32,7 @@ struct PassTimes {
   Seconds link;
   bool barrier = true;  // all stages wait for each other after a step; otherwise what counts is how long each is busy with it
 
-  void assign(int stage_count, int chunks_per_stage);
+  void assign(int stage_count, int chunks_per_stage);  // times that were there stay
   bool operator==(const PassTimes&) const = default;
 };
 
@@ -54,7 +54,13 @@ class PipelineTime {
   Plan automatic_plan_;
   PassTimes automatic_times_;
   std::int64_t automatic_micro_batches_ = -1;
-  std::vector<Seconds> arrival_, way_back_, free_, free_back_, forward_done_, backward_done_, trip_;
+  // One way through the chunks on a stage: when it starts its first chunk, when it has worked through its last one; a pass of each chunk.
+  struct OnStage {
+    Seconds start, free, work;
+  };
+  class Journey;
+  std::vector<OnStage> out_, back_;
+  std::vector<Seconds> forward_done_, backward_done_, trip_;
 };
 
 // When each stage is done if it runs the table's passes in their order, each as soon as its message is there. The last finish.

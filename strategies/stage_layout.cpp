@@ -31,6 +31,19 @@ bool StageLayout::equal_blocks(int a, int b) const {
   return true;
 }
 
+// Of neighbours of one kind.
+std::vector<StageLayout::Run> StageLayout::runs_of(int chunk) const {
+  std::vector<Run> runs;
+  if (has_embedding(chunk)) runs.push_back({SplitPrices::embedding_unit, 1});
+  for (std::size_t layer = begin(chunk); layer < end(chunk);) {
+    const std::size_t next = std::min(kinds_->end_of_run[layer], end(chunk));
+    runs.push_back({kinds_->of_layer[layer], static_cast<int>(next - layer)});
+    layer = next;
+  }
+  if (has_head(chunk)) runs.push_back({SplitPrices::head_unit, 1});
+  return runs;
+}
+
 void StageLayout::find_chunk_kinds(const Plan& plan) {
   chunk_kinds_.clear(), kind_of_chunk_.clear();
   const auto sends = [&](int chunk, int to) { return to >= 0 && to < chunks_ && stage_of(plan, to) != stage_of(plan, chunk); };
@@ -40,7 +53,9 @@ void StageLayout::find_chunk_kinds(const Plan& plan) {
       return kind.sends_on == found.sends_on && kind.sends_back == found.sends_back && equal_blocks(kind.first, chunk);
     });
     kind_of_chunk_.push_back(static_cast<int>(known - chunk_kinds_.begin()));
-    if (known == chunk_kinds_.end()) chunk_kinds_.push_back(found);
+    if (known != chunk_kinds_.end()) continue;
+    chunk_kinds_.push_back(found);
+    chunk_kinds_.back().runs = runs_of(chunk);
   }
 }
 
@@ -52,16 +67,24 @@ void StageLayout::find_stage_kinds() {
     auto known = std::find_if(stage_kinds_.begin(), stage_kinds_.end(), [&](const StageKind& kind) { return std::equal(own.begin(), own.end(), kinds_on(kind.first).begin()); });
     kind_of_stage_.push_back(static_cast<int>(known - stage_kinds_.begin()));
     if (known == stage_kinds_.end()) {
-      known = stage_kinds_.insert(known, {.first = stage, .count = 0, .copies = std::vector<int>(chunk_kinds_.size(), 0)});
-      int on = 0, back = 0;
-      for (const int kind : own) {
-        const ChunkKind& chunk = chunk_kinds_[static_cast<std::size_t>(kind)];
-        ++known->copies[static_cast<std::size_t>(kind)];
-        on += chunk.sends_on ? 1 : 0, back += chunk.sends_back ? 1 : 0;
-      }
-      most_sends_on_ = std::max(most_sends_on_, on), most_sends_back_ = std::max(most_sends_back_, back);
+      known = stage_kinds_.insert(known, {.first = stage, .copies = std::vector<int>(chunk_kinds_.size(), 0), .units = {}});
+      describe(*known);
+      most_sends_on_ = std::max(most_sends_on_, known->sends_on), most_sends_back_ = std::max(most_sends_back_, known->sends_back);
     }
     ++known->count;
+  }
+}
+
+void StageLayout::describe(StageKind& stage) const {
+  for (const int kind : kinds_on(stage.first)) {
+    const ChunkKind& chunk = chunk_kinds_[static_cast<std::size_t>(kind)];
+    ++stage.copies[static_cast<std::size_t>(kind)];
+    stage.sends_on += chunk.sends_on ? 1 : 0, stage.sends_back += chunk.sends_back ? 1 : 0;
+    for (const Run& run : chunk.runs) {
+      auto known = std::find_if(stage.units.begin(), stage.units.end(), [&](const Run& other) { return other.unit == run.unit; });
+      if (known == stage.units.end()) known = stage.units.insert(known, {run.unit, 0});
+      known->n += run.n;
+    }
   }
 }
 

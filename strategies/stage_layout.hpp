@@ -13,24 +13,26 @@ namespace forerun {
 
 class StageLayout {
  public:
+  // Equal units that follow each other.
+  struct Run {
+    int unit = 0, n = 0;
+  };
   // Chunks of one kind hold equal blocks in the same order and send to other stages on the same sides.
   struct ChunkKind {
     int first = 0;  // the first chunk of this kind
     int count = 0;  // times that a stage holds such a chunk
     bool sends_on = false, sends_back = false;
+    std::vector<Run> runs = {};  // from the first layer to the last, the embedding and the head among them
   };
   // Stages of one kind hold chunks of the same kinds in the same order.
   struct StageKind {
     int first = 0, count = 0;
-    std::vector<int> copies;  // chunks of each kind
+    int sends_on = 0, sends_back = 0;  // messages of one micro-batch
+    std::vector<int> copies;           // chunks of each kind
+    std::vector<Run> units;            // of all its chunks, each unit once
   };
 
   void assign(const BlockKinds&, const Plan&);  // reuses its storage
-
-  [[nodiscard]] bool has_embedding(int chunk) const { return chunk == 0; }
-  [[nodiscard]] bool has_head(int chunk) const { return chunk == chunks_ - 1; }
-  [[nodiscard]] std::size_t begin(int chunk) const { return begin_[static_cast<std::size_t>(chunk)]; }
-  [[nodiscard]] std::size_t end(int chunk) const { return begin_[static_cast<std::size_t>(chunk) + 1]; }
 
   [[nodiscard]] const std::vector<ChunkKind>& chunk_kinds() const { return chunk_kinds_; }    // in the order of their first chunk
   [[nodiscard]] const std::vector<StageKind>& stage_kinds() const { return stage_kinds_; }    // in the order of their first stage
@@ -41,32 +43,14 @@ class StageLayout {
   [[nodiscard]] int most_sends_on() const { return most_sends_on_; }
   [[nodiscard]] int most_sends_back() const { return most_sends_back_; }
 
-  // run(price, number) for neighbours of one kind, from the first layer to the last, the embedding and the head among them.
-  template <class Run>
-  void each_run(const SplitPrices& prices, int chunk, Run run) const {
-    if (has_embedding(chunk)) run(prices.embedding, 1);
-    for (std::size_t layer = begin(chunk); layer < end(chunk);) {
-      const std::size_t next = std::min(kinds_->end_of_run[layer], end(chunk));
-      run(prices.blocks[static_cast<std::size_t>(kinds_->of_layer[layer])], static_cast<int>(next - layer));
-      layer = next;
-    }
-    if (has_head(chunk)) run(prices.head, 1);
-  }
-
-  // The same from the last layer to the first.
-  template <class Run>
-  void each_run_back(const SplitPrices& prices, int chunk, Run run) const {
-    if (has_head(chunk)) run(prices.head, 1);
-    for (std::size_t layer = end(chunk); layer > begin(chunk);) {
-      const std::size_t first = std::max(kinds_->begin_of_run[layer - 1], begin(chunk));
-      run(prices.blocks[static_cast<std::size_t>(kinds_->of_layer[layer - 1])], static_cast<int>(layer - first));
-      layer = first;
-    }
-    if (has_embedding(chunk)) run(prices.embedding, 1);
-  }
-
  private:
+  [[nodiscard]] bool has_embedding(int chunk) const { return chunk == 0; }
+  [[nodiscard]] bool has_head(int chunk) const { return chunk == chunks_ - 1; }
+  [[nodiscard]] std::size_t begin(int chunk) const { return begin_[static_cast<std::size_t>(chunk)]; }
+  [[nodiscard]] std::size_t end(int chunk) const { return begin_[static_cast<std::size_t>(chunk) + 1]; }
   [[nodiscard]] bool equal_blocks(int a, int b) const;
+  [[nodiscard]] std::vector<Run> runs_of(int chunk) const;
+  void describe(StageKind&) const;
   void find_chunk_kinds(const Plan&);
   void find_stage_kinds();
 
@@ -79,6 +63,16 @@ class StageLayout {
   std::vector<int> kind_of_chunk_, on_stage_, kind_of_stage_;
   int most_sends_on_ = 0, most_sends_back_ = 0;
 };
+
+// run(price, number) for each of the runs, and in the opposite order.
+template <class Visit>
+void each_run(const std::vector<StageLayout::Run>& runs, const SplitPrices& prices, Visit visit) {
+  for (const StageLayout::Run& run : runs) visit(prices.unit(run.unit), run.n);
+}
+template <class Visit>
+void each_run_back(const std::vector<StageLayout::Run>& runs, const SplitPrices& prices, Visit visit) {
+  for (auto run = runs.rbegin(); run != runs.rend(); ++run) visit(prices.unit(run->unit), run->n);
+}
 
 // Layouts of one model's plans: each shape of a pipeline is laid out once.
 class LayoutTable {

@@ -34,26 +34,19 @@ Seconds Breakdown::total() const {
 
 // Of the busiest stage: its blocks and its messages to other stages.
 void ClosedForm::add_blocks(const SplitPrices& prices, const Plan& plan, const Step& step, Errors& error, Estimate& e) const {
-  const std::vector<int>& copies = layout_->stage_kinds()[step.busiest].copies;
-  int sends = 0;
-  for (std::size_t k = 0; k < copies.size(); ++k) {
-    if (copies[k] == 0) continue;
-    const StageLayout::ChunkKind& kind = layout_->chunk_kinds()[k];
-    const double runs = copies[k] * step.runs;
-    layout_->each_run(prices, kind.first, [&](const BlockPrice& price, int count) {
-      const double n = count * runs;
-      add(e.breakdown, price.forward, n);
-      if (splits_backward(plan)) {
-        add(e.breakdown, price.input_gradient, n), add(e.breakdown, price.weight_gradient, n);
-      } else {
-        add(e.breakdown, price.backward, n);
-      }
-      e.traffic.add(price.traffic, n);
-      for (std::size_t i = 0; i < error_kinds; ++i) error[i] += n * price.error[i];
-    });
-    sends += copies[k] * (kind.sends_on + kind.sends_back);
-  }
-  const double n = sends * step.runs;
+  const StageLayout::StageKind& stage = layout_->stage_kinds()[step.busiest];
+  each_run(stage.units, prices, [&](const BlockPrice& price, int count) {
+    const double n = count * step.runs;
+    add(e.breakdown, price.forward, n);
+    if (splits_backward(plan)) {
+      add(e.breakdown, price.input_gradient, n), add(e.breakdown, price.weight_gradient, n);
+    } else {
+      add(e.breakdown, price.backward, n);
+    }
+    e.traffic.add(price.traffic, n);
+    for (std::size_t i = 0; i < error_kinds; ++i) error[i] += n * price.error[i];
+  });
+  const double n = (stage.sends_on + stage.sends_back) * step.runs;
   charge(e.breakdown, Dimension::pp, {n * hop_.stops, n * (hop_.all - hop_.stops)});
   error[of_communication] += n * hop_.stops * hop_.spread;
 }
@@ -104,8 +97,8 @@ void ClosedForm::rate(const SplitPrices& prices, const Plan& plan, double runs, 
   const double devices = context_.scenario.given.gpus;
   const Seconds step = e.step.median;
   Flops recomputed{0};  // of one device of each stage
-  for (const StageLayout::ChunkKind& kind : layout_->chunk_kinds()) {
-    layout_->each_run(prices, kind.first, [&](const BlockPrice& price, int n) { recomputed += kind.count * n * runs * price.recomputed; });
+  for (const StageLayout::StageKind& kind : layout_->stage_kinds()) {
+    each_run(kind.units, prices, [&](const BlockPrice& price, int n) { recomputed += kind.count * n * runs * price.recomputed; });
   }
   e.tokens_per_second = static_cast<double>(tokens_per_step(context_.scenario.given.job)) / step.value();
   e.mfu = context_.model_flops / (context_.peak_rate * step);

@@ -14,14 +14,13 @@ bool scatters(PassKind kind) { return kind == PassKind::backward || kind == Pass
 
 }  // namespace
 
-UnitDelays::UnitDelays(const ClosedFormContext& context, const SplitPrices& prices, const StageLayout& layout, const Plan& plan, ReplicaPrices& replicas,
-                       std::vector<Seconds>& storage)
-    : context_(context), prices_(prices), layout_(layout), plan_(plan), replicas_(replicas), hides_(data_parallel_overlap(context.scenario.given.stack, plan)),
+UnitDelays::UnitDelays(const ClosedFormContext& context, const SplitPrices& prices, const Plan& plan, ReplicaPrices& replicas, std::vector<Seconds>& storage)
+    : context_(context), prices_(prices), plan_(plan), replicas_(replicas), hides_(data_parallel_overlap(context.scenario.given.stack, plan)),
       contention_(context.scenario.given.stack.contention), storage_(storage) {}
 
-PassDelay UnitDelays::operator()(int chunk, PassKind kind) {
+PassDelay UnitDelays::operator()(const StageLayout::ChunkKind& chunk, PassKind kind) {
   units_.clear();
-  layout_.each_run(prices_, chunk, [&](const BlockPrice& price, int n) { units_.insert(units_.end(), static_cast<std::size_t>(n), &price); });
+  each_run(chunk.runs, prices_, [&](const BlockPrice& price, int n) { units_.insert(units_.end(), static_cast<std::size_t>(n), &price); });
   if (kind != PassKind::forward) std::reverse(units_.begin(), units_.end());
   const Seconds away = plan_.offload.activations ? offload(kind) : Seconds{0};
   if (kind != PassKind::forward) {  // what no gradient is wanted of is last, and needs no parameters

@@ -13,9 +13,9 @@ struct PassDelay {
 class UnitDelays {
  public:
   // Reuses `storage`.
-  UnitDelays(const ClosedFormContext&, const SplitPrices&, const StageLayout&, const Plan&, ReplicaPrices&, std::vector<Seconds>& storage);
+  UnitDelays(const ClosedFormContext&, const SplitPrices&, const Plan&, ReplicaPrices&, std::vector<Seconds>& storage);
 
-  PassDelay operator()(int chunk, PassKind);
+  PassDelay operator()(const StageLayout::ChunkKind&, PassKind);
 
  private:
   Seconds sharding(PassKind);
@@ -24,7 +24,6 @@ class UnitDelays {
 
   const ClosedFormContext& context_;
   const SplitPrices& prices_;
-  const StageLayout& layout_;
   const Plan& plan_;
   ReplicaPrices& replicas_;
   double hides_, contention_;
