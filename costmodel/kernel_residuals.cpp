@@ -4,22 +4,14 @@
 #include <cmath>
 #include <map>
 
+#include "base/quantile.hpp"
+
 namespace forerun {
 namespace {
 
-double quantile(const std::vector<double>& sorted, double share) {
-  if (sorted.empty()) return 0;
-  const double place = share * static_cast<double>(sorted.size() - 1);
-  const auto below = static_cast<std::size_t>(place);
-  const std::size_t above = std::min(below + 1, sorted.size() - 1);
-  return std::lerp(sorted[below], sorted[above], place - static_cast<double>(below));
-}
-
 ResidualQuantiles quantiles(std::vector<double> residuals) {
-  std::sort(residuals.begin(), residuals.end());
   ResidualQuantiles q{residuals.size(), quantile(residuals, 0.1), quantile(residuals, 0.5), quantile(residuals, 0.9), 0};
   for (double& r : residuals) r = std::abs(r);
-  std::sort(residuals.begin(), residuals.end());
   q.band = quantile(residuals, 0.8);
   return q;
 }
@@ -29,7 +21,6 @@ ResidualQuantiles quantiles(std::vector<double> residuals) {
 FitError residual_errors(const std::vector<double>& residuals) {
   std::vector<double> sizes;
   for (const double r : residuals) sizes.push_back(std::abs(std::exp(-r) - 1));
-  std::sort(sizes.begin(), sizes.end());
   return {quantile(sizes, 0.5), quantile(sizes, 0.9)};
 }
 
