@@ -88,6 +88,7 @@ struct Stack {
   int lora_rank = 8;               // of low-rank factors, and the products that they stand beside, where a job does not say
   std::vector<LowRankTarget> lora_target{LowRankTarget::q_proj, LowRankTarget::v_proj};
   bool fp8_saves = false;          // products keep their inputs in fp8 under an fp8 job
+  bool fp8_gathers = false;        // with sequence parallelism, what a product needs whole is cast before it is gathered
   Bytes fp8_weights{0};            // copies that an fp8 job keeps of each parameter beside the 16-bit one (below ZeRO-3)
   bool dropout = true;             // runs the model's dropout (benchmarks often switch it off)
   OverlapAbility overlap;

@@ -154,6 +154,7 @@ StackFile read(const YamlNode& node) {
   loss.finish();
   stack.gradients_apart = map.optional("gradients_apart", [](const YamlNode& n) { return n.boolean(); }).value_or(false);
   stack.fp8_saves = map.optional("fp8_saves", [](const YamlNode& n) { return n.boolean(); }).value_or(false);
+  stack.fp8_gathers = map.optional("fp8_gathers", [](const YamlNode& n) { return n.boolean(); }).value_or(false);
   stack.fp8_weights = map.optional("fp8_weights", [](const YamlNode& n) { return n.quantity<Bytes>(); }).value_or(Bytes{0});
   stack.dropout = map.optional("dropout", [](const YamlNode& n) { return n.boolean(); }).value_or(true);
   stack.overlap = read_overlap(map.required("overlap"));

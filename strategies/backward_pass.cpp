@@ -112,8 +112,8 @@ Tensors BackwardPass::reduce_gradient(std::size_t i, const Tensors& made, std::o
 
 // Of the operator's input, before any reduction.
 Bytes BackwardPass::gradient_bytes(std::size_t i) const {
-  const std::optional<Exchange>& gather = parts_.exchanges[i].gather;
-  return gather ? *gather->received : trace_.input_bytes[i];
+  const OperatorExchanges& e = parts_.exchanges[i];
+  return e.gather ? e.whole_gradient : trace_.input_bytes[i];
 }
 
 std::pair<Tensors, std::optional<TokenId>> BackwardPass::gather_again(std::size_t i) {

@@ -19,6 +19,7 @@ class Exchanges {
  public:
   Exchanges(const Scenario& given, const Block& local, const Split& split, const TokenShape& shape)
       : split_(split), local_(local), shape_(shape), hidden_(given.model.hidden), load_(given.job.expert_skew), element_(size_of(activation_dtype(given.job))),
+        product_input_(given.job.dtype == DType::fp8 && given.stack.fp8_gathers ? size_of(DType::fp8) : element_),
         ability_(allowed(given.stack.overlap, split.overlap)) {}
 
   std::vector<OperatorExchanges> around(const std::vector<Operator>& operators) {
@@ -64,18 +65,27 @@ class Exchanges {
 
   void tensor_parallel(OperatorKind kind, OperatorExchanges& e, bool first, bool last) const {
     if (split_.tp == 1) return;
-    if (const std::int64_t width = entering(kind, first); width > 0) enter(e, shape_.tokens * width, shape_.residual_tokens * width);
+    if (const std::int64_t width = entering(kind, first); width > 0) {
+      enter(e, shape_.tokens * width, shape_.residual_tokens * width, kind == OperatorKind::head ? element_ : product_input_);
+    }
     if (leaving(kind, last)) leave(e);
   }
 
-  void enter(OperatorExchanges& e, std::int64_t whole, std::int64_t share) const {
+  void enter(OperatorExchanges& e, std::int64_t whole, std::int64_t share, Bytes element) const {
     if (!split_.sp) {
       e.reduce_gradient = Exchange{over(Flow::tp_all_reduce, GroupKind::tp, whole, ability_.tp_backward), "gradient of an activation"};
       return;
     }
-    e.gather = Exchange{over(Flow::tp_all_gather, GroupKind::tp, whole, ability_.tp_forward), "gathered input", bytes(whole)};
-    e.gather_again = Exchange{over(Flow::tp_all_gather, GroupKind::tp, whole, ability_.tp_backward), "gathered input", bytes(whole)};
+    e.gather = gathered(whole, ability_.tp_forward, element, "gathered input");
+    e.gather_again = gathered(whole, ability_.tp_backward, element, "gathered input");
+    e.whole_gradient = bytes(whole);
     e.reduce_gradient = Exchange{over(Flow::tp_reduce_scatter, GroupKind::tp, whole, ability_.tp_backward), "gradient of an activation", bytes(share)};
+  }
+
+  [[nodiscard]] Exchange gathered(std::int64_t elements, double hidden, Bytes element, std::string_view name) const {
+    Communication c = over(Flow::tp_all_gather, GroupKind::tp, elements, hidden);
+    c.element = element;
+    return {c, name, static_cast<double>(elements) * element};
   }
 
   void leave(OperatorExchanges& e) const {
@@ -85,7 +95,7 @@ class Exchanges {
       return;
     }
     e.reduce = Exchange{over(Flow::tp_reduce_scatter, GroupKind::tp, whole, ability_.tp_forward), "activation", bytes(share)};
-    e.gather_gradient = Exchange{over(Flow::tp_all_gather, GroupKind::tp, whole, ability_.tp_forward), "gathered gradient", bytes(whole)};
+    e.gather_gradient = gathered(whole, ability_.tp_forward, product_input_, "gathered gradient");
   }
 
   // --- low-rank factors and frozen products
@@ -177,6 +187,7 @@ class Exchanges {
   std::int64_t hidden_;
   double load_;
   Bytes element_;
+  Bytes product_input_;  // of an element, as it is gathered for a product; the head's is not cast
   OverlapAbility ability_;
   std::vector<OperatorExchanges> list_;
 };

@@ -34,6 +34,7 @@ struct OperatorExchanges {
   std::optional<Exchange> gather_gradient;                // of a row-cut product under SP
   std::optional<Exchange> gather_again;                   // of the input, for W
   std::optional<Exchange> reduce_gradient;
+  Bytes whole_gradient;                                   // of a gathered input, before it is scattered
   std::optional<Exchange> beside, beside_gradient;        // keys and values of the others, and what goes back (CP all-gather)
   std::optional<Ring> ring;
   std::optional<Communication> thin, thin_gradient;       // of what low-rank factors hand to each other, before the operator's kernels

@@ -46,9 +46,7 @@ void read_part(const std::string& part, Interconnect& found) {
   const bool has_count = std::regex_search(part, m, counted) || std::regex_search(part, m, generation);
   if (has_count && !has(part, "nvlink")) {
     const int nics = std::stoi(m[1]);
-    // Of Omni-Path collectives keep half (assumed: no public curve; BLOOM's runs are 12 % slower than full rate explains).
-    const double kept = has(part, "omni-path") ? 0.5 : 1;
-    const BytesPerSecond nic = kept * rate(m[2], m.size() > 3 ? m[3].str() : "");
+    const BytesPerSecond nic = rate(m[2], m.size() > 3 ? m[3].str() : "");
     const bool faster = !found.nic || nics * nic > *found.nics * *found.nic;
     if (nics > 0 && faster) found.nics = nics, found.nic = nic;
     return;

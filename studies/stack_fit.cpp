@@ -203,10 +203,14 @@ Result<std::vector<RunError>> run_errors(const Stack& stack, const std::vector<T
 }
 
 StackFitRecord record_of(const StackFit& fit, const std::string& date) {
-  StackFitRecord record{.runs = fmt::format("{} of {}", fit.runs, join(fit.sources, "; ")), .date = date, .dropped = fit.dropped, .families = fit.families, .parameters = fit.parameters};
+  StackFitRecord record{.runs = fmt::format("{} of {}", fit.runs, join(fit.sources, "; ")), .date = date, .dropped = fit.dropped, .families = fit.families};
   for (const RowCondition& condition : fit.where) record.where.push_back(to_string(condition));
   if (fit.left_out) record.left_out = fit.left_out->errors.mape, record.spread = fit.left_out->spread;
-  for (const std::string& name : fit.parameters) record.values.emplace_back(name, find_stack_parameter(name)->get(fit.stack));
+  for (const StackParameter& p : stack_parameters()) {  // in the order in which they are read
+    if (std::find(fit.parameters.begin(), fit.parameters.end(), p.name) == fit.parameters.end()) continue;
+    record.parameters.emplace_back(p.name);
+    record.values.emplace_back(p.name, p.get(fit.stack));
+  }
   return record;
 }
 

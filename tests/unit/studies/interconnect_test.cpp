@@ -18,7 +18,7 @@ TEST(InterconnectText, CountsNetworkCardsAndTheirRate) {
   }
   const Interconnect omni = parse_interconnect("8-GPU NVLink nodes; 4x Omni-Path 100 (Jean Zay)");
   EXPECT_EQ(omni.nics, 4);
-  EXPECT_EQ(omni.nic, gigabits(50));  // half is left to collectives
+  EXPECT_EQ(omni.nic, gigabits(100));
   EXPECT_EQ(omni.devices, 8);
 }
 
