@@ -50,7 +50,7 @@ TEST(InterconnectText, ReplacesTheClustersNetwork) {
   ASSERT_TRUE(cluster);
   const Node four = node_of(with_interconnect(*cluster, parse_interconnect("4x Omni-Path 100"), 16));
   EXPECT_EQ(four.nics, 4);
-  EXPECT_EQ(four.nic.bandwidth, gigabits(50));
+  EXPECT_EQ(four.nic.bandwidth, gigabits(100));
   const Node shared = node_of(with_interconnect(*cluster, parse_interconnect("RoCE 1600 Gbps node-node"), 16));
   EXPECT_EQ(shared.nics, 8);
   EXPECT_EQ(shared.nic.bandwidth, gigabits(200));
