@@ -173,7 +173,7 @@ std::string to_text(const TrainingValidation& v, int width) {
   std::vector<NamedErrors> memory = v.memory_by_source;
   if (v.memory_overall.errors.n > 0) memory.push_back({"overall, sweeps apart", v.memory_overall.errors, std::nullopt});
   text += error_table("peak memory by source", memory, false, width);
-  text += fmt::format("mean over sources: {}\n\n", percent(v.memory_mean_over_sources));
+  text += fmt::format("peak memory, mean over sources: {}\n\n", percent(v.memory_mean_over_sources));
   text += fit_text(v.fit);
   text += regret_text(v.regret, "regret of the plan predicted fastest, sweeps apart");
   for (const RegretScore& source : v.regret_by_source) text += regret_text(source, "  " + source.name);
