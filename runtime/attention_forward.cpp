@@ -4,6 +4,7 @@
 #include "runtime/attention_blocks.hpp"
 #include "runtime/exponential.hpp"
 #include "runtime/instantiate.hpp"
+#include "runtime/largest.hpp"
 
 namespace forerun {
 namespace {
@@ -19,7 +20,7 @@ RowSum<A> soften(A* scores, std::int64_t n, KeyRange seen) {
   std::fill(scores, scores + seen.first, A(0));
   std::fill(scores + seen.last, scores + n, A(0));
   if (seen.first == seen.last) return {-std::numeric_limits<A>::infinity(), 0};
-  const A largest = *std::max_element(scores + seen.first, scores + seen.last);
+  const A largest = largest_of<A>(scores + seen.first, seen.last - seen.first);
   A sum = 0;
 #pragma omp simd reduction(+ : sum)
   for (std::int64_t j = seen.first; j < seen.last; ++j) {

@@ -1,12 +1,12 @@
 #include "runtime/cross_entropy.hpp"
 
-#include <algorithm>
 #include <cassert>
 #include <cmath>
 #include <vector>
 
 #include "runtime/exponential.hpp"
 #include "runtime/instantiate.hpp"
+#include "runtime/largest.hpp"
 
 namespace forerun {
 
@@ -22,7 +22,7 @@ void cross_entropy_forward(std::int64_t first, std::span<const T> logits, std::s
 
   std::vector<A> largest(rows), sums(2 * rows);  // sums: of exponentials; then logits of targets, less the largest
   for (std::size_t i = 0; i < rows; ++i)
-    largest[i] = *std::max_element(logits.begin() + i * columns, logits.begin() + (i + 1) * columns);
+    largest[i] = largest_of<A>(logits.data() + i * columns, static_cast<std::int64_t>(columns));
   if (across.largest) across.largest(largest);
   for (std::size_t i = 0; i < rows; ++i) {
     const T* row = logits.data() + i * columns;

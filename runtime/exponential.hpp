@@ -1,4 +1,5 @@
-// e^x as straight arithmetic, so that compilers vectorise loops over it; the C library's functions stop them.
+// What softmaxes are made of, as straight arithmetic: compilers vectorise loops over it, which the C library's
+// functions stop.
 #pragma once
 
 #include <algorithm>
