@@ -50,6 +50,7 @@ class Message {
   }
 
   [[nodiscard]] std::byte* data() { return memory_.data(); }
+  [[nodiscard]] const std::byte* data() const { return memory_.data(); }
   [[nodiscard]] std::int64_t size() const { return bytes_; }
 
  private:

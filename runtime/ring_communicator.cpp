@@ -28,19 +28,31 @@ class RingCommunicator final : public Communicator {
 
   void all_reduce(Elements whole, Reduction how, std::int64_t row) override {
     collective(CommunicationKind::all_reduce, whole, [&] {
-      copy_from(scattered(whole, how, row), shard(whole, rank_, row));
-      spread(whole, row);
+      for_each_piece(whole, row, [&](const Cut& cut) {
+        Message reduced = scattered(whole, how, cut);
+        copy_from(reduced, piece(whole, rank_, cut));
+        spread(whole, std::move(reduced), cut);
+      });
     });
   }
 
   void reduce_scatter(Elements whole, Elements mine, Reduction how, std::int64_t row) override {
     if (size_ == 1) return copy(whole, mine);
-    collective(CommunicationKind::reduce_scatter, whole, [&] { copy_from(scattered(whole, how, row), mine); });
+    collective(CommunicationKind::reduce_scatter, whole, [&] {
+      const std::int64_t first = (shard(whole, rank_, row).data - whole.data) / whole.element();
+      for_each_piece(whole, row, [&](const Cut& cut) {
+        const Elements place = piece(whole, rank_, cut);
+        const Elements to = mine.part((place.data - whole.data) / whole.element() - first, place.count);
+        copy_from(scattered(whole, how, cut), to);
+      });
+    });
   }
 
   void all_gather(Elements mine, Elements whole, std::int64_t row) override {
     copy(mine, shard(whole, rank_, row));
-    collective(CommunicationKind::all_gather, whole, [&] { spread(whole, row); });
+    collective(CommunicationKind::all_gather, whole, [&] {
+      for_each_piece(whole, row, [&](const Cut& cut) { spread(whole, filled(piece(whole, rank_, cut)), cut); });
+    });
   }
 
   void all_to_all(Elements send, std::span<const std::int64_t> send_counts, Elements receive,
@@ -86,29 +98,46 @@ class RingCommunicator final : public Communicator {
   }
 
  private:
-  // --- the two passes of a ring: k - 1 messages to the rank after, each a shard
+  // --- the two passes of a ring: k - 1 messages to the rank after, each a shard; large shards go piece by piece, which
+  // stays in the caches
 
-  // This rank's shard, reduced. A shard starts at the rank after its own and collects on its way.
-  Message scattered(Elements whole, Reduction how, std::int64_t row) {
-    Message partial = filled(shard(whole, after(-1), row));
+  struct Cut {
+    std::int64_t row, pieces, number;
+  };
+  static constexpr std::int64_t most_in_piece = 128 << 10;  // bytes
+
+  template <class Work>
+  void for_each_piece(Elements whole, std::int64_t row, const Work& work) const {
+    const std::int64_t largest = shard_sizes(whole.count / row, size_).largest * row * whole.element();
+    const std::int64_t pieces = std::max<std::int64_t>(1, (largest + most_in_piece - 1) / most_in_piece);
+    for (std::int64_t number = 0; number < pieces; ++number) work(Cut{row, pieces, number});
+  }
+  [[nodiscard]] Elements piece(Elements whole, int rank, const Cut& cut) const {
+    const Elements all = shard(whole, rank, cut.row);
+    const Shard of = shard_of(all.count, cut.pieces, cut.number);
+    return all.part(of.first, of.count);
+  }
+
+  // This rank's piece, reduced. A shard starts at the rank after its own and collects on its way.
+  Message scattered(Elements whole, Reduction how, const Cut& cut) {
+    Message partial = filled(piece(whole, after(-1), cut));
     for (int step = 1; step < size_; ++step) {
       post(after(1), std::move(partial));
-      const Elements own = shard(whole, after(-1 - step), row);
+      const Elements own = piece(whole, after(-1 - step), cut);
       partial = links_->receive(after(-1), own.bytes());
-      // own + what came, in the message: x[s+1] + ... from the left
       reduce(how, own, {partial.data(), own.count, own.dtype});
     }
     return partial;
   }
 
-  // From each rank's shard in its place to all of them everywhere.
-  void spread(Elements whole, std::int64_t row) {
-    Message passing = filled(shard(whole, rank_, row));
+  // From each rank's piece to all of them in their places everywhere.
+  void spread(Elements whole, Message own, const Cut& cut) {
+    Message passing = std::move(own);
     for (int step = 1; step < size_; ++step) {
       post(after(1), std::move(passing));
-      const Elements next = shard(whole, after(-step), row);
+      const Elements next = piece(whole, after(-step), cut);
       passing = links_->receive(after(-1), next.bytes());
-      std::copy_n(passing.data(), next.bytes(), next.data);
+      copy_from(passing, next);
     }
   }
 
@@ -123,7 +152,7 @@ class RingCommunicator final : public Communicator {
     std::copy_n(from.data, from.bytes(), message.data());
     return message;
   }
-  static void copy_from(Message message, Elements to) {
+  static void copy_from(const Message& message, Elements to) {
     assert(message.size() == to.bytes());
     std::copy_n(message.data(), to.bytes(), to.data);
   }
