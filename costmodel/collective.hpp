@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/quantity.hpp"
+#include "base/shard_sizes.hpp"
 #include "hardware/topology.hpp"
 
 namespace forerun {
@@ -44,10 +45,6 @@ struct Collective {
   CollectiveKind kind = CollectiveKind::all_reduce;
   Bytes bytes;
 };
-
-// The largest and the smallest share of n elements over k ranks: ceil and floor. Used by closed form, lowering and communicators alike.
-struct ShardSizes { std::int64_t largest, smallest; };
-constexpr ShardSizes shard_sizes(std::int64_t n, std::int64_t k) { return {(n + k - 1) / k, n / k}; }
 
 // Bytes that the busiest rank sends when `elements` of `element_size` bytes go round a ring of k: exact integers. A ring
 // all-gather sends every shard but the successor's; an all-reduce is a reduce-scatter and an all-gather.

@@ -4,11 +4,10 @@
 
 #include <algorithm>
 #include <cassert>
-#include <filesystem>
-#include <fstream>
 #include <map>
 
 #include "sim/memory_curve.hpp"
+#include "sim/trace_file.hpp"
 #include "sim/trace_writer.hpp"
 #include "strategies/step_report.hpp"
 
@@ -219,17 +218,7 @@ std::string name_of_role(const Program& program, std::uint32_t role) {
 void write_trace(const Simulation& simulation, std::ostream& out) { StepTrace(simulation, out).write(); }
 
 Problems save_trace(const Simulation& simulation, const std::string& path) {
-  const std::string unfinished = path + ".tmp";
-  const Problems refused{{{path, 0, 0}, "the trace cannot be written", "name a file that you may write, on a disk with room for it"}};
-  std::ofstream stream(unfinished, std::ios::binary);
-  if (!stream) return refused;
-  write_trace(simulation, stream);
-  stream.close();
-  std::error_code error, ignored;
-  if (stream) std::filesystem::rename(unfinished, path, error);
-  if (stream && !error) return {};
-  std::filesystem::remove(unfinished, ignored);
-  return refused;
+  return save_trace_file(path, [&](std::ostream& out) { write_trace(simulation, out); });
 }
 
 }  // namespace forerun

@@ -17,7 +17,7 @@ namespace forerun {
 // Of a detailed simulation. Equal simulations, equal bytes.
 void write_trace(const Simulation&, std::ostream&);
 
-// Writes `path`.tmp, then renames it. Problems: it cannot be written (no such folder, a full disk); nothing is left of it then.
+// As save_trace_file (sim/trace_file.hpp).
 Problems save_trace(const Simulation&, const std::string& path);
 
 std::string ranks_of_role(const Program&, std::uint32_t role);  // "rank 0 (and 7 like it)"

@@ -1,0 +1,121 @@
+#include "runtime/allocator.hpp"
+
+#include <algorithm>
+#include <cassert>
+#include <new>
+#include <utility>
+
+namespace forerun {
+
+OutOfMemory::OutOfMemory(std::string who, std::int64_t wanted, std::int64_t used, std::int64_t limit)
+    : std::runtime_error("'" + who + "' needs " + std::to_string(wanted) + " B, but " + std::to_string(used) +
+                         " B of " + std::to_string(limit) + " B are in use"),
+      name(std::move(who)),
+      bytes(wanted),
+      in_use(used),
+      budget(limit) {}
+
+Allocation::Allocation(Allocation&& other) noexcept { *this = std::move(other); }
+
+Allocation& Allocation::operator=(Allocation&& other) noexcept {
+  std::swap(allocator_, other.allocator_);
+  std::swap(data_, other.data_);
+  std::swap(bytes_, other.bytes_);
+  std::swap(id_, other.id_);
+  return *this;
+}
+
+Allocation::~Allocation() {
+  if (allocator_ != nullptr) allocator_->release(*this);
+}
+
+Allocator::~Allocator() {
+  assert(held_.empty() && "an allocation outlives its allocator");
+  trim();
+}
+
+Allocation Allocator::allocate(std::string_view name, std::int64_t bytes, std::uint32_t tag) {
+  assert(bytes >= 0);
+  if (bytes > budget_ - in_use_) throw OutOfMemory(std::string(name), bytes, in_use_, budget_);
+  std::vector<void*>& kept = kept_[bytes];
+  void* data = nullptr;
+  if (kept.empty()) {
+    data = ::operator new(static_cast<std::size_t>(bytes), std::align_val_t{alignment});
+  } else {
+    data = kept.back();
+    kept.pop_back();
+  }
+  const std::uint32_t id = next_++, said = name_id(name);
+  held_.emplace(id, Held{tag, said, bytes});
+  change(bytes, tag, said);
+  return {this, id, data, bytes};
+}
+
+void Allocator::release(const Allocation& allocation) {
+  const auto held = held_.find(allocation.id_);
+  change(-held->second.bytes, held->second.tag, held->second.name);
+  held_.erase(held);
+  kept_[allocation.bytes_].push_back(allocation.data_);
+}
+
+std::uint32_t Allocator::name_id(std::string_view name) {
+  if (const auto known = ids_.find(name); known != ids_.end()) return known->second;
+  const auto id = static_cast<std::uint32_t>(names_.size());
+  names_.emplace_back(name);
+  ids_.emplace(name, id);
+  return id;
+}
+
+void Allocator::change(std::int64_t delta, std::uint32_t tag, std::uint32_t name) {
+  assert((changes_.empty() || changes_.back().position <= position_) && "positions fall");
+  changes_.push_back({position_, delta, tag, name});
+  in_use_ += delta;
+  if (in_use_ > peak_) {
+    peak_ = in_use_;
+    until_peak_ = changes_.size();
+  }
+}
+
+// What was there at the start, and what came until the peak; a release takes away the oldest of its name, tag and size.
+std::vector<Allocator::Live> Allocator::live_at_peak() const {
+  std::vector<Held> live = at_start_;
+  for (std::size_t i = 0; i < until_peak_; ++i) {
+    const Change& c = changes_[i];
+    if (c.delta >= 0) {
+      live.push_back({c.tag, c.name, c.delta});
+      continue;
+    }
+    const auto same = [&](const Held& h) { return h.name == c.name && h.tag == c.tag && h.bytes == -c.delta; };
+    live.erase(std::ranges::find_if(live, same));
+  }
+  std::vector<Live> list;
+  list.reserve(live.size());
+  for (const Held& h : live) list.push_back({names_[h.name], h.tag, h.bytes});
+  return list;
+}
+
+std::vector<std::int64_t> Allocator::peak_by_tag() const {
+  std::vector<std::int64_t> sums;
+  for (const Live& live : live_at_peak()) {
+    if (live.tag >= sums.size()) sums.resize(live.tag + 1);
+    sums[live.tag] += live.bytes;
+  }
+  return sums;
+}
+
+void Allocator::forget() {
+  at_start_.clear();
+  for (const auto& [id, held] : held_) at_start_.push_back(held);
+  changes_.clear();
+  until_peak_ = 0;
+  peak_ = in_use_;
+}
+
+void Allocator::trim() {
+  for (auto& [bytes, blocks] : kept_) {
+    for (void* block : blocks) ::operator delete(block, std::align_val_t{alignment});
+  }
+  kept_.clear();
+}
+
+}  // namespace forerun

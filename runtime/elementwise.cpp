@@ -1,0 +1,76 @@
+#include "runtime/elementwise.hpp"
+
+#include <algorithm>
+#include <cassert>
+
+#include "runtime/instantiate.hpp"
+
+namespace forerun {
+
+template <class T>
+void add(std::span<const T> a, std::span<const T> b, std::span<T> sum) {
+  assert(a.size() == sum.size() && b.size() == sum.size());
+  for (std::size_t i = 0; i < sum.size(); ++i) sum[i] = T(Arithmetic<T>(a[i]) + Arithmetic<T>(b[i]));
+}
+
+template <class T>
+void accumulate(std::span<const T> x, std::span<Arithmetic<T>> sum) {
+  assert(x.size() == sum.size());
+  for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += Arithmetic<T>(x[i]);
+}
+
+template <class T>
+void scale(Arithmetic<T> factor, std::span<T> x) {
+  for (T& v : x) v = T(factor * Arithmetic<T>(v));
+}
+
+template <class T>
+void widen(std::span<const T> x, std::span<Arithmetic<T>> y) {
+  assert(x.size() == y.size());
+  for (std::size_t i = 0; i < y.size(); ++i) y[i] = Arithmetic<T>(x[i]);
+}
+
+template <class T>
+void narrow(std::span<const Arithmetic<T>> x, std::span<T> y) {
+  assert(x.size() == y.size());
+  for (std::size_t i = 0; i < y.size(); ++i) y[i] = T(x[i]);
+}
+
+template <class T>
+void gather_rows(std::int64_t width, std::span<const T> x, std::span<const std::int32_t> index, std::span<T> y) {
+  assert(y.size() == index.size() * static_cast<std::size_t>(width));
+  for (std::size_t i = 0; i < index.size(); ++i) {
+    std::copy_n(x.data() + index[i] * width, width, y.data() + static_cast<std::int64_t>(i) * width);
+  }
+}
+
+template <class T>
+void add_rows(std::int64_t width, std::span<const T> dy, std::span<const std::int32_t> index, std::span<T> dx) {
+  assert(dy.size() == index.size() * static_cast<std::size_t>(width));
+  for (std::size_t i = 0; i < index.size(); ++i) {
+    const T* from = dy.data() + static_cast<std::int64_t>(i) * width;
+    T* to = dx.data() + index[i] * width;
+    for (std::int64_t j = 0; j < width; ++j) to[j] = T(Arithmetic<T>(to[j]) + Arithmetic<T>(from[j]));
+  }
+}
+
+template <class T>
+double sum_of_squares(std::span<const T> x) {
+  double sum = 0;
+#pragma omp simd reduction(+ : sum)
+  for (std::size_t i = 0; i < x.size(); ++i) sum += static_cast<double>(x[i]) * static_cast<double>(x[i]);
+  return sum;
+}
+
+#define FORERUN_ELEMENTWISE(T)                                                                                 \
+  template void add<T>(std::span<const T>, std::span<const T>, std::span<T>);                                  \
+  template void accumulate<T>(std::span<const T>, std::span<Arithmetic<T>>);                                   \
+  template void scale<T>(Arithmetic<T>, std::span<T>);                                                         \
+  template void widen<T>(std::span<const T>, std::span<Arithmetic<T>>);                                        \
+  template void narrow<T>(std::span<const Arithmetic<T>>, std::span<T>);                                       \
+  template void gather_rows<T>(std::int64_t, std::span<const T>, std::span<const std::int32_t>, std::span<T>); \
+  template void add_rows<T>(std::int64_t, std::span<const T>, std::span<const std::int32_t>, std::span<T>);    \
+  template double sum_of_squares<T>(std::span<const T>);
+FORERUN_FOR_EACH_NUMBER(FORERUN_ELEMENTWISE)
+
+}  // namespace forerun

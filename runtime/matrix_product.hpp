@@ -1,0 +1,41 @@
+// Matrix products on one thread: OpenBLAS. All matrices are row-major.
+//
+// Safe to call from several threads at once, each product on the thread that asks for it.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "runtime/number.hpp"
+
+namespace forerun {
+
+// op(A): A as it lies in memory, or its transpose.
+enum class Turn : bool { as_is, transposed };
+
+// A matrix in memory: row i starts at data + i * stride.
+template <class T>
+struct Matrix {
+  T* data = nullptr;
+  std::int64_t stride = 0;
+
+  [[nodiscard]] T* row(std::int64_t i) const { return data + i * stride; }
+  operator Matrix<const T>() const { return {data, stride}; }  // NOLINT(google-explicit-constructor): as pointers do
+};
+
+// C[m,n] = alpha op(A)[m,k] op(B)[k,n] + beta C. With beta = 0, C may hold anything before.
+void multiply(Turn a, Turn b, std::int64_t m, std::int64_t n, std::int64_t k, double alpha, Matrix<const double> A,
+              Matrix<const double> B, double beta, Matrix<double> C);
+void multiply(Turn a, Turn b, std::int64_t m, std::int64_t n, std::int64_t k, float alpha, Matrix<const float> A,
+              Matrix<const float> B, float beta, Matrix<float> C);
+// Operands in bf16 are widened first, each a copy in fp32 beside them (Debian's OpenBLAS has no product of bf16); sums
+// are fp32.
+void multiply(Turn a, Turn b, std::int64_t m, std::int64_t n, std::int64_t k, float alpha, Matrix<const BFloat16> A,
+              Matrix<const BFloat16> B, float beta, Matrix<float> C);
+void multiply(Turn a, Turn b, std::int64_t m, std::int64_t n, std::int64_t k, float alpha, Matrix<const BFloat16> A,
+              Matrix<const BFloat16> B, float beta, Matrix<BFloat16> C);
+
+// The library, its version and the processor that it took this machine for.
+std::string matrix_library();
+
+}  // namespace forerun

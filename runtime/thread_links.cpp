@@ -1,0 +1,124 @@
+#include "runtime/thread_links.hpp"
+
+#include <algorithm>
+
+namespace forerun {
+
+ThreadHub::ThreadHub(int ranks) : ranks_(static_cast<std::size_t>(ranks)) {}
+
+std::shared_ptr<ThreadHub::Group> ThreadHub::group(int rank, const std::vector<int>& ranks) {
+  const std::lock_guard lock(mutex_);
+  std::shared_ptr<Group>& group = groups_[{ranks, ranks_[static_cast<std::size_t>(rank)].groups_made[ranks]++}];
+  if (!group) group = std::make_shared<Group>(Group{ranks, std::vector<Queue>(ranks.size() * ranks.size())});
+  return group;
+}
+
+void ThreadHub::put(Queue& queue, int to, Message message) {
+  Rank& rank = ranks_[static_cast<std::size_t>(to)];
+  bool waited_for = false;
+  {
+    const std::lock_guard lock(mutex_);
+    queue.push_back(std::move(message));
+    waited_for = rank.waits_for == &queue;
+  }
+  if (waited_for) rank.wake.notify_one();
+}
+
+Message ThreadHub::take(Queue& queue, int rank, int from) {
+  Rank& self = ranks_[static_cast<std::size_t>(rank)];
+  std::unique_lock lock(mutex_);
+  self.waits_for = &queue;
+  while (queue.empty()) {
+    if (const std::string why = why_in_vain(rank, from); !why.empty()) {
+      self.waits_for = nullptr;
+      throw LinkFailure(why);
+    }
+    self.wake.wait(lock);
+  }
+  self.waits_for = nullptr;
+  Message message = std::move(queue.front());
+  queue.pop_front();
+  return message;
+}
+
+// Only the rank that finds that all wait says so; it fails of that, and wakes the others.
+std::string ThreadHub::why_in_vain(int rank, int from) const {
+  if (failure_) return "rank " + std::to_string(failure_->rank) + " failed";
+  if (ranks_[static_cast<std::size_t>(from)].ended)
+    return "rank " + std::to_string(from) + " has ended, and sent less than was waited for";
+  const auto stuck = [](const Rank& r) { return r.ended || (r.waits_for != nullptr && r.waits_for->empty()); };
+  if (std::ranges::all_of(ranks_, stuck))
+    return "all ranks wait; rank " + std::to_string(rank) + " for rank " + std::to_string(from);
+  return "";
+}
+
+void ThreadHub::ended(int rank) {
+  const std::lock_guard lock(mutex_);
+  ranks_[static_cast<std::size_t>(rank)].ended = true;
+  wake_all();
+}
+
+void ThreadHub::failed(int rank, const std::string& what) {
+  const std::lock_guard lock(mutex_);
+  if (!failure_) failure_ = Failure{rank, what};
+  ranks_[static_cast<std::size_t>(rank)].ended = true;
+  wake_all();
+}
+
+std::optional<ThreadHub::Failure> ThreadHub::failure() {
+  const std::lock_guard lock(mutex_);
+  return failure_;
+}
+
+void ThreadHub::wake_all() {
+  for (Rank& rank : ranks_) rank.wake.notify_all();
+}
+
+namespace {
+
+class ThreadLinks final : public Links {
+ public:
+  ThreadLinks(std::shared_ptr<ThreadHub> hub, int rank_in_run, const std::vector<int>& ranks)
+      : hub_(std::move(hub)),
+        group_(hub_->group(rank_in_run, ranks)),
+        in_run_(rank_in_run),
+        rank_(static_cast<int>(std::ranges::find(ranks, rank_in_run) - ranks.begin())) {}
+
+  [[nodiscard]] int rank() const override { return rank_; }
+  [[nodiscard]] int size() const override { return static_cast<int>(group_->ranks.size()); }
+  [[nodiscard]] int rank_in_run() const override { return in_run_; }
+
+  Message message(std::int64_t bytes) override { return {hub_->pool(), bytes}; }
+  void send(int to, Message message) override { hub_->put(queue(rank_, to), in_run(to), std::move(message)); }
+  Message receive(int from, std::int64_t bytes) override {
+    Message message = hub_->take(queue(from, rank_), in_run_, in_run(from));
+    if (message.size() != bytes) {
+      throw LinkFailure("rank " + std::to_string(in_run(from)) + " sent " + std::to_string(message.size()) +
+                        " B where " + std::to_string(bytes) + " B were waited for");
+    }
+    return message;
+  }
+  std::unique_ptr<Links> group(std::span<const int> members) override {
+    std::vector<int> ranks;
+    for (const int member : members) ranks.push_back(in_run(member));
+    return make_thread_links(hub_, in_run_, ranks);
+  }
+
+ private:
+  [[nodiscard]] int in_run(int member) const { return group_->ranks[static_cast<std::size_t>(member)]; }
+  [[nodiscard]] ThreadHub::Queue& queue(int from, int to) const {
+    return group_->queues[static_cast<std::size_t>(from * size() + to)];
+  }
+
+  std::shared_ptr<ThreadHub> hub_;
+  std::shared_ptr<ThreadHub::Group> group_;
+  int in_run_, rank_;
+};
+
+}  // namespace
+
+std::unique_ptr<Links> make_thread_links(std::shared_ptr<ThreadHub> hub, int rank, const std::vector<int>& ranks) {
+  return std::make_unique<ThreadLinks>(std::move(hub), rank, ranks);
+}
+
+}  // namespace forerun

@@ -1,0 +1,24 @@
+#include "sim/trace_file.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <system_error>
+
+namespace forerun {
+
+Problems save_trace_file(const std::string& path, const std::function<void(std::ostream&)>& write) {
+  const std::string unfinished = path + ".tmp";
+  const Problems refused{
+      {{path, 0, 0}, "the trace cannot be written", "name a file that you may write, on a disk with room for it"}};
+  std::ofstream stream(unfinished, std::ios::binary);
+  if (!stream) return refused;
+  write(stream);
+  stream.close();
+  std::error_code error, ignored;
+  if (stream) std::filesystem::rename(unfinished, path, error);
+  if (stream && !error) return {};
+  std::filesystem::remove(unfinished, ignored);
+  return refused;
+}
+
+}  // namespace forerun
