@@ -69,11 +69,13 @@ void swiglu_backward(std::int64_t width, std::span<const T> x, std::span<const T
   }
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): the argument is a type
 #define FORERUN_ACTIVATIONS(T)                                                          \
   template void gelu_forward<T>(std::span<const T>, std::span<T>);                      \
   template void gelu_backward<T>(std::span<const T>, std::span<const T>, std::span<T>); \
   template void swiglu_forward<T>(std::int64_t, std::span<const T>, std::span<T>);      \
   template void swiglu_backward<T>(std::int64_t, std::span<const T>, std::span<const T>, std::span<T>);
+// NOLINTEND(bugprone-macro-parentheses)
 FORERUN_FOR_EACH_NUMBER(FORERUN_ACTIVATIONS)
 
 }  // namespace forerun

@@ -137,10 +137,12 @@ void attention_backward(const AttentionShape& s, const AttentionInput<T>& in, Ma
   }
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): the argument is a type
 #define FORERUN_ATTENTION_BACKWARD(T)                                                                        \
   template void attention_backward<T>(const AttentionShape&, const AttentionInput<T>&, Matrix<const T>,      \
                                       std::span<const Arithmetic<T>>, Matrix<const T>, Matrix<T>, Matrix<T>, \
                                       Matrix<T>, std::span<Arithmetic<T>>);
+// NOLINTEND(bugprone-macro-parentheses)
 FORERUN_FOR_EACH_NUMBER(FORERUN_ATTENTION_BACKWARD)
 
 }  // namespace forerun

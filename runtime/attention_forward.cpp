@@ -127,12 +127,14 @@ void merge_attention(const AttentionShape& s, Matrix<const T> out, std::span<con
   }
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): the argument is a type
 #define FORERUN_ATTENTION_FORWARD(T)                                                                       \
   template std::int64_t attention_scratch<T>(const AttentionShape&);                                       \
   template void attention_forward<T>(const AttentionShape&, const AttentionInput<T>&, Matrix<T>,           \
                                      std::span<Arithmetic<T>>, std::span<Arithmetic<T>>);                  \
   template void merge_attention<T>(const AttentionShape&, Matrix<const T>, std::span<const Arithmetic<T>>, \
                                    std::span<Arithmetic<T>>, std::span<Arithmetic<T>>);
+// NOLINTEND(bugprone-macro-parentheses)
 FORERUN_FOR_EACH_NUMBER(FORERUN_ATTENTION_FORWARD)
 
 }  // namespace forerun

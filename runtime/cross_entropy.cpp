@@ -64,6 +64,7 @@ void cross_entropy_backward(std::int64_t first, Arithmetic<T> scale, std::span<c
   }
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): the argument is a type
 #define FORERUN_CROSS_ENTROPY(T)                                                                           \
   template void cross_entropy_forward<T>(std::int64_t, std::span<const T>, std::span<const std::int32_t>,  \
                                          const AcrossVocabulary<Arithmetic<T>>&, std::span<Arithmetic<T>>, \
@@ -71,6 +72,7 @@ void cross_entropy_backward(std::int64_t first, Arithmetic<T> scale, std::span<c
   template void cross_entropy_backward<T>(std::int64_t, Arithmetic<T>, std::span<const Arithmetic<T>>,     \
                                           std::span<const Arithmetic<T>>, std::span<const std::int32_t>,   \
                                           std::span<T>);
+// NOLINTEND(bugprone-macro-parentheses)
 FORERUN_FOR_EACH_NUMBER(FORERUN_CROSS_ENTROPY)
 
 }  // namespace forerun

@@ -62,6 +62,7 @@ double sum_of_squares(std::span<const T> x) {
   return sum;
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): the argument is a type
 #define FORERUN_ELEMENTWISE(T)                                                                                 \
   template void add<T>(std::span<const T>, std::span<const T>, std::span<T>);                                  \
   template void accumulate<T>(std::span<const T>, std::span<Arithmetic<T>>);                                   \
@@ -71,6 +72,7 @@ double sum_of_squares(std::span<const T> x) {
   template void gather_rows<T>(std::int64_t, std::span<const T>, std::span<const std::int32_t>, std::span<T>); \
   template void add_rows<T>(std::int64_t, std::span<const T>, std::span<const std::int32_t>, std::span<T>);    \
   template double sum_of_squares<T>(std::span<const T>);
+// NOLINTEND(bugprone-macro-parentheses)
 FORERUN_FOR_EACH_NUMBER(FORERUN_ELEMENTWISE)
 
 }  // namespace forerun

@@ -40,11 +40,13 @@ void embedding_weight_gradient(std::int64_t width, std::int64_t first, std::span
   }
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): the argument is a type
 #define FORERUN_EMBEDDING(T)                                                                                        \
   template void embedding_forward<T>(std::int64_t, std::int64_t, std::span<const std::int32_t>, std::span<const T>, \
                                      std::span<T>);                                                                 \
   template void embedding_weight_gradient<T>(std::int64_t, std::int64_t, std::span<const std::int32_t>,             \
                                              std::span<const T>, std::span<Arithmetic<T>>);
+// NOLINTEND(bugprone-macro-parentheses)
 FORERUN_FOR_EACH_NUMBER(FORERUN_EMBEDDING)
 
 }  // namespace forerun

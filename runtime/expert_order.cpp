@@ -60,12 +60,14 @@ void combine_backward(std::int64_t width, int top_k, std::span<const T> x, std::
   }
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): the argument is a type
 #define FORERUN_COMBINE(T)                                                                                \
   template void combine_forward<T>(std::int64_t, int, std::span<const T>, std::span<const std::int32_t>,  \
                                    std::span<const Arithmetic<T>>, std::span<T>);                         \
   template void combine_backward<T>(std::int64_t, int, std::span<const T>, std::span<const std::int32_t>, \
                                     std::span<const Arithmetic<T>>, std::span<const T>, std::span<T>,     \
                                     std::span<Arithmetic<T>>);
+// NOLINTEND(bugprone-macro-parentheses)
 FORERUN_FOR_EACH_NUMBER(FORERUN_COMBINE)
 
 }  // namespace forerun

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstdint>
+#include <numbers>
 #include <type_traits>
 
 namespace forerun {
@@ -25,12 +26,14 @@ inline A exponential(A x) {
   using Bits = std::conditional_t<wide, std::int64_t, std::int32_t>;
   constexpr A lowest = wide ? A(-708) : A(-87), highest = wide ? A(709) : A(88);
   constexpr A shift = wide ? A(0x1.8p52) : A(0x1.8p23f);  // adding it rounds to a whole number, found in its last bits
+  // NOLINTBEGIN(modernize-use-std-numbers): ln 2 in two parts, of which n times the first is exact
   constexpr A ln2_high = wide ? A(6.93145751953125e-1) : A(0.693359375),
               ln2_low = wide ? A(1.42860682030941723212e-6) : A(-2.12194440e-4);
+  // NOLINTEND(modernize-use-std-numbers)
   constexpr int mantissa = wide ? 52 : 23, bias = wide ? 1023 : 127;
 
   const A bounded = std::min(std::max(x, lowest), highest);
-  const A shifted = bounded * A(1.44269504088896340736) + shift, n = shifted - shift;
+  const A shifted = bounded * std::numbers::log2e_v<A> + shift, n = shifted - shift;
   const A r = (bounded - n * ln2_high) - n * ln2_low;
   constexpr int terms = wide ? 13 : 7;
   A sum = inverse_factorial<A>(terms);

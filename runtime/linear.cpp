@@ -41,6 +41,7 @@ void bias_gradient(std::span<const T> dy, std::span<Arithmetic<T>> db) {
   }
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): the argument is a type
 #define FORERUN_LINEAR(T)                                                                                    \
   template void linear_forward<T>(LinearShape, std::span<const T>, std::span<const T>, std::span<T>);        \
   template void linear_input_gradient<T>(LinearShape, std::span<const T>, std::span<const T>, std::span<T>); \
@@ -48,6 +49,7 @@ void bias_gradient(std::span<const T> dy, std::span<Arithmetic<T>> db) {
                                           std::span<Arithmetic<T>>);                                         \
   template void add_bias<T>(std::span<const T>, std::span<T>);                                               \
   template void bias_gradient<T>(std::span<const T>, std::span<Arithmetic<T>>);
+// NOLINTEND(bugprone-macro-parentheses)
 FORERUN_FOR_EACH_NUMBER(FORERUN_LINEAR)
 
 }  // namespace forerun

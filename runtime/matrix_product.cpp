@@ -16,13 +16,13 @@ void stay_on_this_thread() {
   static_cast<void>(once);
 }
 
-// A product with nothing to add up leaves beta C, which BLAS may not be asked for with strides of 0.
+// A product with nothing to add up leaves beta c, which BLAS may not be asked for with strides of 0.
 template <class T>
-bool is_empty(std::int64_t m, std::int64_t n, std::int64_t k, T beta, Matrix<T> C) {
+bool is_empty(std::int64_t m, std::int64_t n, std::int64_t k, T beta, Matrix<T> c) {
   if (m == 0 || n == 0) return true;
   if (k > 0) return false;
   for (std::int64_t i = 0; i < m; ++i) {
-    for (std::int64_t j = 0; j < n; ++j) C.row(i)[j] = beta == T(0) ? T(0) : beta * C.row(i)[j];
+    for (std::int64_t j = 0; j < n; ++j) c.row(i)[j] = beta == T(0) ? T(0) : beta * c.row(i)[j];
   }
   return true;
 }
@@ -46,36 +46,36 @@ Widened widen(Turn turn, std::int64_t rows, std::int64_t columns, Matrix<const B
 
 }  // namespace
 
-void multiply(Turn a, Turn b, std::int64_t m, std::int64_t n, std::int64_t k, double alpha, Matrix<const double> A,
-              Matrix<const double> B, double beta, Matrix<double> C) {
+void multiply(Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k, double alpha,
+              Matrix<const double> a, Matrix<const double> b, double beta, Matrix<double> c) {
   stay_on_this_thread();
-  if (is_empty(m, n, k, beta, C)) return;
-  cblas_dgemm(CblasRowMajor, blas(a), blas(b), blas(m), blas(n), blas(k), alpha, A.data, blas(A.stride), B.data,
-              blas(B.stride), beta, C.data, blas(C.stride));
+  if (is_empty(m, n, k, beta, c)) return;
+  cblas_dgemm(CblasRowMajor, blas(turn_a), blas(turn_b), blas(m), blas(n), blas(k), alpha, a.data, blas(a.stride),
+              b.data, blas(b.stride), beta, c.data, blas(c.stride));
 }
 
-void multiply(Turn a, Turn b, std::int64_t m, std::int64_t n, std::int64_t k, float alpha, Matrix<const float> A,
-              Matrix<const float> B, float beta, Matrix<float> C) {
+void multiply(Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k, float alpha,
+              Matrix<const float> a, Matrix<const float> b, float beta, Matrix<float> c) {
   stay_on_this_thread();
-  if (is_empty(m, n, k, beta, C)) return;
-  cblas_sgemm(CblasRowMajor, blas(a), blas(b), blas(m), blas(n), blas(k), alpha, A.data, blas(A.stride), B.data,
-              blas(B.stride), beta, C.data, blas(C.stride));
+  if (is_empty(m, n, k, beta, c)) return;
+  cblas_sgemm(CblasRowMajor, blas(turn_a), blas(turn_b), blas(m), blas(n), blas(k), alpha, a.data, blas(a.stride),
+              b.data, blas(b.stride), beta, c.data, blas(c.stride));
 }
 
-void multiply(Turn a, Turn b, std::int64_t m, std::int64_t n, std::int64_t k, float alpha, Matrix<const BFloat16> A,
-              Matrix<const BFloat16> B, float beta, Matrix<float> C) {
-  const Widened wide_a = widen(a, m, k, A), wide_b = widen(b, k, n, B);
-  multiply(a, b, m, n, k, alpha, Matrix<const float>(wide_a), Matrix<const float>(wide_b), beta, C);
+void multiply(Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k, float alpha,
+              Matrix<const BFloat16> a, Matrix<const BFloat16> b, float beta, Matrix<float> c) {
+  const Widened wide_a = widen(turn_a, m, k, a), wide_b = widen(turn_b, k, n, b);
+  multiply(turn_a, turn_b, m, n, k, alpha, Matrix<const float>(wide_a), Matrix<const float>(wide_b), beta, c);
 }
 
-void multiply(Turn a, Turn b, std::int64_t m, std::int64_t n, std::int64_t k, float alpha, Matrix<const BFloat16> A,
-              Matrix<const BFloat16> B, float beta, Matrix<BFloat16> C) {
+void multiply(Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k, float alpha,
+              Matrix<const BFloat16> a, Matrix<const BFloat16> b, float beta, Matrix<BFloat16> c) {
   Widened sum{std::vector<float>(static_cast<std::size_t>(m * n)), n};
-  if (beta != 0) sum = widen(Turn::as_is, m, n, C);
-  multiply(a, b, m, n, k, alpha, A, B, beta, Matrix<float>{sum.numbers.data(), n});
+  if (beta != 0) sum = widen(Turn::as_is, m, n, c);
+  multiply(turn_a, turn_b, m, n, k, alpha, a, b, beta, Matrix<float>{sum.numbers.data(), n});
   for (std::int64_t i = 0; i < m; ++i) {
     const float* row = sum.numbers.data() + i * n;
-    for (std::int64_t j = 0; j < n; ++j) C.row(i)[j] = row[j];
+    for (std::int64_t j = 0; j < n; ++j) c.row(i)[j] = row[j];
   }
 }
 

@@ -10,7 +10,7 @@
 
 namespace forerun {
 
-// op(A): A as it lies in memory, or its transpose.
+// op(a): a as it lies in memory, or its transpose.
 enum class Turn : bool { as_is, transposed };
 
 // A matrix in memory: row i starts at data + i * stride.
@@ -23,17 +23,17 @@ struct Matrix {
   operator Matrix<const T>() const { return {data, stride}; }  // NOLINT(google-explicit-constructor): as pointers do
 };
 
-// C[m,n] = alpha op(A)[m,k] op(B)[k,n] + beta C. With beta = 0, C may hold anything before.
-void multiply(Turn a, Turn b, std::int64_t m, std::int64_t n, std::int64_t k, double alpha, Matrix<const double> A,
-              Matrix<const double> B, double beta, Matrix<double> C);
-void multiply(Turn a, Turn b, std::int64_t m, std::int64_t n, std::int64_t k, float alpha, Matrix<const float> A,
-              Matrix<const float> B, float beta, Matrix<float> C);
+// c[m,n] = alpha op(a)[m,k] op(b)[k,n] + beta c. With beta = 0, c may hold anything before.
+void multiply(Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k, double alpha,
+              Matrix<const double> a, Matrix<const double> b, double beta, Matrix<double> c);
+void multiply(Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k, float alpha,
+              Matrix<const float> a, Matrix<const float> b, float beta, Matrix<float> c);
 // Operands in bf16 are widened first, each a copy in fp32 beside them (Debian's OpenBLAS has no product of bf16); sums
 // are fp32.
-void multiply(Turn a, Turn b, std::int64_t m, std::int64_t n, std::int64_t k, float alpha, Matrix<const BFloat16> A,
-              Matrix<const BFloat16> B, float beta, Matrix<float> C);
-void multiply(Turn a, Turn b, std::int64_t m, std::int64_t n, std::int64_t k, float alpha, Matrix<const BFloat16> A,
-              Matrix<const BFloat16> B, float beta, Matrix<BFloat16> C);
+void multiply(Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k, float alpha,
+              Matrix<const BFloat16> a, Matrix<const BFloat16> b, float beta, Matrix<float> c);
+void multiply(Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k, float alpha,
+              Matrix<const BFloat16> a, Matrix<const BFloat16> b, float beta, Matrix<BFloat16> c);
 
 // The library, its version and the processor that it took this machine for.
 std::string matrix_library();

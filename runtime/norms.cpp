@@ -133,6 +133,7 @@ void layer_norm_backward(double epsilon, std::span<const T> x, std::span<const T
   backward<true, T>(epsilon, w.size(), x, w, dy, dx, dw, db);
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): the argument is a type
 #define FORERUN_NORMS(T)                                                                                               \
   template void rms_norm_forward<T>(double, std::span<const T>, std::span<const T>, std::span<T>);                     \
   template void rms_norm_input_gradient<T>(double, std::span<const T>, std::span<const T>, std::span<const T>,         \
@@ -148,6 +149,7 @@ void layer_norm_backward(double epsilon, std::span<const T> x, std::span<const T
                                               std::span<Arithmetic<T>>, std::span<Arithmetic<T>>);                     \
   template void layer_norm_backward<T>(double, std::span<const T>, std::span<const T>, std::span<const T>,             \
                                        std::span<T>, std::span<Arithmetic<T>>, std::span<Arithmetic<T>>);
+// NOLINTEND(bugprone-macro-parentheses)
 FORERUN_FOR_EACH_NUMBER(FORERUN_NORMS)
 
 }  // namespace forerun

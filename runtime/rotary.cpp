@@ -57,9 +57,11 @@ void rotary_backward(RotaryShape s, std::span<const Arithmetic<T>> table, Matrix
 
 template void fill_rotary_table<float>(double, int, std::span<const std::int32_t>, std::span<float>);
 template void fill_rotary_table<double>(double, int, std::span<const std::int32_t>, std::span<double>);
+// NOLINTBEGIN(bugprone-macro-parentheses): the argument is a type
 #define FORERUN_ROTARY(T)                                                                                   \
   template void rotary_forward<T>(RotaryShape, std::span<const Arithmetic<T>>, Matrix<const T>, Matrix<T>); \
   template void rotary_backward<T>(RotaryShape, std::span<const Arithmetic<T>>, Matrix<const T>, Matrix<T>);
+// NOLINTEND(bugprone-macro-parentheses)
 FORERUN_FOR_EACH_NUMBER(FORERUN_ROTARY)
 
 }  // namespace forerun

@@ -83,11 +83,13 @@ void router_backward(RouterShape s, std::span<const Arithmetic<T>> scores, std::
   }
 }
 
+// NOLINTBEGIN(bugprone-macro-parentheses): the argument is a type
 #define FORERUN_ROUTER(T)                                                                                             \
   template void router_forward<T>(RouterShape, std::span<const T>, std::span<Arithmetic<T>>, std::span<std::int32_t>, \
                                   std::span<Arithmetic<T>>);                                                          \
   template void router_backward<T>(RouterShape, std::span<const Arithmetic<T>>, std::span<const std::int32_t>,        \
                                    std::span<const Arithmetic<T>>, std::span<T>);
+// NOLINTEND(bugprone-macro-parentheses)
 FORERUN_FOR_EACH_NUMBER(FORERUN_ROUTER)
 
 }  // namespace forerun

@@ -107,7 +107,7 @@ class ThreadLinks final : public Links {
  private:
   [[nodiscard]] int in_run(int member) const { return group_->ranks[static_cast<std::size_t>(member)]; }
   [[nodiscard]] ThreadHub::Queue& queue(int from, int to) const {
-    return group_->queues[static_cast<std::size_t>(from * size() + to)];
+    return group_->queues[static_cast<std::size_t>(from) * group_->ranks.size() + static_cast<std::size_t>(to)];
   }
 
   std::shared_ptr<ThreadHub> hub_;

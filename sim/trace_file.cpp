@@ -8,7 +8,7 @@ namespace forerun {
 
 Problems save_trace_file(const std::string& path, const std::function<void(std::ostream&)>& write) {
   const std::string unfinished = path + ".tmp";
-  const Problems refused{
+  Problems refused{
       {{path, 0, 0}, "the trace cannot be written", "name a file that you may write, on a disk with room for it"}};
   std::ofstream stream(unfinished, std::ios::binary);
   if (!stream) return refused;
