@@ -40,6 +40,7 @@ Implementation implementation(const Stack& stack, const Job& job) {
   how.gradients_apart = stack.gradients_apart;
   how.logit_saved = stack.logit_saved;
   how.logit_workspace = stack.logit_workspace;
+  how.fused = stack.compiled;
   how.tuning = job.tuning;
   return how;
 }
@@ -55,6 +56,7 @@ StateBytes state_bytes(const Precision& precision, const Job& job) {
   return {.parameter = parameter,
           .working = parameter > size_of(own) ? size_of(own) : Bytes{0},
           .gradient = of_gradients(precision.gradients),
+          .gradient_copy = precision.gradient_copy ? size_of(*precision.gradient_copy) : Bytes{0},
           .reduction = of_gradients(precision.reduction),
           .optimizer = master + kept * size_of(precision.moments.value_or(own))};
 }

@@ -21,6 +21,7 @@ class YamlNode;
 struct Precision {
   std::optional<DType> parameters;  // as stored; nullopt: the job's
   std::optional<DType> gradients;   // as accumulated; nullopt: the job's
+  std::optional<DType> gradient_copy;  // another copy of all of them, as backward writes them (buckets of DDP); nullopt: none
   std::optional<DType> reduction;   // as sent between replicas; nullopt: the job's
   std::optional<DType> master;      // a second copy for the optimiser; nullopt: none
   std::optional<DType> moments;     // of the optimiser; nullopt: the job's
@@ -76,6 +77,7 @@ struct Stack {
   std::vector<int> zero_levels{0, 1, 2, 3};  // that it has; 0 is always possible where there is nothing to shard over
   bool has_tp = true, has_cp = true, has_ep = true, has_pp = true;
   std::vector<std::string> schedules{"1f1b", "interleaved"};  // of pipelines, as plans name them
+  bool cuts_by_weights = false;    // blocks and head fill the pipeline's stages until each exceeds its share of the weights (chunks_by_weights); otherwise evenly
   int layers_per_chunk = 0;        // of an interleaved pipeline, in the software's published configurations; 0: it does not interleave by default
   std::vector<std::string> cp_kinds{"ring", "all_gather"};    // of context parallelism
   bool sequence_parallel = false;  // with tensor parallelism, where a plan does not say
@@ -94,7 +96,7 @@ struct Stack {
   OverlapAbility overlap;
   double contention = 0;           // share of hidden communication time by which it slows the computation beside it
 
-  bool compiled = true;            // a compiler or fused layers make one kernel of a chain of element-wise operators
+  bool compiled = true;            // a compiler or fused layers make one kernel of a chain of element-wise operators, which keeps less for backward
   Reach reach;
   std::optional<double> spread;    // of ln(measured / predicted) step times, beyond what the spreads of kernels and exchanges explain; nullopt: on no run that its fit did not see
   Reach stated_reach;              // where its runs say nothing: on devices of other families
@@ -124,7 +126,7 @@ Tuning completed(Tuning, const Stack&);                // with the stack's rank 
 Implementation implementation(const Stack&, const Job&);
 // Of one parameter. `working` is the copy in the compute format where parameters are stored wider (mixed precision of FSDP); under
 // ZeRO-3 only gathered units have it.
-struct StateBytes { Bytes parameter, working, gradient, reduction, optimizer; };
+struct StateBytes { Bytes parameter, working, gradient, gradient_copy, reduction, optimizer; };
 StateBytes state_bytes(const Precision&, const Job&);
 
 Stack read_stack(const YamlNode&);

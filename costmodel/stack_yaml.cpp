@@ -27,6 +27,7 @@ Precision read_precision(const YamlNode& node) {
   Precision p;
   p.parameters = read_format(map.required("parameters"));
   p.gradients = read_format(map.required("gradients"));
+  p.gradient_copy = map.optional("gradient_copy", read_format).value_or(std::nullopt);
   p.reduction = read_format(map.required("reduction"));
   p.master = read_format(map.required("master"));
   p.moments = read_format(map.required("moments"));
@@ -105,6 +106,7 @@ void read_supports(const YamlNode& node, Stack& stack) {
     stack.schedules = chosen(*list, {"gpipe", "1f1b", "interleaved", "zb-h1", "zb-h2", "zb-v", "dualpipe", "zb-auto"});
   }
   stack.layers_per_chunk = map.optional("layers_per_chunk", [](const YamlNode& n) { return static_cast<int>(n.integer(0, 1000)); }).value_or(0);
+  if (const auto cut = map.optional("cut")) stack.cuts_by_weights = cut->one_of({"even", "by_weights"}) == 1;
   if (const auto list = map.optional("cp")) stack.cp_kinds = chosen(*list, {"ring", "all_gather", "ulysses"});
   map.finish();
 }

@@ -41,6 +41,19 @@ void chunk_begins(const Plan& plan, int blocks, std::vector<std::size_t>& begins
   begins.back() = next;
 }
 
+std::vector<Stage> chunks_by_weights(const Model& model, int chunks) {
+  std::vector<std::int64_t> sums{0};
+  for (const Block& block : model.blocks) sums.push_back(sums.back() + attention_parameters(model, block.attention) + feed_forward_parameters(model, block.feed_forward));
+  const std::int64_t all = sums.back() + std::int64_t{model.vocab} * model.hidden;
+  std::vector<Stage> list(static_cast<std::size_t>(chunks));
+  std::int64_t filled = 0;
+  for (std::size_t i = 1; i < sums.size(); ++i) {
+    ++list[static_cast<std::size_t>(filled)].blocks;
+    if (filled + 1 < chunks && sums[i] * chunks > all * (filled + 1)) ++filled;
+  }
+  return list;
+}
+
 std::int64_t in_flight(const Plan& plan, int stage, int virtual_stage, std::int64_t micro_batches) {
   if (plan.pp == 1) return 1;
   const std::int64_t pp = plan.pp, v = plan.virtual_stages;

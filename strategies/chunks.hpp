@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "strategies/plan.hpp"
+#include "workloads/model.hpp"
 
 namespace forerun {
 
@@ -21,6 +22,10 @@ int chunk_on(const Plan&, int stage, int local);
 // The first block of every chunk and, last, the number of blocks. Where an even cut does not divide, the larger chunks come right after
 // the first one, which also holds the embedding; the last, which holds the head, is enlarged last.
 void chunk_begins(const Plan&, int blocks, std::vector<std::size_t>& begins);
+
+// Blocks of every chunk of software that fills one after the other: a chunk takes blocks until the weights of the products so far, all blocks' and the head's,
+// exceed its share of the whole. The first chunks get more of them than the last ones, which may be left without any; the last also has the head.
+std::vector<Stage> chunks_by_weights(const Model&, int chunks);
 
 // Most micro-batches whose saved activations chunk `virtual_stage` of `stage` holds at once.
 // GPipe: all m. 1F1B: min(m, pp - stage). Interleaved (Narayanan et al. 2021, section 2.2, as Megatron runs it): the warm-up does

@@ -56,6 +56,7 @@ HeldMemory held_memory(const Scenario& given, const StateBytes& state, const Pla
                                    : share(state.working > Bytes{0} ? 2 : 3) * state.parameter + share(3) * (state.working + fp8_copies);
   held.parameters += frozen_memory(given, plan, weights, fp8_copies);
   held.gradients = updates_in_backward(given, plan) ? static_cast<double>(weights.largest) * state.gradient : share(2) * state.gradient;
+  held.gradients += share(2) * state.gradient_copy;
   held.optimizer = plan.offload.optimizer || given.stack.moments_paged ? Bytes{0} : share(1) * state.optimizer;
   if (plan.pp > 1) held.communication = 2.0 * boundary;  // sends are buffered: one forward, one backward
   held.workspace = given.stack.workspace;

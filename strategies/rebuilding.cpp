@@ -12,7 +12,8 @@ bool contains(const std::vector<OperatorKind>& list, OperatorKind kind) { return
 
 // Whether forward leaves a tensor to be made again.
 bool Rebuilding::drops(const SavedTensor& saved) const {
-  return contains(saved.internal ? parts_.stack.selective_inside : parts_.stack.selective_outputs, saved.producer);
+  const Stack& stack = parts_.stack;  // who runs again for its output makes again what only it looks at
+  return contains(stack.selective_outputs, saved.producer) || (saved.internal && contains(stack.selective_inside, saved.producer));
 }
 
 bool Rebuilding::missing(std::size_t i, std::size_t save) const {

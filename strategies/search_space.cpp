@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "strategies/check_plan.hpp"
+#include "strategies/chunks.hpp"
 
 namespace forerun {
 namespace {
@@ -18,6 +19,8 @@ std::vector<int> expert_degrees(const Model& model) {
   }
   return common == 0 ? std::vector<int>{1} : divisors(common);
 }
+
+bool several_chunks(ScheduleKind schedule) { return schedule == ScheduleKind::interleaved || schedule == ScheduleKind::zb_v; }
 
 void add_batches(std::vector<Split>& list, const Scenario& scenario, Split split) {
   for (split.micro_batch = 1; split.micro_batch <= most_micro_batch; split.micro_batch *= 2) {
@@ -42,19 +45,26 @@ std::vector<int> divisors(int n) {
   return small;
 }
 
-std::vector<Pipeline> pipelines(const Stack& stack, int pp, int blocks) {
+std::vector<Pipeline> pipelines(const Scenario& scenario, int pp) {
   if (pp == 1) return {{}};
+  const Stack& stack = scenario.stack;
+  const int blocks = static_cast<int>(scenario.model.blocks.size());
   std::vector<Pipeline> list;
+  if (stack.cuts_by_weights) {
+    for (const std::string& name : stack.schedules) list.push_back({.cut = StageCut::list, .stages = chunks_by_weights(scenario.model, pp), .schedule = *schedule_from(name)});
+    std::erase_if(list, [](const Pipeline& pipeline) { return several_chunks(pipeline.schedule); });
+    return list;
+  }
   for (const StageCut cut : {StageCut::even, StageCut::even_with_ends}) {
     const int available = cut == StageCut::even ? blocks : blocks + 2;
     if (pp > available) continue;
     for (const std::string& name : stack.schedules) {
       const ScheduleKind schedule = *schedule_from(name);
-      const bool several = schedule == ScheduleKind::interleaved || schedule == ScheduleKind::zb_v;
-      if (!several) list.push_back({cut, 1, schedule});
+      const bool several = several_chunks(schedule);
+      if (!several) list.push_back({.cut = cut, .schedule = schedule});
       const int most = schedule == ScheduleKind::zb_v ? 2 : available;
       for (int v = 2; several && v <= most && pp * v <= available; ++v) {
-        if (available % (pp * v) == 0) list.push_back({cut, v, schedule});
+        if (available % (pp * v) == 0) list.push_back({.cut = cut, .virtual_stages = v, .schedule = schedule});
       }
     }
   }

@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "hardware/catalog.hpp"
+#include "strategies/chunks.hpp"
 #include "studies/interconnect.hpp"
 #include "studies/row_model.hpp"
 #include "studies/techniques.hpp"
@@ -99,7 +100,8 @@ int usual_virtual_stages(const TrainingRow& row, const Stack& stack) {
   return micro_batches % *row.pp == 0 ? *row.layers / (*row.pp * stack.layers_per_chunk) : 1;
 }
 
-void read_pipeline(const TrainingRow& row, const Stack& stack, Plan& plan, std::vector<std::string>& assumed) {
+void read_pipeline(const TrainingRow& row, const Scenario& scenario, Plan& plan, std::vector<std::string>& assumed) {
+  const Stack& stack = scenario.stack;
   plan.pp = *row.pp;
   if (plan.pp == 1) return;
   plan.virtual_stages = Assumptions{assumed}(row.vpp, "vpp", usual_virtual_stages(row, stack));
@@ -112,6 +114,11 @@ void read_pipeline(const TrainingRow& row, const Stack& stack, Plan& plan, std::
     plan.activation_limit = schedule == "zb-2p" ? 2 : 1;
   }
   if (plan.schedule == ScheduleKind::zb_v) plan.virtual_stages = 2;
+  if (row.stages.empty() && stack.cuts_by_weights && plan.virtual_stages == 1) {
+    plan.cut = StageCut::list;
+    plan.stages = chunks_by_weights(scenario.model, plan.pp);
+    return;
+  }
   // Megatron counts the embedding and the head as a layer each where the layers alone do not divide.
   const int chunks = plan.pp * plan.virtual_stages;
   const bool with_ends = *row.layers % chunks != 0 && (*row.layers + 2) % chunks == 0;
@@ -124,7 +131,8 @@ void read_sharding(const TrainingRow& row, const Stack& stack, Plan& plan, std::
   plan.zero = plan.dp * plan.cp > 1 ? zero : 0;
 }
 
-Plan read_plan(const TrainingRow& row, const Stack& stack, std::vector<std::string>& assumed) {
+Plan read_plan(const TrainingRow& row, const Scenario& scenario, std::vector<std::string>& assumed) {
+  const Stack& stack = scenario.stack;
   Assumptions assume{assumed};
   Plan plan;
   plan.tp = *row.tp;
@@ -136,7 +144,7 @@ Plan read_plan(const TrainingRow& row, const Stack& stack, std::vector<std::stri
   if (plan.cp > 1 && says(row.overlap, "cp a2a")) {
     plan.cp_kind = CpKind::ulysses;
   }
-  read_pipeline(row, stack, plan, assumed);
+  read_pipeline(row, scenario, plan, assumed);
   read_sharding(row, stack, plan, assumed);
   plan.recompute = assume(recompute_from(lower(row.recompute)), "recompute", Recompute::none);
   plan.overlap = read_overlap(row);
@@ -214,7 +222,7 @@ ReadRun RunReader::read(const TrainingRow& row) {
   s.job.dtype = read_dtype(row, s.stack, run.assumed);
   if (s.job.tuning.kind == TuningKind::qlora && s.job.dtype == DType::fp8) return skip("qlora does not multiply in fp8");
   if (const Problems problems = check(s.job.tuning, s.model); !problems.empty()) return skip(problems.front().message);
-  run.plan = read_plan(row, s.stack, run.assumed);
+  run.plan = read_plan(row, s, run.assumed);
   // Software that fills the bubble validates its update afterwards: stages do not wait for each other between steps (Qi et al. 2023, section 4).
   if (is_zero_bubble(lower(row.schedule))) s.stack.steps_synchronize = false;
   run.recompute_unstated = !recompute_from(lower(row.recompute));

@@ -28,6 +28,7 @@ Operator activation(const Layer& layer, const Implementation& how) {
     add_streaming(op, StreamingKind::elementwise, 2.0 * inner, 3.0 * inner);
   }
   op.output = inner;
+  if (layer.gated && !how.fused) save_internal(op, "gate after its activation", inner);  // a kernel of its own, which the product with u needs
   save(op, "activation input", (layer.gated ? 2.0 : 1.0) * inner, OperatorKind::up, Until::input_gradient);
   return op;
 }

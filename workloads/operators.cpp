@@ -42,6 +42,8 @@ void add_norm(Operator& op, OperatorKind before, const Model& model, std::int64_
   op.output = x;
   add_streaming(op, StreamingKind::norm, 2.0 * x, 3.0 * x);  // x -> y; x, dy -> dx
   save(op, "norm input", x, before, Until::input_gradient);
+  // Written in steps, an RMSNorm squares and scales a copy in fp32, which stays.
+  if (!how.fused && model.norm == NormKind::rms) save_internal(op, "norm input in fp32", tensor(rows, width, DType::fp32));
 }
 
 Operator residual(OperatorKind kind, OperatorKind before, const Model& model, const Block& block, const TokenShape& shape,

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "strategies/check_plan.hpp"
+#include "strategies/chunks.hpp"
 
 namespace forerun::test {
 
@@ -16,11 +17,13 @@ inline bool cuts_equally(const Plan& plan, int blocks) {
 template <class Visit>
 void visit_details(const Scenario& given, Plan plan, Visit visit) {
   const int blocks = static_cast<int>(given.model.blocks.size());
-  for (const StageCut cut : {StageCut::even, StageCut::even_with_ends}) {
+  for (const StageCut cut : {StageCut::even, StageCut::even_with_ends, StageCut::list}) {
     if (plan.pp == 1 && cut != StageCut::even) continue;
+    if (plan.pp > 1 && given.stack.cuts_by_weights != (cut == StageCut::list)) continue;
+    if (cut == StageCut::list) plan.stages = chunks_by_weights(given.model, plan.pp);
     for (int v = 1; v <= blocks + 2; ++v) {
       plan.cut = cut, plan.virtual_stages = v;
-      if (v > 1 && !cuts_equally(plan, blocks)) continue;
+      if (v > 1 && (cut == StageCut::list || !cuts_equally(plan, blocks))) continue;
       for (int zero = 0; zero <= (plan.pp > 1 ? 1 : 3); ++zero) {
         for (int micro_batch = 1; micro_batch <= 64; micro_batch *= 2) {
           for (const Recompute recompute : {Recompute::none, Recompute::selective, Recompute::full}) {

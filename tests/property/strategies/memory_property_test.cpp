@@ -51,7 +51,7 @@ RC_GTEST_PROP(Parameters, LieOnOneStageEach, ()) {  // I-19
   plan.zero = std::min(plan.zero, 1);  // gradients whole
   Bytes sum{0};
   for (const StageMemory& stage : estimate(context.scenario, plan).memory.stages) sum += stage.gradients;
-  RC_ASSERT(sum == static_cast<double>(local.dense + local.expert + second_table(given.model, plan)) * context.state.gradient);
+  RC_ASSERT(sum == static_cast<double>(local.dense + local.expert + second_table(given.model, plan)) * (context.state.gradient + context.state.gradient_copy));
 }
 
 RC_GTEST_PROP(States, AreShardedWithoutLoss, ()) {  // I-17, I-19: what all ranks hold together is all, and at most one element a rank more

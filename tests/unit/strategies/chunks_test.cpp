@@ -46,6 +46,22 @@ TEST(ListedChunks, AreAsWritten) {
   EXPECT_EQ(sizes({.pp = 3, .cut = StageCut::list, .stages = {{.blocks = 5}, {.blocks = 0}, {.blocks = 2}}}, 7), (std::vector{5, 0, 2}));
 }
 
+TEST(ChunksByWeights, FillUntilTheirShareIsExceeded) {
+  // 16 blocks of 67,108,864 weights and a head of four times that: 20 over 2 and 4 stages, 10 and 5 each, which must be exceeded.
+  Model model{.hidden = 2048, .vocab = 131072};
+  model.blocks.assign(16, {.attention = {.heads = 32, .kv_heads = 32, .head_dim = 64}, .feed_forward = Mlp{.width = 8192, .gated = true}});
+  const auto blocks = [&](int chunks) {
+    std::vector<int> list;
+    for (const Stage& stage : chunks_by_weights(model, chunks)) list.push_back(stage.blocks);
+    return list;
+  };
+  EXPECT_EQ(blocks(1), (std::vector{16}));
+  EXPECT_EQ(blocks(2), (std::vector{11, 5}));
+  EXPECT_EQ(blocks(4), (std::vector{6, 5, 5, 0}));
+  EXPECT_EQ(blocks(8), (std::vector{3, 3, 2, 3, 2, 3, 0, 0}));
+  EXPECT_EQ(blocks(20), (std::vector{2, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 0}));
+}
+
 TEST(Chunks, AlwaysHoldAllBlocks) {
   for (const StageCut cut : {StageCut::even, StageCut::even_with_ends}) {
     const int ends = cut == StageCut::even ? 0 : 2;

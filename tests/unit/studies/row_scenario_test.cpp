@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 
 #include "strategies/check_plan.hpp"
+#include "strategies/chunks.hpp"
 
 namespace forerun {
 namespace {
@@ -78,6 +79,14 @@ TEST(RowScenario, LayersThatDoNotDivideCountTheEmbeddingAndTheHead) {
   EXPECT_EQ(read(row).plan.cut, StageCut::even_with_ends);
   row.layers = 48;
   EXPECT_EQ(read(row).plan.cut, StageCut::even);
+}
+
+TEST(RowScenario, StagesAreCutAsTheSoftwareDoes) {
+  TrainingRow row = gpt();
+  row.stack = "nanotron";
+  const ReadRun run = read(row);
+  EXPECT_EQ(run.plan.cut, StageCut::list);
+  EXPECT_EQ(run.plan.stages, chunks_by_weights(run.scenario.model, run.plan.pp));
 }
 
 TEST(RowScenario, OverlapIsReadByItsPhrases) {

@@ -115,6 +115,19 @@ TEST(SavedActivations, OfGroupedQueriesKeepFewerKeys) {
   EXPECT_EQ(all - saved_bytes(block_operators(korthikanti(), block, shape, {})), Bytes{sbh * 3});
 }
 
+TEST(SavedActivations, OfStepsInsteadOfOneKernelKeepWhatEachStepNeeds) {
+  Model llama = korthikanti();
+  llama.norm = NormKind::rms;
+  Block block{.attention = {.heads = a, .kv_heads = a, .head_dim = h / a}, .feed_forward = Mlp{.width = 4 * h, .gated = true}};
+  const TokenShape shape{.sequences = {{b, s, s}}, .tokens = s, .residual_tokens = s};
+  const auto more = [&] { return saved_bytes(block_operators(llama, block, shape, {.fused = false})) - saved_bytes(block_operators(llama, block, shape, {})); };
+  EXPECT_EQ(more(), Bytes{sbh * (2 * 4 + 8)});  // fp32 copies for two norms, SiLU(g) of 4 h in 2 bytes
+  std::get<Mlp>(block.feed_forward).gated = false;
+  EXPECT_EQ(more(), Bytes{sbh * 2 * 4});
+  llama.norm = NormKind::layer;  // PyTorch's own kernel reads x itself
+  EXPECT_EQ(more(), Bytes{0});
+}
+
 TEST(SavedActivations, AreReleasedByTheWeightGradientWhereItNeedsThem) {
   for (const Operator& op : rank_of(1, false)) {
     for (const SavedTensor& saved : op.saves) {
