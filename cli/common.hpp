@@ -49,6 +49,7 @@ void add_calibrations(CLI::App&, std::vector<std::string>& files);
 void add_plan(CLI::App&, int& code);
 void add_estimate(CLI::App&, int& code);
 void add_simulate(CLI::App&, int& code);
+void add_execute(CLI::App&, int& code);
 void add_catalog(CLI::App&, int& code);
 void add_validate(CLI::App&, int& code);
 void add_fit(CLI::App&, int& code);

@@ -34,6 +34,7 @@ int main(int argc, char** argv) {
   forerun::cli::add_plan(app, code);
   forerun::cli::add_estimate(app, code);
   forerun::cli::add_simulate(app, code);
+  forerun::cli::add_execute(app, code);
   forerun::cli::add_catalog(app, code);
   forerun::cli::add_validate(app, code);
   forerun::cli::add_fit(app, code);

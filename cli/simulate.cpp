@@ -15,6 +15,7 @@
 #include "cli/progress.hpp"
 #include "cli/simulation_text.hpp"
 #include "strategies/closed_form.hpp"
+#include "strategies/program_text.hpp"
 #include "strategies/simulated_ranking.hpp"
 #include "strategies/simulation_trace.hpp"
 #include "studies/report.hpp"
@@ -29,7 +30,7 @@ struct Options {
   std::string file;
   std::vector<std::string> calibrations;
   std::optional<std::string> trace;
-  bool every_rank = false, json = false;
+  bool every_rank = false, json = false, program = false;
   Disturbances disturbances;
   Problems problems;  // of the flags' values
 };
@@ -99,6 +100,10 @@ int run(const Options& o) {
   Plan plan;
   const Result<PricedScenario> scenario = read(o, plan);
   if (!scenario) return refuse(scenario.error());
+  if (o.program) {
+    fmt::print("{}", program_text(lower(*scenario, plan)));
+    return answered;
+  }
   const bool every_rank = o.every_rank || o.disturbances.jitter > 0;
   if (const Problems problems = size_problems(*scenario, plan, o, every_rank); !problems.empty()) return refuse(problems);
   std::optional<Simulation> simulation;
@@ -121,6 +126,7 @@ void add_simulate(CLI::App& app, int& code) {
   auto o = std::make_shared<Options>();
   verb->add_option("plan", o->file, "plan.yaml, as 'forerun plan --save' writes it")->required()->type_name("FILE");
   verb->add_flag("--every-rank", o->every_rank, "simulate each rank; otherwise one of those that do the same at the same time");
+  verb->add_flag("--program", o->program, "print what each stage does, instruction by instruction, instead");
   add_calibrations(*verb, o->calibrations);
   add_disturbances(*verb, o->disturbances, o->problems);
   verb->add_option("--trace", o->trace, "write the timeline for https://ui.perfetto.dev")->type_name("FILE");

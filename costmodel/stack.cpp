@@ -28,18 +28,27 @@ Stack on_devices(Stack stack, const Device& device, int gpus, const Job& job) {
   return stack;
 }
 
+namespace {
+
+// What works in fp64 keeps all in fp64; logits are at least as wide as other activations.
+Bytes state_size(DType stated, DType own) { return size_of(own == DType::fp64 ? own : stated); }
+Bytes logit_size(Bytes stated, DType own) { return stated > Bytes{0} && size_of(own) > Bytes{2} ? std::max(stated, size_of(own)) : stated; }
+
+}  // namespace
+
 Implementation implementation(const Stack& stack, const Job& job) {
   Implementation how;
   // Fused kernels take 16-bit operands only.
   const bool wide = size_of(activation_dtype(job)) > Bytes{2};
-  how.attention = wide || stack.attention == AttentionKernel::unfused ? AttentionImplementation::unfused : AttentionImplementation::flash;
+  how.attention = (wide && !stack.wide_attention) || stack.attention == AttentionKernel::unfused ? AttentionImplementation::unfused : AttentionImplementation::flash;
   how.dtype = activation_dtype(job);
   how.linear = job.dtype;
   how.saved_input = stack.fp8_saves ? job.dtype : how.dtype;
   how.gradient = state_bytes(stack.precision, job).gradient;
   how.gradients_apart = stack.gradients_apart;
-  how.logit_saved = stack.logit_saved;
-  how.logit_workspace = stack.logit_workspace;
+  how.logit_saved = logit_size(stack.logit_saved, how.dtype);
+  how.logit_workspace = logit_size(stack.logit_workspace, how.dtype);
+  how.loss_statistics = stack.small_exchanges;
   how.fused = stack.compiled;
   how.tuning = job.tuning;
   return how;
@@ -47,18 +56,19 @@ Implementation implementation(const Stack& stack, const Job& job) {
 
 StateBytes state_bytes(const Precision& precision, const Job& job) {
   const DType own = activation_dtype(job);
-  const Bytes parameter = size_of(precision.parameters.value_or(own));
+  const Bytes parameter = state_size(precision.parameters.value_or(own), own);
   // A master copy is kept where it is wider than the parameters themselves.
   const Bytes master = precision.master && size_of(*precision.master) > parameter ? size_of(*precision.master) : Bytes{0};
   const double kept = moments(job.optimizer);
   const bool narrow = precision.fp16_gradients && job.dtype == DType::fp16;
-  const auto of_gradients = [&](std::optional<DType> stated) { return size_of(narrow ? DType::fp16 : stated.value_or(own)); };
+  const auto format = [&](std::optional<DType> stated) { return state_size(stated.value_or(own), own); };
+  const auto of_gradients = [&](std::optional<DType> stated) { return narrow ? size_of(DType::fp16) : format(stated); };
   return {.parameter = parameter,
           .working = parameter > size_of(own) ? size_of(own) : Bytes{0},
           .gradient = of_gradients(precision.gradients),
           .gradient_copy = precision.gradient_copy ? size_of(*precision.gradient_copy) : Bytes{0},
           .reduction = of_gradients(precision.reduction),
-          .optimizer = master + kept * size_of(precision.moments.value_or(own))};
+          .optimizer = master + kept * format(precision.moments)};
 }
 
 }  // namespace forerun

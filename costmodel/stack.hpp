@@ -86,6 +86,8 @@ struct Stack {
   // operators whose output is dropped as well (norms, activations).
   std::vector<OperatorKind> selective_inside, selective_outputs;
   Bytes logit_saved{4}, logit_workspace{2};
+  bool small_exchanges = false;    // counts what formulas leave out: gradients of norms and routers under sequence parallelism, statistics of the loss over vocabulary shards
+  bool wide_attention = false;     // its fused attention also takes fp32 and fp64; otherwise these write scores out
   bool gradients_apart = false;    // weight gradients are written on their own before they are added to the accumulated ones (no gradient accumulation fusion)
   int lora_rank = 8;               // of low-rank factors, and the products that they stand beside, where a job does not say
   std::vector<LowRankTarget> lora_target{LowRankTarget::q_proj, LowRankTarget::v_proj};

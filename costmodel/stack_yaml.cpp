@@ -154,6 +154,8 @@ StackFile read(const YamlNode& node) {
   stack.logit_saved = loss.required("saved").quantity<Bytes>();
   stack.logit_workspace = loss.required("workspace").quantity<Bytes>();
   loss.finish();
+  stack.small_exchanges = map.optional("small_exchanges", [](const YamlNode& n) { return n.boolean(); }).value_or(false);
+  stack.wide_attention = map.optional("wide_attention", [](const YamlNode& n) { return n.boolean(); }).value_or(false);
   stack.gradients_apart = map.optional("gradients_apart", [](const YamlNode& n) { return n.boolean(); }).value_or(false);
   stack.fp8_saves = map.optional("fp8_saves", [](const YamlNode& n) { return n.boolean(); }).value_or(false);
   stack.fp8_gathers = map.optional("fp8_gathers", [](const YamlNode& n) { return n.boolean(); }).value_or(false);

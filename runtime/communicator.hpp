@@ -55,7 +55,7 @@ struct Elements {
   Elements(std::byte* bytes, std::int64_t elements, DType type) : data(bytes), count(elements), dtype(type) {}
   template <class T>
   Elements(std::span<T> list)  // NOLINT(google-explicit-constructor): a span that says its type
-      : data(reinterpret_cast<std::byte*>(list.data())), count(std::ssize(list)), dtype(dtype_of<T>) {}
+      : data(reinterpret_cast<std::byte*>(list.data())), count(std::ssize(list)), dtype(number_format<T>) {}
   Elements(std::span<std::byte> list)
       : data(list.data()), count(std::ssize(list)) {}  // NOLINT(google-explicit-constructor)
 
@@ -90,6 +90,10 @@ class Communicator {
   virtual void send(int to, Elements) = 0;
   virtual void receive(int from, Elements) = 0;
   virtual void barrier() = 0;
+
+  // Threads of this rank that work at the same time (1 at first), so that all of them waiting for messages is told from some of them waiting. A thread that
+  // waits for another of the same rank does not count meanwhile.
+  virtual void add_talkers(int change) = 0;
 
   // A group of some of the members, in this order. Each of them calls it, with the same list; null where this rank is
   // none of them.

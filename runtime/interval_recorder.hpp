@@ -53,6 +53,8 @@ class IntervalRecorder {
     return {*this, intervals_.size() - 1};
   }
 
+  void add(Interval interval) { intervals_.push_back(interval); }  // measured elsewhere, from the same origin
+
   [[nodiscard]] const std::vector<Interval>& intervals() const {
     return intervals_;
   }  // by begin; complete where none is running

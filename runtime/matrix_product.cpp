@@ -2,6 +2,7 @@
 
 #include <cblas.h>
 
+#include <mutex>
 #include <vector>
 
 namespace forerun {
@@ -10,10 +11,12 @@ namespace {
 CBLAS_TRANSPOSE blas(Turn turn) { return turn == Turn::transposed ? CblasTrans : CblasNoTrans; }
 blasint blas(std::int64_t size) { return static_cast<blasint>(size); }
 
-// Another OpenBLAS than the serial one may be installed in its place; it would start threads of its own.
-void stay_on_this_thread() {
-  static const bool once = (openblas_set_num_threads(1), true);
-  static_cast<void>(once);
+// OpenBLAS starts no threads of its own. Debian's serial build shares buffers between callers without a lock (small products come out wrong), so there
+// one product waits for the other.
+std::unique_lock<std::mutex> on_this_thread() {
+  static const bool is_serial = (openblas_set_num_threads(1), openblas_get_parallel() == OPENBLAS_SEQUENTIAL);
+  static std::mutex one_at_a_time;
+  return is_serial ? std::unique_lock(one_at_a_time) : std::unique_lock<std::mutex>();
 }
 
 // A product with nothing to add up leaves beta c, which BLAS may not be asked for with strides of 0.
@@ -48,16 +51,16 @@ Widened widen(Turn turn, std::int64_t rows, std::int64_t columns, Matrix<const B
 
 void multiply(Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k, double alpha,
               Matrix<const double> a, Matrix<const double> b, double beta, Matrix<double> c) {
-  stay_on_this_thread();
   if (is_empty(m, n, k, beta, c)) return;
+  const auto lock = on_this_thread();
   cblas_dgemm(CblasRowMajor, blas(turn_a), blas(turn_b), blas(m), blas(n), blas(k), alpha, a.data, blas(a.stride),
               b.data, blas(b.stride), beta, c.data, blas(c.stride));
 }
 
 void multiply(Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k, float alpha,
               Matrix<const float> a, Matrix<const float> b, float beta, Matrix<float> c) {
-  stay_on_this_thread();
   if (is_empty(m, n, k, beta, c)) return;
+  const auto lock = on_this_thread();
   cblas_sgemm(CblasRowMajor, blas(turn_a), blas(turn_b), blas(m), blas(n), blas(k), alpha, a.data, blas(a.stride),
               b.data, blas(b.stride), beta, c.data, blas(c.stride));
 }

@@ -32,7 +32,7 @@ template <class T>
 using Arithmetic = std::conditional_t<std::is_same_v<T, double>, double, float>;
 
 template <class T>
-inline constexpr DType dtype_of = std::is_same_v<T, double>  ? DType::fp64
+inline constexpr DType number_format = std::is_same_v<T, double>  ? DType::fp64
                                   : std::is_same_v<T, float> ? DType::fp32
                                                              : DType::bf16;
 

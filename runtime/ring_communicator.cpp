@@ -92,6 +92,8 @@ class RingCommunicator final : public Communicator {
     });
   }
 
+  void add_talkers(int change) override { links_->add_talkers(change); }
+
   std::unique_ptr<Communicator> group(std::span<const int> ranks) override {
     if (std::ranges::find(ranks, rank_) == ranks.end()) return nullptr;
     return make_ring_communicator(links_->group(ranks));

@@ -19,23 +19,24 @@ void ThreadHub::put(Queue& queue, int to, Message message) {
   {
     const std::lock_guard lock(mutex_);
     queue.push_back(std::move(message));
-    waited_for = rank.waits_for == &queue;
+    waited_for = std::ranges::find(rank.waits_for, &queue) != rank.waits_for.end();
   }
-  if (waited_for) rank.wake.notify_one();
+  if (waited_for) rank.wake.notify_all();
 }
 
 Message ThreadHub::take(Queue& queue, int rank, int from) {
   Rank& self = ranks_[static_cast<std::size_t>(rank)];
   std::unique_lock lock(mutex_);
-  self.waits_for = &queue;
+  self.waits_for.push_back(&queue);
+  const auto waits_no_more = [&] { self.waits_for.erase(std::ranges::find(self.waits_for, &queue)); };
   while (queue.empty()) {
     if (const std::string why = why_in_vain(rank, from); !why.empty()) {
-      self.waits_for = nullptr;
+      waits_no_more();
       throw LinkFailure(why);
     }
     self.wake.wait(lock);
   }
-  self.waits_for = nullptr;
+  waits_no_more();
   Message message = std::move(queue.front());
   queue.pop_front();
   return message;
@@ -46,10 +47,18 @@ std::string ThreadHub::why_in_vain(int rank, int from) const {
   if (failure_) return "rank " + std::to_string(failure_->rank) + " failed";
   if (ranks_[static_cast<std::size_t>(from)].ended)
     return "rank " + std::to_string(from) + " has ended, and sent less than was waited for";
-  const auto stuck = [](const Rank& r) { return r.ended || (r.waits_for != nullptr && r.waits_for->empty()); };
+  const auto stuck = [](const Rank& r) {
+    const auto waiting = std::ranges::count_if(r.waits_for, [](const Queue* queue) { return queue->empty(); });
+    return r.ended || (waiting > 0 && waiting >= r.talkers);
+  };
   if (std::ranges::all_of(ranks_, stuck))
     return "all ranks wait; rank " + std::to_string(rank) + " for rank " + std::to_string(from);
   return "";
+}
+
+void ThreadHub::add_talkers(int rank, int change) {
+  const std::lock_guard lock(mutex_);
+  ranks_[static_cast<std::size_t>(rank)].talkers += change;
 }
 
 void ThreadHub::ended(int rank) {
@@ -98,6 +107,7 @@ class ThreadLinks final : public Links {
     }
     return message;
   }
+  void add_talkers(int change) override { hub_->add_talkers(in_run_, change); }
   std::unique_ptr<Links> group(std::span<const int> members) override {
     std::vector<int> ranks;
     for (const int member : members) ranks.push_back(in_run(member));

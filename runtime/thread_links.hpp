@@ -37,6 +37,8 @@ class ThreadHub {
   // The n-th group of these ranks that `rank` makes is the n-th that each other member makes.
   std::shared_ptr<Group> group(int rank, const std::vector<int>& ranks);
 
+  void add_talkers(int rank, int change);  // Links::add_talkers
+
   void put(Queue&, int to, Message);
   // Waits for a message of `from` in the queue. Throws LinkFailure when none can come.
   Message take(Queue&, int rank, int from);
@@ -48,7 +50,8 @@ class ThreadHub {
  private:
   struct Rank {
     std::condition_variable wake;
-    const Queue* waits_for = nullptr;
+    std::vector<const Queue*> waits_for;  // of each of its threads that waits
+    int talkers = 1;
     bool ended = false;
     std::map<std::vector<int>, std::size_t> groups_made;
   };

@@ -78,10 +78,11 @@ Tensors BackwardPass::run_input_gradient(std::size_t i, std::optional<TokenId>& 
   if (op.input_gradient.empty()) return {};
   Tensors reads = wide_[i];
   for (std::size_t j = 0; j < op.saves.size(); ++j) {
-    if (!op.saves[j].until_weight_gradient || op.weight_gradient.empty()) reads.push_back(*trace_.kept[i][j]);
+    if (!op.saves[j].until_weight_gradient || op.saves[j].internal || op.weight_gradient.empty()) reads.push_back(*trace_.kept[i][j]);
   }
   if (opens_branch(op.kind)) append(reads, std::exchange(skips_, {}));  // what went past the branch is added
-  if (e.beside) append(reads, emit_.blocking(*e.beside, {}));
+  if (e.beside) append(reads, emit_.blocking(*e.beside, {saved_queries(i)}));
+  if (follows_routing(op.kind)) append(reads, trace_.routing);
   const bool ends_here = i == first_active() && parts_.has_input && !e.reduce_gradient && e.after_gradient.empty();
   const Tensors made{ends_here ? BlockProgram::input_gradient : emit_.tensor("gradient of an activation", gradient_bytes(i))};
   const Tensors beside = e.beside_gradient ? emit_.result_of(*e.beside_gradient, {}) : Tensors{};
@@ -92,8 +93,15 @@ Tensors BackwardPass::run_input_gradient(std::size_t i, std::optional<TokenId>& 
     append(writes, to_experts_);
   }
   emit_.run(op, e, Part::input_gradient, op.input_gradient, reads, writes);
-  if (e.beside_gradient) emit_.wait(emit_.issue(e.beside_gradient->communication, false, beside, {}));
+  if (e.beside_gradient) emit_.wait(emit_.issue(e.beside_gradient->communication, false, beside, made));
   return e.reduce_gradient ? reduce_gradient(i, made, reducing) : made;
+}
+
+// What attention saved of queries, keys and values.
+TensorId BackwardPass::saved_queries(std::size_t i) const {
+  const std::vector<SavedTensor>& saves = parts_.operators[i].saves;
+  const auto found = std::find_if(saves.begin(), saves.end(), [](const SavedTensor& saved) { return !saved.internal; });
+  return *trace_.kept[i][static_cast<std::size_t>(found - saves.begin())];
 }
 
 Tensors BackwardPass::reduce_gradient(std::size_t i, const Tensors& made, std::optional<TokenId>& reducing) {

@@ -45,7 +45,11 @@ class BlockEmission {
  private:
   void push(Instruction, const Tensors& reads, const Tensors& writes);
   std::uint32_t work(Work);
+  struct RingRun;
   void ring(const Operator&, const Ring&, Part, const std::vector<Kernel>&, const Tensors& reads, const Tensors& writes);
+  void ring_forward(const RingRun&);
+  void ring_backward(const RingRun&);
+  void piece(const RingRun&, int step, const Tensors& reads, const Tensors& writes);
 
   BlockProgram& out_;
   Body* body_ = nullptr;

@@ -20,7 +20,7 @@ class Exchanges {
   Exchanges(const Scenario& given, const Block& local, const Split& split, const TokenShape& shape)
       : split_(split), local_(local), shape_(shape), hidden_(given.model.hidden), load_(given.job.expert_skew), element_(size_of(activation_dtype(given.job))),
         product_input_(given.job.dtype == DType::fp8 && given.stack.fp8_gathers ? size_of(DType::fp8) : element_),
-        ability_(allowed(given.stack.overlap, split.overlap)) {}
+        small_(given.stack.small_exchanges), ability_(allowed(given.stack.overlap, split.overlap)) {}
 
   std::vector<OperatorExchanges> around(const std::vector<Operator>& operators) {
     list_.resize(operators.size());
@@ -29,6 +29,7 @@ class Exchanges {
       const bool last = i + 1 == operators.size() || operators[i + 1].kind != operators[i].kind;
       tensor_parallel(operators[i].kind, list_[i], first, last);
       if (operators[i].kind == OperatorKind::attention_core) context_parallel(list_[i]);
+      if (operators[i].kind == OperatorKind::loss) tell_statistics(operators[i], list_[i]);
       expert_parallel(operators[i].kind, list_[i]);
       tuned(operators[i], list_[i], last);
     }
@@ -69,6 +70,14 @@ class Exchanges {
       enter(e, shape_.tokens * width, shape_.residual_tokens * width, kind == OperatorKind::head ? element_ : product_input_);
     }
     if (leaving(kind, last)) leave(e);
+  }
+
+  void tell_statistics(const Operator& loss, OperatorExchanges& e) const {
+    if (split_.tp == 1 || !small_) return;
+    const Bytes number = size_of(element_ == size_of(DType::fp64) ? DType::fp64 : DType::fp32);
+    Communication c = over(Flow::tp_all_gather, GroupKind::tp, static_cast<std::int64_t>(loss.saves.back().bytes / number), 0);
+    c.element = number;
+    e.statistics = Exchange{c, loss.saves.back().name};
   }
 
   void enter(OperatorExchanges& e, std::int64_t whole, std::int64_t share, Bytes element) const {
@@ -135,8 +144,7 @@ class Exchanges {
   }
 
   void ring(OperatorExchanges& e, std::int64_t elements) const {
-    e.ring = Ring{split_.cp, over(Flow::cp_send, GroupKind::cp, elements, ability_.cp), over(Flow::cp_send, GroupKind::cp, 2 * elements, ability_.cp),
-                  bytes(elements)};
+    e.ring = Ring{split_.cp, over(Flow::cp_send, GroupKind::cp, elements, ability_.cp), bytes(elements)};
   }
   void gather_keys(OperatorExchanges& e, std::int64_t elements) const {
     e.beside = Exchange{over(Flow::cp_all_gather, GroupKind::cp, elements, 0), "all keys and values", bytes(elements)};
@@ -144,11 +152,15 @@ class Exchanges {
   }
   // From a share of the positions with all heads to all positions with a share of the heads, and back.
   void ulysses(OperatorExchanges& e, std::int64_t inputs, std::int64_t outputs) const {
-    const auto all_to_all = [&](std::int64_t elements) { return over(Flow::cp_all_to_all, GroupKind::cp, elements, 0); };
-    e.before.push_back({all_to_all(inputs), "queries, keys, values", bytes(inputs)});
-    e.after.push_back({all_to_all(outputs), "activation", bytes(outputs)});
-    e.before_gradient.push_back({all_to_all(outputs), "gradient of an activation", bytes(outputs)});
-    e.after_gradient.push_back({all_to_all(inputs), "gradient of an activation", bytes(inputs)});
+    const auto all_to_all = [&](std::int64_t elements, bool home) {
+      Communication c = over(Flow::cp_all_to_all, GroupKind::cp, elements, 0);
+      c.home = home;
+      return c;
+    };
+    e.before.push_back({all_to_all(inputs, false), "queries, keys, values", bytes(inputs)});
+    e.after.push_back({all_to_all(outputs, true), "activation", bytes(outputs)});
+    e.before_gradient.push_back({all_to_all(outputs, false), "gradient of an activation", bytes(outputs)});
+    e.after_gradient.push_back({all_to_all(inputs, true), "gradient of an activation", bytes(inputs)});
   }
 
   // --- expert parallelism: copies go to the experts' ranks and come back
@@ -173,7 +185,9 @@ class Exchanges {
   }
   void come_back(std::vector<Exchange>& list, std::int64_t sent, std::int64_t received, std::int64_t gathered, std::string_view name) const {
     if (split_.etp > 1) list.push_back({over(Flow::ep_reduce_scatter, GroupKind::etp, gathered, ability_.ep), name, bytes(received)});
-    if (split_.ep > 1) list.push_back({loaded(over(Flow::ep_all_to_all, GroupKind::ep, sent, ability_.ep)), name, bytes(sent)});
+    if (split_.ep == 1) return;
+    list.push_back({loaded(over(Flow::ep_all_to_all, GroupKind::ep, sent, ability_.ep)), name, bytes(sent)});
+    list.back().communication.home = true;
   }
   // Everybody waits for the rank that draws most; what is gathered over etp counts the rows of this rank's experts already.
   [[nodiscard]] Communication loaded(Communication c) const {
@@ -188,6 +202,7 @@ class Exchanges {
   double load_;
   Bytes element_;
   Bytes product_input_;  // of an element, as it is gathered for a product; the head's is not cast
+  bool small_;
   OverlapAbility ability_;
   std::vector<OperatorExchanges> list_;
 };

@@ -18,11 +18,12 @@ struct Exchange {
   std::optional<Bytes> received = {};
 };
 
-// Keys and values go round while each rank computes on what it has: `steps` pieces, a message of `communication` between two of them.
+// Keys and values go round while each rank computes on what it has: `steps` pieces, a message between two of them. Backward their gradients go round as well, one
+// step behind, in messages of their own.
 struct Ring {
   int steps = 1;
-  Communication forward, backward;  // backward carries the gradients as well
-  Bytes arriving;                   // of one message forward
+  Communication message;
+  Bytes arriving;  // of one message
 };
 
 // Around one operator. Forward: before, beside, gather, the operator, reduce, after. Backward: before_gradient, gather_gradient, the
@@ -36,6 +37,7 @@ struct OperatorExchanges {
   std::optional<Exchange> reduce_gradient;
   Bytes whole_gradient;                                   // of a gathered input, before it is scattered
   std::optional<Exchange> beside, beside_gradient;        // keys and values of the others, and what goes back (CP all-gather)
+  std::optional<Exchange> statistics;                     // of the loss, in place, after its forward part
   std::optional<Ring> ring;
   std::optional<Communication> thin, thin_gradient;       // of what low-rank factors hand to each other, before the operator's kernels
 };

@@ -10,6 +10,9 @@ namespace forerun {
 
 inline bool is_residual(OperatorKind kind) { return kind == OperatorKind::attention_residual || kind == OperatorKind::feed_forward_residual; }
 inline bool opens_branch(OperatorKind kind) { return kind == OperatorKind::attention_norm || kind == OperatorKind::feed_forward_norm; }
+// Its weights are not cut over a tensor group.
+inline bool is_replicated(OperatorKind kind) { return opens_branch(kind) || kind == OperatorKind::final_norm || kind == OperatorKind::router; }
+inline bool follows_routing(OperatorKind kind) { return kind == OperatorKind::dispatch || kind == OperatorKind::combine; }
 // Made by the operator that saves it.
 inline bool own(const Operator& op, const SavedTensor& saved) { return saved.internal || saved.producer == op.kind; }
 
@@ -18,6 +21,7 @@ struct ForwardTrace {
   std::vector<Tensors> input;                              // of each operator, as W finds it: before it was gathered
   std::vector<Bytes> input_bytes;                          // as B makes its gradient
   std::vector<boost::container::small_vector<std::optional<TokenId>, 4>> kept;  // of each operator's saves
+  Tensors routing;                                         // which rows go to which experts
   Tensors routed;                                          // what the routed experts made, where there is a shared one
 };
 
@@ -84,6 +88,7 @@ class BackwardPass {
   [[nodiscard]] Tensors reduce_gradient(std::size_t i, const Tensors& made, std::optional<TokenId>& reducing);
   void run_weight_gradient(std::size_t i, const Tensors& input);
   [[nodiscard]] std::pair<Tensors, std::optional<TokenId>> gather_again(std::size_t i);
+  [[nodiscard]] TensorId saved_queries(std::size_t i) const;
   [[nodiscard]] Tensors saved_input(std::size_t i) const;
   [[nodiscard]] Tensors weight_reads(std::size_t i, const Tensors& input) const;
   [[nodiscard]] Bytes gradient_bytes(std::size_t i) const;

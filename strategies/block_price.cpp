@@ -54,6 +54,7 @@ class BlockPricer {
     BlockPrice p;
     p.parameters = block_.parameters;
     p.expert_parameters = block_.expert_parameters;
+    p.replicated = block_.replicated;
     p.frozen = block_.frozen;
     p.frozen_experts = block_.frozen_experts;
     p.runs_backward = block_.runs_backward;

@@ -36,6 +36,7 @@ struct BlockPrice {
   Bytes saved;                         // from forward to backward; with the input where it is kept
   std::int64_t parameters = 0;         // trained ones on this rank, before ZeRO, without routed experts
   std::int64_t expert_parameters = 0;  // of routed experts
+  std::int64_t replicated = 0;         // of `parameters`, over a tensor group (block_program.hpp)
   std::int64_t frozen = 0, frozen_experts = 0;  // the same of what is not trained (block_program.hpp)
   bool runs_backward = false;
   Traffic traffic;                     // of all passes

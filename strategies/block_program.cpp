@@ -53,6 +53,7 @@ BlockProgram lower(const BlockParts& parts, Recompute mode, bool apart) {
   for (const Operator& op : parts.operators) {
     block.parameters += op.parameters - op.expert_parameters;
     block.expert_parameters += op.expert_parameters;
+    if (is_replicated(op.kind)) block.replicated += op.parameters;
     block.frozen += op.frozen - op.frozen_experts;
     block.frozen_experts += op.frozen_experts;
   }

@@ -37,6 +37,7 @@ struct BlockProgram {
   std::array<Body, 4> passes;    // by PassKind; backward is B and W of each operator in turn; those apart are empty where no schedule runs them
   std::int64_t parameters = 0;         // trained ones on this rank, before ZeRO, without routed experts
   std::int64_t expert_parameters = 0;  // of routed experts
+  std::int64_t replicated = 0;         // of `parameters` those that all of a tensor group hold, and see other tokens with under sequence parallelism
   std::int64_t frozen = 0;             // the same of what is not trained, in elements of the activations' format
   std::int64_t frozen_experts = 0;
   bool runs_backward = false;

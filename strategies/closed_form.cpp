@@ -133,6 +133,12 @@ Timing ClosedForm::tie_time(const Plan& plan, std::int64_t tied) {
   return exchanges_({CollectiveKind::all_reduce, static_cast<double>(tied) * context_.state.reduction}, axis_of(GroupKind::ends, plan));
 }
 
+Timing ClosedForm::summed_time(const Plan& plan, const StageSum& sum) {
+  const std::int64_t elements = summed_over_tp(context_.scenario.given, plan, sum.weights);
+  if (elements == 0) return {};
+  return exchanges_({CollectiveKind::all_reduce, static_cast<double>(elements) * context_.state.reduction}, axis_of(GroupKind::tp, plan));
+}
+
 Seconds ClosedForm::mirror_time(const Plan& plan, const StageSum& sum) {
   if (plan.schedule != ScheduleKind::dualpipe || plan.pp == 1) return Seconds{0};
   const auto own = static_cast<double>(updated_parameters(plan, sum.weights.dense, sum.weights.expert));
@@ -151,6 +157,7 @@ void ClosedForm::sum_stages(const Plan& plan, std::int64_t tied) {
     }
     sum.update = sum.update_alone = optimizer_time(context_, plan, sum.weights.dense, sum.weights.expert);
     if (tied > 0 && kind.first == plan.pp - 1) sum.update = optimizer_time(context_, plan, sum.weights.dense + tied, sum.weights.expert);
+    sum.summed = summed_time(plan, sum);
     sum.mirror = mirror_time(plan, sum);
   }
 }
@@ -179,7 +186,7 @@ ClosedForm::Step ClosedForm::run(const Plan& plan, std::int64_t micro_batches, D
     arrival += exchange.late + first;
     ideal += first;
     step.late = arrival - ideal;
-    const Seconds ready = finish_[static_cast<std::size_t>(stage)] - lead + exchange.after + sum.mirror;
+    const Seconds ready = finish_[static_cast<std::size_t>(stage)] - lead + exchange.after + sum.summed.median + sum.mirror;
     if (stage == 0 || stage == plan.pp - 1) ends_ready = max(ends_ready, ready), at_ends = max(at_ends, sum.update);
     step.end = max(step.end, ready + sum.update);
     if (kind == step.busiest) step.after = exchange.after;

@@ -69,6 +69,7 @@ class ClosedForm {
     StageWeights weights;                // on a rank
     Seconds work, alone;                 // of one micro-batch
     Seconds update, update_alone;        // of the optimiser; without the second copy of a tied table
+    Timing summed;                       // gradients of what a tensor group holds whole, under sequence parallelism
     Seconds mirror;                      // DualPipe: gradients of the stage that holds the same chunks
   };
   // From the first forward of a step to its end.
@@ -89,6 +90,7 @@ class ClosedForm {
   void sum_blocks(const SplitPrices&, const Plan&, const StageLayout::ChunkKind&, ChunkSum&) const;
   void sum_stages(const Plan&, std::int64_t tied);
   [[nodiscard]] Timing tie_time(const Plan&, std::int64_t tied);
+  [[nodiscard]] Timing summed_time(const Plan&, const StageSum&);
   [[nodiscard]] Seconds mirror_time(const Plan&, const StageSum&);
   [[nodiscard]] Step run(const Plan&, std::int64_t micro_batches, DataParallel&);
   [[nodiscard]] Seconds lower_bound(const Plan&, double runs) const;

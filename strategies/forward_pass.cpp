@@ -38,6 +38,7 @@ void ForwardPass::run(std::size_t i) {
   trace_.input_bytes[i] = is_residual(op.kind) || op.kind == OperatorKind::combine ? emit_[carried_.front()].bytes : emit_.bytes_of(reads);
   trace_.input[i] = standing_.empty() ? reads : std::exchange(standing_, {});
   Tensors writes = keep(i, reads);
+  if (op.kind == OperatorKind::router) trace_.routing = writes;
 
   std::optional<TokenId> pieces, leaving;
   if (e.gather) {
@@ -50,10 +51,12 @@ void ForwardPass::run(std::size_t i) {
     reads = whole;
   }
   if (e.beside) append(reads, emit_.blocking(*e.beside, reads));
+  if (follows_routing(op.kind)) append(reads, trace_.routing);
   const Tensors made = output_of(i, writes);
   const Tensors reduced = !e.reduce ? Tensors{} : e.reduce->received && end_of_block(i) ? Tensors{BlockProgram::output} : emit_.result_of(*e.reduce, made);
   if (e.reduce && e.reduce->communication.hidden > 0) leaving = emit_.issue(e.reduce->communication, true, made, reduced);
   emit_.run(op, e, part_, op.forward, reads, writes);
+  if (e.statistics) static_cast<void>(emit_.blocking(*e.statistics, {*trace_.kept[i].back()}));
   if (pieces) emit_.wait(*pieces);
   if (e.reduce && !leaving) leaving = emit_.issue(e.reduce->communication, false, made, reduced);
   if (leaving) emit_.wait(*leaving);

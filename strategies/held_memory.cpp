@@ -41,6 +41,10 @@ bool updates_in_backward(const Scenario& given, const Plan& plan) {
 
 }  // namespace
 
+std::int64_t summed_over_tp(const Scenario& given, const Plan& plan, const StageWeights& weights) {
+  return given.stack.small_exchanges && plan.tp > 1 && plan.sp ? weights.replicated : 0;
+}
+
 HeldMemory held_memory(const Scenario& given, const Plan& plan, const StageWeights& weights, Bytes boundary) {
   return held_memory(given, state_bytes(given.stack.precision, given.job), plan, weights, boundary);
 }

@@ -11,14 +11,15 @@ namespace forerun {
 // Parameters of a stage on one rank, before ZeRO: trained ones, and those that are not in elements of the activations' format.
 struct StageWeights {
   std::int64_t dense = 0, expert = 0, frozen = 0, frozen_experts = 0;
+  std::int64_t replicated = 0;  // of `dense`, over a tensor group (block_program.hpp)
   std::int64_t largest = 0;  // trained parameters of one unit
 
   template <class Unit>  // a block's program or price
   void add(const Unit& unit, int n = 1) {
-    add(StageWeights{unit.parameters, unit.expert_parameters, unit.frozen, unit.frozen_experts, unit.parameters + unit.expert_parameters}, n);
+    add(StageWeights{unit.parameters, unit.expert_parameters, unit.frozen, unit.frozen_experts, unit.replicated, unit.parameters + unit.expert_parameters}, n);
   }
   void add(const StageWeights& w, int n = 1) {
-    dense += n * w.dense, expert += n * w.expert, frozen += n * w.frozen, frozen_experts += n * w.frozen_experts;
+    replicated += n * w.replicated, dense += n * w.dense, expert += n * w.expert, frozen += n * w.frozen, frozen_experts += n * w.frozen_experts;
     largest = std::max(largest, w.largest);
   }
 };
@@ -32,6 +33,9 @@ std::int64_t second_table(const Model&, const Plan&);
 std::int64_t trained_second_table(const Scenario&, const Plan&);
 // What of that copy a stage has.
 StageWeights table_on(const Scenario&, const Plan&, int stage);
+
+// Those whose gradients a tensor group adds up once a step, since its members saw other tokens; 0 where that is not counted.
+std::int64_t summed_over_tp(const Scenario&, const Plan&, const StageWeights&);
 
 // Of these parameters of a stage those that one rank updates: all, or its share where ZeRO cuts the optimiser.
 std::int64_t updated_parameters(const Plan&, std::int64_t dense, std::int64_t expert);

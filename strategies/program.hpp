@@ -6,6 +6,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string_view>
 #include <variant>
 #include <vector>
@@ -38,9 +39,14 @@ enum class Part : std::uint8_t { forward, recompute, input_gradient, weight_grad
 
 // Kernels of one operator's part, one after the other.
 struct Computation {
+  static constexpr int whole = -1;
+  static constexpr int joins = -2;   // adds the first tensor that it reads to the second
+  static constexpr int passes = -3;  // computes nothing: what it writes is the sum of what it reads
+
   OperatorKind kind{};
   Part part{};
   std::vector<Kernel> kernels;
+  int piece = whole;  // of ring attention: over the keys of the rank so many before this one; as many as there are ranks: what follows the pieces
 };
 
 // `elements` as nccl-tests counts them (collective.hpp). A rank whose experts draw `load` times their share makes all wait.
@@ -52,6 +58,8 @@ struct Communication {
   double hidden = 0;  // share that may run beside computation between issue and wait; the rest stops it at the wait
   double load = 1;
   int pieces = 1;     // of a send: each member of the tensor group sends one of them, and those of the next stage gather them
+  bool home = false;  // of an all-to-all: positions, heads or tokens go back to the ranks that they came from
+  int first_unit = -1, last_unit = -1;  // of StageProgram::units, whose parameters or gradients these are; -1: none
 };
 
 // Between device and host memory.
@@ -96,7 +104,7 @@ struct Instruction {
   Code code = Code::run;
   Lane lane = Lane::compute;
   bool interleaved = false;  // communication in pieces with the computation up to its wait: its data is made, or needed, in between
-  std::uint16_t layer = 0;
+  std::uint16_t unit = 0;  // of StageProgram::units, of what is inside one
   TokenId token = 0;
   std::uint16_t reads = 0, writes = 0;        // tensors: Body::operands from first_operand on, those read first
   std::uint16_t allocates = 0, releases = 0;  // tensors: Body::touches from first_touch on; allocated at the issue, released when it (a wait: what it waits for) is done
@@ -128,9 +136,20 @@ struct HeldMemory {
   [[nodiscard]] Bytes total() const { return parameters + gradients + optimizer + communication + workspace; }
 };
 
+enum class UnitKind : std::uint8_t { embedding, block, head };
+
+// What has parameters of its own: they are gathered, and their gradients reduced, together.
+struct Unit {
+  UnitKind kind{};
+  int layer = 0, chunk = 0;  // chunk: of the stage's own
+  std::int64_t parameters = 0, expert_parameters = 0;  // trained ones on this rank, before ZeRO; of routed experts
+  std::optional<TensorId> gathered, gradients;         // under ZeRO-3 and from ZeRO-2 on: where they are during a pass
+};
+
 // What the ranks of one or more roles run.
 struct StageProgram {
   int stage = 0;
+  std::vector<Unit> units;           // chunk by chunk, in the order of the layers
   std::vector<Work> works;
   std::vector<std::uint32_t> first_work;  // of each block's program: their kernels are launched together
   std::vector<Tensor> tensors;
@@ -138,6 +157,9 @@ struct StageProgram {
   std::vector<Call> calls;
   HeldMemory held;
 };
+
+// Of the unit that an instruction is inside.
+inline int layer_of(const StageProgram& stage, const Instruction& in) { return in.unit < stage.units.size() ? stage.units[in.unit].layer : 0; }
 
 // Most passes in flight at once: a chunk's forward of a micro-batch has begun, so its activations are kept, and its backward (W where it runs
 // apart) has not ended. With one chunk a stage they are micro-batches.

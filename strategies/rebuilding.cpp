@@ -45,6 +45,7 @@ void Rebuilding::rerun(std::size_t p) {
   Tensors reads = trace_.input[p];
   if (e.gather) reads = emit_.blocking(*e.gather, reads);
   if (e.beside) append(reads, emit_.blocking(*e.beside, reads));
+  if (follows_routing(op.kind)) append(reads, trace_.routing);
   emit_.run(op, e, Part::recompute, op.forward, reads, writes);
 }
 
@@ -68,6 +69,7 @@ Tensors Rebuilding::make_again(std::size_t p) {
 
 void Rebuilding::replace(TensorId old, TensorId fresh) {
   for (auto& list : trace_.input) std::replace(list.begin(), list.end(), old, fresh);
+  std::replace(trace_.routing.begin(), trace_.routing.end(), old, fresh);
   for (auto& list : trace_.kept) std::replace(list.begin(), list.end(), std::optional(old), std::optional(fresh));
 }
 

@@ -29,7 +29,7 @@ Result<PricedScenario> price(Scenario scenario, const OwnCalibrations& own) {
   const Device& device = node_of(scenario.cluster).device;
   if (!device.peak.contains(scenario.job.dtype)) {
     std::vector<std::string> formats;
-    for (const DType dtype : {DType::bf16, DType::fp16, DType::fp8, DType::fp32}) {
+    for (const DType dtype : {DType::bf16, DType::fp16, DType::fp8, DType::fp32, DType::fp64}) {
       if (device.peak.contains(dtype)) formats.emplace_back(to_string(dtype));
     }
     problems.push_back({{}, fmt::format("{} has no {} arithmetic", device.name, to_string(scenario.job.dtype)), "use " + join(formats, ", ")});

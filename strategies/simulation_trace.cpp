@@ -108,7 +108,7 @@ class StepTrace {
     const int chunk = program.bodies[call.body].chunk;
     std::vector<TraceArgument> arguments;
     if (chunk >= 0 && program.stage == stage(role).stage) {
-      arguments = {{"layer", std::int64_t{in.layer}}, {"chunk", std::int64_t{chunk}}, {"micro_batch", std::int64_t{call.micro_batch}}};
+      arguments = {{"layer", std::int64_t{layer_of(program, in)}}, {"chunk", std::int64_t{chunk}}, {"micro_batch", std::int64_t{call.micro_batch}}};
     }
     if (const Communication* c = std::get_if<Communication>(&work)) {
       arguments.push_back({"bytes", static_cast<std::int64_t>((static_cast<double>(c->elements) * c->element).value())});

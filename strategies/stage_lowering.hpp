@@ -6,6 +6,7 @@
 #include <optional>
 
 #include "strategies/buckets.hpp"
+#include "strategies/held_memory.hpp"
 #include "strategies/stage_program.hpp"
 #include "strategies/work_price.hpp"
 
@@ -16,19 +17,27 @@ inline constexpr TokenId receiving = 1000, gathering = 1001, gathering_experts =
 enum class Experts : bool { no, yes };
 
 // One block, the embedding or the head, in a chunk.
-struct Unit {
+struct PlacedUnit {
   const BlockProgram* program;
   std::uint32_t first_work, first_tensor;
-  int layer;
 };
 
 struct Chunk {
   int index = 0;  // in the order of the layers
-  std::vector<Unit> units;
-  TensorId boundary = 0, gradient = 0;   // of unit u: boundary + u is its input, boundary + u + 1 its output
+  std::vector<PlacedUnit> units;
+  std::size_t first_unit = 0;            // of StageProgram::units
+  TensorId boundary = 0, gradient = 0;   // of unit u: boundary + u is its input, boundary + u + 1 its output; but the first where the chunk before is on this stage
+  TensorId input = 0, input_gradient = 0;  // of the first unit: then what the chunk before hands on
   TensorId gathered = 0, gradients = 0;  // of unit u, under ZeRO-3 and from ZeRO-2 on
   int from = -1, to = -1;                // stages of the chunks before and after; -1: none
   std::vector<Bucket> buckets[2];        // by Experts
+};
+
+// Parameters, or gradients, of neighbouring units.
+struct Piece {
+  std::int64_t elements;
+  Experts experts;
+  int first_unit, last_unit;  // of StageProgram::units
 };
 
 struct Operands {
@@ -46,7 +55,7 @@ class StageLowering {
   std::uint32_t work(Work w);
   TensorId tensor(std::string_view name, MemoryKind kind, Bytes bytes);
   std::uint32_t works_of(const BlockProgram& block);
-  void add_unit(Chunk& chunk, const BlockProgram& block, int layer);
+  void add_unit(Chunk& chunk, UnitKind kind, const BlockProgram& block, int layer);
   void add_chunk(int local);
   void sharded_tensors(Chunk& chunk);
   void cut(Chunk& chunk);
@@ -61,9 +70,15 @@ class StageLowering {
   // --- replicas ---------------------------------------------------------------------------------------------------------------------
 
   [[nodiscard]] GroupKind shard_group(Experts experts) const;
-  [[nodiscard]] Communication between_replicas(Flow flow, GroupKind group, std::int64_t elements, Bytes element) const;
-  void issue_gather(std::int64_t elements, Experts experts, TokenId token, const Operands& o = {});
-  void issue_reduce(std::int64_t elements, Experts experts, TokenId token, std::vector<TokenId>& issued);
+  [[nodiscard]] Communication between_replicas(Flow flow, GroupKind group, const Piece& piece, Bytes element) const;
+  [[nodiscard]] static Piece piece_of(const Chunk& chunk, const Bucket& bucket, Experts experts) {
+    return {bucket.elements, experts, static_cast<int>(chunk.first_unit) + bucket.first_unit, static_cast<int>(chunk.first_unit) + bucket.last_unit};
+  }
+  [[nodiscard]] static Piece piece_of(const Chunk& chunk, std::size_t u, Experts experts, std::int64_t elements) {
+    return {elements, experts, static_cast<int>(chunk.first_unit + u), static_cast<int>(chunk.first_unit + u)};
+  }
+  void issue_gather(const Piece& piece, TokenId token);
+  void issue_reduce(const Piece& piece, TokenId token, std::vector<TokenId>& issued);
 
   // --- before and after all passes --------------------------------------------------------------------------------------------------
 
@@ -75,6 +90,7 @@ class StageLowering {
   TokenId next_token() { return token_ = static_cast<TokenId>(token_ + 2); }
   void gather_units_at_start();
   void epilogue();
+  [[nodiscard]] StageWeights weights() const;
   void exchange_at_end(const Communication& c);
   void add_mirrored();
   void update(std::int64_t tied);

@@ -55,7 +55,7 @@ void StageLowering::forward(const Chunk& chunk, int local, bool first) {
       if (gather.chunk == local) wait(gather.token);
     }
   }
-  receive(chunk.from, Lane::pp_forward, chunk.boundary);
+  receive(chunk.from, Lane::pp_forward, chunk.input);
   for (std::size_t u = 0; u < n; ++u) {
     if (first && !receives) {
       for (const Gather& gather : gathers_) {
@@ -86,7 +86,7 @@ void StageLowering::backward(const Chunk& chunk, PassKind kind, bool last) {
     if (last) reduce_buckets(chunk, u);
   }
   if (makes_weight_gradients(kind) && plan_.zero >= 2) wait_for_scatter(chunk, 0);
-  if (inputs) send(chunk.from, Flow::pp_send_backward, chunk.gradient);
+  if (inputs) send(chunk.from, Flow::pp_send_backward, chunk.input_gradient);
 }
 
 // ZeRO-3: the unit's parameters are gathered for the pass; those of the next one meanwhile, where the software can.
@@ -110,8 +110,8 @@ bool StageLowering::has(const Chunk& chunk, std::size_t u, Experts experts) cons
 void StageLowering::issue_unit(const Chunk& chunk, std::size_t u) {
   mark({.allocates = {chunk.gathered + static_cast<TensorId>(u)}});
   const auto parity = static_cast<TokenId>(u % 2);
-  if (has(chunk, u, Experts::no)) issue_gather(gathered(chunk, u, Experts::no), Experts::no, static_cast<TokenId>(gathering + parity));
-  if (has(chunk, u, Experts::yes)) issue_gather(gathered(chunk, u, Experts::yes), Experts::yes, static_cast<TokenId>(gathering_experts + parity));
+  if (has(chunk, u, Experts::no)) issue_gather(piece_of(chunk, u, Experts::no, gathered(chunk, u, Experts::no)), static_cast<TokenId>(gathering + parity));
+  if (has(chunk, u, Experts::yes)) issue_gather(piece_of(chunk, u, Experts::yes, gathered(chunk, u, Experts::yes)), static_cast<TokenId>(gathering_experts + parity));
 }
 
 void StageLowering::wait_for_unit(const Chunk& chunk, std::size_t u) {
@@ -128,8 +128,8 @@ void StageLowering::drop_unit(const Chunk& chunk, std::size_t u) {
 void StageLowering::scatter_unit(const Chunk& chunk, std::size_t u) {
   if (u + 1 < chunk.units.size() && dp_ > 0) wait_for_scatter(chunk, u + 1);
   scattered_.clear();
-  if (has_copies(chunk, u, Experts::no)) issue_reduce(chunk.units[u].program->parameters, Experts::no, scattering, scattered_);
-  if (has_copies(chunk, u, Experts::yes)) issue_reduce(chunk.units[u].program->expert_parameters, Experts::yes, static_cast<TokenId>(scattering + 2), scattered_);
+  if (has_copies(chunk, u, Experts::no)) issue_reduce(piece_of(chunk, u, Experts::no, chunk.units[u].program->parameters), scattering, scattered_);
+  if (has_copies(chunk, u, Experts::yes)) issue_reduce(piece_of(chunk, u, Experts::yes, chunk.units[u].program->expert_parameters), static_cast<TokenId>(scattering + 2), scattered_);
   if (dp_ == 0 && u > 0) wait_for_scatter(chunk, u);
 }
 
@@ -147,7 +147,7 @@ void StageLowering::wait_for_scatter(const Chunk& chunk, std::size_t u) {
 void StageLowering::reduce_buckets(const Chunk& chunk, std::size_t u) {
   for (const Experts experts : {Experts::no, Experts::yes}) {
     for (const Bucket& bucket : chunk.buckets[experts == Experts::yes ? 1 : 0]) {
-      if (bucket.first_unit == static_cast<int>(u)) issue_reduce(bucket.elements, experts, next_token(), reductions_);
+      if (bucket.first_unit == static_cast<int>(u)) issue_reduce(piece_of(chunk, bucket, experts), next_token(), reductions_);
     }
   }
 }
@@ -155,7 +155,7 @@ void StageLowering::reduce_buckets(const Chunk& chunk, std::size_t u) {
 std::vector<TensorId> StageLowering::saved(const Chunk& chunk, std::size_t u) const {
   std::vector<TensorId> list;
   for (const TensorId id : saved_tensors(*chunk.units[u].program)) {
-    list.push_back(id == BlockProgram::input ? chunk.boundary + static_cast<TensorId>(u) : chunk.units[u].first_tensor + id);
+    list.push_back(id == BlockProgram::input ? (u == 0 ? chunk.input : chunk.boundary + static_cast<TensorId>(u)) : chunk.units[u].first_tensor + id);
   }
   return list;
 }

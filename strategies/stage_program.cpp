@@ -16,16 +16,12 @@ StageLowering::StageLowering(const PricedScenario& scenario, const BlockKinds& k
 
 StageProgram StageLowering::lower() {
   out_.first_work.push_back(0);
-  nothing_ = work(Computation{.part = Part::update, .kernels = {}});
+  nothing_ = work(Computation{.part = Part::update, .piece = Computation::passes});
   for (int local = 0; local < table_.chunks_per_stage; ++local) add_chunk(local);
   prologue();
   passes();
   epilogue();
-  StageWeights weights = table_on(given_, plan_, out_.stage);
-  for (const Chunk& chunk : chunks_) {
-    for (const Unit& unit : chunk.units) weights.add(*unit.program);
-  }
-  out_.held = held_memory(given_, plan_, weights, boundary_bytes(given_, split_));
+  out_.held = held_memory(given_, plan_, weights(), boundary_bytes(given_, split_));
   return std::move(out_);
 }
 
@@ -48,8 +44,9 @@ std::uint32_t StageLowering::works_of(const BlockProgram& block) {
   return first_work_[&block] = first;
 }
 
-void StageLowering::add_unit(Chunk& chunk, const BlockProgram& block, int layer) {
-  chunk.units.push_back({&block, works_of(block), static_cast<std::uint32_t>(out_.tensors.size()), layer});
+void StageLowering::add_unit(Chunk& chunk, UnitKind kind, const BlockProgram& block, int layer) {
+  chunk.units.push_back({&block, works_of(block), static_cast<std::uint32_t>(out_.tensors.size())});
+  out_.units.push_back({.kind = kind, .layer = layer, .chunk = static_cast<int>(chunks_.size()), .parameters = block.parameters, .expert_parameters = block.expert_parameters});
   out_.tensors.insert(out_.tensors.end(), block.tensors.begin(), block.tensors.end());
 }
 
@@ -62,19 +59,27 @@ void StageLowering::add_chunk(int local) {
   std::vector<std::size_t> begins;
   chunk_begins(plan_, static_cast<int>(kinds_.of_layer.size()), begins);
   const auto c = static_cast<std::size_t>(chunk.index);
-  if (c == 0) add_unit(chunk, programs_.embedding, 0);
+  chunk.first_unit = out_.units.size();
+  if (c == 0) add_unit(chunk, UnitKind::embedding, programs_.embedding, 0);
   for (std::size_t layer = begins[c]; layer < begins[c + 1]; ++layer) {
-    add_unit(chunk, programs_.blocks[static_cast<std::size_t>(kinds_.of_layer[layer])], static_cast<int>(layer));
+    add_unit(chunk, UnitKind::block, programs_.blocks[static_cast<std::size_t>(kinds_.of_layer[layer])], static_cast<int>(layer));
   }
-  if (chunk.index + 1 == chunks) add_unit(chunk, programs_.head, static_cast<int>(kinds_.of_layer.size()));
+  if (chunk.index + 1 == chunks) add_unit(chunk, UnitKind::head, programs_.head, static_cast<int>(kinds_.of_layer.size()));
   const Bytes row = boundary_bytes(given_, split_);
   chunk.boundary = static_cast<TensorId>(out_.tensors.size());
-  for (const Unit& unit : chunk.units) tensor("activation between blocks", unit.program->tensors[BlockProgram::input].kind, row);
+  for (const PlacedUnit& unit : chunk.units) tensor("activation between blocks", unit.program->tensors[BlockProgram::input].kind, row);
   tensor("activation between blocks", MemoryKind::transient, row);
   chunk.gradient = static_cast<TensorId>(out_.tensors.size());
   for (std::size_t u = 0; u <= chunk.units.size(); ++u) {
     const bool stays = u > 0 && chunk.units[u - 1].program->tensors[BlockProgram::output_gradient].kind == MemoryKind::activations;
     tensor("gradient between blocks", stays ? MemoryKind::activations : MemoryKind::transient, row);
+  }
+  chunk.input = chunk.boundary, chunk.input_gradient = chunk.gradient;
+  if (chunk.from == out_.stage) {
+    const Chunk& before = chunks_.back();
+    const auto last = static_cast<TensorId>(before.units.size());
+    chunk.input = before.boundary + last, chunk.input_gradient = before.gradient + last;
+    out_.tensors[chunk.input].kind = out_.tensors[chunk.boundary].kind;
   }
   sharded_tensors(chunk);
   cut(chunk);
@@ -84,7 +89,7 @@ void StageLowering::add_chunk(int local) {
 void StageLowering::sharded_tensors(Chunk& chunk) {
   const auto of_units = [&](std::string_view name, Bytes element, bool frozen) {
     const auto first = static_cast<TensorId>(out_.tensors.size());
-    for (const Unit& unit : chunk.units) {
+    for (const PlacedUnit& unit : chunk.units) {
       const BlockProgram& block = *unit.program;
       const std::int64_t elements = block.parameters + block.expert_parameters + (frozen ? block.frozen + block.frozen_experts : 0);
       tensor(name, MemoryKind::gathered, static_cast<double>(elements) * element);
@@ -93,13 +98,18 @@ void StageLowering::sharded_tensors(Chunk& chunk) {
   };
   if (plan_.zero == 3) chunk.gathered = of_units("gathered parameters", element_, true);
   if (plan_.zero >= 2) chunk.gradients = of_units("gradients before they are scattered", plan_.zero == 3 ? element_ : state_.gradient, false);
+  for (std::size_t u = 0; u < chunk.units.size(); ++u) {
+    Unit& unit = out_.units[chunk.first_unit + u];
+    if (plan_.zero == 3) unit.gathered = chunk.gathered + static_cast<TensorId>(u);
+    if (plan_.zero >= 2) unit.gradients = chunk.gradients + static_cast<TensorId>(u);
+  }
 }
 
 void StageLowering::cut(Chunk& chunk) {
   if (plan_.zero >= 2) return;
   for (const Experts experts : {Experts::no, Experts::yes}) {
     std::vector<std::int64_t> parameters;
-    for (const Unit& unit : chunk.units) parameters.push_back(experts == Experts::yes ? unit.program->expert_parameters : unit.program->parameters);
+    for (const PlacedUnit& unit : chunk.units) parameters.push_back(experts == Experts::yes ? unit.program->expert_parameters : unit.program->parameters);
     const int replicas = size_of_group(experts == Experts::yes ? GroupKind::expert_dp : GroupKind::dp, plan_);
     if (replicas > 1) cut_buckets(parameters, given_.stack.bucket, replicas, chunk.buckets[experts == Experts::yes ? 1 : 0]);
   }
@@ -121,13 +131,13 @@ void StageLowering::push(Instruction in, const Operands& o) {
 }
 
 void StageLowering::append(const Chunk& chunk, std::size_t u, PassKind kind) {
-  const Unit& unit = chunk.units[u];
+  const PlacedUnit& unit = chunk.units[u];
   const Body& from = unit.program->pass(kind);
   const auto placed = [&](TensorId id) {
     switch (id) {
-      case BlockProgram::input: return chunk.boundary + static_cast<TensorId>(u);
+      case BlockProgram::input: return u == 0 ? chunk.input : chunk.boundary + static_cast<TensorId>(u);
       case BlockProgram::output: return chunk.boundary + static_cast<TensorId>(u) + 1;
-      case BlockProgram::input_gradient: return chunk.gradient + static_cast<TensorId>(u);
+      case BlockProgram::input_gradient: return u == 0 ? chunk.input_gradient : chunk.gradient + static_cast<TensorId>(u);
       case BlockProgram::output_gradient: return chunk.gradient + static_cast<TensorId>(u) + 1;
       default: return unit.first_tensor + id;
     }
@@ -139,7 +149,7 @@ void StageLowering::append(const Chunk& chunk, std::size_t u, PassKind kind) {
     in.first_operand += operands;
     in.first_touch += touches;
     in.work += unit.first_work;
-    in.layer = static_cast<std::uint16_t>(unit.layer);
+    in.unit = static_cast<std::uint16_t>(chunk.first_unit + u);
     body_->instructions.push_back(in);
   }
 }

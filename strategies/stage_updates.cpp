@@ -8,26 +8,28 @@ GroupKind StageLowering::shard_group(Experts experts) const {
   return experts == Experts::yes ? GroupKind::expert_shard : GroupKind::shard;
 }
 
-Communication StageLowering::between_replicas(Flow flow, GroupKind group, std::int64_t elements, Bytes element) const {
-  return {.flow = flow, .group = group, .elements = elements, .element = element, .hidden = dp_};
+Communication StageLowering::between_replicas(Flow flow, GroupKind group, const Piece& piece, Bytes element) const {
+  return {.flow = flow, .group = group, .elements = piece.elements, .element = element, .hidden = dp_, .first_unit = piece.first_unit, .last_unit = piece.last_unit};
 }
 
 // Parameters of the ranks that share a copy.
-void StageLowering::issue_gather(std::int64_t elements, Experts experts, TokenId token, const Operands& o) {
-  push({.lane = Lane::dp, .token = token, .work = work(between_replicas(Flow::dp_all_gather, shard_group(experts), elements, element_))}, o);
+void StageLowering::issue_gather(const Piece& piece, TokenId token) {
+  push({.lane = Lane::dp, .token = token, .work = work(between_replicas(Flow::dp_all_gather, shard_group(piece.experts), piece, element_))});
 }
 
 // Gradients: to all replicas, or to the rank that keeps them and then to its likes in other sharding groups. Sets `token`, and `token + 1` for the latter.
-void StageLowering::issue_reduce(std::int64_t elements, Experts experts, TokenId token, std::vector<TokenId>& issued) {
+void StageLowering::issue_reduce(const Piece& piece, TokenId token, std::vector<TokenId>& issued) {
+  const Experts experts = piece.experts;
   const Bytes element = state_.reduction;
   const Flow flow = plan_.zero == 0 ? Flow::dp_all_reduce : Flow::dp_reduce_scatter;
   if (size_of_group(shard_group(experts), plan_) > 1) {
-    push({.lane = Lane::dp, .token = token, .work = work(between_replicas(flow, shard_group(experts), elements, element))});
+    push({.lane = Lane::dp, .token = token, .work = work(between_replicas(flow, shard_group(experts), piece, element))});
     issued.push_back(token);
   }
   const GroupKind replica = experts == Experts::yes ? GroupKind::expert_replica : GroupKind::replica;
   if (plan_.sharding_group != 0 && size_of_group(replica, plan_) > 1) {
-    const std::int64_t share = shard_sizes(elements, size_of_group(shard_group(experts), plan_)).largest;
+    Piece share = piece;
+    share.elements = shard_sizes(piece.elements, size_of_group(shard_group(experts), plan_)).largest;
     push({.lane = Lane::dp, .token = static_cast<TokenId>(token + 1), .work = work(between_replicas(Flow::dp_all_reduce, replica, share, element))});
     issued.push_back(static_cast<TokenId>(token + 1));
   }
@@ -58,7 +60,7 @@ void StageLowering::prologue() {
         for (auto bucket = buckets.rbegin(); bucket != buckets.rend(); ++bucket) {  // in the order of forward
           if (size_of_group(shard_group(experts), plan_) == 1) continue;
           const TokenId token = next_token();
-          issue_gather(bucket->elements, experts, token);
+          issue_gather(piece_of(chunk, *bucket, experts), token);
           if (dp_ == 0) {
             wait(token);
           } else {
@@ -79,7 +81,7 @@ void StageLowering::gather_units_at_start() {
         const std::int64_t elements = experts == Experts::yes ? chunk.units[u].program->expert_parameters : chunk.units[u].program->parameters;
         if (elements == 0 || size_of_group(shard_group(experts), plan_) == 1) continue;
         const TokenId token = next_token();
-        issue_gather(elements, experts, token);
+        issue_gather(piece_of(chunk, u, experts, elements), token);
         if (dp_ == 0) {
           wait(token);
         } else {
@@ -93,13 +95,16 @@ void StageLowering::gather_units_at_start() {
 void StageLowering::epilogue() {
   open({});
   if (plan_.zero < 2 && dp_ == 0) {
-    each_bucket([&](const Chunk&, Experts experts, const Bucket& bucket) {
+    each_bucket([&](const Chunk& chunk, Experts experts, const Bucket& bucket) {
       std::vector<TokenId> issued;
-      issue_reduce(bucket.elements, experts, next_token(), issued);
+      issue_reduce(piece_of(chunk, bucket, experts), next_token(), issued);
       for (const TokenId token : issued) wait(token);
     });
   }
   for (const TokenId token : reductions_) wait(token);
+  if (const std::int64_t summed = summed_over_tp(given_, plan_, weights()); summed > 0) {
+    exchange_at_end({.flow = Flow::tp_all_reduce, .group = GroupKind::tp, .elements = summed, .element = state_.reduction, .first_unit = 0, .last_unit = static_cast<int>(out_.units.size()) - 1});
+  }
   if (plan_.schedule == ScheduleKind::dualpipe && plan_.pp > 1) add_mirrored();
   const std::int64_t tied = trained_second_table(given_, plan_);
   if (tied > 0 && (out_.stage == 0 || out_.stage == plan_.pp - 1)) {  // both ends add their gradients of it
@@ -115,11 +120,19 @@ void StageLowering::exchange_at_end(const Communication& c) {
   wait(token);
 }
 
+StageWeights StageLowering::weights() const {
+  StageWeights sum = table_on(given_, plan_, out_.stage);
+  for (const Chunk& chunk : chunks_) {
+    for (const PlacedUnit& unit : chunk.units) sum.add(*unit.program);
+  }
+  return sum;
+}
+
 // The copies of a chunk on two stages have seen half of the micro-batches each.
 void StageLowering::add_mirrored() {
   std::int64_t dense = 0, expert = 0;
   for (const Chunk& chunk : chunks_) {
-    for (const Unit& unit : chunk.units) dense += unit.program->parameters, expert += unit.program->expert_parameters;
+    for (const PlacedUnit& unit : chunk.units) dense += unit.program->parameters, expert += unit.program->expert_parameters;
   }
   const std::int64_t sum = updated_parameters(plan_, dense, expert);
   exchange_at_end({.flow = Flow::pp_all_reduce, .group = GroupKind::mirror, .elements = sum, .element = state_.reduction});
@@ -128,7 +141,7 @@ void StageLowering::add_mirrored() {
 void StageLowering::update(std::int64_t tied) {
   std::int64_t dense = out_.stage == plan_.pp - 1 ? tied : 0, expert = 0;
   for (const Chunk& chunk : chunks_) {
-    for (const Unit& unit : chunk.units) dense += unit.program->parameters, expert += unit.program->expert_parameters;
+    for (const PlacedUnit& unit : chunk.units) dense += unit.program->parameters, expert += unit.program->expert_parameters;
   }
   const std::int64_t own = updated_parameters(plan_, dense, expert);
   if (own == 0) return;

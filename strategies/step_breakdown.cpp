@@ -70,6 +70,11 @@ ClosedForm::Errors ClosedForm::break_down(const SplitPrices& prices, const Plan&
     e.traffic.add(Flow::pp_all_reduce, step.tied, context_.state.reduction, 2);
     error[of_communication] += step.tie.median * step.tie.spread;
   }
+  if (const std::int64_t elements = summed_over_tp(context_.scenario.given, plan, busiest.weights); elements > 0) {
+    charge(e.breakdown, Dimension::tp, {busiest.summed.median, Seconds{0}});
+    e.traffic.add(Flow::tp_all_reduce, elements, context_.state.reduction, plan.tp);
+    error[of_communication] += busiest.summed.median * busiest.summed.spread;
+  }
   Seconds sharding{0};
   for (std::size_t k = 0; k < stage.copies.size(); ++k) {
     const double n = stage.copies[k] * step.runs;

@@ -85,7 +85,7 @@ void flash_core(Operator& op, const Attention& a, const Sizes& d, const TokenSha
   add_streaming(op, StreamingKind::elementwise, sums, sums);
   save(op, "queries, keys, values", tensor(shape.tokens, d.query() + d.key() + d.value(), how.dtype), maker(a), Until::input_gradient);
   save(op, "attention output", tensor(shape.tokens, d.output(), how.dtype), OperatorKind::attention_core, Until::weight_gradient);  // also the input of the next product
-  save_internal(op, "log-sum-exp", tensor(shape.tokens, d.heads, DType::fp32));
+  save_internal(op, "log-sum-exp", tensor(shape.tokens, d.heads, sums_of(how.dtype)));
 }
 
 // Scores are written out: two batched products around a masked softmax, over all positions (no causal saving).

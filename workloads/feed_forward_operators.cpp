@@ -63,7 +63,10 @@ void append(std::vector<Operator>& list, const Model& model, const Moe& moe, con
   plain.linear = how.dtype;  // the router is never quantised
   add_linear(router, shape.residual_tokens, model.hidden, moe.experts, plain);
   save(router, "feed-forward input", local, OperatorKind::feed_forward_norm, Until::weight_gradient);
-  save_internal(router, "routing scores", tensor(shape.residual_tokens, moe.experts, DType::fp32));
+  // Scores; of each choice, which expert, its weight and that weight's gradient, and its place among the copies.
+  const std::int64_t choices = std::int64_t{moe.top_k} * shape.residual_tokens;
+  const Bytes scores = tensor(shape.residual_tokens, moe.experts, sums_of(how.dtype)) + tensor(choices, 2, sums_of(how.dtype)) + tensor(choices, 2, DType::fp32);
+  router.saves.push_back({.name = "routing", .bytes = scores, .producer = OperatorKind::router, .internal = true});
   router.parameters = std::int64_t{model.hidden} * moe.experts + (moe.router_bias ? moe.experts : 0);
   list.push_back(router);
 

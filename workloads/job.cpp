@@ -26,8 +26,8 @@ JobKind read_kind(const YamlNode& node) {
 }
 
 DType read_compute_dtype(const YamlNode& node) {
-  static const std::vector<std::string> names{"bf16", "fp16", "fp8", "fp32"};
-  static constexpr std::array formats{DType::bf16, DType::fp16, DType::fp8, DType::fp32};
+  static const std::vector<std::string> names{"bf16", "fp16", "fp8", "fp32", "fp64"};
+  static constexpr std::array formats{DType::bf16, DType::fp16, DType::fp8, DType::fp32, DType::fp64};
   return formats[node.one_of(names)];
 }
 

@@ -11,6 +11,9 @@ inline Bytes tensor(std::int64_t rows, std::int64_t columns, DType dtype) {
   return static_cast<double>(rows) * static_cast<double>(columns) * size_of(dtype);
 }
 
+// What sums and statistics of tensors in a format are kept in.
+inline DType sums_of(DType dtype) { return dtype == DType::fp64 ? DType::fp64 : DType::fp32; }
+
 // The products of Y[rows,out] = X[rows,in] W[in,out], `batch` times: Y, dX = dY W^T, dW = X^T dY. In fp8 the operands are cast first:
 // X and dY are read in the activation format and written twice (as they are and transposed, which tensor cores need).
 void add_linear(Operator&, std::int64_t rows, std::int64_t in, std::int64_t out, const Implementation&, std::int64_t batch = 1);

@@ -86,7 +86,7 @@ std::vector<Operator> embedding_operators(const Model& model, int local_vocab, c
   if (model.vocab == 0) return {};
   Operator op{.kind = OperatorKind::embedding};
   const Bytes rows = tensor(shape.residual_tokens, model.hidden, how.dtype);
-  op.output = rows;
+  op.output = tensor(shape.tokens, model.hidden, how.dtype);  // before it is scattered
   op.forward.emplace_back(Streaming{StreamingKind::embedding, 2.0 * rows});
   // Rows of the gradient are added where the tokens point: read dY, read and write the gradient.
   op.weight_gradient.emplace_back(
@@ -130,6 +130,8 @@ std::vector<Operator> head_operators(const Model& model, int local_vocab, const 
   add_streaming(loss, StreamingKind::cross_entropy, logits * (logit + 2.0 * how.logit_saved),
                 logits * (how.logit_saved + how.logit_workspace + logit));
   save_internal(loss, "logits", logits * how.logit_saved);
+  // Of each row on each slice of the vocabulary: the largest logit, the sum of exponentials, the target's logit.
+  if (how.loss_statistics) save_internal(loss, "statistics of the loss", tensor(shape.tokens * shape.cuts, 3, sums_of(how.dtype)));
   list.push_back(loss);
   tune_head(list, how);
   return list;

@@ -26,6 +26,7 @@ struct Implementation {
   bool gradients_apart = false;    // a weight gradient is first written on its own, in the activations' format, and another kernel adds it
   Bytes logit_saved{4};            // kept per logit between forward and backward of the loss
   Bytes logit_workspace{2};        // needed beside it while the loss runs
+  bool loss_statistics = false;    // the loss keeps what slices of the vocabulary tell each other
   bool fused = true;               // chains of element-wise operators are one kernel; otherwise each step keeps what its gradient needs
   Tuning tuning = {};              // what of the model is trained
 

@@ -20,72 +20,67 @@ Indices targets_below(std::int64_t rows, int vocab) {
   return list;
 }
 
+using Statistics = std::vector<LossStatistics<double>>;
+
 RC_GTEST_PROP(CrossEntropy, HasTheGradientOfItsFunction, ()) {
   const std::int64_t rows = any(1, 5), vocab = any(2, 12);
-  Numbers logits = numbers(rows * vocab), exponentials(logits.size()), inverse(static_cast<std::size_t>(rows)),
-          losses(inverse.size()), dlogits(logits.size());
+  Numbers logits = numbers(rows * vocab), exponentials(logits.size()), losses(static_cast<std::size_t>(rows)), dlogits(logits.size());
+  Statistics statistics(losses.size());
   for (double& logit : logits) logit *= 5;
   const Indices targets = targets_below(rows, static_cast<int>(vocab));
   const double scale = 1.0 / static_cast<double>(rows);
   const auto f = [&] {
-    cross_entropy_forward<double>(0, logits, targets, {}, exponentials, inverse, losses);
+    cross_entropy_forward<double>(0, logits, targets, exponentials, statistics);
+    cross_entropy_losses<double>(statistics, losses);
     return scale * dot(losses, Numbers(losses.size(), 1));
   };
   f();
-  cross_entropy_backward<double>(0, scale, exponentials, inverse, targets, dlogits);
+  cross_entropy_backward<double>(0, 0, scale, exponentials, statistics, targets, dlogits);
   RC_ASSERT(distance(dlogits, differences(logits, f)) < close_to_differences);
 }
 
-// Two slices whose sums are exchanged by hand: each runs until its exchange, then both go on with what the exchange
-// gives.
 RC_GTEST_PROP(CrossEntropy, OverSlicesOfTheVocabularyIsTheWhole, ()) {
-  const std::int64_t rows = any(1, 5), low = any(1, 8), high = any(1, 8), vocab = low + high;
+  const std::int64_t rows = any(1, 5), widths[2] = {any(1, 8), any(1, 8)}, vocab = widths[0] + widths[1];
   const Numbers logits = numbers(rows * vocab);
   const Indices targets = targets_below(rows, static_cast<int>(vocab));
   const auto n = static_cast<std::size_t>(rows);
-  Numbers exponentials(logits.size()), inverse(n), losses(n), dlogits(logits.size());
-  cross_entropy_forward<double>(0, logits, targets, {}, exponentials, inverse, losses);
-  cross_entropy_backward<double>(0, 1, exponentials, inverse, targets, dlogits);
+  Numbers exponentials(logits.size()), losses(n), dlogits(logits.size()), together(n);
+  Statistics whole(n), of_both(2 * n);
+  cross_entropy_forward<double>(0, logits, targets, exponentials, whole);
+  cross_entropy_losses<double>(whole, losses);
+  cross_entropy_backward<double>(0, 0, 1, exponentials, whole, targets, dlogits);
 
-  Numbers most(n), sums(2 * n);  // over both slices
-  for (std::int64_t i = 0; i < rows; ++i) {
-    most[static_cast<std::size_t>(i)] = *std::max_element(logits.begin() + i * vocab, logits.begin() + (i + 1) * vocab);
+  Numbers e[2];
+  for (const std::size_t s : {0U, 1U}) {
+    const std::int64_t first = s == 0 ? 0 : widths[0];
+    Numbers slice;
+    for (std::int64_t i = 0; i < rows; ++i) slice.insert(slice.end(), logits.begin() + i * vocab + first, logits.begin() + i * vocab + first + widths[s]);
+    e[s].resize(slice.size());
+    cross_entropy_forward<double>(first, slice, targets, e[s], std::span(of_both).subspan(s * n, n));
   }
-  for (const bool with_sums : {false, true}) {
-    Numbers total(2 * n);
-    for (const bool upper : {false, true}) {
-      const std::int64_t first = upper ? low : 0, columns = upper ? high : low;
-      Numbers slice, e(static_cast<std::size_t>(rows * columns)), local_inverse(n), local_losses(n), gradient(e.size());
-      for (std::int64_t i = 0; i < rows; ++i)
-        slice.insert(slice.end(), logits.begin() + i * vocab + first, logits.begin() + i * vocab + first + columns);
-      const AcrossVocabulary<double> across{
-          [&](std::span<double> list) { std::copy(most.begin(), most.end(), list.begin()); },
-          [&](std::span<double> list) {
-            for (std::size_t i = 0; i < list.size(); ++i) total[i] += list[i];
-            if (with_sums) std::copy(sums.begin(), sums.end(), list.begin());
-          }};
-      cross_entropy_forward<double>(first, slice, targets, across, e, local_inverse, local_losses);
-      if (!with_sums) continue;
-      RC_ASSERT(distance(local_losses, losses) < the_same);
-      cross_entropy_backward<double>(first, 1, e, local_inverse, targets, gradient);
-      for (std::int64_t i = 0; i < rows; ++i) {
-        for (std::int64_t j = 0; j < columns; ++j) {
-          RC_ASSERT(std::abs(gradient[static_cast<std::size_t>(i * columns + j)] -
-                             dlogits[static_cast<std::size_t>(i * vocab + first + j)]) < the_same);
-        }
+  cross_entropy_losses<double>(of_both, together);
+  RC_ASSERT(distance(together, losses) < the_same);
+  for (const std::size_t s : {0U, 1U}) {
+    const std::int64_t first = s == 0 ? 0 : widths[0];
+    Numbers gradient(e[s].size());
+    cross_entropy_backward<double>(first, static_cast<int>(s), 1, e[s], of_both, targets, gradient);
+    for (std::int64_t i = 0; i < rows; ++i) {
+      for (std::int64_t j = 0; j < widths[s]; ++j) {
+        RC_ASSERT(std::abs(gradient[static_cast<std::size_t>(i * widths[s] + j)] - dlogits[static_cast<std::size_t>(i * vocab + first + j)]) < the_same);
       }
     }
-    sums = total;
   }
 }
 
 // Logits ln 1, ln 2, ln 5: the sum is 8; the loss of the second is ln 4.
 TEST(CrossEntropy, OfAnExample) {
-  Numbers e(3), inverse(1), loss(1), dlogits(3);
+  Numbers e(3), loss(1), dlogits(3);
+  Statistics statistics(1);
   const Indices target{1};
-  cross_entropy_forward<double>(0, Numbers{0, std::log(2), std::log(5)}, target, {}, e, inverse, loss);
+  cross_entropy_forward<double>(0, Numbers{0, std::log(2), std::log(5)}, target, e, statistics);
+  cross_entropy_losses<double>(statistics, loss);
   EXPECT_NEAR(loss[0], std::log(4), 1e-15);
-  cross_entropy_backward<double>(0, 1, e, inverse, target, dlogits);
+  cross_entropy_backward<double>(0, 0, 1, e, statistics, target, dlogits);
   EXPECT_NEAR(dlogits[0], 1. / 8, 1e-15);
   EXPECT_NEAR(dlogits[1], 2. / 8 - 1, 1e-15);
 }

@@ -47,6 +47,7 @@ RC_GTEST_PROP(Parameters, AreSplitWithoutLossOrDuplication, ()) {  // I-18, I-19
 RC_GTEST_PROP(Parameters, LieOnOneStageEach, ()) {  // I-19
   auto [given, plan] = test::some_plan();
   const ClosedFormContext context(test::priced(given));
+  RC_PRE(!context.scenario.given.stack.update_in_backward);  // which holds one unit's at a time
   const Local local = on_one_rank(context, split_of(plan));
   plan.zero = std::min(plan.zero, 1);  // gradients whole
   Bytes sum{0};

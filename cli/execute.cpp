@@ -1,0 +1,268 @@
+#include <fmt/format.h>
+#include <unistd.h>
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <nlohmann/json.hpp>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+
+#include "base/table.hpp"
+#include "base/text.hpp"
+#include "cli/arguments.hpp"
+#include "cli/common.hpp"
+#include "cli/progress.hpp"
+#include "executor/comparison.hpp"
+#include "executor/measured_trace.hpp"
+#include "executor/requirements.hpp"
+#include "runtime/rank_processes.hpp"
+#include "strategies/closed_form.hpp"
+#include "studies/report.hpp"
+
+namespace forerun::cli {
+namespace {
+
+struct Options {
+  std::string file, backend = "cpu", communicator = "threads", routing = "top_k";
+  std::vector<std::string> calibrations;
+  std::optional<std::string> trace;
+  int steps = 6, seed = 1;
+  bool json = false, skips_reference = false;
+  Problems problems;
+};
+
+constexpr const char* started_by_us = "FORERUN_STARTED_BY_MPIRUN";
+bool is_process_of_run() { return std::getenv(started_by_us) != nullptr; }
+
+// What this build and machine cannot do.
+Problems unavailable(const Options& o) {
+  Problems problems;
+  if (o.backend == "cuda") problems.push_back({{}, "the executor has no CUDA backend yet", "leave --backend out: it runs on the cores of this machine"});
+  if (o.communicator == "nccl") problems.push_back({{}, "NCCL connects GPUs, and the executor has no CUDA backend yet", "use --communicator threads or mpi"});
+  if (o.communicator == "mpi" && !has_mpi()) problems.push_back({{}, "this build found no MPI", "install libopenmpi-dev and openmpi-bin and build again, or use --communicator threads"});
+  return problems;
+}
+
+struct Task {
+  PricedScenario scenario;
+  Plan plan;
+};
+
+Result<Task> read(const Options& o, Routing routing) {
+  Problems problems = o.problems;
+  const auto collect = [&](const Problems& more) { problems.insert(problems.end(), more.begin(), more.end()); };
+  collect(unavailable(o));
+  if (o.trace) collect(output_problems(*o.trace));
+  Result<PlanFile> file = read_plan_file(o.file);
+  if (!file) collect(file.error());
+  if (file) collect(check_executable(file->scenario, file->plan, routing));
+  const Result<OwnCalibrations> own = load_calibrations(o.calibrations);
+  if (!own) collect(own.error());
+  if (!problems.empty()) return fail(std::move(problems));
+  Result<PricedScenario> scenario = price(file->scenario, *own);
+  if (!scenario) return fail(scenario.error());
+  return Task{*scenario, file->plan};
+}
+
+std::string seconds_text(double seconds) { return seconds >= 1 ? fmt::format("{:.3f} s", seconds) : fmt::format("{:.2f} ms", 1e3 * seconds); }
+std::string bytes_text(double bytes) { return fmt::format("{:.0f} B", bytes); }
+std::string error_text(const Compared& row) { return row.error() ? fmt::format("{:+.1f} %", 100 * *row.error()) : std::string(); }
+
+std::string table_of(const std::string& title, const std::vector<Compared>& rows, std::string (*text)(double)) {
+  Table table({{title, Align::left}, {"predicted"}, {"measured"}, {"error"}});
+  for (const Compared& row : rows) table.row({row.name, text(row.predicted), text(row.measured), error_text(row)});
+  return table.text(terminal_width());
+}
+
+std::string loss_table(const Execution& run, const std::vector<double>& reference, DType dtype) {
+  std::vector<Table::Column> columns{{"step"}, {"loss"}};
+  if (!reference.empty()) columns.insert(columns.end(), {{"on one rank"}, {"", Align::left}});
+  Table table(columns);
+  for (std::size_t i = 0; i < run.losses.size(); ++i) {
+    std::vector<std::string> cells{std::to_string(i + 1), fmt::format("{:.9f}", run.losses[i])};
+    if (!reference.empty()) {
+      cells.push_back(fmt::format("{:.9f}", reference[i]));
+      cells.emplace_back(agrees(dtype, static_cast<int>(i), run.losses[i], reference[i]) ? "" : "differs");
+    }
+    table.row(cells);
+  }
+  return table.text(terminal_width());
+}
+
+nlohmann::ordered_json to_json(const std::vector<Compared>& rows) {
+  nlohmann::ordered_json list = nlohmann::ordered_json::array();
+  for (const Compared& row : rows) {
+    nlohmann::ordered_json entry{{"name", row.name}, {"predicted", row.predicted}, {"measured", row.measured}};
+    entry["error"] = row.error() ? nlohmann::ordered_json(*row.error()) : nlohmann::ordered_json(nullptr);
+    list.push_back(std::move(entry));
+  }
+  return list;
+}
+
+void print_json(const Task& task, const Comparison& c, const Execution& run, const std::vector<double>& reference, bool same) {
+  nlohmann::ordered_json json = forerun::to_json(task.scenario.given);
+  json["plan"] = forerun::to_json(task.plan);
+  json["step"] = to_json({c.step})[0];
+  json["step"]["spread"] = c.spread;
+  const Timing band = estimate(task.scenario, task.plan).step;
+  json["step"]["low"] = c.step.predicted * (band.low() / band.median), json["step"]["high"] = c.step.predicted * (band.high() / band.median);
+  json["step"]["evidence"] = to_string(band.evidence);
+  json["cores"] = c.cores;
+  json["time"] = to_json(c.time), json["memory"] = to_json(c.memory), json["bytes"] = to_json(c.bytes);
+  json["losses"] = run.losses, json["reference"] = reference, json["agrees"] = same;
+  std::cout << json.dump(2) << "\n";
+}
+
+void print(const Task& task, const Comparison& c, const Execution& run, const std::vector<double>& reference) {
+  fmt::print("{}plan: {}\n\n", headline(task.scenario.given), summary(task.plan));
+  fmt::print("{}\n", loss_table(run, reference, task.scenario.given.job.dtype));
+  std::vector<Compared> times{c.step};
+  times.insert(times.end(), c.time.begin(), c.time.end());
+  fmt::print("{}", table_of("time", times, seconds_text));
+  fmt::print("measured: median of the steps after the first, which differ by {:.1f} % (the middle half)", 100 * c.spread);
+  const int ranks = gpus(task.plan);
+  fmt::print("{}\n\n", ranks > c.cores ? fmt::format("; {} ranks take turns on {} cores", ranks, c.cores) : std::string());
+  fmt::print("{}\n", table_of("memory at the peak", c.memory, bytes_text));
+  if (!c.bytes.empty()) fmt::print("{}\n", table_of("bytes of a step", c.bytes, bytes_text));
+  fmt::print("{}", sources(task.scenario));
+}
+
+Problems write_trace(const Execution& run, const Program& program, const std::string& path) {
+  std::vector<RankRun> ranks;
+  for (const RankReport& rank : run.ranks) {
+    const HeldMemory& held = program.stages[program.roles[program.role_of_rank[static_cast<std::size_t>(rank.rank)]].program].held;
+    ranks.push_back({.rank = rank.rank, .name = fmt::format("rank {}, stage {}", rank.rank, rank.stage), .intervals = rank.intervals, .memory = rank.memory,
+                     .held = static_cast<std::int64_t>(held.total().value())});
+  }
+  return save_measured_trace(ranks, path);
+}
+
+Routing routing_of(const Options& o) { return o.routing == "balanced" ? Routing::balanced : Routing::top_k; }
+
+RunOptions run_options(const Options& o) {
+  return {.steps = o.steps, .seed = static_cast<std::uint64_t>(o.seed), .routing = routing_of(o), .record = o.trace.has_value()};
+}
+
+Result<Execution> run_with_progress(const std::string& what, const PricedScenario& scenario, const Program& program, const RunOptions& options) {
+  ProgressLine progress(what);
+  Result<Execution> run = execute(scenario, program, options, [&](int step, double) { progress(static_cast<double>(step + 1) / options.steps); });
+  progress.finish();
+  return run;
+}
+
+// The same job on one rank.
+Result<std::vector<double>> reference_losses(const Task& task, const RunOptions& options) {
+  Scenario given = task.scenario.given;
+  given.gpus = 1;
+  const Result<PricedScenario> scenario = price(given);
+  if (!scenario) return fail(scenario.error());
+  const Plan plan = one_rank(task.plan);
+  RunOptions plain = options;
+  plain.record = false;
+  const Result<Execution> run = run_with_progress("one rank, for the losses", *scenario, lower(*scenario, plan), plain);
+  if (!run) return fail(run.error());
+  return run->losses;
+}
+
+int answer(const Options& o, const Task& task, const Simulation& s, const Execution& run, const std::vector<double>& reference) {
+  bool same = true;
+  for (std::size_t i = 0; i < reference.size(); ++i) same &= agrees(task.scenario.given.job.dtype, static_cast<int>(i), run.losses[i], reference[i]);
+  if (o.trace) {
+    if (const Problems problems = write_trace(run, s.program, *o.trace); !problems.empty()) return refuse(problems);
+    fmt::print(stderr, "wrote {}: open it at https://ui.perfetto.dev\n", *o.trace);
+  }
+  const Comparison comparison = compare(s, run, cores_of_this_machine());
+  o.json ? print_json(task, comparison, run, reference, same) : print(task, comparison, run, reference);
+  if (!same) fmt::print(stderr, "error: the losses are not those of one rank\n");
+  return same ? answered : failed;
+}
+
+int fail_run(const Problems& problems) {
+  refuse(problems);
+  return failed;
+}
+
+int run_threads(const Options& o, const Task& task) {
+  const Simulation s = simulate(task.scenario, task.plan);
+  Result<std::vector<double>> reference = std::vector<double>{};
+  if (!o.skips_reference && gpus(task.plan) > 1) reference = reference_losses(task, run_options(o));
+  if (!reference) return fail_run(reference.error());
+  const Result<Execution> run = run_with_progress(fmt::format("{} ranks", gpus(task.plan)), task.scenario, s.program, run_options(o));
+  if (!run) return fail_run(run.error());
+  return answer(o, task, s, *run, *reference);
+}
+
+// As one of mpirun's processes: rank 0 answers.
+int run_as_rank(const Options& o, const Task& task) {
+  const Simulation s = simulate(task.scenario, task.plan);
+  int code = answered;
+  const int ended = run_as_process([&](Communicator& world) {
+    if (world.size() != gpus(task.plan)) throw std::runtime_error(fmt::format("the plan has {} ranks, mpirun started {}", gpus(task.plan), world.size()));
+    const Execution run = execute_as(world, task.scenario, s.program, run_options(o));
+    if (world.rank() != 0) return;
+    Result<std::vector<double>> reference = std::vector<double>{};
+    if (!o.skips_reference && gpus(task.plan) > 1) reference = reference_losses(task, run_options(o));
+    code = reference ? answer(o, task, s, run, *reference) : fail_run(reference.error());
+  });
+  return ended != 0 ? failed : code;
+}
+
+// As this process was given them, without its own name.
+std::vector<std::string> own_arguments() {
+  std::ifstream file("/proc/self/cmdline");
+  std::vector<std::string> words;
+  for (std::string word; std::getline(file, word, '\0');) words.push_back(word);
+  words.erase(words.begin());
+  return words;
+}
+
+// Starts mpirun in place of this process, with as many of it as the plan has ranks.
+int start_processes(const Task& task) {
+  const std::string self = std::filesystem::read_symlink("/proc/self/exe").string(), ranks = std::to_string(gpus(task.plan));
+  // As root in a container; ranks that wait give way to those that share their core.
+  for (const auto& [name, value] : {std::pair{"OMPI_ALLOW_RUN_AS_ROOT", "1"}, {"OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"}, {"OMPI_MCA_mpi_yield_when_idle", "1"},
+                                    {"OMPI_MCA_hwloc_base_binding_policy", "none"}, {"OMPI_MCA_btl_vader_single_copy_mechanism", "none"}, {started_by_us, "1"}}) {
+    ::setenv(name, value, 0);
+  }
+  std::vector<std::string> words{"mpirun", "--oversubscribe", "-n", ranks, self};
+  const std::vector<std::string> given = own_arguments();
+  words.insert(words.end(), given.begin(), given.end());
+  std::vector<char*> pointers;
+  for (std::string& word : words) pointers.push_back(word.data());
+  pointers.push_back(nullptr);
+  ::execvp("mpirun", pointers.data());
+  return refuse({{{}, "mpirun cannot be started", "install openmpi-bin, or use --communicator threads"}});
+}
+
+int run(const Options& o) {
+  const Result<Task> task = read(o, routing_of(o));
+  if (!task) return refuse(task.error());
+  if (o.communicator == "mpi") return is_process_of_run() ? run_as_rank(o, *task) : start_processes(*task);
+  return run_threads(o, *task);
+}
+
+}  // namespace
+
+void add_execute(CLI::App& app, int& code) {
+  CLI::App* verb = app.add_subcommand("execute", "Run one plan for real on this machine: loss, time, memory and bytes beside what was predicted");
+  auto o = std::make_shared<Options>();
+  verb->add_option("plan", o->file, "plan.yaml of stack forerun (examples/execute)")->required()->type_name("FILE");
+  add_number(*verb, "--steps", o->steps, 1, 1'000'000, o->problems, "training steps (default 6)");
+  add_number(*verb, "--seed", o->seed, 0, 1'000'000'000, o->problems, "of first weights and text (default 1)");
+  verb->add_option("--backend", o->backend, "cpu or cuda")->check(CLI::IsMember({"cpu", "cuda"}));
+  verb->add_option("--communicator", o->communicator, "threads, mpi or nccl")->check(CLI::IsMember({"threads", "mpi", "nccl"}));
+  verb->add_option("--routing", o->routing, "of tokens to experts: top_k, or balanced as predictions have it")->check(CLI::IsMember({"top_k", "balanced"}));
+  verb->add_flag("--skip-reference", o->skips_reference, "do not train on one rank as well to compare the losses");
+  add_calibrations(*verb, o->calibrations);
+  verb->add_option("--trace", o->trace, "write the last step's timeline for https://ui.perfetto.dev")->type_name("FILE");
+  verb->add_flag("--json", o->json, "the same fields for programs");
+  verb->footer(
+      "Examples:\n  forerun execute examples/execute/dp.yaml\n  forerun execute examples/execute/tp-pp.yaml --steps 20 --trace run.json\n"
+      "  forerun execute examples/execute/zero3.yaml --communicator mpi");
+  verb->callback([o, &code] { code = run(*o); });
+}
+
+}  // namespace forerun::cli

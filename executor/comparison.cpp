@@ -1,0 +1,107 @@
+#include "executor/comparison.hpp"
+
+#include <fmt/format.h>
+#include <sched.h>
+
+#include <algorithm>
+#include <cmath>
+#include <numeric>
+
+namespace forerun {
+namespace {
+
+double value(Seconds time) { return time.value(); }
+
+// Of a sorted list, linear between its members.
+double quantile(const std::vector<double>& sorted, double q) {
+  const double at = q * static_cast<double>(sorted.size() - 1);
+  const auto low = static_cast<std::size_t>(at), high = std::min(low + 1, sorted.size() - 1);
+  return sorted[low] + (at - static_cast<double>(low)) * (sorted[high] - sorted[low]);
+}
+
+std::vector<double> warm_steps(const Execution& run) {
+  std::vector<double> steps;
+  for (const Seconds step : run.steps) steps.push_back(value(step));
+  if (steps.size() > 1) steps.erase(steps.begin());
+  std::ranges::sort(steps);
+  return steps;
+}
+
+Seconds computing(const Breakdown& b) { return b.compute + b.recompute + b.optimizer + b.host; }
+
+std::int64_t total(const RankReport& rank) { return std::accumulate(rank.peak.begin(), rank.peak.end(), std::int64_t{0}); }
+
+std::vector<Compared> compare_memory(const Simulation& s, const Execution& run) {
+  const RankReport& rank = *std::ranges::max_element(run.ranks, {}, total);
+  const StageMemory peak = program_memory(s.program.stages[s.program.roles[s.program.role_of_rank[static_cast<std::size_t>(rank.rank)]].program]).peak;
+  const auto measured = [&](MemoryTag tag) { return static_cast<double>(rank.peak[static_cast<std::size_t>(tag)]); };
+  return {{"parameters", peak.parameters.value(), measured(MemoryTag::parameters)},
+          {"gradients", peak.gradients.value(), measured(MemoryTag::gradients)},
+          {"optimizer states", peak.optimizer.value(), measured(MemoryTag::optimizer)},
+          {"activations", peak.activations.value(), measured(MemoryTag::activations)},
+          {"gathered", peak.gathered.value(), measured(MemoryTag::gathered)},
+          {"transient", peak.transient.value(), measured(MemoryTag::transient)},
+          {"communication", peak.communication.value(), measured(MemoryTag::communication) + measured(MemoryTag::buffers)},
+          {"workspace", peak.workspace.value(), measured(MemoryTag::workspace)},
+          {"all", peak.allocated().value(), static_cast<double>(total(rank))}};
+}
+
+std::vector<Compared> compare_bytes(const Simulation& s, const Execution& run) {
+  std::vector<Compared> list;
+  for (std::size_t f = 0; f < flow_count; ++f) {
+    const auto flow = static_cast<Flow>(f);
+    Compared row{fmt::format("{} {}", to_string(dimension_of(flow)), name_of(flow)), 0, 0};
+    for (const RankReport& rank : run.ranks) {
+      row.predicted = std::max(row.predicted, promised_traffic(s.program, rank.rank)[flow].api.value());
+      row.measured = std::max(row.measured, rank.traffic[flow].api.value());
+    }
+    if (row.predicted > 0 || row.measured > 0) list.push_back(row);
+  }
+  return list;
+}
+
+}  // namespace
+
+int cores_of_this_machine() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  return sched_getaffinity(0, sizeof set, &set) == 0 ? std::max(1, CPU_COUNT(&set)) : 1;
+}
+
+Seconds step_on_cores(const Simulation& s, int cores) {
+  Seconds work{0};
+  for (std::size_t r = 0; r < s.roles.size(); ++r) {
+    const Breakdown& b = s.roles[r].breakdown;
+    Seconds one = computing(b);
+    for (const Dimension d : all_dimensions) one += b.exposed_in(d) + b.hidden_in(d);
+    work += static_cast<double>(s.program.roles[r].ranks.size()) * one;
+  }
+  return std::max(s.step, work / static_cast<double>(cores));
+}
+
+Comparison compare(const Simulation& s, const Execution& run, int cores) {
+  Comparison c;
+  c.cores = cores;
+  const std::vector<double> steps = warm_steps(run);
+  const double median = quantile(steps, 0.5);
+  c.step = {"step", step_on_cores(s, cores).value(), median};
+  c.spread = (quantile(steps, 0.75) - quantile(steps, 0.25)) / median;
+  const RankReport& rank = *std::ranges::max_element(run.ranks, {}, [](const RankReport& r) { return r.computation.value(); });
+  const Breakdown& b = s.roles[s.program.role_of_rank[static_cast<std::size_t>(rank.rank)]].breakdown;
+  c.time.push_back({"computation", value(computing(b)), value(rank.computation)});
+  for (const Dimension d : all_dimensions) {
+    const Compared row{fmt::format("{} communication", to_string(d)), value(b.exposed_in(d)), value(rank.exposed[static_cast<std::size_t>(d)])};
+    if (row.predicted > 0 || row.measured > 0) c.time.push_back(row);
+  }
+  if (s.program.plan.pp > 1) c.time.push_back({"waiting for stages", value(b.bubble), value(rank.bubble)});
+  c.memory = compare_memory(s, run);
+  c.bytes = compare_bytes(s, run);
+  return c;
+}
+
+bool agrees(DType dtype, int step, double loss, double reference) {
+  const double tolerance = dtype == DType::fp64 ? 1e-9 : dtype == DType::bf16 ? 5e-2 : (step == 0 ? 1e-6 : 1e-3) * std::abs(reference);
+  return std::abs(loss - reference) <= tolerance;  // false where either is not a number
+}
+
+}  // namespace forerun

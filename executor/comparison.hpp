@@ -1,0 +1,41 @@
+// What was predicted of a run and what happened, side by side.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "executor/execute.hpp"
+#include "strategies/simulation.hpp"
+
+namespace forerun {
+
+struct Compared {
+  std::string name;
+  double predicted = 0, measured = 0;
+
+  // measured / predicted - 1; nullopt: nothing was predicted.
+  [[nodiscard]] std::optional<double> error() const { return predicted == 0 ? std::nullopt : std::optional(measured / predicted - 1); }
+};
+
+struct Comparison {
+  Compared step;                   // seconds; measured: the median of all steps but the first
+  double spread = 0;               // of the measured steps: (largest - smallest) / median of the middle half
+  std::vector<Compared> time;      // seconds of the rank that computes most: computation, what stopped it by dimension, waiting for stages
+  std::vector<Compared> memory;    // bytes at the peak of the rank that holds most, by category
+  std::vector<Compared> bytes;     // API bytes of the rank that sends most, by flow
+  int cores = 0;                   // that the ranks share
+};
+
+// `cores`: of this machine; ranks beyond them take turns, which the step's prediction counts.
+Comparison compare(const Simulation&, const Execution&, int cores);
+
+// Ranks that share fewer cores than they are: all work of all ranks, the bubble apart, takes at least its share of the cores.
+Seconds step_on_cores(const Simulation&, int cores);
+
+int cores_of_this_machine();
+
+// By how much a loss may differ from that of one rank: fp64 1e-9; fp32 1e-6 of it at the first step, 1e-3 from then on; bf16 5e-2.
+bool agrees(DType, int step, double loss, double reference);
+
+}  // namespace forerun

@@ -1,0 +1,93 @@
+#include "executor/execute.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "runtime/rank_threads.hpp"
+#include "strategies/work_price.hpp"
+
+namespace forerun {
+namespace {
+
+// Of one rank: all steps; the others' losses and times are added to its own.
+template <class T>
+RankReport run_rank(Communicator& world, const PricedScenario& scenario, const Program& program, const RunOptions& options, const std::function<void(int, double)>& after_step) {
+  RankExecutor<T> rank(scenario, program, world, options);
+  RankReport report;
+  try {
+    for (int step = 0; step < options.steps; ++step) {
+      world.barrier();
+      rank.step();
+      report = rank.report();
+      std::vector<double> sum{report.losses.back()};
+      std::vector<double> slowest{std::chrono::duration<double>(report.steps.back()).count()};
+      world.all_reduce(Elements(std::span(sum)), Reduction::sum);
+      world.all_reduce(Elements(std::span(slowest)), Reduction::largest);
+      rank.set_last(sum[0] / static_cast<double>(tokens_per_step(scenario.given.job)), Seconds{slowest[0]});
+      if (world.rank() == 0 && after_step) after_step(step, rank.report().losses.back());
+    }
+  } catch (const std::exception& error) {
+    throw std::runtime_error(fmt::format("{}: {}", rank.where(), error.what()));
+  }
+  return rank.report();
+}
+
+RankReport run_rank(Communicator& world, const PricedScenario& scenario, const Program& program, const RunOptions& options, const std::function<void(int, double)>& after_step) {
+  switch (scenario.given.job.dtype) {
+    case DType::fp64: return run_rank<double>(world, scenario, program, options, after_step);
+    case DType::bf16: return run_rank<BFloat16>(world, scenario, program, options, after_step);
+    default: return run_rank<float>(world, scenario, program, options, after_step);
+  }
+}
+
+Execution result_of(std::vector<RankReport> ranks) {
+  Execution execution;
+  execution.losses = ranks.front().losses;
+  for (const auto step : ranks.front().steps) execution.steps.emplace_back(std::chrono::duration<double>(step).count());
+  execution.ranks = std::move(ranks);
+  return execution;
+}
+
+}  // namespace
+
+Result<Execution> execute(const PricedScenario& scenario, const Program& program, const RunOptions& options, const std::function<void(int, double)>& after_step) {
+  std::vector<RankReport> reports(program.role_of_rank.size());
+  try {
+    run_ranks(static_cast<int>(reports.size()), [&](Communicator& world) {
+      reports[static_cast<std::size_t>(world.rank())] = run_rank(world, scenario, program, options, after_step);
+    });
+  } catch (const RankFailure& failure) {
+    return fail(Problems{{{}, failure.what(), ""}});
+  }
+  return result_of(std::move(reports));
+}
+
+Execution execute_as(Communicator& world, const PricedScenario& scenario, const Program& program, const RunOptions& options, const std::function<void(int, double)>& after_step) {
+  RunOptions here = options;
+  here.background = false;  // MPI is asked for one thread only
+  std::vector<RankReport> reports;
+  reports.push_back(run_rank(world, scenario, program, here, after_step));
+  return result_of(std::move(reports));
+}
+
+Traffic promised_traffic(const Program& program, int rank) {
+  const StageProgram& stage = program.stages[program.roles[program.role_of_rank[static_cast<std::size_t>(rank)]].program];
+  Traffic traffic;
+  for (const Call& call : stage.calls) {
+    for (const Instruction& in : stage.bodies[call.body].instructions) {
+      if (in.code != Code::run) continue;
+      if (const Communication* c = std::get_if<Communication>(&stage.works[in.work])) count_traffic(*c, program.plan, 1, traffic);
+    }
+  }
+  return traffic;
+}
+
+Plan one_rank(const Plan& plan) {
+  Plan one;
+  one.micro_batch = plan.micro_batch;
+  return one;
+}
+
+}  // namespace forerun

@@ -1,0 +1,76 @@
+// Weights, gradients and optimiser states of one rank: flat memory, cut as ZeRO cuts it.
+//
+// Pieces are what replicas exchange at once: buckets of units (ZeRO-0 and 1) or single units (2 and 3), dense weights and routed experts apart.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "executor/weights.hpp"
+#include "runtime/adamw.hpp"
+#include "runtime/allocator.hpp"
+#include "runtime/number.hpp"
+
+namespace forerun {
+
+enum class MemoryTag : std::uint32_t { parameters, gradients, optimizer, buffers, workspace, activations, gathered, transient, communication };
+inline constexpr std::size_t memory_tags = 9;
+std::string_view to_string(MemoryTag);
+inline std::uint32_t tag_of(MemoryTag tag) { return static_cast<std::uint32_t>(tag); }
+inline std::uint32_t tag_of(MemoryKind kind) { return tag_of(MemoryTag::activations) + static_cast<std::uint32_t>(kind); }
+
+// Neighbouring units' dense weights, or their experts', as the Program moves them.
+struct WeightPiece {
+  int first_unit = 0, last_unit = 0;
+  bool experts = false;
+  std::int64_t elements = 0;
+  Shard own;                     // of the elements: what this rank updates
+  std::int64_t whole_at = 0;     // in memory that holds all of it
+  std::int64_t own_at = 0;       // in memory that holds what ranks update
+};
+
+template <class T>
+class FlatWeights {
+ public:
+  using A = Arithmetic<T>;
+
+  FlatWeights(const PricedScenario&, const Program&, int rank, Allocator&);
+
+  [[nodiscard]] const std::vector<Weight>& weights(std::size_t unit) const { return weights_[unit]; }
+  void set_first_values(std::uint64_t seed);
+
+  // All of a unit's memory, where this rank holds it whole.
+  [[nodiscard]] std::span<T> parameters(std::size_t unit, bool experts);
+  [[nodiscard]] std::span<A> gradients(std::size_t unit, bool experts);
+
+  [[nodiscard]] const WeightPiece& piece(int first_unit, int last_unit, bool experts) const;
+  [[nodiscard]] const std::vector<WeightPiece>& pieces() const { return pieces_; }
+  // Of a piece: whole, where it is whole; and this rank's share of it.
+  [[nodiscard]] std::span<T> whole_parameters(const WeightPiece&);
+  [[nodiscard]] std::span<A> whole_gradients(const WeightPiece&);
+  [[nodiscard]] std::span<T> own_parameters(const WeightPiece&);
+  [[nodiscard]] std::span<A> own_gradients(const WeightPiece&);
+
+  void update(const AdamW&, std::int64_t step);
+  void clear_gradients();
+
+ private:
+  void add_piece(int first, int last, bool experts, std::int64_t replicas, std::int64_t index);
+  void cut(const Program&, const StageProgram&);
+
+  const PricedScenario& scenario_;
+  const Plan& plan_;
+  int rank_;
+  std::vector<Unit> units_;
+  std::vector<std::vector<Weight>> weights_;
+  std::vector<std::int64_t> dense_at_, experts_at_;  // of each unit among all
+  std::vector<WeightPiece> pieces_;
+  std::map<std::tuple<int, int, bool>, std::size_t> number_;
+  std::int64_t all_ = 0, own_ = 0;
+  Allocation parameters_, gradients_, master_, moments_;
+};
+
+}  // namespace forerun

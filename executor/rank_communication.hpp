@@ -1,0 +1,340 @@
+// RankExecutor: what ranks say to each other.
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <set>
+
+#include "executor/rank_executor.hpp"
+#include "runtime/elementwise.hpp"
+#include "strategies/chunks.hpp"
+#include "strategies/lower.hpp"
+#include "strategies/work_price.hpp"
+
+namespace forerun {
+
+// A group of its own for each kind and lane that the program names, in the same order on all ranks.
+template <class T>
+void RankExecutor<T>::make_groups(Communicator& world) {
+  std::set<std::pair<GroupKind, Lane>> named;
+  for (const StageProgram& stage : program_.stages) {
+    for (const Work& work : stage.works) {
+      if (const Communication* c = std::get_if<Communication>(&work); c != nullptr && c->group != GroupKind::next_stage) named.insert({c->group, lane_of(c->flow)});
+    }
+  }
+  for (const auto& key : named) groups_[key] = world.group(members(key.first, plan_, rank_));
+  if (plan_.ep > 1) rows_told_ = world.group(members(GroupKind::ep, plan_, rank_));
+  if (plan_.pp == 1) return;
+  for (const Lane lane : {Lane::pp_forward, Lane::pp_backward}) {
+    for (int chunk = 0; chunk < chunks_per_stage(plan_); ++chunk) neighbours_[{lane, chunk}] = world.group(members(GroupKind::next_stage, plan_, rank_));
+  }
+}
+
+template <class T>
+Communicator& RankExecutor<T>::group(GroupKind kind, Lane lane) {
+  return *groups_.at({kind, lane});
+}
+template <class T>
+Communicator& RankExecutor<T>::neighbours(Lane lane, int chunk) {
+  return *neighbours_.at({lane, chunk});
+}
+
+template <class T>
+void RankExecutor<T>::count(Flow flow, const CommunicationCounts& before, const CommunicationCounts& after) {
+  const std::scoped_lock lock(traffic_mutex_);
+  for (std::size_t i = 0; i < communication_kinds; ++i) {
+    report_.traffic[flow].api += Bytes{static_cast<double>(after[i].api_bytes - before[i].api_bytes)};
+    report_.traffic[flow].wire += Bytes{static_cast<double>(after[i].wire_bytes - before[i].wire_bytes)};
+  }
+}
+
+// Replicas talk beside computation where the Program lets them; the rest stops it.
+template <class T>
+void RankExecutor<T>::communicate(const Instruction& in, const Communication& c) {
+  const Dimension dimension = dimension_of(c.flow);
+  Seconds& exposed = report_.exposed[static_cast<std::size_t>(dimension)];
+  if (c.group == GroupKind::next_stage) {
+    exposed += timed(in.lane, true, [&] { send(c); });
+    return;
+  }
+  Communicator& among = group(c.group, in.lane);
+  const auto counted = [this, flow = c.flow, &among](const std::function<void()>& work) {
+    const CommunicationCounts before = among.counts();
+    work();
+    count(flow, before, among.counts());
+  };
+  const bool of_replicas = c.first_unit >= 0 && in.lane == Lane::dp;
+  if (!of_replicas) {
+    exposed += timed(in.lane, true, [&] { counted([&] { exchange(c, among); }); });
+    return;
+  }
+  std::function<void()> work = exchange_replicas(c, among);
+  if (c.hidden == 0 || !options_.background) {
+    exposed += timed(in.lane, true, [&] { counted(work); });
+    return;
+  }
+  auto& worker = workers_[static_cast<std::size_t>(in.lane)];
+  if (!worker) worker = std::make_unique<LaneWorker>(world_);
+  auto interval = std::make_shared<Interval>(Interval{name_of_instruction(), "communication", track_of(in.lane), {}, {}});
+  const std::uint64_t number = worker->issue([this, counted, interval, work = std::move(work)] {
+    interval->begin = recorder_.now();
+    counted(work);
+    interval->end = recorder_.now();
+  });
+  issued_[in.token] = {worker.get(), number, dimension, interval};
+}
+
+template <class T>
+void RankExecutor<T>::exchange(const Communication& c, Communicator& among) {
+  switch (c.flow) {
+    case Flow::tp_all_reduce: return c.first_unit >= 0 ? sum_replicated(c, among) : exchange_activations(c, among);
+    case Flow::tp_all_gather:
+    case Flow::tp_reduce_scatter: return exchange_activations(c, among);
+    case Flow::cp_all_gather: return gather_keys(among);
+    case Flow::cp_reduce_scatter: return scatter_key_gradients(among);
+    case Flow::cp_send: return pass_keys_on(c, among);
+    case Flow::cp_all_to_all: return exchange_heads(c, among);
+    case Flow::ep_all_to_all: return exchange_rows(c, among);
+    case Flow::pp_all_reduce:
+      if (c.group == GroupKind::mirror) return sum_mirrored(c, among);
+      [[fallthrough]];
+    default: throw std::logic_error("the executor has no " + std::string(name_of(c.flow)) + " of this kind");
+  }
+}
+
+// --- activations, cut by rows -------------------------------------------------------------------------------------------------------
+
+template <class T>
+void RankExecutor<T>::exchange_activations(const Communication& c, Communicator& among) {
+  const std::size_t to = writes_ > 0 ? reads_ : 0;  // the operand
+  if (c.flow == Flow::tp_all_reduce) return among.all_reduce(Elements(read(0)), Reduction::sum);
+  if (c.flow == Flow::tp_reduce_scatter) return among.reduce_scatter(Elements(read(0)), Elements(written(0)), Reduction::sum);
+  const std::span<std::byte> whole = tensor<std::byte>(operands_[to]), part = read<std::byte>(0);
+  const bool in_place = whole.data() == part.data();
+  const std::size_t each = whole.size() / static_cast<std::size_t>(among.size());
+  among.all_gather(Elements(in_place ? whole.subspan(static_cast<std::size_t>(among.rank()) * each, each) : part), Elements(whole));
+}
+
+// --- keys and values ----------------------------------------------------------------------------------------------------------------
+
+namespace executor_detail {
+
+// Rows of `width` elements between memory with a stride and memory without.
+template <class T>
+void pack_rows(const T* from, std::int64_t stride, std::int64_t rows, std::int64_t width, T* to) {
+  for (std::int64_t i = 0; i < rows; ++i) std::copy_n(from + i * stride, width, to + i * width);
+}
+template <class T>
+void unpack_rows(const T* from, std::int64_t rows, std::int64_t width, T* to, std::int64_t stride) {
+  for (std::int64_t i = 0; i < rows; ++i) std::copy_n(from + i * width, width, to + i * stride);
+}
+
+}  // namespace executor_detail
+
+// Reads queries, keys and values; writes the keys and values of all ranks, one's after the other's.
+template <class T>
+void RankExecutor<T>::gather_keys(Communicator& among) {
+  const AttentionShape s = attention_shape();
+  const std::int64_t rows = s.sequences * s.keys, width = key_width();
+  const std::span<T> all = written(0), own = all.subspan(static_cast<std::size_t>(among.rank() * rows * width), static_cast<std::size_t>(rows * width));
+  executor_detail::pack_rows<T>(read(0).data() + executor_detail::query_width(s), executor_detail::row_of(s), rows, width, own.data());
+  among.all_gather(Elements(own), Elements(all));
+}
+
+// Reads the gradients of all keys and values; this rank's are added to those of its queries, keys and values.
+template <class T>
+void RankExecutor<T>::scatter_key_gradients(Communicator& among) {
+  const AttentionShape s = attention_shape();
+  const std::int64_t rows = s.sequences * s.keys, width = key_width(), row = executor_detail::row_of(s);
+  const std::span<T> all = read(0), own = all.subspan(static_cast<std::size_t>(among.rank() * rows * width), static_cast<std::size_t>(rows * width));
+  among.reduce_scatter(Elements(all), Elements(own), Reduction::sum);
+  T* to = written(0).data() + executor_detail::query_width(s);
+  for (std::int64_t i = 0; i < rows; ++i) {
+    const std::span<T> into(to + i * row, static_cast<std::size_t>(width));
+    add<T>(into, own.subspan(static_cast<std::size_t>(i * width), into.size()), into);
+  }
+}
+
+// To the next rank of the ring, and from the one before. The first time they are still beside their queries.
+template <class T>
+void RankExecutor<T>::pass_keys_on(const Communication& c, Communicator& among) {
+  std::span<T> from = read(0);
+  const std::span<T> to = written(0);
+  if (std::ssize(from) != c.elements) {
+    const AttentionShape s = attention_shape();
+    const std::span<T> packed = scratch<T>(c.elements);
+    executor_detail::pack_rows<T>(from.data() + executor_detail::query_width(s), executor_detail::row_of(s), s.sequences * s.keys, key_width(), packed.data());
+    from = packed;
+  }
+  const int n = among.size();
+  among.send((among.rank() + 1) % n, Elements(from));
+  among.receive((among.rank() + n - 1) % n, Elements(to));
+}
+
+// Ulysses: from a share of the positions with all heads to all positions with a share of the heads, or home. Rows hold queries, keys and values, or outputs:
+// each group of heads is cut alike.
+template <class T>
+void RankExecutor<T>::exchange_heads(const Communication& c, Communicator& among) {
+  const AttentionShape s = attention_shape();
+  const std::int64_t n = plan_.cp, share = s.queries / n, tokens = s.sequences * share, hd = s.head_dim;
+  const bool outputs = c.elements == tokens * n * executor_detail::query_width(s);
+  const std::vector<std::int64_t> groups = outputs ? std::vector<std::int64_t>{s.heads * hd} : std::vector<std::int64_t>{s.heads * hd, s.kv_heads * hd, s.kv_heads * hd};  // a share's
+  std::int64_t narrow = 0;
+  for (const std::int64_t width : groups) narrow += width;
+  const std::int64_t wide = narrow * n, each = tokens * narrow;  // each: elements for one rank
+  const std::span<T> from = read(0), to = written(0), sent = scratch<T>(n * each), come = scratch<T>(n * each);
+  // visit(rank, place in the message, place in rows of all heads, place in rows of all positions, elements)
+  const auto visit = [&](auto move) {
+    for (std::int64_t rank = 0; rank < n; ++rank) {
+      for (std::int64_t q = 0; q < s.sequences; ++q) {
+        for (std::int64_t i = 0; i < share; ++i) {
+          std::int64_t in_message = rank * each + (q * share + i) * narrow, in_wide = (q * share + i) * wide, in_narrow = (q * s.queries + rank * share + i) * narrow;
+          for (const std::int64_t width : groups) {
+            move(in_message, in_wide + rank * width, in_narrow, width);
+            in_message += width, in_wide += n * width, in_narrow += width;
+          }
+        }
+      }
+    }
+  };
+  visit([&](std::int64_t message, std::int64_t all_heads, std::int64_t all_positions, std::int64_t width) {
+    std::copy_n(from.data() + (c.home ? all_positions : all_heads), width, sent.data() + message);
+  });
+  const std::vector<std::int64_t> counts(static_cast<std::size_t>(n), each);
+  among.all_to_all(Elements(sent), counts, Elements(come), counts);
+  visit([&](std::int64_t message, std::int64_t all_heads, std::int64_t all_positions, std::int64_t width) {
+    std::copy_n(come.data() + message, width, to.data() + (c.home ? all_heads : all_positions));
+  });
+}
+
+// --- rows of experts ----------------------------------------------------------------------------------------------------------------
+
+template <class T>
+void RankExecutor<T>::exchange_rows(const Communication& c, Communicator& among) {
+  const Routed& r = routed();
+  const auto elements = [&](const std::vector<std::int64_t>& rows) {
+    std::vector<std::int64_t> list = rows;
+    for (std::int64_t& n : list) n *= scenario_.given.model.hidden;
+    return list;
+  };
+  const std::vector<std::int64_t> away = elements(r.send), here = elements(r.receive);
+  among.all_to_all(Elements(read(0)), c.home ? here : away, Elements(written(0)), c.home ? away : here);
+}
+
+// --- weights and their gradients ----------------------------------------------------------------------------------------------------
+
+template <class T>
+std::function<void()> RankExecutor<T>::exchange_replicas(const Communication& c, Communicator& among) {
+  const bool experts = c.group == GroupKind::expert_dp || c.group == GroupKind::expert_shard || c.group == GroupKind::expert_replica;
+  const bool between_groups = c.group == GroupKind::replica || c.group == GroupKind::expert_replica;
+  const WeightPiece& piece = weights_.piece(c.first_unit, c.last_unit, experts);
+  const auto unit = static_cast<std::size_t>(c.first_unit);
+  const auto own_of = [&piece](auto whole) { return whole.subspan(static_cast<std::size_t>(piece.own.first), static_cast<std::size_t>(piece.own.count)); };
+  if (c.flow == Flow::dp_all_gather) {
+    const std::span<T> whole = plan_.zero == 3 ? parameters(unit, experts) : weights_.whole_parameters(piece), own = weights_.own_parameters(piece);
+    return [&among, own, whole] { among.all_gather(Elements(own), Elements(whole)); };
+  }
+  const std::span<A> whole = plan_.zero >= 2 ? gradients(unit, experts) : weights_.whole_gradients(piece);
+  if (plan_.zero == 0) return [&among, whole] { among.all_reduce(Elements(whole), Reduction::sum); };
+  const std::span<A> share = own_of(whole);
+  const bool adds = plan_.zero >= 2 && (between_groups || plan_.sharding_group == 0 || size_of_group(experts ? GroupKind::expert_replica : GroupKind::replica, plan_) == 1);
+  const std::span<A> kept = adds ? weights_.own_gradients(piece) : std::span<A>{};
+  return [&among, whole, share, kept, between_groups] {
+    if (between_groups) {
+      among.all_reduce(Elements(share), Reduction::sum);
+    } else {
+      among.reduce_scatter(Elements(whole), Elements(share), Reduction::sum);
+    }
+    if (!kept.empty()) add<A>(kept, share, kept);
+  };
+}
+
+// Sums what `each` visits, packed: each(visit) calls visit(gradients).
+template <class T>
+template <class Pack>
+void RankExecutor<T>::sum_packed(const Communication& c, Communicator& among, Pack each) {
+  const std::span<A> packed = scratch<A>(c.elements);
+  std::ranges::fill(packed, A(0));
+  std::size_t at = 0;
+  each([&](std::int64_t elements, std::span<A> held, std::int64_t first) {
+    std::ranges::copy(held, packed.begin() + static_cast<std::ptrdiff_t>(at) + first);
+    at += static_cast<std::size_t>(elements);
+  });
+  if (static_cast<std::int64_t>(at) != c.elements) throw std::logic_error("the Program sums another number of gradients than there are");
+  among.all_reduce(Elements(packed), Reduction::sum);
+  at = 0;
+  each([&](std::int64_t elements, std::span<A> held, std::int64_t first) {
+    std::copy_n(packed.begin() + static_cast<std::ptrdiff_t>(at) + first, held.size(), held.begin());
+    at += static_cast<std::size_t>(elements);
+  });
+}
+
+// Norms and routers under sequence parallelism: each rank of a tensor group saw other tokens. Of what ZeRO keeps on other ranks, nothing is held.
+template <class T>
+void RankExecutor<T>::sum_replicated(const Communication& c, Communicator& among) {
+  sum_packed(c, among, [&](auto visit) {
+    for (std::size_t u = 0; u < stage_.units.size(); ++u) {
+      for (const Weight& w : weights_.weights(u)) {
+        if (!w.replicated) continue;
+        if (plan_.zero < 2) {
+          visit(w.count, weights_.gradients(u, false).subspan(static_cast<std::size_t>(w.first), static_cast<std::size_t>(w.count)), 0);
+          continue;
+        }
+        const WeightPiece& piece = weights_.piece(static_cast<int>(u), static_cast<int>(u), false);
+        const std::int64_t first = std::max(w.first, piece.own.first), last = std::min(w.first + w.count, piece.own.first + piece.own.count);
+        if (first >= last) {
+          visit(w.count, std::span<A>{}, 0);
+        } else {
+          visit(w.count, weights_.own_gradients(piece).subspan(static_cast<std::size_t>(first - piece.own.first), static_cast<std::size_t>(last - first)), first - w.first);
+        }
+      }
+    }
+  });
+}
+
+// DualPipe: the other copies of this stage's chunks saw the other half of the micro-batches. In the order of the layers on both stages.
+template <class T>
+void RankExecutor<T>::sum_mirrored(const Communication& c, Communicator& among) {
+  std::vector<std::size_t> units(stage_.units.size());
+  for (std::size_t u = 0; u < units.size(); ++u) units[u] = u;
+  std::ranges::stable_sort(units, {}, [&](std::size_t u) { return chunk_on(plan_, pp_rank_, stage_.units[u].chunk); });
+  const auto gradients_of = [&](std::size_t u, bool experts) { return weights_.gradients(u, experts); };
+  // Too much for the workspace: unit by unit would be other messages than the Program's, so it is packed where nothing is counted twice.
+  std::vector<A> packed(static_cast<std::size_t>(c.elements));
+  std::size_t at = 0;
+  for (const bool experts : {false, true}) {
+    for (const std::size_t u : units) {
+      const std::span<A> list = gradients_of(u, experts);
+      std::ranges::copy(list, packed.begin() + static_cast<std::ptrdiff_t>(at));
+      at += list.size();
+    }
+  }
+  if (at != packed.size()) throw std::logic_error("the Program sums another number of gradients than there are");
+  among.all_reduce(Elements(std::span(packed)), Reduction::sum);
+  at = 0;
+  for (const bool experts : {false, true}) {
+    for (const std::size_t u : units) {
+      const std::span<A> list = gradients_of(u, experts);
+      std::copy_n(packed.begin() + static_cast<std::ptrdiff_t>(at), list.size(), list.begin());
+      at += list.size();
+    }
+  }
+}
+
+// --- stages -------------------------------------------------------------------------------------------------------------------------
+
+template <class T>
+void RankExecutor<T>::send(const Communication& c) {
+  const Lane lane = lane_of(c.flow);
+  const bool forward = lane == Lane::pp_forward;
+  const int up = plan_.schedule == ScheduleKind::dualpipe ? body_->chunk : 0;
+  const int receiver = local_chunk(plan_, chunk_on(plan_, pp_rank_, body_->chunk) + (forward ? 1 : -1), up);
+  const std::span<T> from = read(0), buffer = buffers_.as<T>().subspan(forward ? 0 : from.size(), from.size());
+  std::ranges::copy(from, buffer.begin());
+  Communicator& among = neighbours(lane, receiver);
+  const CommunicationCounts before = among.counts();
+  among.send(body_->to_stage, Elements(buffer));
+  count(c.flow, before, among.counts());
+}
+
+}  // namespace forerun

@@ -1,0 +1,243 @@
+// One rank performs its part of a Program: instruction by instruction, on named tensors. It decides nothing about parallelism.
+//
+// T is the format of activations and weights; sums, gradients of weights and optimiser states are in Arithmetic<T>.
+#pragma once
+
+#include <array>
+#include <chrono>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "executor/flat_weights.hpp"
+#include "executor/lane_worker.hpp"
+#include "executor/measured_trace.hpp"
+#include "runtime/attention.hpp"
+#include "runtime/communicator.hpp"
+#include "runtime/expert_order.hpp"
+#include "runtime/interval_recorder.hpp"
+#include "strategies/traffic.hpp"
+
+namespace forerun {
+
+// How rows are spread over experts: where the router says (top_k), or so that every expert gets as many (balanced: of the tokens of a group of as many as there are
+// experts, each goes to the experts a few places on; the router chooses the places). The Program promises bytes and memory of the latter.
+enum class Routing : std::uint8_t { top_k, balanced };
+
+struct RunOptions {
+  int steps = 1;
+  std::uint64_t seed = 1;
+  AdamW optimizer = {};
+  Routing routing = Routing::top_k;
+  bool background = true;   // lanes beside computation have threads; otherwise communication stops it
+  bool record = false;     // intervals of all instructions of the last step
+};
+
+// What one rank did.
+struct RankReport {
+  int rank = 0, stage = 0;
+  std::vector<double> losses;                    // of each step: this rank's part of the sum over all tokens (0 but on the last stage's first tensor rank)
+  std::vector<std::chrono::nanoseconds> steps;   // how long each took
+  Traffic traffic;                               // what it sent in the last step
+  std::array<std::int64_t, memory_tags> peak{};  // at the peak of the last step, by MemoryTag
+  std::array<Seconds, 5> exposed{};              // of the last step: communication that stopped the computation, by Dimension
+  Seconds computation, bubble;                   // bubble: waited for messages of other stages
+  std::vector<Interval> intervals;
+  std::vector<Allocator::Change> memory;
+};
+
+template <class T>
+class RankExecutor {
+ public:
+  using A = Arithmetic<T>;
+
+  // All ranks of `world` make one, at the same time.
+  RankExecutor(const PricedScenario&, const Program&, Communicator& world, const RunOptions&);
+  ~RankExecutor();
+
+  // One training step. With `update` false, gradients stay as they are after the last exchange.
+  void step(bool update = true);
+  [[nodiscard]] RankReport report() const;
+  // Of the last step: the mean over all ranks, and the slowest rank's time, in place of its own.
+  void set_last(double loss, Seconds time) {
+    report_.losses.back() = loss, report_.steps.back() = std::chrono::nanoseconds(static_cast<std::int64_t>(time.value() * 1e9));
+  }
+
+  FlatWeights<T>& weights() { return weights_; }
+  [[nodiscard]] const StageProgram& program() const { return stage_; }
+  void clear_gradients() { weights_.clear_gradients(); }
+  [[nodiscard]] std::string where() const;  // the instruction at work, for messages
+
+ private:
+  using Tensors = std::vector<Allocation>;
+  // How rows went to experts in one micro-batch of a unit.
+  struct Routed {
+    ExpertOrder order;
+    std::vector<std::int64_t> send, receive;                        // rows to and from each rank of the group
+    struct Rows {
+      int expert;  // of this rank's
+      std::int64_t first, count;
+    };
+    std::vector<Rows> blocks;
+  };
+  struct Issued {
+    LaneWorker* worker = nullptr;
+    std::uint64_t number = 0;
+    Dimension dimension{};
+    std::shared_ptr<Interval> interval;  // filled in by the worker
+  };
+
+  // --- instructions (rank_executor.cpp) --------------------------------------------------------------------------------------------------
+
+  void perform(const Body&, const Call&);
+  void perform(const Instruction&);
+  void run(const Instruction&);
+  void receive();
+  void wait(TokenId);
+  // How long `work` takes; recorded where the run is.
+  template <class F>
+  Seconds timed(Lane, bool stops, F&& work);
+  [[nodiscard]] const std::string& name_of_instruction();
+  void allocate(TensorId);
+  void release(TensorId);
+  void keep_alone(TensorId);
+  [[nodiscard]] Allocation& memory_of(TensorId id) { return tensors_[static_cast<std::size_t>(micro_batch_)][id]; }
+  template <class U = T>
+  [[nodiscard]] std::span<U> tensor(TensorId id) { return memory_of(id).template as<U>(); }
+  template <class U = T>
+  [[nodiscard]] std::span<U> read(std::size_t i) { return tensor<U>(operands_[i]); }
+  template <class U = T>
+  [[nodiscard]] std::span<U> written(std::size_t i) { return tensor<U>(operands_[reads_ + i]); }
+  template <class U>
+  [[nodiscard]] std::span<U> scratch(std::int64_t elements);  // until the instruction is done
+
+  // --- computation (rank_computation.cpp, rank_attention.cpp, rank_experts.cpp) -----------------------------------------------------
+
+  void compute(const Computation&);
+  void forward(const Computation&);
+  void input_gradient(const Computation&);
+  void weight_gradient(const Computation&);
+  void pass_on();
+  void norm_forward(WeightKind);
+  void norm_backward(WeightKind);
+  void loss_forward();
+  void loss_backward();
+  void project(WeightKind, std::span<const T> x, std::span<T> y);
+  void project_back(WeightKind, std::span<const T> dy, std::span<T> dx);
+  void project_weight(WeightKind, std::span<const T> x, std::span<const T> dy);
+  void turn(bool back);
+  void activate(bool back);
+
+  void attend(const Computation&);
+  void attend_back(const Computation&);
+  [[nodiscard]] AttentionShape attention_shape() const;
+  [[nodiscard]] std::int64_t key_width() const;  // of keys and values of one position
+  // Keys and values in memory: rows of `stride` elements, the keys first.
+  template <class U>
+  struct Keys {
+    U* data = nullptr;
+    std::int64_t stride = 0;
+  };
+  [[nodiscard]] AttentionInput<T> attention_input(std::span<const T> qkv, Keys<const T> keys, int owner);
+  void attend_piece(std::span<const T> qkv, Keys<const T> keys, int owner);
+  void attend_piece_back(Keys<const T> keys, int owner, Keys<T> dkeys);
+  void start_sum();
+  void finish_sum();
+  [[nodiscard]] int owner_of(int piece) const { return (cp_rank_ - piece + plan_.cp) % plan_.cp; }
+
+  struct Choices;  // the routing tensor's parts
+  [[nodiscard]] Choices choices(std::span<std::byte> routing);
+  void route();
+  void route_back(bool weights);
+  void balance(Choices&);
+  void dispatch();
+  void dispatch_back();
+  void combine();
+  void combine_back();
+  void experts(WeightKind, Part);
+  [[nodiscard]] Routed& routed() { return routed_[{micro_batch_, unit_}]; }
+  void tell_rows();
+
+  // Tensors of rows that experts draw: with top-k routing as many as there are, not as the Program promises.
+  [[nodiscard]] bool in_experts() const;
+  [[nodiscard]] std::int64_t rows_of_experts();
+
+  // --- weights ----------------------------------------------------------------------------------------------------------------------
+
+  [[nodiscard]] std::span<T> parameters(std::size_t unit, bool experts);
+  [[nodiscard]] std::span<A> gradients(std::size_t unit, bool experts);
+  [[nodiscard]] std::size_t unit_of(WeightKind) const;
+  [[nodiscard]] const Weight* find(WeightKind, int local_expert = -1) const;
+  [[nodiscard]] std::span<const T> weight(WeightKind, int local_expert = -1);
+  [[nodiscard]] std::span<A> gradient(WeightKind, int local_expert = -1);
+
+  // --- communication (rank_communication.cpp) ---------------------------------------------------------------------------------------
+
+  void make_groups(Communicator& world);
+  void communicate(const Instruction&, const Communication&);
+  void exchange(const Communication&, Communicator&);
+  void exchange_activations(const Communication&, Communicator&);
+  template <class Pack>
+  void sum_packed(const Communication&, Communicator&, Pack each);
+  void sum_replicated(const Communication&, Communicator&);
+  void sum_mirrored(const Communication&, Communicator&);
+  void gather_keys(Communicator&);
+  void scatter_key_gradients(Communicator&);
+  void pass_keys_on(const Communication&, Communicator&);
+  void exchange_heads(const Communication&, Communicator&);
+  void exchange_rows(const Communication&, Communicator&);
+  [[nodiscard]] std::function<void()> exchange_replicas(const Communication&, Communicator&);
+  void send(const Communication&);
+  Communicator& group(GroupKind, Lane);
+  Communicator& neighbours(Lane, int chunk);
+  void count(Flow, const CommunicationCounts& before, const CommunicationCounts& after);
+
+  // --- data -------------------------------------------------------------------------------------------------------------------------
+
+  [[nodiscard]] std::vector<std::int32_t> positions_of(int cp_rank) const;
+  [[nodiscard]] std::vector<std::int32_t> tokens_of(bool targets) const;
+
+  Communicator& world_;
+  const PricedScenario& scenario_;
+  const Program& program_;
+  const Plan& plan_;
+  RunOptions options_;
+  int rank_, tp_rank_, cp_rank_, dp_rank_, pp_rank_;
+  const StageProgram& stage_;
+  Allocator memory_;
+  FlatWeights<T> weights_;
+  Allocation buffers_, workspace_;
+  std::int64_t scratch_used_ = 0, scratch_kept_ = 0, scratch_base_ = 0;
+  std::vector<Tensors> tensors_;  // of each micro-batch
+  std::map<std::pair<std::int32_t, std::size_t>, Routed> routed_;
+  std::map<std::pair<GroupKind, Lane>, std::unique_ptr<Communicator>> groups_;
+  std::map<std::pair<Lane, int>, std::unique_ptr<Communicator>> neighbours_;  // by the chunk that receives
+  std::unique_ptr<Communicator> rows_told_;  // how many rows go to whom: not part of the Program
+  std::array<std::unique_ptr<LaneWorker>, lane_count> workers_;
+  std::map<TokenId, Issued> issued_;
+  std::span<A> rotary_, ring_sum_, ring_log_sum_exp_;  // in the workspace
+  std::span<T> ring_gradients_;                        // of queries, keys and values, while pieces of ring attention come
+
+  std::vector<std::int32_t> query_positions_, key_positions_;
+
+  // At work.
+  const Body* body_ = nullptr;
+  const Instruction* instruction_ = nullptr;
+  std::int32_t micro_batch_ = 0;
+  std::size_t unit_ = 0, reads_ = 0, writes_ = 0;
+  const TensorId* operands_ = nullptr;
+
+  std::int64_t step_ = 0;
+  RankReport report_;
+  double loss_ = 0;
+  bool records_ = false, updates_ = true;
+  std::mutex traffic_mutex_;
+  IntervalRecorder recorder_;
+  std::map<const Instruction*, std::string> names_;
+};
+
+}  // namespace forerun

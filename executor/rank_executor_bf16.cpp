@@ -1,0 +1,12 @@
+// RankExecutor in bf16.
+#include "executor/rank_attention.hpp"
+#include "executor/rank_communication.hpp"
+#include "executor/rank_computation.hpp"
+#include "executor/rank_experts.hpp"
+#include "executor/rank_instructions.hpp"
+
+namespace forerun {
+
+template class RankExecutor<BFloat16>;
+
+}  // namespace forerun

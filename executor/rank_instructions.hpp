@@ -1,0 +1,280 @@
+// RankExecutor: what instructions have in common.
+#pragma once
+
+#include "executor/measured_trace.hpp"
+#include "executor/rank_executor.hpp"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "executor/corpus.hpp"
+#include "runtime/elementwise.hpp"
+#include "runtime/rotary.hpp"
+#include "strategies/chunks.hpp"
+#include "strategies/lower.hpp"
+#include "strategies/replay_program.hpp"
+#include "strategies/work_price.hpp"
+
+namespace forerun {
+
+inline const StageProgram& stage_of_rank(const Program& program, int rank) { return program.stages[program.roles[program.role_of_rank[static_cast<std::size_t>(rank)]].program]; }
+
+inline std::int64_t whole(Bytes bytes) { return static_cast<std::int64_t>(bytes.value()); }
+
+template <class T>
+RankExecutor<T>::RankExecutor(const PricedScenario& scenario, const Program& program, Communicator& world, const RunOptions& options)
+    : world_(world), scenario_(scenario), program_(program), plan_(program.plan), options_(options), rank_(world.rank()), tp_rank_(rank_ % plan_.tp), cp_rank_(rank_ / plan_.tp % plan_.cp),
+      dp_rank_(rank_ / (plan_.tp * plan_.cp) % plan_.dp), pp_rank_(rank_ / (plan_.tp * plan_.cp * plan_.dp)), stage_(stage_of_rank(program, rank_)),
+      weights_(scenario, program, rank_, memory_) {
+  weights_.set_first_values(options.seed);
+  buffers_ = memory_.allocate("buffers of sends", whole(stage_.held.communication), tag_of(MemoryTag::buffers));
+  workspace_ = memory_.allocate("workspace", whole(stage_.held.workspace), tag_of(MemoryTag::workspace));
+  tensors_.resize(static_cast<std::size_t>(program.micro_batches) + 1);
+  for (Tensors& list : tensors_) list.resize(stage_.tensors.size());
+  make_groups(world);
+  const int head_dim = scenario.given.model.blocks.front().attention.head_dim;
+  const std::vector<std::int32_t> positions = positions_of(cp_rank_);
+  rotary_ = scratch<A>(std::ssize(positions) * head_dim);
+  fill_rotary_table<A>(10000, head_dim, positions, rotary_);
+  scratch_base_ = scratch_kept_ = scratch_used_;
+  report_.rank = rank_, report_.stage = pp_rank_;
+}
+
+template <class T>
+RankExecutor<T>::~RankExecutor() = default;
+
+template <class T>
+void RankExecutor<T>::step(bool update) {
+  const bool last = step_ + 1 == options_.steps;
+  loss_ = 0;
+  report_.traffic = {}, report_.exposed = {}, report_.computation = report_.bubble = Seconds{0};
+  memory_.forget();
+  recorder_ = IntervalRecorder(Clock::now());
+  records_ = options_.record && last;
+  updates_ = update;
+  const auto begin = Clock::now();
+  for (const Call& call : stage_.calls) perform(stage_.bodies[call.body], call);
+  report_.steps.push_back(Clock::now() - begin);
+  report_.losses.push_back(loss_);
+  const std::vector<std::int64_t> peak = memory_.peak_by_tag();
+  report_.peak = {};
+  std::copy_n(peak.begin(), std::min(peak.size(), memory_tags), report_.peak.begin());
+  ++step_;
+  routed_.clear();
+}
+
+template <class T>
+RankReport RankExecutor<T>::report() const {
+  RankReport report = report_;
+  report.intervals = recorder_.intervals();
+  report.memory = memory_.changes();
+  return report;
+}
+
+template <class T>
+std::string RankExecutor<T>::where() const {
+  const std::string stage = "stage " + std::to_string(pp_rank_);
+  if (body_ == nullptr || instruction_ == nullptr) return stage;
+  const std::string what = instruction_->code == Code::run ? describe(stage_.works[instruction_->work]) : instruction_->code == Code::wait ? "wait" : "receive";
+  if (body_->chunk < 0) return stage + ", " + what;
+  return stage + ", chunk " + std::to_string(body_->chunk) + ", micro-batch " + std::to_string(micro_batch_) + ", layer " + std::to_string(layer_of(stage_, *instruction_)) + ": " + what;
+}
+
+template <class T>
+void RankExecutor<T>::perform(const Body& body, const Call& call) {
+  body_ = &body;
+  micro_batch_ = call.micro_batch;
+  for (const Instruction& in : body.instructions) perform(in);
+  instruction_ = nullptr;
+}
+
+template <class T>
+void RankExecutor<T>::perform(const Instruction& in) {
+  instruction_ = &in;
+  unit_ = in.unit, reads_ = in.reads, writes_ = in.writes;
+  operands_ = body_->operands.data() + in.first_operand;
+  const TensorId* touches = body_->touches.data() + in.first_touch;
+  if (records_) memory_.move_to(static_cast<std::uint64_t>(recorder_.now().count()));
+  for (std::size_t i = 0; i < in.allocates; ++i) allocate(touches[i]);
+  switch (in.code) {
+    case Code::run: run(in); break;
+    case Code::wait: wait(in.token); break;
+    case Code::receive: receive(); break;
+  }
+  if (records_) memory_.move_to(static_cast<std::uint64_t>(recorder_.now().count()));
+  for (std::size_t i = in.allocates; i < std::size_t{in.allocates} + in.releases; ++i) release(touches[i]);
+  scratch_used_ = scratch_kept_;
+}
+
+template <class T>
+void RankExecutor<T>::run(const Instruction& in) {
+  const Work& work = stage_.works[in.work];
+  if (const Communication* c = std::get_if<Communication>(&work)) return communicate(in, *c);
+  if (const Computation* c = std::get_if<Computation>(&work)) {
+    report_.computation += timed(Lane::compute, false, [&] { compute(*c); });
+    return;
+  }
+  if (std::holds_alternative<FrameworkFloor>(work)) return;
+  throw std::logic_error("copies to the host are not executed");
+}
+
+template <class T>
+template <class F>
+Seconds RankExecutor<T>::timed(Lane lane, bool stops, F&& work) {
+  const auto begin = recorder_.now();
+  work();
+  const auto end = recorder_.now();
+  if (records_) recorder_.add({name_of_instruction(), stops ? "waited for" : lane == Lane::compute ? "compute" : "communication", track_of(lane, stops), begin, end});
+  return Seconds{std::chrono::duration<double>(end - begin).count()};
+}
+
+template <class T>
+const std::string& RankExecutor<T>::name_of_instruction() {
+  const auto [found, fresh] = names_.try_emplace(instruction_);
+  if (fresh) found->second = instruction_->code == Code::run ? describe(stage_.works[instruction_->work]) : "message";
+  return found->second;
+}
+
+template <class T>
+void RankExecutor<T>::receive() {
+  const Lane lane = instruction_->lane;
+  report_.bubble += timed(lane, true, [&] { neighbours(lane, body_->chunk).receive(body_->from_stage, Elements(written(0))); });
+}
+
+template <class T>
+void RankExecutor<T>::wait(TokenId token) {
+  const auto found = issued_.find(token);
+  if (found == issued_.end()) return;  // done at its issue
+  const Issued issued = found->second;
+  issued_.erase(found);
+  report_.exposed[static_cast<std::size_t>(issued.dimension)] += timed(Lane::dp, true, [&] { issued.worker->wait(issued.number); });
+  if (records_) recorder_.add(*issued.interval);
+}
+
+template <class T>
+void RankExecutor<T>::allocate(TensorId id) {
+  const Tensor& tensor = stage_.tensors[id];
+  std::int64_t bytes = whole(tensor.bytes);
+  if (in_experts() && std::find(operands_ + reads_, operands_ + reads_ + writes_, id) != operands_ + reads_ + writes_) {
+    const auto promised = std::ssize(routed().order.token);
+    if (promised > 0) bytes = bytes / promised * rows_of_experts();
+  }
+  memory_of(id) = memory_.allocate(tensor.name, bytes, tag_of(tensor.kind));
+  const auto is = [id](const Unit& unit) { return unit.gradients == id; };
+  if (plan_.zero >= 2 && std::ranges::any_of(stage_.units, is)) std::ranges::fill(memory_of(id).template as<A>(), A(0));
+}
+
+template <class T>
+void RankExecutor<T>::release(TensorId id) {
+  if (plan_.zero >= 2) keep_alone(id);
+  memory_of(id) = Allocation();
+}
+
+// Gradients of a unit's experts that no other rank has copies of: nothing is exchanged before they are kept.
+template <class T>
+void RankExecutor<T>::keep_alone(TensorId id) {
+  const auto found = std::ranges::find(stage_.units, std::optional(id), &Unit::gradients);
+  if (found == stage_.units.end() || found->expert_parameters == 0 || size_of_group(GroupKind::expert_dp, plan_) > 1) return;
+  const auto unit = static_cast<std::size_t>(found - stage_.units.begin());
+  const std::span<A> kept = weights_.own_gradients(weights_.piece(static_cast<int>(unit), static_cast<int>(unit), true));
+  add<A>(kept, gradients(unit, true), kept);
+}
+
+template <class T>
+template <class U>
+std::span<U> RankExecutor<T>::scratch(std::int64_t elements) {
+  constexpr std::int64_t line = Allocator::alignment;
+  const std::int64_t bytes = (elements * static_cast<std::int64_t>(sizeof(U)) + line - 1) / line * line;
+  if (scratch_used_ + bytes > workspace_.bytes()) {
+    throw std::runtime_error("the workspace of " + std::to_string(workspace_.bytes()) + " B is too small: " + std::to_string(scratch_used_ + bytes) + " B are needed (memory: workspace of the stack)");
+  }
+  std::byte* at = workspace_.as<std::byte>().data() + scratch_used_;
+  scratch_used_ += bytes;
+  return {reinterpret_cast<U*>(at), static_cast<std::size_t>(elements)};
+}
+
+// --- weights ------------------------------------------------------------------------------------------------------------------------
+
+template <class T>
+std::span<T> RankExecutor<T>::parameters(std::size_t unit, bool experts) {
+  const Unit& u = stage_.units[unit];
+  if (!u.gathered) return weights_.parameters(unit, experts);
+  const std::span<T> all = tensor(*u.gathered);
+  const auto dense = static_cast<std::size_t>(u.parameters);
+  return experts ? all.subspan(dense) : all.first(dense);
+}
+
+template <class T>
+std::span<Arithmetic<T>> RankExecutor<T>::gradients(std::size_t unit, bool experts) {
+  const Unit& u = stage_.units[unit];
+  if (!u.gradients) return weights_.gradients(unit, experts);
+  const std::span<A> all = tensor<A>(*u.gradients);
+  const auto dense = static_cast<std::size_t>(u.parameters);
+  return experts ? all.subspan(dense) : all.first(dense);
+}
+
+// A tied head is the table.
+template <class T>
+std::size_t RankExecutor<T>::unit_of(WeightKind kind) const {
+  if (kind != WeightKind::table) return unit_;
+  const auto found = std::ranges::find(stage_.units, UnitKind::embedding, &Unit::kind);
+  return static_cast<std::size_t>(found - stage_.units.begin());
+}
+
+template <class T>
+const Weight* RankExecutor<T>::find(WeightKind kind, int local_expert) const {
+  const std::vector<Weight>& list = weights_.weights(unit_of(kind));
+  int expert = -1;
+  for (const Weight& w : list) {
+    if (w.kind != kind) continue;
+    if (!w.of_experts() && local_expert < 0) return &w;
+    if (w.of_experts() && ++expert == local_expert) return &w;
+  }
+  return nullptr;
+}
+
+template <class T>
+std::span<const T> RankExecutor<T>::weight(WeightKind kind, int local_expert) {
+  const Weight& w = *find(kind, local_expert);
+  return parameters(unit_of(kind), w.of_experts()).subspan(static_cast<std::size_t>(w.first), static_cast<std::size_t>(w.count));
+}
+
+template <class T>
+std::span<Arithmetic<T>> RankExecutor<T>::gradient(WeightKind kind, int local_expert) {
+  const Weight& w = *find(kind, local_expert);
+  return gradients(unit_of(kind), w.of_experts()).subspan(static_cast<std::size_t>(w.first), static_cast<std::size_t>(w.count));
+}
+
+// --- data ---------------------------------------------------------------------------------------------------------------------------
+
+// Causal work is the same on all ranks when each has a piece from the front and its mirror image from the back (zig-zag); Ulysses makes it so itself.
+template <class T>
+std::vector<std::int32_t> RankExecutor<T>::positions_of(int cp_rank) const {
+  const int length = scenario_.given.job.sequence, share = length / plan_.cp;
+  std::vector<std::int32_t> list;
+  const auto append = [&](int first, int n) {
+    for (int i = 0; i < n; ++i) list.push_back(first + i);
+  };
+  if (plan_.cp == 1 || plan_.cp_kind == CpKind::ulysses) {
+    append(cp_rank * share, share);
+  } else {
+    append(cp_rank * share / 2, share / 2);
+    append(length - (cp_rank + 1) * share / 2, share / 2);
+  }
+  return list;
+}
+
+template <class T>
+std::vector<std::int32_t> RankExecutor<T>::tokens_of(bool targets) const {
+  const Job& job = scenario_.given.job;
+  const std::vector<std::int32_t> positions = positions_of(cp_rank_);
+  std::vector<std::int32_t> tokens;
+  for (int i = 0; i < plan_.micro_batch; ++i) {
+    const std::int64_t sequence = std::int64_t{dp_rank_} * (job.global_batch / plan_.dp) + std::int64_t{micro_batch_} * plan_.micro_batch + i;
+    const std::vector<std::int32_t> all = sequence_of(options_.seed, step_, sequence, job.sequence, scenario_.given.model.vocab);
+    for (const std::int32_t position : positions) tokens.push_back(all[static_cast<std::size_t>(position) + (targets ? 1 : 0)]);
+  }
+  return tokens;
+}
+
+}  // namespace forerun

@@ -1,0 +1,101 @@
+#include "executor/requirements.hpp"
+
+#include <fmt/format.h>
+
+namespace forerun {
+namespace {
+
+class Requirements {
+ public:
+  Requirements(const Scenario& given, const Plan& plan, Routing routing) : s_(given), p_(plan), routing_(routing) {}
+
+  Problems all() {
+    refuse(s_.stack.name != "forerun", fmt::format("the executor is the software 'forerun', not {}", s_.stack.name), "write stack: forerun");
+    job();
+    model();
+    shapes();
+    plan();
+    return std::move(list_);
+  }
+
+ private:
+  void refuse(bool wrong, std::string what, std::string hint) {
+    if (wrong) list_.push_back({{}, std::move(what), std::move(hint)});
+  }
+  void divides(std::string_view what, std::int64_t n, std::string_view by, std::int64_t k) {
+    refuse(k > 1 && n % k != 0, fmt::format("{} {} do not divide over {} {}", n, what, by, k), fmt::format("make {} divide them", by));
+  }
+
+  void job() {
+    const DType dtype = s_.job.dtype;
+    refuse(dtype != DType::fp64 && dtype != DType::fp32 && dtype != DType::bf16, fmt::format("no arithmetic in {} on this backend", to_string(dtype)), "write dtype: fp32, bf16 or fp64");
+    refuse(s_.job.optimizer != Optimizer::adamw, fmt::format("no optimizer {}", to_string(s_.job.optimizer)), "write optimizer: adamw");
+    refuse(s_.job.tuning.kind != TuningKind::full, "no fine-tuning of parts", "leave tuning out");
+    refuse(s_.job.expert_skew != 1, "a skew of experts is what a run shows, not what it is told", "leave expert_skew out");
+  }
+
+  void model() {
+    const Model& m = s_.model;
+    refuse(m.vocab == 0, "the model has no vocabulary, so no loss", "write vocab");
+    refuse(m.positions != Positions::rotary && m.positions != Positions::none, "no learned positions and no ALiBi", "write positions: rotary");
+    refuse(m.norm == NormKind::layer_no_bias, "no LayerNorm without a bias", "write norm: rms or layer");
+    refuse(m.embedding_norm, "no norm after the embedding", "leave it out");
+    refuse(!m.final_norm || m.norm == NormKind::none, "no model without norms", "write norm: rms");
+    for (const Block& block : m.blocks) {
+      const Attention& a = block.attention;
+      refuse(a.latent.has_value(), "no latent attention", "use a model with heads of keys and values");
+      refuse(a.qkv_bias || a.output_bias, "no biases of attention", "leave them out");
+      refuse(a.qk_norm || a.sinks, "no norms of queries and keys, no sinks", "leave them out");
+      refuse(a.head_dim % 2 != 0, fmt::format("heads of {}: rotary positions turn pairs", a.head_dim), "write an even head_dim");
+      refuse(block.norms != 2, fmt::format("blocks with {} norms", block.norms), "use a block with two");
+      if (const Mlp* mlp = std::get_if<Mlp>(&block.feed_forward)) refuse(mlp->bias, "no biases of feed-forward layers", "leave them out");
+      if (const Moe* moe = std::get_if<Moe>(&block.feed_forward)) {
+        refuse(moe->bias || moe->router_bias || moe->shared_gate, "no biases of experts and routers, no gates of shared experts", "leave them out");
+        refuse(moe->shared_width > 0, "no shared experts", "leave shared_width out");
+      }
+      if (!list_.empty()) return;  // once, not for each block
+    }
+  }
+
+  void shapes() {
+    const Block& block = s_.model.blocks.front();
+    const Attention& a = block.attention;
+    const bool heads_cut = p_.cp > 1 && p_.cp_kind == CpKind::ulysses;
+    const int cuts = p_.tp * (heads_cut ? p_.cp : 1);
+    divides("heads", a.heads, heads_cut ? "tp x cp" : "tp", cuts);
+    divides("heads of keys and values", a.kv_heads, heads_cut ? "tp x cp" : "tp", cuts);
+    divides("entries of the vocabulary", s_.model.vocab, "tp", p_.tp);
+    divides("positions", s_.job.sequence, heads_cut ? "cp" : "2 cp (each rank has a piece from the front and one from the back)", p_.cp == 1 ? 1 : heads_cut ? p_.cp : 2 * p_.cp);
+    if (const Mlp* mlp = std::get_if<Mlp>(&block.feed_forward)) divides("columns of the feed-forward layer", mlp->width, "tp", p_.tp);
+    const std::int64_t rows = std::int64_t{p_.micro_batch} * s_.job.sequence / p_.cp;
+    if (p_.sp) divides("tokens of a micro-batch", rows, "tp", p_.tp);
+    if (const Moe* moe = std::get_if<Moe>(&block.feed_forward)) {
+      divides("experts", moe->experts, "ep", p_.ep);
+      const std::int64_t piece = s_.job.sequence / (p_.cp > 1 && !heads_cut ? 2 * p_.cp : p_.cp), own = p_.sp ? rows / p_.tp : rows;
+      refuse(routing_ == Routing::balanced && (piece % moe->experts != 0 || own % moe->experts != 0),
+             fmt::format("balanced routing spreads groups of {} neighbouring tokens; ranks hold runs of {} and {}", moe->experts, piece, own), "use routing top_k, or a longer sequence");
+    }
+  }
+
+  void plan() {
+    const int blocks = static_cast<int>(s_.model.blocks.size());
+    refuse(p_.etp > 1, "no tensor parallelism of experts (etp)", "leave etp out");
+    refuse(p_.offload.optimizer || p_.offload.activations, "no offload: the host's memory is the device's", "leave offload out");
+    refuse(s_.model.tied_embeddings && (p_.pp > 1 || p_.zero >= 2), "a tied head across stages, or with gradients or weights sharded", "untie it, or use pp 1 and zero 0 or 1");
+    refuse(splits_backward(p_) && p_.zero >= 2, "gradients sharded while B and W run apart", "use zero 0 or 1");
+    refuse(p_.schedule == ScheduleKind::dualpipe && p_.pp > 1 && p_.zero > 0, "dualpipe with sharded states", "use zero 0");
+    refuse(s_.job.dtype == DType::bf16 && p_.zero == 3, "weights sharded in bf16: their gradients would be rounded before they are summed", "use zero 2, or dtype fp32");
+    refuse(blocks == 0, "no blocks", "");
+  }
+
+  const Scenario& s_;
+  const Plan& p_;
+  Routing routing_;
+  Problems list_;
+};
+
+}  // namespace
+
+Problems check_executable(const Scenario& given, const Plan& plan, Routing routing) { return Requirements(given, plan, routing).all(); }
+
+}  // namespace forerun

@@ -1,0 +1,74 @@
+// Does `execute` train what one rank trains, keep what was promised, and end with a message when it cannot?
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "tests/cli/program.hpp"
+
+namespace forerun {
+namespace {
+
+using nlohmann::json;
+using testing::HasSubstr;
+
+std::vector<std::string> examples() {
+  std::vector<std::string> names;
+  for (const auto& file : std::filesystem::directory_iterator(FORERUN_ROOT "/examples/execute")) {
+    if (file.path().extension() == ".yaml") names.push_back(file.path().stem().string());
+  }
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+class Examples : public testing::TestWithParam<std::string> {};
+
+TEST_P(Examples, TrainWhatOneRankTrainsAndKeepTheirPromises) {
+  const Answer answer = forerun_says("execute examples/execute/" + GetParam() + ".yaml --steps 2 --routing balanced --json");
+  ASSERT_EQ(answer.code, 0) << answer.err;
+  const json run = json::parse(answer.out);
+  EXPECT_TRUE(run.at("agrees").get<bool>());
+  EXPECT_EQ(run.at("losses").size(), 2U);
+  for (const json& row : run.at("bytes")) EXPECT_EQ(row.at("predicted"), row.at("measured")) << row;
+  for (const json& row : run.at("memory")) {
+    const double predicted = row.at("predicted"), measured = row.at("measured");
+    EXPECT_NEAR(measured, predicted, 0.01 * predicted) << row;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Execute, Examples, testing::ValuesIn(examples()), [](const testing::TestParamInfo<std::string>& one) {
+  std::string name = one.param;
+  std::replace(name.begin(), name.end(), '-', '_');
+  return name;
+});
+
+TEST(Execute, PrintsLossTimeMemoryAndBytes) {
+  const Answer answer = forerun_says("execute examples/execute/sp.yaml --steps 2");
+  EXPECT_EQ(answer.code, 0) << answer.err;
+  for (const char* text : {"on one rank", "computation", "tp communication", "activations", "workspace", "tp reduce_scatter"}) EXPECT_THAT(answer.out, HasSubstr(text));
+}
+
+TEST(Execute, ByProcessesHasTheLossesOfThreads) {
+  const Answer threads = forerun_says("execute examples/execute/dp.yaml --steps 2 --json"), processes = forerun_says("execute examples/execute/dp.yaml --steps 2 --communicator mpi --json");
+  if (processes.code == 2 && processes.err.find("found no MPI") != std::string::npos) GTEST_SKIP() << "this build found no MPI";
+  ASSERT_EQ(processes.code, 0) << processes.err;
+  EXPECT_EQ(json::parse(threads.out).at("losses"), json::parse(processes.out).at("losses"));
+}
+
+TEST(Execute, RefusesWhatItCannotRunAllAtOnce) {
+  const Answer answer = forerun_says("execute examples/llama3-70b-nemo.yaml --backend cuda --communicator nccl");
+  EXPECT_EQ(answer.code, 2);
+  EXPECT_THAT(answer.err, HasSubstr("no CUDA backend yet"));
+  EXPECT_THAT(answer.err, HasSubstr("NCCL connects GPUs"));
+  EXPECT_THAT(answer.err, HasSubstr("'forerun', not megatron-core"));
+}
+
+TEST(Execute, SaysWhenTheTraceCannotBeWritten) {
+  const Answer answer = forerun_says("execute examples/execute/one.yaml --steps 1 --trace /dev/full");
+  EXPECT_NE(answer.code, 0);
+  EXPECT_THAT(answer.err, HasSubstr("/dev/full"));
+}
+
+}  // namespace
+}  // namespace forerun

@@ -1,0 +1,70 @@
+// Small models on as many ranks as a plan has, for the executor's tests.
+#pragma once
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "base/result.hpp"
+#include "executor/execute.hpp"
+#include "executor/requirements.hpp"
+#include "hardware/catalog.hpp"
+#include "strategies/check_plan.hpp"
+#include "strategies/lower.hpp"
+#include "strategies/plan.hpp"
+#include "strategies/program_memory.hpp"
+
+namespace forerun::test {
+
+inline Model small_model(int blocks = 2) {
+  Model model{.name = "small", .hidden = 32, .vocab = 64, .positions = Positions::rotary};
+  model.blocks.assign(static_cast<std::size_t>(blocks), {.attention = {.heads = 8, .kv_heads = 4, .head_dim = 4}, .feed_forward = Mlp{.width = 48, .gated = true}});
+  return model;
+}
+
+inline Model small_mixture(int blocks = 2) {
+  Model model = small_model(blocks);
+  for (Block& block : model.blocks) block.feed_forward = Moe{.experts = 4, .top_k = 2, .width = 24};
+  return model;
+}
+
+inline Scenario on_this_machine(Model model, int ranks, Job job) {
+  Scenario given{.model = std::move(model), .cluster = *find_cluster("this-machine"), .gpus = ranks, .stack = *find_stack("forerun"), .job = job};
+  given.cluster.nodes.front().node.devices = ranks;
+  return given;
+}
+
+inline Job small_job(DType dtype = DType::fp64) { return {.sequence = 16, .global_batch = 8, .dtype = dtype}; }
+
+inline std::string text_of(const Problems& problems) {
+  std::string text;
+  for (const Problem& problem : problems) text += problem.message + "; ";
+  return text;
+}
+
+struct Ran {
+  Execution execution;
+  Program program;
+  PricedScenario scenario;
+};
+
+// Fails where the plan is not valid or not executable.
+inline Ran run(Scenario given, const Plan& plan, RunOptions options = {.steps = 3}) {
+  Ran ran;
+  given.gpus = gpus(plan);
+  given.cluster.nodes.front().node.devices = given.gpus;
+  const Problems wrong = check_plan(given, plan), beyond = check_executable(given, plan, options.routing);
+  EXPECT_TRUE(wrong.empty() && beyond.empty()) << summary(plan) << ": " << text_of(wrong) << text_of(beyond);
+  if (!wrong.empty() || !beyond.empty()) return ran;
+  Result<PricedScenario> priced = price(given);
+  EXPECT_TRUE(priced) << (priced ? "" : text_of(priced.error()));
+  if (!priced) return ran;
+  ran.scenario = *priced;
+  ran.program = lower(*priced, plan);
+  Result<Execution> execution = execute(*priced, ran.program, options);
+  EXPECT_TRUE(execution) << summary(plan) << ": " << (execution ? "" : text_of(execution.error()));
+  if (execution) ran.execution = std::move(*execution);
+  return ran;
+}
+
+}  // namespace forerun::test

@@ -1,0 +1,105 @@
+// Does every strategy train the model that one rank trains, with the bytes and the memory that its Program promises?
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "tests/support/executions.hpp"
+
+namespace forerun {
+namespace {
+
+using namespace test;
+
+double worst_difference(const std::vector<double>& a, const std::vector<double>& b) {
+  double worst = a.size() == b.size() && !a.empty() ? 0 : 1e300;
+  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) worst = std::max(worst, std::abs(a[i] - b[i]));
+  return worst;
+}
+
+void expect_as_promised(const Ran& ran, const std::string& name) {
+  for (const RankReport& rank : ran.execution.ranks) {
+    const Traffic promise = promised_traffic(ran.program, rank.rank);
+    for (std::size_t f = 0; f < flow_count; ++f) {
+      const auto flow = static_cast<Flow>(f);
+      EXPECT_EQ(rank.traffic[flow].api, promise[flow].api) << name << ", rank " << rank.rank << ", " << name_of(flow);
+    }
+    const StageMemory peak = program_memory(ran.program.stages[static_cast<std::size_t>(rank.stage)]).peak;
+    const std::array<Bytes, memory_tags> parts{peak.parameters, peak.gradients, peak.optimizer, Bytes{0}, peak.workspace, peak.activations, peak.gathered, peak.transient, peak.communication};
+    for (std::size_t i = 0; i < memory_tags; ++i) {
+      const auto tag = static_cast<MemoryTag>(i);
+      if (tag == MemoryTag::buffers) continue;
+      const std::int64_t buffers = tag == MemoryTag::communication ? rank.peak[static_cast<std::size_t>(MemoryTag::buffers)] : 0;
+      EXPECT_NEAR(static_cast<double>(rank.peak[i] + buffers), parts[i].value(), 0.01 * parts[i].value()) << name << ", rank " << rank.rank << ", " << to_string(tag);
+    }
+  }
+}
+
+void expect_equal_to_one_rank(const Scenario& given, const Plan& plan, RunOptions options = {.steps = 3}) {
+  SCOPED_TRACE(summary(plan));
+  const Ran one = run(given, one_rank(plan), options), many = run(given, plan, options);
+  if (one.execution.losses.empty() || many.execution.losses.empty()) return;
+  EXPECT_LT(worst_difference(one.execution.losses, many.execution.losses), 1e-9) << testing::PrintToString(one.execution.losses) << " against " << testing::PrintToString(many.execution.losses);
+  EXPECT_LT(one.execution.losses.back(), 10);
+  if (options.routing == Routing::balanced || !is_mixture(given.model)) expect_as_promised(many, summary(plan));
+}
+
+Scenario dense(int blocks = 2) { return on_this_machine(small_model(blocks), 1, small_job()); }
+Scenario mixture(int blocks = 2) { return on_this_machine(small_mixture(blocks), 1, small_job()); }
+
+TEST(OneRank, KeepsItsPromises) { expect_equal_to_one_rank(dense(), {}); }
+TEST(Executed, DataParallel) { expect_equal_to_one_rank(dense(), {.dp = 2}); }
+TEST(Executed, Zero) {
+  for (int zero = 1; zero <= 3; ++zero) expect_equal_to_one_rank(dense(), {.dp = 4, .zero = zero});
+}
+TEST(Executed, ShardedInGroups) {
+  for (int zero = 1; zero <= 3; ++zero) expect_equal_to_one_rank(dense(), {.dp = 4, .zero = zero, .sharding_group = 2});
+}
+TEST(Executed, TensorParallel) { expect_equal_to_one_rank(dense(), {.tp = 2}); }
+TEST(Executed, SequenceParallel) {
+  expect_equal_to_one_rank(dense(), {.tp = 2, .sp = true});
+  for (int zero = 0; zero <= 3; ++zero) expect_equal_to_one_rank(dense(), {.tp = 2, .sp = true, .dp = 2, .zero = zero});
+}
+class Schedules : public testing::TestWithParam<ScheduleKind> {};
+
+TEST_P(Schedules, OfPipelines) {
+  const bool several = GetParam() == ScheduleKind::interleaved || GetParam() == ScheduleKind::zb_v;
+  expect_equal_to_one_rank(dense(4), {.pp = 2, .virtual_stages = several ? 2 : 1, .schedule = GetParam()});
+}
+
+INSTANTIATE_TEST_SUITE_P(Executed, Schedules,
+                         testing::Values(ScheduleKind::gpipe, ScheduleKind::one_f_one_b, ScheduleKind::interleaved, ScheduleKind::zb_h1, ScheduleKind::zb_h2, ScheduleKind::zb_v, ScheduleKind::dualpipe,
+                                         ScheduleKind::zb_auto),
+                         [](const testing::TestParamInfo<ScheduleKind>& one) {
+                           std::string name(to_string(one.param));
+                           std::erase(name, '-');
+                           return name;
+                         });
+
+TEST(Executed, ContextParallel) {
+  for (const CpKind kind : {CpKind::ring, CpKind::all_gather, CpKind::ulysses}) {
+    expect_equal_to_one_rank(dense(), {.cp = 2, .cp_kind = kind});
+    expect_equal_to_one_rank(dense(), {.cp = 4, .cp_kind = kind});
+  }
+}
+TEST(Executed, Recompute) {
+  for (const Recompute mode : {Recompute::selective, Recompute::full}) expect_equal_to_one_rank(dense(), {.tp = 2, .sp = true, .recompute = mode});
+}
+TEST(Executed, Experts) {
+  for (const Routing routing : {Routing::top_k, Routing::balanced}) {
+    expect_equal_to_one_rank(mixture(), {}, {.steps = 3, .routing = routing});
+    expect_equal_to_one_rank(mixture(), {.ep = 2, .dp = 2}, {.steps = 3, .routing = routing});
+    expect_equal_to_one_rank(mixture(), {.tp = 2, .sp = true, .ep = 4, .dp = 2, .zero = 1}, {.steps = 3, .routing = routing});
+  }
+}
+TEST(Executed, TiedHeads) {
+  Scenario given = dense();
+  given.model.tied_embeddings = true;
+  expect_equal_to_one_rank(given, {.tp = 2, .dp = 2});
+}
+TEST(Executed, TogetherOnEight) {
+  expect_equal_to_one_rank(dense(4), {.tp = 2, .sp = true, .pp = 2, .dp = 2, .zero = 1, .recompute = Recompute::selective});
+  expect_equal_to_one_rank(dense(4), {.tp = 2, .cp = 2, .cp_kind = CpKind::ring, .pp = 2});
+}
+
+}  // namespace
+}  // namespace forerun
