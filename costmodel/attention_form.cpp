@@ -17,7 +17,7 @@ constexpr std::array<FormField<PrefillForm>, 8> prefill_fields{{
     {"softmax", &PrefillForm::softmax, 0.1, 10, 200},
     {"tail", &PrefillForm::tail, 0.005, 0.2, 1},
     {"wave", &PrefillForm::wave, 1e-8, 1e-6, 1e-5, FieldUnit::microseconds},
-    {"backward", &PrefillForm::backward, 0.2, 0.85, 1.2, FieldUnit::none, false},
+    {"backward", &PrefillForm::backward, 0.2, 0.85, 2, FieldUnit::none, false, {}, true},
 }};
 
 constexpr std::array<double, 3> groups{1024, 32, 16};

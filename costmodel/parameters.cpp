@@ -25,9 +25,12 @@ AttentionParameters read_attention(const YamlNode& node) {
   return p;
 }
 
-std::array<double, 8> read_streaming(MapReader& map) {
-  return {share(map, "norm"), share(map, "elementwise"), share(map, "softmax"), share(map, "embedding"),
-          share(map, "cross_entropy"), share(map, "permute"), share(map, "cast"), share(map, "optimizer")};
+// Activations and rotary positions are element-wise work, unless the file tells them apart.
+std::array<double, streaming_kinds> read_streaming(MapReader& map) {
+  const double elementwise = share(map, "elementwise");
+  const auto else_elementwise = [&](const char* key) { return map.optional(key, [](const YamlNode& n) { return n.number(0.001, 2); }).value_or(elementwise); };
+  return {share(map, "norm"), elementwise, share(map, "softmax"), share(map, "embedding"), share(map, "cross_entropy"), share(map, "permute"),
+          share(map, "cast"), share(map, "optimizer"), else_elementwise("activation"), else_elementwise("rotary")};
 }
 
 BorrowedKernels read_like(const YamlNode& node) {

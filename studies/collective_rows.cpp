@@ -9,6 +9,7 @@
 
 #include "base/text.hpp"
 #include "base/text_file.hpp"
+#include "costmodel/kernel_form.hpp"
 #include "studies/csv.hpp"
 
 namespace forerun {
@@ -23,7 +24,10 @@ constexpr std::array<Name, 7> names{{{"allreduce", CollectiveKind::all_reduce}, 
                                      {"reducescatter", CollectiveKind::reduce_scatter}, {"alltoall", CollectiveKind::all_to_all},
                                      {"broadcast", CollectiveKind::broadcast}, {"sendrecv", CollectiveKind::send},
                                      {"allreducecustom", CollectiveKind::all_reduce, true}}};
-const std::vector<std::string> kernels{"gemm", "attn_prefill", "attn_decode", "norm", "elementwise"};
+bool is_kernel(const std::string& kind) {
+  const std::vector<std::string>& kinds = kernel_kind_names();
+  return kind.ends_with("_backward") || std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
+}
 
 std::string bare(std::string_view text) {
   std::string word;
@@ -63,7 +67,7 @@ class Reader {
     cells_ = &cells;
     CollectiveRow row{.source = text("source"), .gpu = text("gpu"), .dtype = text("dtype"), .notes = text("notes"), .name = text(kind_column_),
                       .intra_link = text("intra_link"), .inter_link = text("inter_link"), .nccl_version = text("nccl_version")};
-    if (std::find(kernels.begin(), kernels.end(), lower(row.name)) != kernels.end()) {
+    if (is_kernel(lower(row.name))) {
       ++into.others;
       return;
     }
