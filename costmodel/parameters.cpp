@@ -54,11 +54,15 @@ CollectiveParameters read_collective(const YamlNode& node) {
   return p;
 }
 
-// `nccl: GENERATION`, or the ring and tree of other software.
+// `nccl: GENERATION`, or the ring and tree of other software, over which calibrations of the generation `host` lie where it is `measured_as: host`.
 void read_collectives(MapReader& map, FamilyParameters& p) {
   const auto nccl = map.optional("nccl");
   if (!nccl) {
     p.collective = read_collective(map.required("collective"));
+    if (const auto as = map.optional("measured_as")) {
+      static_cast<void>(as->one_of({"host"}));
+      p.nccl = CollectiveCalibration{.generation = NcclGeneration::host, .port = {}, .node = {}, .custom = {}, .networks = {}};
+    }
     return;
   }
   const std::string name = nccl->text();

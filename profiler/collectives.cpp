@@ -11,7 +11,7 @@
 namespace forerun {
 namespace {
 
-constexpr std::array<std::string_view, 5> kinds{"all_reduce", "all_gather", "reduce_scatter", "alltoall", "sendrecv"};
+constexpr std::array<std::string_view, 5> kinds{"allreduce", "allgather", "reducescatter", "alltoall", "sendrecv"};
 
 // One collective with its tensors.
 class Call {
@@ -23,9 +23,9 @@ class Call {
 
   void operator()() {
     const std::span<float> whole(whole_), part(part_);
-    if (kind_ == "all_reduce") ranks_.all_reduce(whole, Reduction::largest);
-    if (kind_ == "all_gather") ranks_.all_gather(part, whole);
-    if (kind_ == "reduce_scatter") ranks_.reduce_scatter(whole, part, Reduction::sum);
+    if (kind_ == "allreduce") ranks_.all_reduce(whole, Reduction::largest);
+    if (kind_ == "allgather") ranks_.all_gather(part, whole);
+    if (kind_ == "reducescatter") ranks_.reduce_scatter(whole, part, Reduction::sum);
     if (kind_ == "alltoall") ranks_.all_to_all(whole, counts_, part, counts_);
     if (kind_ == "sendrecv") there_and_back(whole, part);
   }
@@ -62,26 +62,48 @@ std::vector<CollectiveCase> plan_collectives(int ranks, Bytes largest, int per_o
   return cases;
 }
 
+namespace {
+
+// Of the i-th call on each rank.
+double spent(std::span<const double> begins, std::span<const double> ends, std::size_t ranks, std::size_t i) {
+  const std::size_t calls = begins.size() / ranks;
+  double last_begin = begins[i], last_end = ends[i];
+  for (std::size_t rank = 1; rank < ranks; ++rank) {
+    last_begin = std::max(last_begin, begins[rank * calls + i]);
+    last_end = std::max(last_end, ends[rank * calls + i]);
+  }
+  return last_end - last_begin;
+}
+
+std::vector<double> of_all(Communicator& ranks, std::vector<double>& mine) {
+  std::vector<double> all(mine.size() * static_cast<std::size_t>(ranks.size()));
+  ranks.all_gather(std::span<double>(mine), std::span<double>(all), std::ssize(mine));
+  return all;
+}
+
+}  // namespace
+
 Seconds time_collective(Communicator& ranks, const CollectiveCase& c, Seconds budget) {
-  using Clock = std::chrono::steady_clock;
   Call call(ranks, c);
-  const auto seconds = [](Clock::duration d) { return std::chrono::duration<double>(d).count(); };
+  const auto now = [] { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); };
+  std::vector<double> begins, ends;
   const auto once = [&] {
     ranks.barrier();
-    const auto before = Clock::now();
+    begins.push_back(now());
     call();
-    return seconds(Clock::now() - before);
+    ends.push_back(now());
   };
-  call();
-  // The first rank says how often, for all.
-  const auto begin = Clock::now();
   for (int i = 0; i < 3; ++i) once();
-  std::array<std::int64_t, 1> runs{ranks.rank() == 0 ? std::clamp<std::int64_t>(std::llround(3 * budget.value() / std::max(seconds(Clock::now() - begin), 1e-7)), 7, 400) : 0};
-  std::array<double, 1> shared{static_cast<double>(runs[0])};
-  ranks.all_reduce(std::span<double>(shared), Reduction::largest);
+  // The slowest rank says how often, for all.
+  std::array<double, 1> each{(ends.back() - begins.front()) / 3};
+  ranks.all_reduce(std::span<double>(each), Reduction::largest);
+  begins.clear(), ends.clear();
+  const auto calls = static_cast<std::size_t>(std::clamp(budget.value() / std::max(each[0], 1e-7), 7.0, 400.0));
+  while (begins.size() < calls) once();
+  const std::vector<double> all_begins = of_all(ranks, begins), all_ends = of_all(ranks, ends);
   std::vector<double> times;
-  for (std::int64_t i = 0; i < std::llround(shared[0]); ++i) times.push_back(once());
-  return Seconds{quantile(times, 0.5) / (c.kind == "sendrecv" ? 2 : 1)};
+  for (std::size_t i = 0; i < calls; ++i) times.push_back(spent(all_begins, all_ends, static_cast<std::size_t>(ranks.size()), i));
+  return Seconds{std::max(1e-9, quantile(times, 0.5)) / (c.kind == "sendrecv" ? 2 : 1)};
 }
 
 }  // namespace forerun

@@ -30,7 +30,7 @@ Result<void> sample(Communicator& ranks, const std::vector<CollectiveCase>& case
 }
 
 std::vector<CollectiveCase> missing(const SampleFile& file, const char* source, int ranks, const ProfileOptions& o) {
-  std::vector<CollectiveCase> cases = plan_collectives(ranks, o.largest_message, o.quick ? 1 : 2);
+  std::vector<CollectiveCase> cases = plan_collectives(ranks, o.largest_message, o.quick ? 2 : 3);
   std::erase_if(cases, [&](const CollectiveCase& c) { return file.has(source, key_of(c)); });
   return cases;
 }
@@ -64,10 +64,10 @@ Result<void> sample_ranks(const ProfileOptions& o, const Machine& machine, const
 }
 
 Result<void> sample_as_process(const ProfileOptions& o, Communicator& ranks) {
-  if (ranks.rank() != 0) return sample(ranks, plan_collectives(ranks.size(), o.largest_message, o.quick ? 1 : 2), processes, o, nullptr, {});
+  if (ranks.rank() != 0) return sample(ranks, plan_collectives(ranks.size(), o.largest_message, o.quick ? 2 : 3), processes, o, nullptr, {});
   Result<SampleFile> file = SampleFile::open(paths_of(o.stem).collectives, collective_columns, true);
   // Every rank measures all of them: they would have to agree on what is missing.
-  const Result<void> done = sample(ranks, plan_collectives(ranks.size(), o.largest_message, o.quick ? 1 : 2), processes, o, file ? &*file : nullptr, {});
+  const Result<void> done = sample(ranks, plan_collectives(ranks.size(), o.largest_message, o.quick ? 2 : 3), processes, o, file ? &*file : nullptr, {});
   return file ? done : fail(file.error());
 }
 

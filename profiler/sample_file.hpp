@@ -26,7 +26,7 @@ std::string key_of(const KernelCase&);
 std::string kernel_row(const std::string& source, const std::string& gpu, const KernelCase&, Seconds time, const std::string& library, const std::string& remarks);
 
 struct CollectiveCase {
-  std::string_view kind;  // all_reduce, all_gather, reduce_scatter, alltoall, sendrecv
+  std::string_view kind;  // allreduce, allgather, reducescatter, alltoall, sendrecv
   int ranks = 2;
   Bytes bytes;            // as nccl-tests counts
 };
