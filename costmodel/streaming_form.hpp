@@ -15,7 +15,7 @@
 namespace forerun {
 
 struct StreamingForm {
-  double memory = 1;  // share of the datasheet bandwidth, from memory
+  double memory = 1;  // share of the device's bandwidth, from memory; above 1 where a cache beyond the L2 serves, or stores read no line first
   double cached = 1;  // how many times as fast tensors in the L2 cache are
   double launch = 0;  // seconds
   double backward = 1;  // rate of backward over forward, a byte each

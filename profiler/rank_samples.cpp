@@ -21,7 +21,7 @@ Result<void> sample(Communicator& ranks, const std::vector<CollectiveCase>& case
   Result<void> written;
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const Seconds time = time_collective(ranks, cases[i], o.effort.budget);
-    if (file == nullptr || !written) continue;
+    if (file == nullptr || !written || file->has(source, key_of(cases[i]))) continue;
     if (progress) progress(static_cast<double>(i) / static_cast<double>(cases.size()), "collectives");
     const std::string cluster = std::filesystem::path(paths_of(o.stem).cluster).filename().string();
     written = file->add(source, key_of(cases[i]), collective_row(source, cluster, cases[i], time, ""));
@@ -51,7 +51,7 @@ Result<void> sample_ranks(const ProfileOptions& o, const Machine& machine, const
     if (!written) return written;
   }
   result.collectives = file->rows();
-  if (o.started_by_mpi.empty()) return {};
+  if (o.started_by_mpi.empty() || missing(*file, processes, 2, o).empty()) return {};
   if (progress) progress(0, "collectives of processes");
   if (std::system(o.started_by_mpi.c_str()) != 0) {
     result.remarks.emplace_back("mpirun failed: no collectives of processes");
