@@ -53,5 +53,6 @@ void add_execute(CLI::App&, int& code);
 void add_catalog(CLI::App&, int& code);
 void add_validate(CLI::App&, int& code);
 void add_fit(CLI::App&, int& code);
+void add_profile(CLI::App&, int& code);
 
 }  // namespace forerun::cli

@@ -38,6 +38,7 @@ int main(int argc, char** argv) {
   forerun::cli::add_catalog(app, code);
   forerun::cli::add_validate(app, code);
   forerun::cli::add_fit(app, code);
+  forerun::cli::add_profile(app, code);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -17,7 +17,7 @@ constexpr std::array<FormField<PrefillForm>, 8> prefill_fields{{
     {"softmax", &PrefillForm::softmax, 0.1, 10, 200},
     {"tail", &PrefillForm::tail, 0.005, 0.2, 1},
     {"wave", &PrefillForm::wave, 1e-8, 1e-6, 1e-5, FieldUnit::microseconds},
-    {"backward", &PrefillForm::backward, 0.2, 0.85, 1.2, FieldUnit::none, false},
+    {"backward", &PrefillForm::backward, 0.2, 0.85, 2, FieldUnit::none, false, {}, true},
 }};
 
 constexpr std::array<double, 3> groups{1024, 32, 16};
@@ -36,7 +36,12 @@ constexpr std::array<FormField<DecodeForm>, 10> decode_fields{{
     {"split_single", &DecodeForm::split_single, 0, 1, 1, FieldUnit::none, false, yes_or_no},
 }};
 
-constexpr double tile_rows = 128;
+// Queries that are handled together, and whether a last tile of fewer costs as much as a full one.
+struct Tiles {
+  double rows;
+  bool padded;
+};
+Tiles tiles_of(const Device& device) { return device.family == "cpu" ? Tiles{64, false} : Tiles{128, true}; }
 
 double ceiling(double a, double b) { return std::ceil(a / b); }
 
@@ -51,11 +56,13 @@ Seconds time(const PrefillForm& form, const Device& device, const FusedAttention
   const double bytes = bytes_moved(a).value();
   if (bytes == 0) return Seconds{0};
   const auto kv = static_cast<double>(a.kv_len);
-  const double tiles = static_cast<double>(a.sequences) * a.heads * ceiling(static_cast<double>(a.q_len), tile_rows);
-  const double per_key = tile_rows * 2 * (a.head_dim + a.value_dim + 2 * form.softmax) * (a.backward ? 2.5 : 1);
+  const auto [tile_rows, padded] = tiles_of(device);
+  const double problems = static_cast<double>(a.sequences) * a.heads, queries = static_cast<double>(a.q_len);
+  const double tiles = problems * ceiling(queries, tile_rows), longest_rows = padded ? tile_rows : std::min(tile_rows, queries);
+  const double per_row_and_key = 2 * (a.head_dim + a.value_dim + 2 * form.softmax) * (a.backward ? 2.5 : 1);
   const double seen = a.visible * kv;
-  const double work = tiles * per_key * std::min(kv, a.visible < 1 ? seen + tile_rows / 2 : seen);
-  const double longest = per_key * std::min(kv, 2 * seen);
+  const double work = (padded ? tiles * tile_rows : problems * queries) * per_row_and_key * std::min(kv, a.visible < 1 ? seen + tile_rows / 2 : seen);
+  const double longest = longest_rows * per_row_and_key * std::min(kv, 2 * seen);
   const double share = std::min(form.compute, most) * (a.backward ? form.backward : 1);
   const double rate = share * peak(device, a.dtype).value() / device.sms;
   const double compute = (std::max(work / device.sms, longest) + form.tail * longest) / rate + form.wave * ceiling(tiles, device.sms);

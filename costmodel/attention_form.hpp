@@ -5,6 +5,8 @@
 //   tc = (max(W / SMs, L) + tail x L) / (rate of one SM x compute) + wave x ceil(tiles / SMs)
 //   W  = tiles x 128 x keys x 2 (head_dim + value_dim + 2 softmax),  tiles = sequences x heads x ceil(q / 128)
 //   keys = min(kv, visible kv + 64 if masked): what a tile's last row sees is computed for all its rows;  L: the longest tile
+// A core of a CPU handles 64 rows at a time, fewer at the end of a sequence at their own cost (runtime/attention_blocks.hpp); wave: what starting
+// its products costs a tile.
 // Backward does W x 5/2 (five products where forward has two) at `backward` times the rate.
 //
 // One query (flash decoding; a block of work is a key-value head of a sequence, split over keys):

@@ -13,7 +13,7 @@
 namespace forerun {
 namespace {
 
-constexpr std::array<std::string_view, 4> generation_names{"volta", "ampere", "hopper", "blackwell"};
+constexpr std::array<std::string_view, 5> generation_names{"volta", "ampere", "hopper", "blackwell", "host"};
 const std::vector<std::string> kind_names{"all_reduce", "all_gather", "reduce_scatter", "all_to_all", "broadcast", "send"};
 
 // --- reading ---

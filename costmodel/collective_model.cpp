@@ -69,7 +69,9 @@ class MeasuredNetwork {
 
 class NcclCollectives final : public CollectiveModel {
  public:
-  NcclCollectives(const CollectiveCalibration& calibration, const Cluster* cluster) : generation_(calibration.generation) {
+  // `otherwise` prices what no curve does, where NCCL's model does not apply.
+  NcclCollectives(const CollectiveCalibration& calibration, const Cluster* cluster, std::unique_ptr<CollectiveModel> otherwise = nullptr)
+      : generation_(calibration.generation), otherwise_(std::move(otherwise)) {
     for (const NodeCalibration& n : calibration.node) {
       if (is_for_steps(calibration, n)) fits_[static_cast<std::size_t>(n.kind)] = {true, n.fit.form, n.fit.spread, n.port};
     }
@@ -81,6 +83,7 @@ class NcclCollectives final : public CollectiveModel {
     const NcclGroup group = nccl_group(generation_, collective.kind, placement);
     const Fit& fit = fits_[static_cast<std::size_t>(collective.kind)];
     if (fit.known && group.nodes == 1 && group.nvlink) return fitted(fit, collective, group);
+    if (otherwise_ != nullptr) return otherwise_->time(collective, placement);
     if (group.nodes > 1 && network_.known()) return network_.time(collective, group);
     constexpr double inside = 0.2, across = 0.25;  // of clusters that no fit saw
     return {nccl_time(collective.kind, collective.bytes, group, practice(group)), group.nodes == 1 ? inside : across, Evidence::datasheet};
@@ -105,6 +108,7 @@ class NcclCollectives final : public CollectiveModel {
   }
 
   NcclGeneration generation_;
+  std::unique_ptr<CollectiveModel> otherwise_;
   std::array<Fit, 6> fits_;
   MeasuredNetwork network_;
 };
@@ -130,7 +134,8 @@ Seconds nccl_time(CollectiveKind kind, Bytes bytes, const NcclGroup& group, cons
 
 std::unique_ptr<CollectiveModel> make_collectives(const FamilyParameters& family, const Cluster* cluster) {
   if (!family.nccl) return make_ring_collectives(family.collective, family.evidence);
-  return std::make_unique<NcclCollectives>(*family.nccl, cluster);
+  const bool host = family.nccl->generation == NcclGeneration::host;
+  return std::make_unique<NcclCollectives>(*family.nccl, cluster, host ? make_ring_collectives(family.collective, family.evidence) : nullptr);
 }
 
 }  // namespace forerun

@@ -1,7 +1,8 @@
 // (collective, placement) -> seconds.
 //
 // NCCL's devices: inside a node of NVLink the curve fitted to their generation (collective_form.hpp; evidence `fitted`), everywhere else NCCL's
-// own model with what measurements add to it (nccl_model.hpp; `datasheet`). Others: ring and tree with latency and bandwidth.
+// own model with what measurements add to it (nccl_model.hpp; `datasheet`). Others: ring and tree with latency and bandwidth; between the cores of
+// one machine curves fitted to them where there are (`forerun profile`).
 #pragma once
 
 #include <memory>

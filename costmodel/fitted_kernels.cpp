@@ -151,8 +151,18 @@ class FittedKernels final : public KernelModel {
     }
     for (int k = 1; k < kernel_kinds; ++k) {
       const auto kind = static_cast<KernelKind>(k);
-      const Chosen chosen = chooser.choose(kind, DType::bf16);
-      if (chosen.fit != nullptr) others_[static_cast<std::size_t>(k)].emplace(Others{chosen.form(), Spreads(chosen), samples_of(chosen)});
+      Formats& formats = others_[static_cast<std::size_t>(k)];
+      if (kind > KernelKind::attn_decode) {
+        Chosen chosen = chooser.choose(kind, choice.streaming);
+        const bool elementwise = kind == KernelKind::activation || kind == KernelKind::rotary;
+        if (chosen.fit == nullptr && elementwise) chosen = chooser.choose(KernelKind::elementwise, choice.streaming);
+        if (chosen.fit != nullptr) formats.usual.emplace(others(chosen));
+        continue;
+      }
+      const Chosen usual = chooser.choose(kind, DType::bf16), single = chooser.choose(kind, DType::fp32), twofold = chooser.choose(kind, DType::fp64);
+      if (usual.fit != nullptr) formats.usual.emplace(others(usual));
+      if (single.fit != usual.fit) formats.single.emplace(others(single));
+      if (twofold.fit != usual.fit) formats.twofold.emplace(others(twofold));
     }
   }
 
@@ -161,7 +171,7 @@ class FittedKernels final : public KernelModel {
       const auto& products = products_[static_cast<std::size_t>(gemm->dtype)];
       return products ? products->time(*gemm) : defaults_->time(kernel);
     }
-    const auto& others = others_[static_cast<std::size_t>(kind_of(kernel))];
+    const std::optional<Others>& others = others_[static_cast<std::size_t>(kind_of(kernel))].of(dtype_of(kernel));
     if (!others) return defaults_->time(kernel);
     const Timing form = others->spreads.of(forerun::time(others->form, device_, kernel));
     return others->samples && dtype_of(kernel) != DType::fp8 ? others->samples->correct(form, kernel, Seconds{0}) : form;  // samples are of 16 bits
@@ -186,10 +196,21 @@ class FittedKernels final : public KernelModel {
     std::optional<Samples> samples;
   };
 
+  // Attention in the formats that it was measured in.
+  struct Formats {
+    std::optional<Others> usual, single, twofold;
+
+    [[nodiscard]] const std::optional<Others>& of(DType dtype) const {
+      if (dtype == DType::fp32 && single) return single;
+      return dtype == DType::fp64 && twofold ? twofold : usual;
+    }
+  };
+  static Others others(const Chosen& chosen) { return {chosen.form(), Spreads(chosen), samples_of(chosen)}; }
+
   Device device_;
   std::unique_ptr<KernelModel> defaults_;
   std::array<std::optional<Products>, all_dtypes.size()> products_;
-  std::array<std::optional<Others>, kernel_kinds> others_;
+  std::array<Formats, kernel_kinds> others_;
 };
 
 }  // namespace

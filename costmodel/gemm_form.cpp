@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <span>
 
 namespace forerun {
 namespace {
@@ -19,6 +20,7 @@ constexpr std::array<FormField<GemmForm>, 6> fields{{
 // Rows and columns of the tiles that libraries have, as powers of two.
 constexpr std::array<std::array<int, 2>, GemmTimer::tile_count> tile_logs{
     {{8, 7}, {7, 8}, {7, 7}, {8, 6}, {6, 8}, {7, 6}, {6, 7}, {6, 6}, {6, 5}, {5, 6}}};
+constexpr std::array<int, 2> register_block{4, 4};
 constexpr double full_tile = 128.0 * 128.0;
 constexpr double most_splits = 64;
 
@@ -40,6 +42,11 @@ GemmTimer::GemmTimer(const GemmForm& form, const Device& device, DType dtype, do
     : launch_(form.launch), exponent_(form.exponent), inverse_exponent_(1 / form.exponent), prologue_(form.prologue),
       seconds_per_byte_(1 / (form.memory * device.memory.bandwidth.value())), sms_(device.sms), inverse_sms_(1.0 / device.sms) {
   const double rate = peak(device, dtype).value() / device.sms * std::min(form.compute, most);
+  if (device.family == "cpu") {
+    tiles_[0] = {register_block[0], register_block[1], 2 * std::ldexp(1.0, register_block[0] + register_block[1]) / rate};
+    tiles_used_ = 1;
+    return;
+  }
   for (std::size_t i = 0; i < tiles_.size(); ++i) {
     const double area = std::ldexp(1.0, tile_logs[i][0] + tile_logs[i][1]);
     const double share = std::pow(std::min(1.0, area / full_tile), form.small_tiles);
@@ -54,7 +61,7 @@ Seconds GemmTimer::time(const Gemm& gemm) const {
   if (memory == 0) return Seconds{0};
   const double partial_sums = 8 * batch * m * n * seconds_per_byte_;  // written and read once, in fp32
   double best = std::numeric_limits<double>::infinity(), best_compute = 0, best_memory = 0;
-  for (const Tile& tile : tiles_) {
+  for (const Tile& tile : std::span(tiles_).first(tiles_used_)) {
     const double ctas = batch * pieces(gemm.m, tile.log_rows) * pieces(gemm.n, tile.log_columns);
     for (double split = 1; split <= most_splits; split *= 2) {
       const double tc = waves(ctas * split * inverse_sms_) * tile.seconds_per_k * (k / split + prologue_);

@@ -8,10 +8,14 @@
 // Libraries choose tile and split by such a rule themselves; a full ceil(u) would charge for a last wave that stream-K kernels and clocks
 // smear. Source: MODELS.md C2, model M6 (fits to vidur and aiconfigurator timings); tiles and waves after NVIDIA DU-09799, "Matrix
 // Multiplication Background". Products of a batch (heads, experts) are one launch over the tiles of all.
+// A core of a CPU is one processor without waves or splits, whose tile is the block of C that its registers hold (16 x 16 rounds up as OpenBLAS's
+// kernels for AVX-512 do; a smaller block elsewhere is near it). Packing both operands once is the memory's term, what loading and storing C costs a
+// block the prologue; nothing hides behind anything else, and fits find p near 1.
 // Wrong below 10 us, where libraries differ by kernels that a shape does not show (14 % median), and for quantisation fused around fp8.
 #pragma once
 
 #include <array>
+#include <cstddef>
 
 #include "costmodel/form_field.hpp"
 #include "hardware/device.hpp"
@@ -51,6 +55,7 @@ class GemmTimer {
   double launch_, exponent_, inverse_exponent_, prologue_;
   double seconds_per_byte_, sms_, inverse_sms_;
   std::array<Tile, tile_count> tiles_{};
+  std::size_t tiles_used_ = tile_count;
 };
 
 }  // namespace forerun

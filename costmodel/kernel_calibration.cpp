@@ -102,10 +102,11 @@ KernelCalibration merged(const KernelCalibration& below, const KernelCalibration
 const KernelFit* choose_fit(const KernelCalibration& calibration, KernelKind kind, DType dtype, std::string_view library) {
   const KernelFit* best = nullptr;
   Nearness best_nearness;
+  const auto alike = [dtype](const KernelFit& fit) { return fit.dtype == dtype ? 2 : sixteen_bits(fit.dtype) && sixteen_bits(dtype) ? 1 : 0; };
   for (const KernelFit& fit : calibration.fits) {
     if (fit.kind != kind || !same_format(kind, fit.dtype, dtype)) continue;
     const Nearness near = nearness(fit, library);
-    if (best == nullptr || near > best_nearness) best = &fit, best_nearness = near;
+    if (best == nullptr || near > best_nearness || (near == best_nearness && alike(fit) > alike(*best))) best = &fit, best_nearness = near;
   }
   return best;
 }

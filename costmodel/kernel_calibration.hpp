@@ -56,7 +56,7 @@ const KernelCalibration* find_kernel_calibration(const std::string& device);
 KernelCalibration merged(const KernelCalibration& below, const KernelCalibration& over);
 
 // The fit that is nearest to a library's kernels: of that very library; of another version of it, the same kernel first and the nearest
-// version; of all libraries together; the first of the kind. Null: the kind was not fitted in this format (fp16 and bf16 are one).
+// version; of all libraries together; the first of the kind; among equals that of the same format. Null: the kind was not fitted in this format (fp16 and bf16 are one).
 const KernelFit* choose_fit(const KernelCalibration&, KernelKind, DType, std::string_view library);
 
 }  // namespace forerun

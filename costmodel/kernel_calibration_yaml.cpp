@@ -21,6 +21,10 @@ Form read_form(const YamlNode& node) {
   MapReader map = node.map();
   Form form;
   for (const FormField<Form>& field : fields_of<Form>()) {
+    if (field.of_backward && !map.has(std::string(field.name))) {
+      form.*field.member = field.start;
+      continue;
+    }
     const YamlNode value = map.required(std::string(field.name));
     if (field.unit == FieldUnit::none) {
       form.*field.member = value.number(field.low, field.high);

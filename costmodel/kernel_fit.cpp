@@ -34,21 +34,36 @@ template <> struct KernelOf<StreamingForm> { using type = Streaming; };
 constexpr double sum_weight = 0.1;
 constexpr int several_starts = 4;
 
+bool is_backward(const Kernel& kernel) {
+  if (const auto* attention = std::get_if<FusedAttention>(&kernel)) return attention->backward;
+  const auto* streaming = std::get_if<Streaming>(&kernel);
+  return streaming != nullptr && streaming->backward;
+}
+
+// What these samples tell.
 template <class Form>
-std::vector<FitParameter> parameters(const Form& from) {
-  std::vector<FitParameter> list;
+std::vector<const FormField<Form>*> told_by(std::span<const KernelSample> samples) {
+  const bool backward = std::any_of(samples.begin(), samples.end(), [](const KernelSample& s) { return is_backward(s.kernel); });
+  std::vector<const FormField<Form>*> list;
   for (const FormField<Form>& field : fields_of<Form>()) {
-    if (field.fitted) list.push_back({std::string(field.name), field.low, std::clamp(from.*field.member, field.low, field.high), field.high});
+    if (field.fitted || (field.of_backward && backward)) list.push_back(&field);
   }
   return list;
 }
 
 template <class Form>
-Form with(Form form, std::span<const double> values) {
-  std::size_t i = 0;
-  for (const FormField<Form>& field : fields_of<Form>()) {
-    if (field.fitted) form.*field.member = values[i++];
+std::vector<FitParameter> parameters(const Form& from, const std::vector<const FormField<Form>*>& told) {
+  std::vector<FitParameter> list;
+  for (const FormField<Form>* at : told) {
+    const FormField<Form>& field = *at;
+    list.push_back({std::string(field.name), field.low, std::clamp(from.*field.member, field.low, field.high), field.high});
   }
+  return list;
+}
+
+template <class Form>
+Form with(Form form, const std::vector<const FormField<Form>*>& told, std::span<const double> values) {
+  for (std::size_t i = 0; i < told.size(); ++i) form.*told[i]->member = values[i];
   return form;
 }
 
@@ -67,8 +82,9 @@ Candidate<Form> fitted(const Form& from, const Device& device, std::span<const K
   for (const KernelSample& sample : samples) measured += sample.time.value();
   // One more residual: the sum over all samples, which is what a step adds up, weighs as much as one sample in ten.
   const double weight = sum_weight * static_cast<double>(samples.size());
+  const auto told = told_by<Form>(samples);
   const Residuals residuals = [&](std::span<const double> values, std::span<double> out) {
-    const Timer<Form> timer(with(from, values), device, dtype);
+    const Timer<Form> timer(with(from, told, values), device, dtype);
     double predicted = 0;
     for (std::size_t i = 0; i < samples.size(); ++i) {
       const double t = timer(std::get<typename KernelOf<Form>::type>(samples[i].kernel)).value();
@@ -77,8 +93,8 @@ Candidate<Form> fitted(const Form& from, const Device& device, std::span<const K
     }
     out[samples.size()] = weight * std::log(predicted / measured);
   };
-  const FitResult result = fit(parameters(from), samples.size() + 1, residuals, {.starts = starts, .tolerance = 1e-5});
-  return {with(from, result.values), result.loss};
+  const FitResult result = fit(parameters(from, told), samples.size() + 1, residuals, {.starts = starts, .tolerance = 1e-5});
+  return {with(from, told, result.values), result.loss};
 }
 
 // Tries the choices of the software's own numbers, one field after the other; a later choice must be better by more than chance.

@@ -16,7 +16,7 @@ KernelForm start() {
 
 const std::vector<std::string>& kernel_kind_names() {
   static const std::vector<std::string> names{"gemm",      "attn_prefill", "attn_decode",   "norm",    "elementwise", "softmax",
-                                              "embedding", "cross_entropy", "permute",      "cast",    "optimizer"};
+                                              "embedding", "cross_entropy", "permute",      "cast",    "optimizer",   "activation", "rotary"};
   return names;
 }
 

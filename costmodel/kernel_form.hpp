@@ -15,9 +15,9 @@ namespace forerun {
 
 // What is fitted apart: products, attention of many queries and of one, and each kind of streaming kernel (in the order of StreamingKind).
 enum class KernelKind : std::uint8_t {
-  gemm, attn_prefill, attn_decode, norm, elementwise, softmax, embedding, cross_entropy, permute, cast, optimizer
+  gemm, attn_prefill, attn_decode, norm, elementwise, softmax, embedding, cross_entropy, permute, cast, optimizer, activation, rotary
 };
-inline constexpr int kernel_kinds = 11;
+inline constexpr int kernel_kinds = 13;
 std::string_view to_string(KernelKind);
 const std::vector<std::string>& kernel_kind_names();  // in the order of the enumeration
 

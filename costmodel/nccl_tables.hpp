@@ -8,7 +8,8 @@
 
 namespace forerun {
 
-enum class NcclGeneration : std::uint8_t { volta, ampere, hopper, blackwell };
+// host: not NCCL's, but ranks of one machine through its memory, whose measured collectives have the same files and curves (and no tables below).
+enum class NcclGeneration : std::uint8_t { volta, ampere, hopper, blackwell, host };
 enum class NcclAlgorithm : std::uint8_t { ring, tree, nvls, nvls_tree, pat };
 enum class NcclProtocol : std::uint8_t { ll, ll128, simple };  // 8-byte flags, 128-byte flags, plain stores with fences
 std::string_view to_string(NcclAlgorithm);

@@ -25,9 +25,12 @@ AttentionParameters read_attention(const YamlNode& node) {
   return p;
 }
 
-std::array<double, 8> read_streaming(MapReader& map) {
-  return {share(map, "norm"), share(map, "elementwise"), share(map, "softmax"), share(map, "embedding"),
-          share(map, "cross_entropy"), share(map, "permute"), share(map, "cast"), share(map, "optimizer")};
+// Activations and rotary positions are element-wise work, unless the file tells them apart.
+std::array<double, streaming_kinds> read_streaming(MapReader& map) {
+  const double elementwise = share(map, "elementwise");
+  const auto else_elementwise = [&](const char* key) { return map.optional(key, [](const YamlNode& n) { return n.number(0.001, 2); }).value_or(elementwise); };
+  return {share(map, "norm"), elementwise, share(map, "softmax"), share(map, "embedding"), share(map, "cross_entropy"), share(map, "permute"),
+          share(map, "cast"), share(map, "optimizer"), else_elementwise("activation"), else_elementwise("rotary")};
 }
 
 BorrowedKernels read_like(const YamlNode& node) {
@@ -51,11 +54,15 @@ CollectiveParameters read_collective(const YamlNode& node) {
   return p;
 }
 
-// `nccl: GENERATION`, or the ring and tree of other software.
+// `nccl: GENERATION`, or the ring and tree of other software, over which calibrations of the generation `host` lie where it is `measured_as: host`.
 void read_collectives(MapReader& map, FamilyParameters& p) {
   const auto nccl = map.optional("nccl");
   if (!nccl) {
     p.collective = read_collective(map.required("collective"));
+    if (const auto as = map.optional("measured_as")) {
+      static_cast<void>(as->one_of({"host"}));
+      p.nccl = CollectiveCalibration{.generation = NcclGeneration::host, .port = {}, .node = {}, .custom = {}, .networks = {}};
+    }
     return;
   }
   const std::string name = nccl->text();

@@ -57,9 +57,9 @@ struct FamilyParameters {
   GemmParameters gemm;
   AttentionParameters flash2, flash3;   // FlashAttention-2 and the library kernels of the generation (cuDNN, FA3)
   double attention_spread = 0;
-  std::array<double, 8> streaming{};    // share of the datasheet bandwidth that each StreamingKind reaches
+  std::array<double, streaming_kinds> streaming{};  // share of the datasheet bandwidth that each StreamingKind reaches
   double streaming_spread = 0;
-  std::optional<CollectiveCalibration> nccl;  // generation and fits of devices that run NCCL; `collective` is not read then
+  std::optional<CollectiveCalibration> nccl;  // generation and fits of devices that run NCCL, or `host` beside `collective`
   std::optional<BorrowedKernels> like;  // of devices without a calibration of their own
   CollectiveParameters collective;
   double idle_power = 0.3;              // share of the board limit drawn while waiting

@@ -52,7 +52,7 @@ Result<PricedScenario> price(Scenario scenario, const OwnCalibrations& own) {
     const CollectiveCalibration* measured = own.of_generation(parameters->nccl->generation);
     if (measured != nullptr) priced.parameters.nccl = merged(*parameters->nccl, *measured);
   }
-  const KernelChoice choice{.attention = scenario.stack.attention, .library = {}, .sustained = true, .own = own.of_device(device.name), .calibration = nullptr};
+  const KernelChoice choice{.attention = scenario.stack.attention, .library = {}, .sustained = true, .streaming = scenario.job.dtype, .own = own.of_device(device.name), .calibration = nullptr};
   priced.kernels = with_reach(make_kernels(device, *parameters, choice), scenario.stack, device);
   // Large products are most of a step: what they rest on is what it rests on.
   priced.parameters.evidence = priced.kernels->time(Gemm{.m = 4096, .n = 4096, .k = 4096, .dtype = scenario.job.dtype}).evidence;

@@ -149,7 +149,8 @@ class Fitter {
 
   // First the curves of NCCL and of large pools, then the rates of small ones beside NCCL's curve: the one fitted here, else the shipped one.
   void nodes() {
-    const auto own_curve = [](const std::string& library, const Pool& pool) { return has_own_curve(library, pool) && pool.samples.size() >= fewest_for_curve; };
+    const bool host = c_.generation == NcclGeneration::host;
+    const auto own_curve = [host](const std::string& library, const Pool& pool) { return (host || has_own_curve(library, pool)) && pool.samples.size() >= fewest_for_curve; };
     for (const auto& [key, pool] : measured_.node) {
       if (own_curve(key.second, pool)) add_curve(key.first, key.second, pool);
     }
@@ -203,7 +204,7 @@ CollectiveFitting fit_collectives(std::span<const CollectiveRow> rows, const std
   for (const CollectiveRow& row : rows) collector.add(row);
   CollectiveFitting fitting;
   for (auto& [generation, measured] : collector.by_generation) {
-    choose_pools(measured.node);
+    if (generation != NcclGeneration::host) choose_pools(measured.node);
     CollectiveCalibration c = Fitter(generation, measured, date, fitting).fit(cluster);
     if (!c.node.empty() || !c.custom.empty() || !c.networks.empty()) fitting.calibrations.push_back(std::move(c));
   }

@@ -25,6 +25,10 @@ constexpr std::array<Known, 24> known_words{{{"gb300", "gb300-nvl72"}, {"gb200",
                                              {"v100", "dgx-v100"}, {"mi355", "mi355x-node"}, {"mi325", "mi325x-node"}, {"mi300", "mi300x-node"}}};
 
 std::optional<Cluster> find_by_words(const std::string& gpu) {
+  if (gpu.ends_with(".yaml")) {  // a machine's own, as forerun profile writes it
+    auto cluster = find_cluster(gpu);
+    return cluster && is_homogeneous(*cluster) ? std::optional<Cluster>(*std::move(cluster)) : std::nullopt;
+  }
   const std::size_t open = gpu.find('('), close = gpu.find(')');
   std::vector<std::string> names;
   if (open != std::string::npos && close != std::string::npos && close > open) names.push_back(gpu.substr(open + 1, close - open - 1));

@@ -11,7 +11,9 @@ namespace {
 
 const NodeCalibration* fit_of(const CollectiveCalibration& c, CollectiveKind kind, const std::string& library) {
   const NodeCalibration* own = find_fit(c, kind, library);
-  return own != nullptr ? own : find_fit(c, kind, "nccl");
+  if (own != nullptr || c.generation != NcclGeneration::host) return own != nullptr ? own : find_fit(c, kind, "nccl");
+  const auto of_kind = std::find_if(c.node.begin(), c.node.end(), [&](const NodeCalibration& n) { return n.kind == kind && is_for_steps(c, n); });
+  return of_kind == c.node.end() ? nullptr : &*of_kind;
 }
 
 Timing in_node(const CollectiveRow& row, const CollectivePlace& place, const CollectiveCalibration& c) {
@@ -66,6 +68,8 @@ Timing custom(const CollectiveRow& row, const CollectivePlace& place, const Coll
   return {median, fit->fit.spread.at(median), Evidence::fitted};
 }
 
+bool is_host(const FamilyParameters& family) { return family.nccl && family.nccl->generation == NcclGeneration::host; }
+
 Timing ring(const CollectiveRow& row, const CollectivePlace& place, const FamilyParameters& family) {
   const Node& node = node_of(place.cluster);
   const int per_node = row.ranks / row.nodes;
@@ -85,13 +89,14 @@ std::string network_key(const CollectiveRow& row, const CollectivePlace& place) 
 }
 
 Timing predict(const CollectiveRow& row, const CollectivePlace& place, const FamilyParameters& family) {
-  if (!family.nccl) return ring(row, place, family);
+  const bool no_curve = is_host(family) && (row.nodes > 1 || fit_of(*family.nccl, row.kind, place.library) == nullptr);
+  if (!family.nccl || no_curve) return ring(row, place, family);
   if (row.custom) return custom(row, place, *family.nccl);
   return row.nodes == 1 ? in_node(row, place, *family.nccl) : over_network(row, place, *family.nccl);
 }
 
 Timing predict_unseen(const CollectiveRow& row, const CollectivePlace& place, const FamilyParameters& family) {
-  if (!family.nccl || row.nodes == 1) return predict(row, place, family);
+  if (!family.nccl || is_host(family) || row.nodes == 1) return predict(row, place, family);
   return {nccl_time(row.kind, row.bytes, place.group, practice(place.group)), place.network.spread, Evidence::datasheet};
 }
 

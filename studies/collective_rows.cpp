@@ -5,10 +5,12 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <set>
 
 #include "base/text.hpp"
 #include "base/text_file.hpp"
+#include "costmodel/kernel_form.hpp"
 #include "studies/csv.hpp"
 
 namespace forerun {
@@ -23,7 +25,10 @@ constexpr std::array<Name, 7> names{{{"allreduce", CollectiveKind::all_reduce}, 
                                      {"reducescatter", CollectiveKind::reduce_scatter}, {"alltoall", CollectiveKind::all_to_all},
                                      {"broadcast", CollectiveKind::broadcast}, {"sendrecv", CollectiveKind::send},
                                      {"allreducecustom", CollectiveKind::all_reduce, true}}};
-const std::vector<std::string> kernels{"gemm", "attn_prefill", "attn_decode", "norm", "elementwise"};
+bool is_kernel(const std::string& kind) {
+  const std::vector<std::string>& kinds = kernel_kind_names();
+  return kind.ends_with("_backward") || std::find(kinds.begin(), kinds.end(), kind) != kinds.end();
+}
 
 std::string bare(std::string_view text) {
   std::string word;
@@ -63,7 +68,7 @@ class Reader {
     cells_ = &cells;
     CollectiveRow row{.source = text("source"), .gpu = text("gpu"), .dtype = text("dtype"), .notes = text("notes"), .name = text(kind_column_),
                       .intra_link = text("intra_link"), .inter_link = text("inter_link"), .nccl_version = text("nccl_version")};
-    if (std::find(kernels.begin(), kernels.end(), lower(row.name)) != kernels.end()) {
+    if (is_kernel(lower(row.name))) {
       ++into.others;
       return;
     }
@@ -108,7 +113,7 @@ class Reader {
     if (!said_.insert(row.name).second) return;
     std::vector<std::string> all;
     for (const Name& known : names) all.emplace_back(known.name);
-    problems.push_back({find(kind_column_)->at, fmt::format("{} is not a collective", quoted(row.name)), suggestion(row.name, all)});
+    problems.push_back({find(kind_column_)->at, fmt::format("{} is not a collective", forerun::quoted(row.name)), suggestion(row.name, all)});
   }
 
   int nodes(const CollectiveRow& row) {
@@ -126,7 +131,7 @@ class Reader {
     const char* end = cell->text.data() + cell->text.size();
     const auto [stop, error] = std::from_chars(cell->text.data(), end, value);
     if (error == std::errc{} && stop == end && std::isfinite(value) && value >= least && value <= most) return value;
-    problems.push_back({cell->at, fmt::format("{} is not a value for '{}'", quoted(cell->text), column), fmt::format("write a number from {:g} to {:g}", least, most)});
+    problems.push_back({cell->at, fmt::format("{} is not a value for '{}'", forerun::quoted(cell->text), column), fmt::format("write a number from {:g} to {:g}", least, most)});
     return least;
   }
 
@@ -153,7 +158,13 @@ Result<CollectiveRows> parse_collective_rows(std::string_view text, const std::s
 Result<CollectiveRows> read_collective_rows(const std::string& path) {
   const Result<std::string> text = read_text_file(path);
   if (!text) return fail(text.error());
-  return parse_collective_rows(*text, path);
+  Result<CollectiveRows> rows = parse_collective_rows(*text, path);
+  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
+  if (!rows || folder.empty()) return rows;
+  for (CollectiveRow& row : rows->rows) {
+    if (row.gpu.ends_with(".yaml") && std::filesystem::path(row.gpu).is_relative()) row.gpu = (folder / row.gpu).string();
+  }
+  return rows;
 }
 
 }  // namespace forerun

@@ -53,6 +53,13 @@ std::map<Key, Group> groups_of(const KernelRows& rows) {
 KernelFitting fit_rows(const KernelRows& rows, const std::string& date, const FittingProgress& progress) {
   const std::map<Key, Group> groups = groups_of(rows);
   std::map<std::string, KernelCalibration> devices;
+  std::map<std::string, Device> known;  // by name: a device of one's own is in a file, not in the catalogue
+  std::set<std::string> seen;
+  for (const KernelRow& row : rows.rows) {
+    if (!seen.insert(row.gpu).second) continue;
+    const Device device = *find_device(row.gpu);  // the reader has checked it
+    known.emplace(device.name, device);
+  }
   KernelFitting fitting;
   std::size_t done = 0;
   for (const auto& [key, group] : groups) {
@@ -60,7 +67,7 @@ KernelFitting fit_rows(const KernelRows& rows, const std::string& date, const Fi
     if (group.samples.size() < fewest_samples) {
       fitting.too_few.push_back(fmt::format("{} {} {} {} ({} rows)", device, to_string(dtype), to_string(kind), library, group.samples.size()));
     } else {
-      KernelFit fit = fit_kernels(*find_device(device), group.samples);
+      KernelFit fit = fit_kernels(known.at(device), group.samples);
       fit.dtype = dtype, fit.library = library, fit.source = list(group.sources), fit.date = date;
       if (all) fit.measured.reset();  // samples are of a library's kernels
       devices[device].fits.push_back(std::move(fit));

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <filesystem>
 #include <set>
 #include <tuple>
 
@@ -16,7 +17,12 @@
 namespace forerun {
 namespace {
 
-const std::vector<std::string> kernel_names{"gemm", "attn_prefill", "attn_decode", "norm", "elementwise"};
+const std::vector<std::string> kernel_names = [] {
+  std::vector<std::string> names = kernel_kind_names();
+  names.emplace_back("attn_backward");
+  for (std::size_t k = static_cast<std::size_t>(KernelKind::norm); k < kernel_kinds; ++k) names.push_back(kernel_kind_names()[k] + "_backward");
+  return names;
+}();
 const std::vector<std::string> collective_names{"allreduce", "allgather", "reducescatter", "alltoall", "broadcast", "sendrecv", "allreduce_custom"};
 
 bool contains(const std::vector<std::string>& list, const std::string& word) { return std::find(list.begin(), list.end(), word) != list.end(); }
@@ -45,7 +51,7 @@ std::string library_of(const KernelRow& row, const std::vector<std::string>& not
 
 class Reader {
  public:
-  explicit Reader(const CsvTable& table) : table_(table) {}
+  Reader(const CsvTable& table, const std::string& file) : table_(table), folder_(std::filesystem::path(file).parent_path()) {}
 
   void check_columns(const std::string& name) {
     std::vector<std::string> missing;
@@ -71,6 +77,7 @@ class Reader {
       return;
     }
     if (row.source.empty()) row.source = "unnamed";
+    row.gpu = beside(row.gpu);
     check_device(row.gpu);
     row.dtype = dtype();
     row.time = 1e-6 * Seconds{number("time_us", 1e12)};
@@ -139,13 +146,16 @@ class Reader {
 
   Kernel kernel(const KernelRow& row, const std::vector<std::string>& notes) {
     if (row.kind == "gemm") {
-      const int output = size_of(row.dtype) > Bytes{2} ? 4 : 2;
+      const int output = static_cast<int>(std::clamp(size_of(row.dtype).value(), 2.0, 8.0));
       return Gemm{.m = count("m"), .n = count("n"), .k = count("k"), .batch = count_or("batch", 1), .dtype = row.dtype, .output_size = output};
     }
     if (row.kind.starts_with("attn")) return attention(row);
     const bool embedding = names_model(notes) && notes[1] == "emb";
-    const StreamingKind kind = row.kind == "norm" ? StreamingKind::norm : embedding ? StreamingKind::embedding : StreamingKind::elementwise;
-    return Streaming{kind, Bytes{number("bytes", 1e15)}};
+    const bool backward = row.kind.ends_with("_backward");
+    const std::string forward = row.kind.substr(0, row.kind.size() - (backward ? std::string_view("_backward").size() : 0));
+    const auto at = std::find(kernel_kind_names().begin() + static_cast<int>(KernelKind::norm), kernel_kind_names().end(), forward);
+    const auto kind = static_cast<StreamingKind>(at - kernel_kind_names().begin() - static_cast<int>(KernelKind::norm));
+    return Streaming{embedding ? StreamingKind::embedding : kind, Bytes{number("bytes", 1e15)}, backward};
   }
 
   Kernel attention(const KernelRow& row) {
@@ -157,6 +167,7 @@ class Reader {
     a.kv_len = count_or("kv_len", a.q_len);
     if (a.kv_len < a.q_len) report(*find("kv_len"), "a key length that holds the queries", "kv_len counts the new tokens as well");
     a.visible = visible_share(a.q_len, a.kv_len);
+    a.backward = row.kind == "attn_backward";
     return a;
   }
 
@@ -166,7 +177,13 @@ class Reader {
     return fmt::format("{:g}", std::get<Streaming>(row.kernel).bytes.value());
   }
 
+  [[nodiscard]] std::string beside(const std::string& gpu) const {
+    if (!gpu.ends_with(".yaml") || folder_.empty() || std::filesystem::path(gpu).is_absolute()) return gpu;
+    return (folder_ / gpu).string();
+  }
+
   const CsvTable& table_;
+  std::filesystem::path folder_;
   const std::vector<CsvCell>* cells_ = nullptr;
   std::set<std::string> said_, seen_;  // problems; devices
 };
@@ -176,7 +193,7 @@ class Reader {
 Result<KernelRows> parse_kernel_rows(std::string_view text, const std::string& name) {
   const Result<CsvTable> table = parse_csv(text, name);
   if (!table) return fail(table.error());
-  Reader reader(*table);
+  Reader reader(*table, name);
   reader.check_columns(name);
   if (!reader.problems.empty()) return fail(std::move(reader.problems));
   KernelRows rows;

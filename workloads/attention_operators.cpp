@@ -62,7 +62,7 @@ Operator positions(const Model& model, const Attention& a, const Sizes& d, const
   Operator op{.kind = OperatorKind::positions};
   const Bytes qk = tensor(shape.tokens, d.query() + d.key(), how.dtype);
   if (model.positions == Positions::rotary || a.qk_norm) op.output = tensor(shape.tokens, d.query() + d.key() + d.value(), how.dtype);
-  if (model.positions == Positions::rotary) add_streaming(op, StreamingKind::elementwise, 2.0 * qk, 2.0 * qk);
+  if (model.positions == Positions::rotary) add_streaming(op, StreamingKind::rotary, 2.0 * qk, 2.0 * qk);
   if (a.qk_norm) {
     add_streaming(op, StreamingKind::norm, 2.0 * qk, 3.0 * qk);
     save(op, "query and key before their norm", qk, OperatorKind::qkv, Until::input_gradient);

@@ -23,9 +23,9 @@ Operator activation(const Layer& layer, const Implementation& how) {
   const Bytes inner = static_cast<double>(layer.batch) * tensor(layer.rows, layer.width, how.dtype);
   // gelu: x -> y; x, dy -> dx. swiglu: g, u -> y; g, u, dy -> dg, du.
   if (layer.gated) {
-    add_streaming(op, StreamingKind::elementwise, 3.0 * inner, 5.0 * inner);
+    add_streaming(op, StreamingKind::activation, 3.0 * inner, 5.0 * inner);
   } else {
-    add_streaming(op, StreamingKind::elementwise, 2.0 * inner, 3.0 * inner);
+    add_streaming(op, StreamingKind::activation, 2.0 * inner, 3.0 * inner);
   }
   op.output = inner;
   if (layer.gated && !how.fused) save_internal(op, "gate after its activation", inner);  // a kernel of its own, which the product with u needs

@@ -1,6 +1,7 @@
 // The kernels that operators launch: what they compute and what they move, on one device, without any cost.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <variant>
 
@@ -33,12 +34,15 @@ struct FusedAttention {
   bool operator==(const FusedAttention&) const = default;
 };
 
-enum class StreamingKind : std::uint8_t { norm, elementwise, softmax, embedding, cross_entropy, permute, cast, optimizer };
+enum class StreamingKind : std::uint8_t { norm, elementwise, softmax, embedding, cross_entropy, permute, cast, optimizer, activation, rotary };
+inline constexpr std::size_t streaming_kinds = 10;
 
-// Limited by memory: reads and writes `bytes`, computes next to nothing.
+// Limited by memory: reads and writes `bytes`, computes next to nothing. (Where arithmetic is scarce, on a CPU, kinds and directions differ by what
+// they compute a byte; so both are told apart.)
 struct Streaming {
   StreamingKind kind = StreamingKind::elementwise;
   Bytes bytes;
+  bool backward = false;
 
   bool operator==(const Streaming&) const = default;
 };

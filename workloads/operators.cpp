@@ -18,7 +18,7 @@ std::string_view to_string(OperatorKind kind) {
 void add_apart(Operator& op, std::int64_t elements, const Implementation& how) {
   const Bytes apart = static_cast<double>(elements) * size_of(how.dtype);
   op.gradient_apart += apart;
-  op.weight_gradient.emplace_back(Streaming{StreamingKind::elementwise, apart + 2.0 * static_cast<double>(elements) * how.gradient});
+  op.weight_gradient.emplace_back(Streaming{StreamingKind::elementwise, apart + 2.0 * static_cast<double>(elements) * how.gradient, true});
 }
 
 void add_linear(Operator& op, std::int64_t rows, std::int64_t in, std::int64_t out, const Implementation& how, std::int64_t batch) {
@@ -62,7 +62,7 @@ Operator residual(OperatorKind kind, OperatorKind before, const Model& model, co
 
 void add_streaming(Operator& op, StreamingKind kind, Bytes forward, Bytes backward) {
   if (forward > Bytes{0}) op.forward.emplace_back(Streaming{kind, forward});
-  if (backward > Bytes{0}) op.input_gradient.emplace_back(Streaming{kind, backward});
+  if (backward > Bytes{0}) op.input_gradient.emplace_back(Streaming{kind, backward, true});
 }
 
 void save(Operator& op, std::string_view name, Bytes bytes, OperatorKind producer, Until until) {
@@ -90,7 +90,7 @@ std::vector<Operator> embedding_operators(const Model& model, int local_vocab, c
   op.forward.emplace_back(Streaming{StreamingKind::embedding, 2.0 * rows});
   // Rows of the gradient are added where the tokens point: read dY, read and write the gradient.
   op.weight_gradient.emplace_back(
-      Streaming{StreamingKind::embedding, rows + 2.0 * tensor(shape.residual_tokens, model.hidden, DType::fp32)});
+      Streaming{StreamingKind::embedding, rows + 2.0 * tensor(shape.residual_tokens, model.hidden, DType::fp32), true});
   if (how.gradients_apart) add_apart(op, std::int64_t{local_vocab} * model.hidden, how);
   const std::int64_t positions = model.positions == Positions::learned ? model.max_positions + std::int64_t{model.extra_positions} : 0;
   op.parameters = (local_vocab + positions) * model.hidden + (model.embedding_norm ? norm_parameters(model) : 0);

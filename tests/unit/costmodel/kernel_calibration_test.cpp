@@ -94,6 +94,31 @@ TEST(ChooseFit, PrefersTheVeryLibraryThenItsKernelThenItsSoftwareThenAll) {
   EXPECT_EQ(chosen(KernelKind::attn_decode, "sglang"), "x");  // all there is
 }
 
+TEST(ChooseFit, PrefersTheFormatAmongEquals) {
+  const KernelCalibration c{.device = "x", .fits = {fit(KernelKind::attn_prefill, "mine", DType::bf16), fit(KernelKind::attn_prefill, "mine", DType::fp32), fit(KernelKind::attn_prefill, "mine", DType::fp64)}};
+  for (const DType dtype : {DType::bf16, DType::fp32, DType::fp64}) EXPECT_EQ(choose_fit(c, KernelKind::attn_prefill, dtype, "")->dtype, dtype);
+  EXPECT_EQ(choose_fit(c, KernelKind::attn_prefill, DType::fp16, "")->dtype, DType::bf16);
+}
+
+// Files from before there were samples of backward passes.
+TEST(KernelCalibration, MayLeaveOutTheRateOfBackwardPasses) {
+  std::string text = to_yaml({.device = "a100-sxm-80gb", .fits = {fit(KernelKind::norm, "x")}});
+  const std::string backward = ", backward: 1";
+  ASSERT_NE(text.find(backward), text.npos);
+  text.erase(text.find(backward), backward.size());
+  EXPECT_EQ(std::get<StreamingForm>(parsed(text).fits[0].form).backward, 1);
+}
+
+TEST(MakeKernels, PricesActivationsAsElementWiseWorkWhereTheyWereNotMeasured) {
+  const Device device = *find_device("a100");
+  KernelCalibration own{.device = device.name, .fits = {fit(KernelKind::elementwise, "mine")}};
+  const auto time = [&](StreamingKind kind) { return make_kernels(device, *find_family_parameters(device.family), {.own = &own})->time(Streaming{kind, Bytes{1e8}}); };
+  EXPECT_EQ(time(StreamingKind::activation), time(StreamingKind::elementwise));
+  own.fits.push_back(fit(KernelKind::activation, "mine"));
+  std::get<StreamingForm>(own.fits.back().form).memory = 0.3;
+  EXPECT_GT(time(StreamingKind::activation).median, time(StreamingKind::elementwise).median);
+}
+
 TEST(ChooseFit, SixteenBitFormatsAreOneAndOthersTheirOwn) {
   const KernelCalibration c = calibration();
   EXPECT_NE(choose_fit(c, KernelKind::gemm, DType::fp16, "any"), nullptr);

@@ -23,6 +23,30 @@ const GemmForm ideal{.compute = 1, .memory = 1, .launch = 0, .exponent = 20, .pr
 // 10 x 10 tiles of 128 x 128 are one wave of 100 SMs: 2 128^2 k / 1 TFLOP/s.
 TEST(GemmForm, OneFullWaveRunsAtThePeak) { EXPECT_NEAR(microseconds(ideal, Gemm{.m = 1280, .n = 1280, .k = 1000}), 32.768, 1e-9); }
 
+// A core: 17 x 16 rounds up to two blocks of 16 x 16, 2 x 2 x 16^2 k at 100 TFLOP/s; a block that is full costs half.
+TEST(GemmForm, ACoreOfACpuHasOneProcessorAndTilesOfItsRegisters) {
+  Device core = device();
+  core.family = "cpu", core.sms = 1;
+  EXPECT_NEAR(microseconds(ideal, Gemm{.m = 17, .n = 16, .k = 1000}, core), 2 * 2 * 256 * 1000 / 100e6, 1e-12);
+  EXPECT_NEAR(microseconds(ideal, Gemm{.m = 16, .n = 16, .k = 1000}, core), 2 * 256 * 1000 / 100e6, 1e-12);
+}
+
+// Three sequences of one head of 32 queries, 64 elements, on a core: what the last query sees is computed for all 32 rows, 2 (64 + 64) FLOPs a row and key.
+TEST(PrefillForm, ACoreOfACpuPaysForTheRowsThatThereAre) {
+  Device core = device();
+  core.family = "cpu", core.sms = 1;
+  const PrefillForm form{.exponent = 20};
+  const FusedAttention a{.sequences = 3, .heads = 1, .kv_heads = 1, .head_dim = 64, .value_dim = 64, .q_len = 32, .kv_len = 32, .visible = visible_share(32, 32)};
+  EXPECT_NEAR(microseconds(form, a, core), 3.0 * 32 * 32 * 2 * 128 / 100e6, 1e-12);
+}
+
+// 1e9 bytes at half of 1 GB/s, and backward at twice that.
+TEST(StreamingForm, BackwardPassesHaveARateOfTheirOwn) {
+  const StreamingForm form{.memory = 0.5, .cached = 1, .launch = 0, .backward = 2};
+  EXPECT_NEAR(microseconds(form, Streaming{StreamingKind::norm, Bytes{1e9}}, device(1e9)), 2e6, 1e-6);
+  EXPECT_NEAR(microseconds(form, Streaming{StreamingKind::norm, Bytes{1e9}, true}, device(1e9)), 1e6, 1e-6);
+}
+
 // 11 x 10 tiles: 1.1 waves of large tiles, charged 0.25 x 2 + 0.75 x 1.1 = 1.325. Tiles of a quarter of the rate are no help.
 TEST(GemmForm, AQuarterOfTheLastWaveIsLost) {
   GemmForm form = ideal;

@@ -1,0 +1,227 @@
+#include <CLI/App.hpp>
+#include <CLI/Config.hpp>
+#include <CLI/Formatter.hpp>
+#include <fmt/format.h>
+#include <nlohmann/json.hpp>
+
+#include <chrono>
+#include <ctime>
+#include <filesystem>
+#include <iostream>
+#include <memory>
+
+#include "base/table.hpp"
+#include "base/text.hpp"
+#include "base/units.hpp"
+#include "cli/arguments.hpp"
+#include "cli/common.hpp"
+#include "cli/progress.hpp"
+#include "profiler/cpu_backend.hpp"
+#include "profiler/profile.hpp"
+#include "studies/collective_fitting.hpp"
+#include "studies/kernel_fitting.hpp"
+
+namespace forerun::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Options {
+  std::string backend = "cpu", out = "local.yaml";
+  std::vector<std::string> dtypes{"fp32"};
+  int seed = 1;
+  bool quick = false, resume = false, json = false, as_process = false;
+  Problems problems;
+};
+
+Result<std::vector<DType>> dtypes_of(const Options& o) {
+  std::vector<DType> list;
+  Problems problems;
+  for (const std::string& name : o.dtypes) {
+    const auto dtype = dtype_from(lower(name));
+    if (dtype == DType::fp32 || dtype == DType::bf16 || dtype == DType::fp64) {
+      if (std::find(list.begin(), list.end(), *dtype) == list.end()) list.push_back(*dtype);
+    } else {
+      problems.push_back({{}, fmt::format("{} is no format that kernels of the CPU compute in", quoted(name)), "write fp32, bf16 or fp64, or several with commas"});
+    }
+  }
+  if (!problems.empty()) return fail(std::move(problems));
+  return list;
+}
+
+Problems problems_of(const Options& o) {
+  Problems problems = o.problems;
+  if (o.backend == "cuda") {
+    problems.push_back({{}, "--backend cuda: this forerun has no CUDA kernels to measure yet", "use --backend cpu; timings of GPUs taken elsewhere go to forerun fit SAMPLES.csv"});
+  } else if (o.backend != "cpu") {
+    problems.push_back({{}, fmt::format("{} is no backend", quoted(o.backend)), "write cpu (cuda is to come)"});
+  }
+  if (!o.out.ends_with(".yaml")) problems.push_back({{}, fmt::format("--out {}: a calibration is a YAML file", quoted(o.out)), "end its name in .yaml"});
+  for (Problem& problem : output_problems(o.out)) problems.push_back(std::move(problem));
+  return problems;
+}
+
+std::string today() {
+  const std::time_t now = std::time(nullptr);
+  std::tm parts{};
+  gmtime_r(&now, &parts);
+  return fmt::format("{:04d}-{:02d}-{:02d}", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday);
+}
+
+ProfileOptions profile_options(const Options& o, std::vector<DType> dtypes) {
+  ProfileOptions p{.stem = o.out.substr(0, o.out.size() - std::string_view(".yaml").size()), .quick = o.quick, .resume = o.resume, .dtypes = std::move(dtypes),
+                   .seed = static_cast<std::uint64_t>(o.seed)};
+  return sized(std::move(p));
+}
+
+// This program again, as two ranks that MPI starts; empty where there is no mpirun.
+std::string mpi_command(const Options& o) {
+  const char* path = std::getenv("PATH");
+  bool found = false;
+  for (std::string_view rest = path == nullptr ? "" : path; !rest.empty() && !found;) {
+    const std::size_t to = std::min(rest.find(':'), rest.size());
+    std::error_code ignored;
+    found = fs::exists(fs::path(rest.substr(0, to)) / "mpirun", ignored);
+    rest.remove_prefix(std::min(to + 1, rest.size()));
+  }
+  std::error_code ignored;
+  const fs::path self = fs::read_symlink("/proc/self/exe", ignored);
+  if (!found || !can_profile_processes() || self.empty() || self.string().find('\'') != std::string::npos || o.out.find('\'') != std::string::npos) return "";
+  return fmt::format("OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_hwloc_base_binding_policy=none "
+                     "OMPI_MCA_btl_vader_single_copy_mechanism=none mpirun --oversubscribe -n 2 '{}' profile --as-process{} --out '{}' </dev/null >/dev/null 2>&1",
+                     self.string(), o.quick ? " --quick" : "", o.out);
+}
+
+struct Fitted {
+  KernelFitting kernels;
+  CollectiveFitting collectives;
+};
+
+// By the same reading and fitting as `forerun fit` has.
+Result<Fitted> fit_samples(const ProfilePaths& paths, const std::string& date) {
+  const Result<KernelRows> kernels = read_kernel_rows(paths.samples);
+  const Result<CollectiveRows> collectives = read_collective_rows(paths.collectives);
+  if (!kernels || !collectives) return fail(cli::problems_of(kernels, collectives));
+  ProgressLine progress("fitting");
+  Fitted fitted{.kernels = fit_rows(*kernels, date, [&](std::size_t done, std::size_t total) { progress(static_cast<double>(done) / static_cast<double>(total)); }),
+                .collectives = fit_collectives(collectives->rows, date)};
+  progress.finish();
+  return fitted;
+}
+
+std::string collectives_path(const Options& o) { return o.out.substr(0, o.out.size() - std::string_view(".yaml").size()) + ".collectives.yaml"; }
+
+Result<std::vector<std::string>> save(const Options& o, const Fitted& fitted) {
+  std::vector<std::string> written;
+  const auto add = [&](const std::string& path, const std::string& text) -> Result<void> {
+    written.push_back(path);
+    return write_whole(path, text);
+  };
+  if (fitted.kernels.devices.empty()) return fail(Problem{{o.out, 0, 0}, "too few samples of every kind to fit", "run forerun profile without --resume"});
+  if (const auto kernels = add(o.out, to_yaml(fitted.kernels.devices.front())); !kernels) return fail(kernels.error());
+  if (fitted.collectives.calibrations.empty()) return written;
+  if (const auto ranks = add(collectives_path(o), to_yaml(fitted.collectives.calibrations.front())); !ranks) return fail(ranks.error());
+  return written;
+}
+
+nlohmann::ordered_json to_json(const ProfileResult& r, const Fitted& fitted, const std::vector<std::string>& written) {
+  nlohmann::ordered_json json;
+  json["machine"] = {{"name", machine_name(r.machine)}, {"processor", r.machine.processor}, {"cores", r.machine.cores}, {"memory_bytes", r.machine.memory.value()},
+                     {"l2_bytes", r.machine.l2.value()}, {"last_cache_bytes", r.machine.last_cache.value()}, {"matrix_library", profiled_library()}};
+  nlohmann::ordered_json peaks;
+  for (const auto& [dtype, rate] : r.measured.product) peaks[std::string(to_string(dtype))] = rate.value();
+  json["measured"] = {{"bandwidth_alone_bytes_per_s", r.measured.alone.value()}, {"bandwidth_together_bytes_per_s", r.measured.together.value()}, {"product_flops_per_s", peaks},
+                      {"call_s", r.measured.call.value()}, {"link_bytes_per_s", r.measured.link.value()}, {"link_latency_s", r.measured.link_latency.value()}};
+  json["overlap"] = {{"product_slowdown", r.overlap.product_slowdown}, {"copy_slowdown", r.overlap.copy_slowdown}};
+  json["samples"] = {{"kernels", r.kernels}, {"collectives", r.collectives}, {"kept", r.kept}};
+  json["drift"] = r.drift;
+  json["remarks"] = r.remarks;
+  json["fits"] = nlohmann::json::array();
+  const auto errors = [](const auto& e) { return nlohmann::ordered_json{{"median", e.median}, {"p90", e.p90}}; };
+  for (const KernelCalibration& device : fitted.kernels.devices) {
+    for (const KernelFit& f : device.fits) {
+      json["fits"].push_back({{"kind", to_string(f.kind)}, {"dtype", to_string(f.dtype)}, {"n", f.samples}, {"in_sample", errors(f.in_sample)}, {"left_out", errors(f.best_left_out())}});
+    }
+  }
+  for (const CollectiveCalibration& c : fitted.collectives.calibrations) {
+    for (const NodeCalibration& n : c.node) {
+      json["fits"].push_back({{"kind", to_string(n.kind)}, {"ranks", n.library}, {"n", n.fit.samples}, {"in_sample", errors(n.fit.in_sample)}, {"left_out", errors(n.fit.left_out)}});
+    }
+  }
+  json["written"] = written;
+  return json;
+}
+
+std::string fits_table(const Fitted& fitted) {
+  Table table({{"kind", Align::left}, {"of", Align::left}, {"samples"}, {"in sample"}, {"left out"}, {"90 %"}});
+  const auto add = [&](std::string_view kind, const std::string& of, std::size_t n, const auto& in, const auto& out) {
+    table.row({std::string(kind), of, std::to_string(n), format_percent(in.median), format_percent(out.median), format_percent(out.p90)});
+  };
+  for (const KernelCalibration& device : fitted.kernels.devices) {
+    for (const KernelFit& f : device.fits) add(to_string(f.kind), std::string(to_string(f.dtype)), f.samples, f.in_sample, f.best_left_out());
+  }
+  table.rule();
+  for (const CollectiveCalibration& c : fitted.collectives.calibrations) {
+    for (const NodeCalibration& n : c.node) add(to_string(n.kind), n.library, n.fit.samples, n.fit.in_sample, n.fit.left_out);
+  }
+  return table.text(terminal_width());
+}
+
+void print(const ProfileResult& r, const Fitted& fitted, const std::vector<std::string>& written) {
+  std::string peaks;
+  for (const auto& [dtype, rate] : r.measured.product) peaks += fmt::format("{}{} {}", peaks.empty() ? "" : ", ", to_string(dtype), format(rate));
+  fmt::print("{}: {} cores, {}, {}\n", r.machine.processor, r.machine.cores, format(r.machine.memory), profiled_library());
+  fmt::print("a core: products {}; memory {} with all cores at it, {} alone; a call {}\n", peaks, format(r.measured.together), format(r.measured.alone), format(r.measured.call));
+  fmt::print("between ranks: {}, {}; a product beside copies takes {:.2f} times as long, copies beside products {:.2f} times\n\n", format(r.measured.link),
+             format(r.measured.link_latency), r.overlap.product_slowdown, r.overlap.copy_slowdown);
+  fmt::print("{}\nerrors of predicted times: medians of the size, and of nine in ten, on rows left out of the fit\n", fits_table(fitted));
+  for (const std::string& path : written) fmt::print("wrote {}\n", path);
+}
+
+int run(const Options& o) {
+  if (const Problems problems = problems_of(o); !problems.empty()) return refuse(problems);
+  Result<std::vector<DType>> dtypes = dtypes_of(o);
+  if (!dtypes) return refuse(dtypes.error());
+  ProfileOptions p = profile_options(o, *std::move(dtypes));
+  if (o.as_process) return profile_as_process(p);
+  p.started_by_mpi = mpi_command(o);
+  const Machine machine = this_machine();
+  const auto backend = make_cpu_backend(machine.cores, cpu_pool(machine.last_cache), p.seed);
+  ProgressLine kernels("measuring kernels"), ranks("measuring collectives");
+  const Result<ProfileResult> result = profile(p, *backend, machine, [&](double share, const std::string& what) { (what == "kernels" ? kernels : ranks)(share); });
+  kernels.finish(), ranks.finish();
+  if (!result) return refuse(result.error());
+  for (const std::string& remark : result->remarks) fmt::print(stderr, "note: {}\n", remark);
+  const ProfilePaths paths = paths_of(p.stem);
+  const Result<Fitted> fitted = fit_samples(paths, today());
+  if (!fitted) return refuse(fitted.error());
+  Result<std::vector<std::string>> written = save(o, *fitted);
+  if (!written) return refuse(written.error());
+  for (const std::string& path : {paths.device, paths.cluster, paths.samples, paths.collectives}) written->push_back(path);
+  if (o.json) {
+    std::cout << to_json(*result, *fitted, *written).dump(2) << "\n";
+  } else {
+    print(*result, *fitted, *written);
+  }
+  return answered;
+}
+
+}  // namespace
+
+void add_profile(CLI::App& app, int& code) {
+  CLI::App* verb = app.add_subcommand("profile", "Measure this machine: its kernels and collectives become a calibration, its cores a cluster");
+  auto o = std::make_shared<Options>();
+  verb->add_flag("--quick", o->quick, "fewer and smaller shapes: two minutes instead of ten");
+  verb->add_option("--backend", o->backend, "cpu; cuda is to come")->type_name("NAME");
+  verb->add_option("--out", o->out, "calibration to write; beside it NAME.device.yaml, NAME.cluster.yaml, NAME.collectives.yaml and the samples as CSV")->type_name("FILE.yaml");
+  verb->add_flag("--resume", o->resume, "go on with the samples of an interrupted profile");
+  verb->add_option("--dtype", o->dtypes, "formats to measure: fp32, bf16, fp64")->delimiter(',');
+  add_number(*verb, "--seed", o->seed, 0, 1'000'000'000, o->problems, "of the shapes");
+  verb->add_flag("--json", o->json, "the same fields for programs");
+  verb->add_flag("--as-process", o->as_process, "one of the ranks that MPI starts")->group("");
+  verb->footer("Examples:\n  forerun profile --quick\n  forerun profile --dtype fp32,bf16 --out here.yaml\n"
+               "  forerun estimate plan.yaml --calibration local.yaml --calibration local.collectives.yaml   (plan: cluster: {use: local.cluster.yaml, gpus: 2})");
+  verb->callback([o, &code] { code = run(*o); });
+}
+
+}  // namespace forerun::cli

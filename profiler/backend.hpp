@@ -1,0 +1,46 @@
+// What a sweep measures, and who can run it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "workloads/kernels.hpp"
+
+namespace forerun {
+
+// One shape of one operation. The kernel is what a plan's operators say of it (and the fit sees); the rest is what running it needs beyond that.
+struct KernelCase {
+  std::string operation;  // "linear_forward", "rms_norm_backward", ...
+  DType dtype = DType::fp32;
+  Kernel kernel;
+  std::int64_t rows = 0, width = 0;  // of streaming operations; an optimizer's width is 1
+  std::int64_t table = 0;            // rows of an embedding
+
+  bool operator==(const KernelCase&) const = default;
+};
+
+// A case with its operands in memory. Each run takes others, until those that the first took have left the caches.
+class PreparedCase {
+ public:
+  PreparedCase() = default;
+  virtual ~PreparedCase() = default;
+  PreparedCase(const PreparedCase&) = delete;
+  PreparedCase& operator=(const PreparedCase&) = delete;
+  virtual Seconds run() = 0;  // how long it took, by the clock that suits the device
+};
+
+class Backend {
+ public:
+  Backend() = default;
+  virtual ~Backend() = default;
+  Backend(const Backend&) = delete;
+  Backend& operator=(const Backend&) = delete;
+
+  [[nodiscard]] virtual std::string library() const = 0;  // whose kernels, as rows say
+  [[nodiscard]] virtual int ranks() const = 0;            // that share the device's memory, and run at once
+  // Called once for a rank and case, by the thread that then runs it; `rank` below ranks().
+  virtual std::unique_ptr<PreparedCase> prepare(const KernelCase&, int rank) = 0;
+};
+
+}  // namespace forerun

@@ -1,0 +1,174 @@
+#include "profiler/profile.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <atomic>
+#include <cmath>
+#include <filesystem>
+#include <thread>
+
+#include "base/units.hpp"
+#include "profiler/collectives.hpp"
+#include "profiler/rank_samples.hpp"
+#include "runtime/rank_threads.hpp"
+
+namespace forerun {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string name_of(const std::string& path) { return fs::path(path).filename().string(); }
+
+// The product that is timed again and again through the sweep.
+KernelCase reference() { return product_case(DType::fp32, 512, 512, 512); }
+
+MeasuredMachine measure_machine(Backend& backend, const ProfileOptions& o) {
+  MeasuredMachine m;
+  const Effort longer{.budget = 4.0 * o.effort.budget, .fewest = o.effort.fewest, .most = 4 * o.effort.most};
+  const KernelCase stream = stream_case(DType::fp32);
+  const auto rate = [&](int ranks) { return bytes_moved(stream.kernel) / measure(backend, stream, longer, ranks).median; };
+  m.alone = rate(1), m.together = rate(backend.ranks());
+  for (const DType dtype : o.dtypes) {
+    for (const std::int64_t n : {384, 512, 768, 1024}) {
+      const KernelCase product = product_case(dtype, n, n, n);
+      if (flops(product.kernel) > o.sweep.most_work) continue;
+      const FlopsPerSecond found = flops(product.kernel) / measure(backend, product, longer, backend.ranks()).median;
+      m.product[dtype] = max(m.product[dtype], found);
+    }
+  }
+  m.call = measure(backend, call_case(), {.budget = o.effort.budget, .fewest = 101, .most = 2001}, 1).median;
+  return m;
+}
+
+void measure_link(int ranks, const ProfileOptions& o, MeasuredMachine& m) {
+  const int two = std::max(2, ranks);
+  run_ranks(two, [&](Communicator& c) {
+    const Seconds small = time_collective(c, {"sendrecv", two, Bytes{1024}}, 4.0 * o.effort.budget);
+    const Seconds large = time_collective(c, {"sendrecv", two, o.largest_message}, 4.0 * o.effort.budget);
+    if (c.rank() != 0) return;
+    m.link_latency = small;
+    m.link = o.largest_message / large;
+  });
+}
+
+std::string device_text(const ProfileResult& r, const ProfileOptions& o) {
+  std::string peaks;
+  for (const auto& [dtype, rate] : r.measured.product) {
+    const FlopsPerSecond peak = peak_of(r.machine, r.measured, dtype);
+    peaks += fmt::format("# compute, {}: {}; the fastest of square products up to 1024, with all ranks running, does {}\n", to_string(dtype),
+                         0.89 * peak > rate ? fmt::format("derived, two units of {} lanes at /proc/cpuinfo's clock", dtype == DType::fp64 ? r.machine.lanes / 2 : r.machine.lanes)
+                                            : "that product's rate over 0.9, more than the clock of /proc/cpuinfo allows",
+                         format(rate));
+  }
+  return fmt::format("# One core of this machine, as one of {} ranks sees it. Written by `forerun profile{}`.\n{}"
+                     "# memory bandwidth: measured, a sum of two tensors into a third, on all cores at once: {} a core; one alone gets {}\n"
+                     "# capacity: /proc/meminfo over the cores; l2: of a core; launch_overhead: measured, a call on 16 numbers; power: assumed\n{}",
+                     r.machine.cores, o.quick ? " --quick" : "", peaks, format(r.measured.together), format(r.measured.alone), to_yaml(device_of(r.machine, r.measured)));
+}
+
+std::string cluster_text(const ProfileResult& r) {
+  return fmt::format("# The cores of this machine as a node. Link: measured, messages between two threads through memory: {} at 16 MiB, {} at 1 KiB.\n{}",
+                     format(r.measured.link), format(r.measured.link_latency), to_yaml(cluster_of(r.machine, r.measured)));
+}
+
+class Sweep {
+ public:
+  Sweep(const ProfileOptions& o, Backend& backend, const ProfileProgress& progress, ProfileResult& result) : o_(o), backend_(backend), progress_(progress), result_(result) {}
+
+  Result<void> run() {
+    Result<SampleFile> file = SampleFile::open(paths_of(o_.stem).samples, kernel_columns, o_.resume);
+    if (!file) return fail(file.error());
+    const std::vector<KernelCase> cases = plan_sweep(o_.sweep, o_.dtypes, o_.seed);
+    for (std::size_t i = 0; i < cases.size(); ++i) {
+      if (progress_) progress_(static_cast<double>(i) / static_cast<double>(cases.size()), "kernels");
+      if (file->has(source, key_of(cases[i]))) {
+        ++result_.kept;
+        continue;
+      }
+      if (since_reference_++ % reference_every == 0) check_reference();
+      if (const auto added = add(*file, cases[i]); !added) return added;
+    }
+    result_.kernels = file->rows();
+    return {};
+  }
+
+ private:
+  static constexpr std::size_t reference_every = 40;
+  static constexpr const char* source = "profile";
+  static constexpr double drifted = 0.1;
+
+  Result<void> add(SampleFile& file, const KernelCase& one) const {
+    const RunTimes t = measure(backend_, one, o_.effort, backend_.ranks());
+    std::string remarks = fmt::format("spread={:.3f};ranks={};runs={}", t.spread, backend_.ranks(), t.runs);
+    if (t.outliers > 0) remarks += fmt::format(";outliers={}", t.outliers);
+    if (std::abs(drift_) > drifted) remarks += fmt::format(";drift={:+.2f}", drift_);
+    return file.add(source, key_of(one), kernel_row(source, name_of(paths_of(o_.stem).device), one, t.median, backend_.library(), remarks));
+  }
+
+  void check_reference() {
+    const Seconds now = measure(backend_, reference(), o_.effort, backend_.ranks()).median;
+    if (first_ == Seconds{0}) first_ = now;
+    drift_ = now / first_ - 1;
+    if (std::abs(drift_) > std::abs(result_.drift)) result_.drift = drift_;
+  }
+
+  const ProfileOptions& o_;
+  Backend& backend_;
+  const ProfileProgress& progress_;
+  ProfileResult& result_;
+  std::size_t since_reference_ = 0;
+  Seconds first_;
+  double drift_ = 0;
+};
+
+// Each beside the other, and alone.
+Overlap measure_overlap(Backend& backend, const ProfileOptions& o) {
+  if (backend.ranks() < 2) return {};
+  const KernelCase product = reference(), copy = stream_case(DType::fp32);
+  const auto beside = [&](const KernelCase& timed, const KernelCase& other) {
+    const Seconds alone = measure(backend, timed, o.effort, 1).median;
+    std::atomic<bool> running = false;
+    const std::jthread companion([&](const std::stop_token& stop) {
+      const auto prepared = backend.prepare(other, 1);
+      while (!stop.stop_requested()) prepared->run(), running = true, running.notify_all();
+    });
+    running.wait(false);
+    return measure(backend, timed, o.effort, 1).median / alone;
+  };
+  return {beside(product, copy), beside(copy, product)};
+}
+
+void remark(ProfileResult& r) {
+  if (std::abs(r.drift) > 0.1) r.remarks.push_back(fmt::format("a reference product drifted by {:+.0f} %: the machine was busy or throttled; rows of that time say so in their notes", 100 * r.drift));
+  if (r.measured.together < 0.7 * r.measured.alone) {
+    r.remarks.push_back(fmt::format("memory is shared: {} a core with all {} running, {} alone", format(r.measured.together), r.machine.cores, format(r.measured.alone)));
+  }
+}
+
+}  // namespace
+
+ProfilePaths paths_of(const std::string& stem) { return {stem + ".device.yaml", stem + ".cluster.yaml", stem + ".samples.csv", stem + ".collectives.csv"}; }
+
+ProfileOptions sized(ProfileOptions o) {
+  o.sweep = o.quick ? quick_sweep : SweepSize{};
+  o.effort = {.budget = Seconds{o.quick ? 0.05 : 0.15}, .fewest = 5, .most = static_cast<std::size_t>(o.quick ? 40 : 100)};
+  return o;
+}
+
+Result<ProfileResult> profile(const ProfileOptions& o, Backend& backend, const Machine& machine, const ProfileProgress& progress) {
+  ProfileResult result{.machine = machine};
+  if (progress) progress(0, "machine");
+  result.measured = measure_machine(backend, o);
+  measure_link(machine.cores, o, result.measured);
+  const ProfilePaths paths = paths_of(o.stem);
+  if (const auto written = write_whole(paths.device, device_text(result, o)); !written) return fail(written.error());
+  if (const auto written = write_whole(paths.cluster, cluster_text(result)); !written) return fail(written.error());
+  if (const auto swept = Sweep(o, backend, progress, result).run(); !swept) return fail(swept.error());
+  if (const auto sampled = sample_ranks(o, machine, progress, result); !sampled) return fail(sampled.error());
+  result.overlap = measure_overlap(backend, o);
+  remark(result);
+  return result;
+}
+
+}  // namespace forerun

@@ -1,0 +1,60 @@
+// The whole profile but its fit: what the machine is, then every sample into its file.
+//
+// Files are named by their stem: STEM.device.yaml, STEM.cluster.yaml, STEM.samples.csv, STEM.collectives.csv.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "profiler/machine.hpp"
+#include "profiler/sample_file.hpp"
+#include "profiler/sweep.hpp"
+
+namespace forerun {
+
+struct ProfileOptions {
+  std::string stem = "local";
+  bool quick = false, resume = false;
+  std::vector<DType> dtypes{DType::fp32};
+  std::uint64_t seed = 1;
+  // Tests make these small.
+  SweepSize sweep;
+  Effort effort;
+  Bytes largest_message{16.0 * (1 << 20)};
+  std::string started_by_mpi;  // how to start this profile's collectives as processes: a command; empty: not at all
+};
+
+// The usual sizes, quick or not.
+ProfileOptions sized(ProfileOptions);
+
+struct Overlap {  // of products in one thread beside copies in another
+  double product_slowdown = 1, copy_slowdown = 1;
+};
+
+struct ProfileResult {
+  Machine machine;
+  MeasuredMachine measured;
+  Overlap overlap;
+  std::size_t kernels = 0, collectives = 0, kept = 0;  // rows; kept: of an earlier run
+  double drift = 0;                                    // largest, of the reference product over its first time, less 1
+  std::vector<std::string> remarks;                    // what a person should know: throttling, no MPI
+};
+
+struct ProfilePaths {
+  std::string device, cluster, samples, collectives;
+};
+ProfilePaths paths_of(const std::string& stem);
+
+using ProfileProgress = std::function<void(double share, const std::string& what)>;
+
+// One of the ranks that `started_by_mpi` starts: collectives of processes, which rank 0 adds to the file. Returns the exit code.
+int profile_as_process(const ProfileOptions&);
+bool can_profile_processes();       // the build found MPI
+std::string profiled_library();     // that multiplies matrices, and the processor that it took this machine for
+
+Result<ProfileResult> profile(const ProfileOptions&, Backend&, const Machine&, const ProfileProgress& = {});
+
+}  // namespace forerun

@@ -1,0 +1,83 @@
+#include "profiler/rank_samples.hpp"
+
+#include <cstdlib>
+#include <filesystem>
+#include <set>
+
+#include "profiler/collectives.hpp"
+#include "runtime/matrix_product.hpp"
+#include "runtime/rank_processes.hpp"
+#include "runtime/rank_threads.hpp"
+
+namespace forerun {
+namespace {
+
+constexpr const char* threads = "in-process";
+constexpr const char* processes = "mpi";
+
+// Every rank calls it with the same cases; rank 0 has the file.
+Result<void> sample(Communicator& ranks, const std::vector<CollectiveCase>& cases, const char* source, const ProfileOptions& o, SampleFile* file,
+                    const ProfileProgress& progress) {
+  Result<void> written;
+  for (std::size_t i = 0; i < cases.size(); ++i) {
+    const Seconds time = time_collective(ranks, cases[i], o.effort.budget);
+    if (file == nullptr || !written || file->has(source, key_of(cases[i]))) continue;
+    if (progress) progress(static_cast<double>(i) / static_cast<double>(cases.size()), "collectives");
+    const std::string cluster = std::filesystem::path(paths_of(o.stem).cluster).filename().string();
+    written = file->add(source, key_of(cases[i]), collective_row(source, cluster, cases[i], time, ""));
+  }
+  return written;
+}
+
+std::vector<CollectiveCase> missing(const SampleFile& file, const char* source, int ranks, const ProfileOptions& o) {
+  std::vector<CollectiveCase> cases = plan_collectives(ranks, o.largest_message, o.quick ? 2 : 3);
+  std::erase_if(cases, [&](const CollectiveCase& c) { return file.has(source, key_of(c)); });
+  return cases;
+}
+
+}  // namespace
+
+Result<void> sample_ranks(const ProfileOptions& o, const Machine& machine, const ProfileProgress& progress, ProfileResult& result) {
+  Result<SampleFile> file = SampleFile::open(paths_of(o.stem).collectives, collective_columns, o.resume);
+  if (!file) return fail(file.error());
+  result.kept += file->rows();
+  for (const int ranks : std::set<int>{2, std::max(2, machine.cores)}) {
+    const std::vector<CollectiveCase> cases = missing(*file, threads, ranks, o);
+    Result<void> written;
+    run_ranks(ranks, [&](Communicator& c) {
+      const Result<void> own = sample(c, cases, threads, o, c.rank() == 0 ? &*file : nullptr, progress);
+      if (c.rank() == 0) written = own;
+    });
+    if (!written) return written;
+  }
+  result.collectives = file->rows();
+  if (o.started_by_mpi.empty() || missing(*file, processes, 2, o).empty()) return {};
+  if (progress) progress(0, "collectives of processes");
+  if (std::system(o.started_by_mpi.c_str()) != 0) {
+    result.remarks.emplace_back("mpirun failed: no collectives of processes");
+    return {};
+  }
+  Result<SampleFile> all = SampleFile::open(paths_of(o.stem).collectives, collective_columns, true);
+  if (!all) return fail(all.error());
+  result.collectives = all->rows();
+  return {};
+}
+
+Result<void> sample_as_process(const ProfileOptions& o, Communicator& ranks) {
+  if (ranks.rank() != 0) return sample(ranks, plan_collectives(ranks.size(), o.largest_message, o.quick ? 2 : 3), processes, o, nullptr, {});
+  Result<SampleFile> file = SampleFile::open(paths_of(o.stem).collectives, collective_columns, true);
+  // Every rank measures all of them: they would have to agree on what is missing.
+  const Result<void> done = sample(ranks, plan_collectives(ranks.size(), o.largest_message, o.quick ? 2 : 3), processes, o, file ? &*file : nullptr, {});
+  return file ? done : fail(file.error());
+}
+
+int profile_as_process(const ProfileOptions& o) {
+  return run_as_process([&](Communicator& ranks) {
+    if (const auto done = sample_as_process(o, ranks); !done) throw std::runtime_error(to_string(done.error()));
+  });
+}
+
+bool can_profile_processes() { return has_mpi(); }
+std::string profiled_library() { return matrix_library(); }
+
+}  // namespace forerun

@@ -1,0 +1,15 @@
+// The collectives of a profile, into their file: of ranks as threads, and of processes where MPI starts them.
+#pragma once
+
+#include "profiler/profile.hpp"
+#include "runtime/communicator.hpp"
+
+namespace forerun {
+
+// Two ranks, and as many as there are cores.
+Result<void> sample_ranks(const ProfileOptions&, const Machine&, const ProfileProgress&, ProfileResult&);
+
+// What each process does that `started_by_mpi` starts; rank 0 writes.
+Result<void> sample_as_process(const ProfileOptions&, Communicator&);
+
+}  // namespace forerun

@@ -1,0 +1,126 @@
+#include "profiler/sample_file.hpp"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <filesystem>
+#include <iterator>
+#include <vector>
+
+namespace forerun {
+namespace {
+
+// The columns from `kind` to `bytes`.
+struct ShapeText {
+  std::string kind, columns;
+
+  explicit ShapeText(const Gemm& g) : kind("gemm"), columns(fmt::format("{},{},{},{},,,,,,", g.m, g.n, g.k, g.batch)) {}
+  explicit ShapeText(const FusedAttention& a)
+      : kind(a.backward ? "attn_backward" : "attn_prefill"),
+        columns(fmt::format(",,,{},{},{},{},{},{},", a.sequences, a.heads, a.kv_heads, a.head_dim, a.q_len, a.kv_len)) {}
+  explicit ShapeText(const Streaming& s) : columns(fmt::format(",,,,,,,,,{:.0f}", s.bytes.value())) {
+    static constexpr std::array<const char*, streaming_kinds> names{"norm", "elementwise", "softmax", "embedding", "cross_entropy", "permute", "cast", "optimizer", "activation", "rotary"};
+    kind = names[static_cast<std::size_t>(s.kind)];
+    if (s.backward) kind += "_backward";
+  }
+};
+
+ShapeText shape_text(const Kernel& kernel) {
+  return std::visit([](const auto& k) { return ShapeText(k); }, kernel);
+}
+
+std::string dimensions(const KernelCase& c) {
+  if (c.rows == 0) return "";
+  return c.table > 0 ? fmt::format("{}x{} of {}", c.rows, c.width, c.table) : fmt::format("{}x{}", c.rows, c.width);
+}
+
+std::string microseconds(Seconds time) { return fmt::format("{:.4f}", time.value() * 1e6); }
+
+std::vector<std::string> cells(std::string_view line) {
+  std::vector<std::string> list;
+  for (std::size_t from = 0; from <= line.size();) {
+    const std::size_t to = std::min(line.find(',', from), line.size());
+    list.emplace_back(line.substr(from, to - from));
+    from = to + 1;
+  }
+  return list;
+}
+
+// The key of a row that this file's functions wrote, with its source; "" where it is none of theirs.
+std::string key_of_row(std::string_view line, bool kernels) {
+  const std::vector<std::string> c = cells(line);
+  if (kernels && c.size() == 16) {
+    std::string key = c[0];
+    for (std::size_t i = 2; i < 14; ++i) key += "," + c[i];
+    const std::size_t first = c[15].find(';'), second = c[15].find(';', first + 1), third = c[15].find(';', second + 1);
+    return key + "," + c[15].substr(first + 1, third - first - 1);
+  }
+  return !kernels && c.size() == 8 ? fmt::format("{},{},{},{}", c[0], c[3], c[4], c[5]) : "";
+}
+
+Problem unwritable(const std::string& path) { return {{path, 0, 0}, "cannot be written", "name a file in a folder where you may write"}; }
+
+}  // namespace
+
+std::string key_of(const KernelCase& c) {
+  const ShapeText shape = shape_text(c.kernel);
+  return fmt::format("{},{},{},{};{}", to_string(c.dtype), shape.kind, shape.columns, c.operation, dimensions(c));
+}
+
+std::string kernel_row(const std::string& source, const std::string& gpu, const KernelCase& c, Seconds time, const std::string& library, const std::string& remarks) {
+  const ShapeText shape = shape_text(c.kernel);
+  return fmt::format("{},{},{},{},{},{},{};{};{};{}", source, gpu, to_string(c.dtype), shape.kind, shape.columns, microseconds(time), library, c.operation, dimensions(c), remarks);
+}
+
+std::string key_of(const CollectiveCase& c) { return fmt::format("{},{:.0f},{}", c.kind, c.bytes.value(), c.ranks); }
+
+std::string collective_row(const std::string& source, const std::string& gpu, const CollectiveCase& c, Seconds time, const std::string& remarks) {
+  return fmt::format("{},{},fp32,{},{:.0f},{},{},{}", source, gpu, c.kind, c.bytes.value(), c.ranks, microseconds(time), remarks);
+}
+
+Result<SampleFile> SampleFile::open(const std::string& path, std::string_view columns, bool resume) {
+  SampleFile samples;
+  samples.path_ = path;
+  std::string kept;
+  if (resume) {
+    std::ifstream in(path, std::ios::binary);
+    kept.assign(std::istreambuf_iterator<char>(in), {});
+    kept.resize(kept.rfind('\n') + 1);  // npos + 1 is 0
+  }
+  if (kept.empty()) kept = std::string(columns) + "\n";
+  const std::size_t header = kept.find('\n');
+  if (kept.substr(0, header) != columns) {
+    return fail(Problem{{path, 1, 1}, "these are not the samples of a profile: other columns", "leave --resume out to begin anew, or name another file with --out"});
+  }
+  for (std::size_t from = header + 1; from < kept.size();) {
+    const std::size_t to = kept.find('\n', from);
+    const std::string key = key_of_row(std::string_view(kept).substr(from, to - from), columns == kernel_columns);
+    if (!key.empty()) samples.keys_.insert(key);
+    from = to + 1;
+  }
+  if (const auto written = write_whole(path, kept); !written) return fail(written.error());
+  samples.file_.open(path, std::ios::app | std::ios::binary);
+  if (!samples.file_) return fail(unwritable(path));
+  return samples;
+}
+
+Result<void> SampleFile::add(const std::string& source, const std::string& key, const std::string& row) {
+  file_ << row + "\n" << std::flush;
+  if (!file_) return fail(unwritable(path_));
+  keys_.insert(source + "," + key);
+  return {};
+}
+
+Result<void> write_whole(const std::string& path, const std::string& text) {
+  const std::string beside = path + ".part";
+  std::ofstream file(beside, std::ios::binary);
+  file << text;
+  file.close();
+  std::error_code error;
+  if (file) std::filesystem::rename(beside, path, error);
+  if (file && !error) return {};
+  std::filesystem::remove(beside, error);
+  return fail(unwritable(path));
+}
+
+}  // namespace forerun

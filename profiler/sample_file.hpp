@@ -1,0 +1,54 @@
+// Samples as rows of a CSV that grows as they are measured.
+//
+// Kernels: source, gpu, dtype, kind, m, n, k, batch, heads, kv_heads, head_dim, q_len, kv_len, bytes, time_us, notes (studies/kernel_rows.hpp);
+// notes are "library;operation;shape;spread=0.02;ranks=2", the shape of streaming operations ("512x1024") for people and for going on.
+// Collectives: source, gpu, dtype, kind, bytes, ranks, time_us, notes (studies/collective_rows.hpp).
+//
+// A row is written whole or, where the program is killed in the middle, not at all as far as readers go: opening the file to go on drops a last
+// line without an end.
+#pragma once
+
+#include <fstream>
+#include <set>
+#include <string>
+#include <string_view>
+
+#include "base/result.hpp"
+#include "profiler/measure.hpp"
+
+namespace forerun {
+
+inline constexpr std::string_view kernel_columns = "source,gpu,dtype,kind,m,n,k,batch,heads,kv_heads,head_dim,q_len,kv_len,bytes,time_us,notes";
+inline constexpr std::string_view collective_columns = "source,gpu,dtype,kind,bytes,ranks,time_us,notes";
+
+// "fp32,gemm,512,512,512,1,,,,,,": what a row says of its kernel, and the operation and shape that a resumed profile compares as well.
+std::string key_of(const KernelCase&);
+std::string kernel_row(const std::string& source, const std::string& gpu, const KernelCase&, Seconds time, const std::string& library, const std::string& remarks);
+
+struct CollectiveCase {
+  std::string_view kind;  // allreduce, allgather, reducescatter, alltoall, sendrecv
+  int ranks = 2;
+  Bytes bytes;            // as nccl-tests counts
+};
+std::string key_of(const CollectiveCase&);
+std::string collective_row(const std::string& source, const std::string& gpu, const CollectiveCase&, Seconds time, const std::string& remarks);
+
+class SampleFile {
+ public:
+  // `resume`: keeps the rows that are there; otherwise begins anew. Problems: other columns, or not writable.
+  static Result<SampleFile> open(const std::string& path, std::string_view columns, bool resume);
+
+  [[nodiscard]] bool has(const std::string& source, const std::string& key) const { return keys_.contains(source + "," + key); }
+  [[nodiscard]] std::size_t rows() const { return keys_.size(); }
+  Result<void> add(const std::string& source, const std::string& key, const std::string& row);
+
+ private:
+  std::string path_;
+  std::ofstream file_;
+  std::set<std::string> keys_;
+};
+
+// Writes beside the file and renames, so that nobody ever reads half of it.
+Result<void> write_whole(const std::string& path, const std::string& text);
+
+}  // namespace forerun

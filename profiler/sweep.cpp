@@ -1,0 +1,127 @@
+#include "profiler/sweep.hpp"
+
+#include <algorithm>
+#include <array>
+
+#include "profiler/random.hpp"
+
+namespace forerun {
+namespace {
+
+double size(DType dtype) { return size_of(dtype).value(); }
+// Of what sums and states are held in.
+double wide(DType dtype) { return dtype == DType::fp64 ? 8 : 4; }
+
+Gemm gemm(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, bool sums) {
+  return {.m = m, .n = n, .k = k, .batch = 1, .dtype = dtype, .output_size = static_cast<int>(sums ? wide(dtype) : size(dtype))};
+}
+
+KernelCase product(DType dtype, Random& random, Flops most) {
+  for (;;) {
+    const std::int64_t rows = random.size(32, 4096), in = random.size(64, 4096, 16), out = random.size(64, 4096, 16);
+    const auto order = random.below(3);
+    KernelCase one{.dtype = dtype};
+    if (order == 0) one.operation = "linear_forward", one.kernel = gemm(dtype, rows, out, in, false);
+    if (order == 1) one.operation = "linear_input_gradient", one.kernel = gemm(dtype, rows, in, out, false);
+    if (order == 2) one.operation = "linear_weight_gradient", one.kernel = gemm(dtype, in, out, rows, true);
+    if (flops(one.kernel) <= most) return one;
+  }
+}
+
+KernelCase attention(DType dtype, Random& random, Flops most, bool backward) {
+  constexpr std::array<int, 5> head_sizes{16, 32, 64, 96, 128};
+  constexpr std::array<int, 3> shares{1, 2, 4};
+  for (;;) {
+    FusedAttention a{.sequences = random.size(1, 8), .dtype = dtype};
+    a.kv_heads = static_cast<int>(random.size(1, 8));
+    a.heads = a.kv_heads * shares[static_cast<std::size_t>(random.below(3))];
+    a.head_dim = a.value_dim = head_sizes[static_cast<std::size_t>(random.below(5))];
+    a.q_len = a.kv_len = random.size(32, 2048, 8);
+    a.visible = visible_share(a.q_len, a.kv_len);
+    a.backward = backward;
+    if (flops(a) <= most) return {.operation = "attention", .dtype = dtype, .kernel = a};
+  }
+}
+
+// Bytes an element of `width` and a row of them, as the operators of a plan count them.
+struct StreamingOperation {
+  const char* name;
+  StreamingKind kind;
+  bool backward;
+  double narrow, wide;  // elements of the tensors' format and of that of sums that move for one element of the shape
+};
+// A norm reads x and writes y; backward reads x and dy and writes dx. SwiGLU reads two and writes one; backward reads three and writes two. Gradients
+// are added up in place. A permutation makes two copies of a row. Cross entropy keeps exponentials, counted as 4 bytes, beside the logits. AdamW reads the gradient, reads
+// and writes two moments and the master, and writes the parameter where it has a format of its own.
+constexpr std::array<StreamingOperation, 20> operations{{
+    {"rms_norm_forward", StreamingKind::norm, false, 2, 0},
+    {"layer_norm_forward", StreamingKind::norm, false, 2, 0},
+    {"rms_norm_backward", StreamingKind::norm, true, 3, 0},
+    {"layer_norm_backward", StreamingKind::norm, true, 3, 0},
+    {"add", StreamingKind::elementwise, false, 3, 0},
+    {"accumulate", StreamingKind::elementwise, true, 1, 2},
+    {"swiglu_forward", StreamingKind::activation, false, 3, 0},
+    {"gelu_forward", StreamingKind::activation, false, 2, 0},
+    {"swiglu_backward", StreamingKind::activation, true, 5, 0},
+    {"gelu_backward", StreamingKind::activation, true, 3, 0},
+    {"rotary_forward", StreamingKind::rotary, false, 2, 0},
+    {"rotary_backward", StreamingKind::rotary, true, 2, 0},
+    {"embedding_forward", StreamingKind::embedding, false, 2, 0},
+    {"embedding_weight_gradient", StreamingKind::embedding, true, 1, 2},
+    {"cross_entropy_forward", StreamingKind::cross_entropy, false, 1, 2},
+    {"cross_entropy_backward", StreamingKind::cross_entropy, true, 1, 1},
+    {"gather_rows", StreamingKind::permute, false, 3, 0},
+    {"add_rows", StreamingKind::permute, true, 3, 0},
+    {"copy", StreamingKind::cast, false, 2, 0},
+    {"adamw_update", StreamingKind::optimizer, false, 0, 7},
+}};
+
+// Its kind has no other operation.
+bool alone(const StreamingOperation& o) {
+  return std::count_if(operations.begin(), operations.end(), [&](const StreamingOperation& other) { return other.kind == o.kind; }) == 1;
+}
+
+KernelCase streaming(const StreamingOperation& o, DType dtype, std::int64_t rows, std::int64_t width) {
+  const bool own_parameters = o.kind == StreamingKind::optimizer && size(dtype) != wide(dtype);
+  const double element = o.narrow * size(dtype) + o.wide * wide(dtype) + (own_parameters ? size(dtype) : 0);
+  return {.operation = o.name, .dtype = dtype, .kernel = Streaming{o.kind, static_cast<double>(rows * width) * Bytes{element}, o.backward}, .rows = rows, .width = width};
+}
+
+KernelCase streaming(const StreamingOperation& o, DType dtype, Random& random) {
+  constexpr std::int64_t most = 1 << 22;  // elements
+  for (;;) {
+    const bool vocabulary = o.kind == StreamingKind::cross_entropy;
+    const std::int64_t rows = random.size(32, 4096), width = random.size(64, vocabulary ? 32768 : 4096, 16);
+    if (rows * width > most) continue;
+    KernelCase one = o.kind == StreamingKind::optimizer ? streaming(o, dtype, rows * width, 1) : streaming(o, dtype, rows, width);
+    if (o.kind == StreamingKind::embedding) one.table = std::min(random.size(256, 32768), most / width);
+    return one;
+  }
+}
+
+}  // namespace
+
+std::vector<KernelCase> plan_sweep(const SweepSize& sizes, std::span<const DType> dtypes, std::uint64_t seed) {
+  std::vector<KernelCase> cases;
+  for (const DType dtype : dtypes) {
+    Random random(seed ^ (static_cast<std::uint64_t>(dtype) << 32));
+    for (int i = 0; i < sizes.products; ++i) cases.push_back(product(dtype, random, sizes.most_work));
+    for (int i = 0; i < sizes.attentions; ++i) cases.push_back(attention(dtype, random, 0.3 * sizes.most_work, i % 2 == 1));
+    for (const StreamingOperation& o : operations) {
+      const int samples = alone(o) ? 2 * sizes.each_streaming : sizes.each_streaming;
+      for (int i = 0; i < samples; ++i) cases.push_back(streaming(o, dtype, random));
+    }
+  }
+  // Kinds in turn, so that a machine that grows hot or busy does not do so in one of them.
+  Random order(seed);
+  for (std::size_t i = cases.size(); i > 1; --i) std::swap(cases[i - 1], cases[static_cast<std::size_t>(order.below(static_cast<std::int64_t>(i)))]);
+  return cases;
+}
+
+KernelCase stream_case(DType dtype) { return streaming(operations[4], dtype, 4096, 1024); }
+KernelCase product_case(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k) {
+  return {.operation = "linear_forward", .dtype = dtype, .kernel = gemm(dtype, m, n, k, false)};
+}
+KernelCase call_case() { return streaming(operations[4], DType::fp32, 1, 16); }
+
+}  // namespace forerun

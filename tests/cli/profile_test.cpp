@@ -1,0 +1,79 @@
+// Does `forerun profile` refuse what it cannot do, and do its rows become a calibration that plans take?
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include "tests/cli/program.hpp"
+
+namespace forerun {
+namespace {
+
+using testing::AllOf;
+using testing::HasSubstr;
+
+void write(const std::filesystem::path& path, const std::string& text) { std::ofstream(path) << text; }
+
+TEST(Profile, RefusesWhatItCannotMeasure) {
+  const Scratch scratch;
+  const Answer cuda = forerun_says("profile --backend cuda", scratch.path());
+  EXPECT_EQ(cuda.code, 2);
+  EXPECT_THAT(cuda.err, HasSubstr("has no CUDA kernels to measure yet"));
+  EXPECT_THAT(forerun_says("profile --backend gpu --out x.txt", scratch.path()).err, AllOf(HasSubstr("'gpu' is no backend"), HasSubstr("a calibration is a YAML file")));
+  EXPECT_THAT(forerun_says("profile --dtype fp32,fp7", scratch.path()).err, HasSubstr("'fp7' is no format"));
+  EXPECT_TRUE(std::filesystem::is_empty(scratch.path()));
+}
+
+const std::string device = "name: my-core\nvendor: other\nfamily: cpu\ncompute: {fp32: 100 GFLOP/s}\nmemory: {capacity: 4 GiB, bandwidth: 10 GB/s}\nl2: 1 MiB\nsms: 1\n"
+                           "clock: 2 GHz\nlaunch_overhead: 0.1 us\nconcurrent_streams: 1\npower: 6 W\n";
+const std::string cluster = "name: my-box\nnodes:\n  - device: my.device.yaml\n    devices: 2\n    fabric: {kind: switched, bandwidth: 5 GB/s, latency: 2 us}\n"
+                            "    host: {bandwidth: 5 GB/s, latency: 2 us}\n    nics: 0\n";
+
+// Products at half of the peak: t = 2 m n k / 50 GFLOP/s. Element-wise work at 5 GB/s, backward at twice that.
+std::string samples() {
+  std::string text = "source,gpu,dtype,kind,m,n,k,batch,heads,kv_heads,head_dim,q_len,kv_len,bytes,time_us,notes\n";
+  for (int i = 1; i <= 48; ++i) {
+    const double m = 64.0 * i, n = 64.0 * (1 + i % 7), k = 1024.0 * (1 + i % 3), bytes = 1e6 * i;
+    const auto number = [](double x) { return std::to_string(static_cast<long long>(x)); };
+    text += "me,my.device.yaml,fp32,gemm," + number(m) + "," + number(n) + "," + number(k) + ",1,,,,,,," + std::to_string(2 * m * n * k / 50e3) + ",mine\n";
+    text += "me,my.device.yaml,fp32,norm,,,,,,,,,," + number(bytes) + "," + std::to_string(bytes / 5e3) + ",mine\n";
+    text += "me,my.device.yaml,fp32,norm_backward,,,,,,,,,," + number(bytes) + "," + std::to_string(bytes / 10e3) + ",mine\n";
+  }
+  return text;
+}
+
+double number_after(const std::string& text, const std::string& kind, const std::string& key) {
+  const std::size_t at = text.find(key + ": ", text.find("kind: " + kind));
+  return std::stod(text.substr(at + key.size() + 2));
+}
+
+TEST(Profile, RowsOfADeviceOfOnesOwnGiveBackTheirConstants) {
+  const Scratch scratch;
+  write(scratch.path() / "my.device.yaml", device);
+  write(scratch.path() / "my.samples.csv", samples());
+  const Answer fitted = forerun_says("fit my.samples.csv --out my.yaml", scratch.path());
+  ASSERT_EQ(fitted.code, 0) << fitted.err;
+  const std::string calibration = read_text(scratch.path() / "my.yaml");
+  EXPECT_THAT(calibration, HasSubstr("device: my-core"));
+  EXPECT_NEAR(number_after(calibration, "gemm", "compute"), 0.5, 0.02);
+  EXPECT_NEAR(number_after(calibration, "norm", "memory"), 0.5, 0.01);
+  EXPECT_NEAR(number_after(calibration, "norm", "backward"), 2, 0.02);
+  // From another folder: the device is beside the rows.
+  EXPECT_EQ(forerun_says("validate kernels " + (scratch.path() / "my.samples.csv").string() + " --calibration " + (scratch.path() / "my.yaml").string()).code, 0);
+}
+
+TEST(Profile, CollectivesOfRanksOfOneMachineAreFitted) {
+  const Scratch scratch;
+  write(scratch.path() / "my.device.yaml", device);
+  write(scratch.path() / "my.cluster.yaml", cluster);
+  std::string rows = "source,gpu,dtype,kind,bytes,ranks,time_us,notes\n";
+  // A message takes 20 us and goes at 2 GB/s.
+  for (int i = 10; i < 26; ++i) rows += "in-process,my.cluster.yaml,fp32,sendrecv," + std::to_string(1 << i) + ",2," + std::to_string(20 + (1 << i) / 2e3) + ",\n";
+  write(scratch.path() / "my.collectives.csv", rows);
+  const Answer fitted = forerun_says("fit my.collectives.csv --out ranks.yaml", scratch.path());
+  ASSERT_EQ(fitted.code, 0) << fitted.err;
+  const std::string calibration = read_text(scratch.path() / "ranks.yaml");
+  EXPECT_THAT(calibration, AllOf(HasSubstr("generation: host"), HasSubstr("library: \"in-process\"")));
+  EXPECT_NEAR(number_after(calibration, "send", "rate"), 0.4, 0.02);
+}
+
+}  // namespace
+}  // namespace forerun

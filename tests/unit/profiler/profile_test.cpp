@@ -1,0 +1,130 @@
+// Does a profile measure every case once, whatever interrupts it, with a backend that only pretends?
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <filesystem>
+#include <map>
+#include <set>
+
+#include "profiler/collectives.hpp"
+#include "profiler/cpu_backend.hpp"
+#include "profiler/profile.hpp"
+#include "runtime/rank_threads.hpp"
+
+namespace forerun {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Pretended final : public PreparedCase {
+ public:
+  Seconds run() override { return Seconds{1e-6}; }
+};
+
+class Pretender final : public Backend {
+ public:
+  [[nodiscard]] std::string library() const override { return "pretended"; }
+  [[nodiscard]] int ranks() const override { return 1; }
+  std::unique_ptr<PreparedCase> prepare(const KernelCase& one, int) override {
+    prepared.push_back(key_of(one));
+    if (prepared.size() == fail_after) throw std::runtime_error("power cut");
+    return std::make_unique<Pretended>();
+  }
+  std::vector<std::string> prepared;
+  std::size_t fail_after = 0;
+};
+
+class Profiles : public testing::Test {
+ protected:
+  Profiles() { fs::create_directory(folder_); }
+  ~Profiles() override { fs::remove_all(folder_); }
+
+  [[nodiscard]] ProfileOptions options() const {
+    return {.stem = folder_ / "local", .quick = true, .sweep = {.products = 6, .attentions = 4, .each_streaming = 1, .most_work = Flops{1e8}},
+            .effort = {.budget = Seconds{1e-4}, .fewest = 3, .most = 5}, .largest_message = Bytes{4096}};
+  }
+  const Machine machine_ = [] {
+    Machine m = parse_machine("", "MemTotal: 1000000 kB\n", 2);
+    m.l2 = Bytes{1 << 20};
+    return m;
+  }();
+  const fs::path folder_ = fs::temp_directory_path() / ("forerun-profile-" + std::to_string(::getpid()));
+};
+
+TEST_F(Profiles, WriteARowACaseAndDescribeTheMachine) {
+  Pretender backend;
+  const auto result = profile(options(), backend, machine_);
+  ASSERT_TRUE(result) << to_string(result.error());
+  const auto cases = plan_sweep(options().sweep, options().dtypes, 1);
+  EXPECT_EQ(result->kernels, cases.size());
+  EXPECT_EQ(result->collectives, plan_collectives(2, Bytes{4096}, 2).size());
+  for (const char* name : {"local.device.yaml", "local.cluster.yaml", "local.samples.csv", "local.collectives.csv"}) EXPECT_TRUE(fs::exists(folder_ / name)) << name;
+}
+
+TEST_F(Profiles, GoOnWhereTheyWereInterrupted) {
+  Pretender interrupted;
+  interrupted.fail_after = 20;
+  EXPECT_THROW(static_cast<void>(profile(options(), interrupted, machine_)), std::runtime_error);
+  ProfileOptions again = options();
+  again.resume = true;
+  Pretender backend;
+  const auto result = profile(again, backend, machine_);
+  ASSERT_TRUE(result) << to_string(result.error());
+  const std::size_t cases = plan_sweep(again.sweep, again.dtypes, 1).size();
+  EXPECT_EQ(result->kernels, cases);
+  EXPECT_GT(result->kept, 0U);
+  Pretender last;
+  const auto nothing_left = profile(again, last, machine_);
+  EXPECT_EQ(nothing_left->kept, cases + nothing_left->collectives);
+  const std::set<std::string> asked(last.prepared.begin(), last.prepared.end());
+  EXPECT_LT(asked.size(), 10U);  // the machine and the reference, none of the sweep
+}
+
+TEST(Sweep, IsTheSameForASeedAndAnotherForAnother) {
+  const std::vector<DType> fp32{DType::fp32};
+  EXPECT_EQ(plan_sweep(quick_sweep, fp32, 1), plan_sweep(quick_sweep, fp32, 1));
+  EXPECT_NE(plan_sweep(quick_sweep, fp32, 1), plan_sweep(quick_sweep, fp32, 2));
+  for (const KernelCase& one : plan_sweep(quick_sweep, fp32, 1)) EXPECT_LE(flops(one.kernel), quick_sweep.most_work);
+}
+
+// An element of 4 bytes; 16 columns, 8 rows: SwiGLU's backward pass reads three tensors and writes two.
+TEST(Sweep, CountsBytesAsPlansDo) {
+  for (const KernelCase& one : plan_sweep(quick_sweep, std::vector{DType::fp32}, 3)) {
+    const double elements = static_cast<double>(one.rows * one.width);
+    const std::map<std::string, double> of_element{{"swiglu_backward", 20}, {"rms_norm_forward", 8}, {"adamw_update", 28}};
+    if (!of_element.contains(one.operation)) continue;
+    EXPECT_DOUBLE_EQ(bytes_moved(one.kernel).value(), of_element.at(one.operation) * elements) << one.operation;
+  }
+}
+
+TEST(Times, AreMediansWithTheirSpread) {
+  const RunTimes t = times_of({1, 2, 3, 4, 100});
+  EXPECT_EQ(t.median, Seconds{3});
+  EXPECT_DOUBLE_EQ(t.spread, (4.0 - 2.0) / 2 / 3);  // quartiles of five: the second and the fourth
+  EXPECT_EQ(t.outliers, 1U);
+}
+
+// Every operation of the sweep in every format, once, small.
+TEST(CpuBackend, RunsWhateverTheSweepAsksFor) {
+  const SweepSize small{.products = 6, .attentions = 4, .each_streaming = 1, .most_work = Flops{1e7}};
+  const auto backend = make_cpu_backend(1, Bytes{1 << 20}, 1);
+  for (const KernelCase& one : plan_sweep(small, std::vector{DType::fp32, DType::bf16, DType::fp64}, 1)) {
+    const auto prepared = backend->prepare(one, 0);
+    for (int i = 0; i < 2; ++i) EXPECT_GE(prepared->run(), Seconds{0}) << one.operation;
+  }
+}
+
+TEST(Collectives, AreTimedAlikeOnAllRanks) {
+  for (const CollectiveCase& one : plan_collectives(3, Bytes{2048}, 1)) {
+    std::array<Seconds, 3> times;
+    run_ranks(3, [&](Communicator& c) { times[static_cast<std::size_t>(c.rank())] = time_collective(c, one, Seconds{1e-4}); });
+    EXPECT_GT(times[0], Seconds{0}) << one.kind;
+    EXPECT_EQ(times[0], times[1]) << one.kind;
+    EXPECT_EQ(times[0], times[2]) << one.kind;
+  }
+}
+
+}  // namespace
+}  // namespace forerun
