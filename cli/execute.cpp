@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include <cstdlib>
+#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
@@ -18,6 +19,7 @@
 #include "executor/comparison.hpp"
 #include "executor/measured_trace.hpp"
 #include "executor/requirements.hpp"
+#include "hardware/catalog.hpp"
 #include "runtime/rank_processes.hpp"
 #include "strategies/closed_form.hpp"
 #include "studies/report.hpp"
@@ -46,6 +48,34 @@ Problems unavailable(const Options& o) {
   return problems;
 }
 
+// What `forerun profile --out NAME.yaml` wrote beside NAME.yaml: the machine, and its collectives.
+struct Profiled {
+  std::vector<std::string> calibrations;
+  std::optional<std::string> cluster;
+};
+
+Profiled profiled(const std::vector<std::string>& given) {
+  Profiled found{given, std::nullopt};
+  for (const std::string& file : given) {
+    const auto beside = [&](const char* what) {
+      std::filesystem::path path = file;
+      path.replace_extension(what);
+      return std::filesystem::exists(path) ? std::optional(path.string()) : std::nullopt;
+    };
+    if (const auto cluster = beside(".cluster.yaml")) found.cluster = cluster;
+    const auto collectives = beside(".collectives.yaml");
+    if (collectives && std::find(given.begin(), given.end(), *collectives) == given.end()) found.calibrations.push_back(*collectives);
+  }
+  return found;
+}
+
+// More ranks than cores take turns.
+Cluster with_ranks(Cluster cluster, int ranks) {
+  int& devices = cluster.nodes.front().node.devices;
+  devices = std::max(devices, ranks);
+  return cluster;
+}
+
 struct Task {
   PricedScenario scenario;
   Plan plan;
@@ -59,8 +89,14 @@ Result<Task> read(const Options& o, Routing routing) {
   Result<PlanFile> file = read_plan_file(o.file);
   if (!file) collect(file.error());
   if (file) collect(check_executable(file->scenario, file->plan, routing));
-  const Result<OwnCalibrations> own = load_calibrations(o.calibrations);
+  const Profiled machine = profiled(o.calibrations);
+  const Result<OwnCalibrations> own = load_calibrations(machine.calibrations);
   if (!own) collect(own.error());
+  if (file && machine.cluster) {
+    Result<Cluster> cluster = find_cluster(*machine.cluster);
+    if (!cluster) collect(cluster.error());
+    if (cluster) file->scenario.cluster = with_ranks(std::move(*cluster), gpus(file->plan));
+  }
   if (!problems.empty()) return fail(std::move(problems));
   Result<PricedScenario> scenario = price(file->scenario, *own);
   if (!scenario) return fail(scenario.error());
@@ -260,7 +296,8 @@ void add_execute(CLI::App& app, int& code) {
   verb->add_option("--trace", o->trace, "write the last step's timeline for https://ui.perfetto.dev")->type_name("FILE");
   verb->add_flag("--json", o->json, "the same fields for programs");
   verb->footer(
-      "Examples:\n  forerun execute examples/execute/dp.yaml\n  forerun execute examples/execute/tp-pp.yaml --steps 20 --trace run.json\n"
+      "With the calibration that `forerun profile --out local.yaml` wrote, the machine that it describes (local.cluster.yaml) takes the place of the plan's.\n\n"
+      "Examples:\n  forerun execute examples/execute/dp.yaml\n  forerun execute examples/execute/dp.yaml --calibration local.yaml\n  forerun execute examples/execute/tp-pp.yaml --steps 20 --trace run.json\n"
       "  forerun execute examples/execute/zero3.yaml --communicator mpi");
   verb->callback([o, &code] { code = run(*o); });
 }
