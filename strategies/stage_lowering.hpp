@@ -113,6 +113,7 @@ class StageLowering {
   void scatter_unit(const Chunk& chunk, std::size_t u);
   [[nodiscard]] bool has_copies(const Chunk& chunk, std::size_t u, Experts experts) const;
   void wait_for_scatter(const Chunk& chunk, std::size_t u);
+  [[nodiscard]] bool reduces_in_passes(const Chunk& chunk) const { return dp_ > 0 && (!chunk.buckets[0].empty() || !chunk.buckets[1].empty()); }
   void reduce_buckets(const Chunk& chunk, std::size_t u);
 
   // --- activations in host memory ---------------------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ void StageLowering::passes() {
   for (std::size_t i = 0; i < list.size(); ++i) {
     const Pass& pass = list[i];
     const bool special = pass.kind == PassKind::forward ? first_forward[pass.chunk] == i && !gathers_.empty()
-                                                        : makes_weight_gradients(pass.kind) && last_gradient[pass.chunk] == i && plan_.zero < 2 && dp_ > 0;
+                                                        : makes_weight_gradients(pass.kind) && last_gradient[pass.chunk] == i && reduces_in_passes(chunks_[static_cast<std::size_t>(pass.chunk)]);
     const auto [found, fresh] = known.try_emplace({pass.chunk, pass.kind, special}, static_cast<std::uint32_t>(out_.bodies.size()));
     if (fresh) pass_body(pass.chunk, pass.kind, special);
     out_.calls.push_back({found->second, pass.micro_batch});

@@ -2,7 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <filesystem>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "tests/cli/program.hpp"
@@ -62,6 +64,40 @@ TEST(Execute, RefusesWhatItCannotRunAllAtOnce) {
   EXPECT_THAT(answer.err, HasSubstr("no CUDA backend yet"));
   EXPECT_THAT(answer.err, HasSubstr("NCCL connects GPUs"));
   EXPECT_THAT(answer.err, HasSubstr("'forerun', not megatron-core"));
+}
+
+// The processes that mpirun started: one is killed, and the rest end with it.
+TEST(Execute, EndsWhenAProcessIsKilled) {
+  if (forerun_says("execute examples/execute/dp.yaml --steps 1 --communicator mpi").code == 2) GTEST_SKIP() << "this build found no MPI";
+  const std::string script = std::string("cd " FORERUN_ROOT "; ") + FORERUN_BINARY +
+                             " execute examples/execute/dp.yaml --steps 100000 --communicator mpi --skip-reference > /dev/null 2> \"$OUT\" & run=$!; sleep 3; kill -9 $(pgrep -P $run | tail -1); "
+                             "timeout 10 tail --pid=$run -f /dev/null; ended=$?; kill -9 $run 2> /dev/null; exit $ended";
+  const std::filesystem::path out = std::filesystem::temp_directory_path() / "forerun-killed.txt";
+  ::setenv("OUT", out.c_str(), 1);
+  EXPECT_EQ(std::system(("bash -c '" + script + "'").c_str()), 0) << "it did not end within 10 s";
+  std::ifstream file(out);
+  const std::string text((std::istreambuf_iterator<char>(file)), {});
+  EXPECT_THAT(text, HasSubstr("signal 9"));
+  EXPECT_THAT(text, HasSubstr("process rank"));
+}
+
+// docs/executor.md shows pieces of what --program prints.
+TEST(ExecutorPage, ShowsTheProgramThatIsPrinted) {
+  const Answer answer = forerun_says("simulate examples/execute/two-blocks.yaml --program");
+  ASSERT_EQ(answer.code, 0) << answer.err;
+  std::ifstream page(FORERUN_ROOT "/docs/executor.md");
+  bool inside = false;
+  int shown = 0;
+  for (std::string line; std::getline(page, line);) {
+    if (line.starts_with("```")) {
+      inside = line == "```program";
+      continue;
+    }
+    if (!inside) continue;
+    ++shown;
+    EXPECT_THAT(answer.out, HasSubstr(line + "\n"));
+  }
+  EXPECT_GT(shown, 30);
 }
 
 TEST(Execute, SaysWhenTheTraceCannotBeWritten) {
