@@ -44,6 +44,7 @@ Problems unavailable(const Options& o) {
   Problems problems;
   if (o.backend == "cuda") problems.push_back({{}, "the executor has no CUDA backend yet", "leave --backend out: it runs on the cores of this machine"});
   if (o.communicator == "nccl") problems.push_back({{}, "NCCL connects GPUs, and the executor has no CUDA backend yet", "use --communicator threads or mpi"});
+  if (o.communicator == "mpi" && o.trace) problems.push_back({{}, "a trace of processes would show rank 0 alone", "use --communicator threads"});
   if (o.communicator == "mpi" && !has_mpi()) problems.push_back({{}, "this build found no MPI", "install libopenmpi-dev and openmpi-bin and build again, or use --communicator threads"});
   return problems;
 }
@@ -113,7 +114,7 @@ std::string table_of(const std::string& title, const std::vector<Compared>& rows
   return table.text(terminal_width());
 }
 
-std::string loss_table(const Execution& run, const std::vector<double>& reference, DType dtype) {
+std::string loss_table(const Execution& run, const std::vector<double>& reference, const Scenario& given) {
   std::vector<Table::Column> columns{{"step"}, {"loss"}};
   if (!reference.empty()) columns.insert(columns.end(), {{"on one rank"}, {"", Align::left}});
   Table table(columns);
@@ -121,7 +122,7 @@ std::string loss_table(const Execution& run, const std::vector<double>& referenc
     std::vector<std::string> cells{std::to_string(i + 1), fmt::format("{:.9f}", run.losses[i])};
     if (!reference.empty()) {
       cells.push_back(fmt::format("{:.9f}", reference[i]));
-      cells.emplace_back(agrees(dtype, static_cast<int>(i), run.losses[i], reference[i]) ? "" : "differs");
+      cells.emplace_back(agrees(given, static_cast<int>(i), run.losses[i], reference[i]) ? "" : "differs");
     }
     table.row(cells);
   }
@@ -154,13 +155,14 @@ void print_json(const Task& task, const Comparison& c, const Execution& run, con
 
 void print(const Task& task, const Comparison& c, const Execution& run, const std::vector<double>& reference) {
   fmt::print("{}plan: {}\n\n", headline(task.scenario.given), summary(task.plan));
-  fmt::print("{}\n", loss_table(run, reference, task.scenario.given.job.dtype));
+  fmt::print("{}\n", loss_table(run, reference, task.scenario.given));
   std::vector<Compared> times{c.step};
   times.insert(times.end(), c.time.begin(), c.time.end());
   fmt::print("{}", table_of("time", times, seconds_text));
   fmt::print("measured: median of the steps after the first, which differ by {:.1f} % (the middle half)", 100 * c.spread);
   const int ranks = gpus(task.plan);
   fmt::print("{}\n\n", ranks > c.cores ? fmt::format("; {} ranks take turns on {} cores", ranks, c.cores) : std::string());
+  if (run.ranks.size() == 1 && ranks > 1) fmt::print("of rank 0: the others are processes of their own\n\n");
   fmt::print("{}\n", table_of("memory at the peak", c.memory, bytes_text));
   if (!c.bytes.empty()) fmt::print("{}\n", table_of("bytes of a step", c.bytes, bytes_text));
   fmt::print("{}", sources(task.scenario));
@@ -169,7 +171,7 @@ void print(const Task& task, const Comparison& c, const Execution& run, const st
 Problems write_trace(const Execution& run, const Program& program, const std::string& path) {
   std::vector<RankRun> ranks;
   for (const RankReport& rank : run.ranks) {
-    const HeldMemory& held = program.stages[program.roles[program.role_of_rank[static_cast<std::size_t>(rank.rank)]].program].held;
+    const HeldMemory& held = program_of(program, rank.rank).held;
     ranks.push_back({.rank = rank.rank, .name = fmt::format("rank {}, stage {}", rank.rank, rank.stage), .intervals = rank.intervals, .memory = rank.memory,
                      .held = static_cast<std::int64_t>(held.total().value())});
   }
@@ -205,13 +207,13 @@ Result<std::vector<double>> reference_losses(const Task& task, const RunOptions&
 
 int answer(const Options& o, const Task& task, const Simulation& s, const Execution& run, const std::vector<double>& reference) {
   bool same = true;
-  for (std::size_t i = 0; i < reference.size(); ++i) same &= agrees(task.scenario.given.job.dtype, static_cast<int>(i), run.losses[i], reference[i]);
+  for (std::size_t i = 0; i < reference.size(); ++i) same &= agrees(task.scenario.given, static_cast<int>(i), run.losses[i], reference[i]);
+  const Comparison comparison = compare(s, run, cores_of_this_machine());
+  o.json ? print_json(task, comparison, run, reference, same) : print(task, comparison, run, reference);
   if (o.trace) {
     if (const Problems problems = write_trace(run, s.program, *o.trace); !problems.empty()) return refuse(problems);
     fmt::print(stderr, "wrote {}: open it at https://ui.perfetto.dev\n", *o.trace);
   }
-  const Comparison comparison = compare(s, run, cores_of_this_machine());
-  o.json ? print_json(task, comparison, run, reference, same) : print(task, comparison, run, reference);
   if (!same) fmt::print(stderr, "error: the losses are not those of one rank\n");
   return same ? answered : failed;
 }

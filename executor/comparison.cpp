@@ -7,23 +7,17 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/quantile.hpp"
+
 namespace forerun {
 namespace {
 
 double value(Seconds time) { return time.value(); }
 
-// Of a sorted list, linear between its members.
-double quantile(const std::vector<double>& sorted, double q) {
-  const double at = q * static_cast<double>(sorted.size() - 1);
-  const auto low = static_cast<std::size_t>(at), high = std::min(low + 1, sorted.size() - 1);
-  return sorted[low] + (at - static_cast<double>(low)) * (sorted[high] - sorted[low]);
-}
-
 std::vector<double> warm_steps(const Execution& run) {
   std::vector<double> steps;
   for (const Seconds step : run.steps) steps.push_back(value(step));
   if (steps.size() > 1) steps.erase(steps.begin());
-  std::ranges::sort(steps);
   return steps;
 }
 
@@ -33,7 +27,7 @@ std::int64_t total(const RankReport& rank) { return std::accumulate(rank.peak.be
 
 std::vector<Compared> compare_memory(const Simulation& s, const Execution& run) {
   const RankReport& rank = *std::ranges::max_element(run.ranks, {}, total);
-  const StageMemory peak = program_memory(s.program.stages[s.program.roles[s.program.role_of_rank[static_cast<std::size_t>(rank.rank)]].program]).peak;
+  const StageMemory peak = program_memory(program_of(s.program, rank.rank)).peak;
   const auto measured = [&](MemoryTag tag) { return static_cast<double>(rank.peak[static_cast<std::size_t>(tag)]); };
   return {{"parameters", peak.parameters.value(), measured(MemoryTag::parameters)},
           {"gradients", peak.gradients.value(), measured(MemoryTag::gradients)},
@@ -99,8 +93,9 @@ Comparison compare(const Simulation& s, const Execution& run, int cores) {
   return c;
 }
 
-bool agrees(DType dtype, int step, double loss, double reference) {
-  const double tolerance = dtype == DType::fp64 ? 1e-9 : dtype == DType::bf16 ? 5e-2 : (step == 0 ? 1e-6 : 1e-3) * std::abs(reference);
+bool agrees(const Scenario& given, int step, double loss, double reference) {
+  const DType dtype = given.job.dtype;
+  const double tolerance = dtype == DType::fp64 ? 1e-9 : dtype == DType::bf16 || is_mixture(given.model) ? 5e-2 : (step == 0 ? 1e-6 : 1e-3) * std::abs(reference);
   return std::abs(loss - reference) <= tolerance;  // false where either is not a number
 }
 

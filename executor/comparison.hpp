@@ -35,7 +35,8 @@ Seconds step_on_cores(const Simulation&, int cores);
 
 int cores_of_this_machine();
 
-// By how much a loss may differ from that of one rank: fp64 1e-9; fp32 1e-6 of it at the first step, 1e-3 from then on; bf16 5e-2.
-bool agrees(DType, int step, double loss, double reference);
+// By how much a loss may differ from that of one rank: fp64 1e-9; fp32 1e-6 of it at the first step, 1e-3 from then on; 5e-2 in bf16, and in fp32 with experts, whose
+// choice a rounding may change.
+bool agrees(const Scenario&, int step, double loss, double reference);
 
 }  // namespace forerun

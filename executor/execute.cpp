@@ -15,18 +15,15 @@ namespace {
 template <class T>
 RankReport run_rank(Communicator& world, const PricedScenario& scenario, const Program& program, const RunOptions& options, const std::function<void(int, double)>& after_step) {
   RankExecutor<T> rank(scenario, program, world, options);
-  RankReport report;
   try {
     for (int step = 0; step < options.steps; ++step) {
       world.barrier();
       rank.step();
-      report = rank.report();
-      std::vector<double> sum{report.losses.back()};
-      std::vector<double> slowest{std::chrono::duration<double>(report.steps.back()).count()};
+      std::vector<double> sum{rank.last_loss()}, slowest{rank.last_time().value()};
       world.all_reduce(Elements(std::span(sum)), Reduction::sum);
       world.all_reduce(Elements(std::span(slowest)), Reduction::largest);
       rank.set_last(sum[0] / static_cast<double>(tokens_per_step(scenario.given.job)), Seconds{slowest[0]});
-      if (world.rank() == 0 && after_step) after_step(step, rank.report().losses.back());
+      if (world.rank() == 0 && after_step) after_step(step, rank.last_loss());
     }
   } catch (const std::exception& error) {
     throw std::runtime_error(fmt::format("{}: {}", rank.where(), error.what()));
@@ -73,7 +70,7 @@ Execution execute_as(Communicator& world, const PricedScenario& scenario, const 
 }
 
 Traffic promised_traffic(const Program& program, int rank) {
-  const StageProgram& stage = program.stages[program.roles[program.role_of_rank[static_cast<std::size_t>(rank)]].program];
+  const StageProgram& stage = program_of(program, rank);
   Traffic traffic;
   for (const Call& call : stage.calls) {
     for (const Instruction& in : stage.bodies[call.body].instructions) {

@@ -11,7 +11,7 @@ namespace forerun {
 struct Execution {
   std::vector<double> losses;     // of each step: the mean over all its tokens
   std::vector<Seconds> steps;     // the slowest rank's
-  std::vector<RankReport> ranks;  // intervals and memory where they were recorded
+  std::vector<RankReport> ranks;  // of a process: itself
 };
 
 // `after_step(step, loss)`: on rank 0, for progress. Ranks are threads. Problems: a rank that failed, with the instruction at which it did.

@@ -27,10 +27,15 @@ std::string_view to_string(MemoryTag tag) {
 
 template <class T>
 FlatWeights<T>::FlatWeights(const PricedScenario& scenario, const Program& program, int rank, Allocator& memory)
-    : scenario_(scenario), plan_(program.plan), rank_(rank) {
-  const StageProgram& stage = program.stages[program.roles[program.role_of_rank[static_cast<std::size_t>(rank)]].program];
+    : plan_(program.plan), rank_(rank) {
+  const StageProgram& stage = program_of(program, rank);
   units_ = stage.units;
   for (const Unit& unit : units_) weights_.push_back(weights_of(scenario.given, plan_, unit, rank));
+  for (std::size_t u = 0; u < units_.size(); ++u) {
+    std::int64_t dense = 0, experts = 0;
+    for (const Weight& w : weights_[u]) (w.of_experts() ? experts : dense) += w.count;
+    if (dense != units_[u].parameters || experts != units_[u].expert_parameters) throw std::logic_error("the weights of layer " + std::to_string(units_[u].layer) + " are not those of the Program");
+  }
   // Dense weights first, then experts: neighbours in a piece are neighbours in memory.
   for (const Unit& unit : units_) dense_at_.push_back(all_), all_ += unit.parameters;
   for (const Unit& unit : units_) experts_at_.push_back(all_), all_ += unit.expert_parameters;

@@ -47,7 +47,6 @@ class FlatWeights {
   [[nodiscard]] std::span<A> gradients(std::size_t unit, bool experts);
 
   [[nodiscard]] const WeightPiece& piece(int first_unit, int last_unit, bool experts) const;
-  [[nodiscard]] const std::vector<WeightPiece>& pieces() const { return pieces_; }
   // Of a piece: whole, where it is whole; and this rank's share of it.
   [[nodiscard]] std::span<T> whole_parameters(const WeightPiece&);
   [[nodiscard]] std::span<A> whole_gradients(const WeightPiece&);
@@ -61,7 +60,6 @@ class FlatWeights {
   void add_piece(int first, int last, bool experts, std::int64_t replicas, std::int64_t index);
   void cut(const Program&, const StageProgram&);
 
-  const PricedScenario& scenario_;
   const Plan& plan_;
   int rank_;
   std::vector<Unit> units_;

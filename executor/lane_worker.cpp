@@ -44,7 +44,8 @@ void LaneWorker::run() {
     }
     try {
       work();
-    } catch (...) {
+    } catch (const std::exception& error) {
+      world_.give_up(error.what());  // its own rank may wait for messages meanwhile
       const std::scoped_lock lock(mutex_);
       failure_ = std::current_exception();
     }

@@ -5,7 +5,7 @@
 #include <functional>
 #include <set>
 
-#include "executor/rank_executor.hpp"
+#include "executor/rank_attention.hpp"
 #include "runtime/elementwise.hpp"
 #include "strategies/chunks.hpp"
 #include "strategies/lower.hpp"

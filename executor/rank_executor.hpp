@@ -40,14 +40,15 @@ struct RunOptions {
 // What one rank did.
 struct RankReport {
   int rank = 0, stage = 0;
-  std::vector<double> losses;                    // of each step: this rank's part of the sum over all tokens (0 but on the last stage's first tensor rank)
-  std::vector<std::chrono::nanoseconds> steps;   // how long each took
+  std::vector<double> losses;                    // of each step: the mean over all tokens; before set_last, this rank's part of their sum
+  std::vector<std::chrono::nanoseconds> steps;   // how long each took, the slowest rank's; before set_last, this rank's
   Traffic traffic;                               // what it sent in the last step
   std::array<std::int64_t, memory_tags> peak{};  // at the peak of the last step, by MemoryTag
   std::array<Seconds, 5> exposed{};              // of the last step: communication that stopped the computation, by Dimension
   Seconds computation, bubble;                   // bubble: waited for messages of other stages
-  std::vector<Interval> intervals;
+  std::vector<Interval> intervals;       // of the last step, where it is recorded; so is `memory`
   std::vector<Allocator::Change> memory;
+  std::shared_ptr<const std::map<const Instruction*, std::string>> names;  // what the intervals are called
 };
 
 template <class T>
@@ -62,6 +63,8 @@ class RankExecutor {
   // One training step. With `update` false, gradients stay as they are after the last exchange.
   void step(bool update = true);
   [[nodiscard]] RankReport report() const;
+  [[nodiscard]] double last_loss() const { return report_.losses.back(); }
+  [[nodiscard]] Seconds last_time() const { return Seconds{std::chrono::duration<double>(report_.steps.back()).count()}; }
   // Of the last step: the mean over all ranks, and the slowest rank's time, in place of its own.
   void set_last(double loss, Seconds time) {
     report_.losses.back() = loss, report_.steps.back() = std::chrono::nanoseconds(static_cast<std::int64_t>(time.value() * 1e9));
@@ -69,7 +72,6 @@ class RankExecutor {
 
   FlatWeights<T>& weights() { return weights_; }
   [[nodiscard]] const StageProgram& program() const { return stage_; }
-  void clear_gradients() { weights_.clear_gradients(); }
   [[nodiscard]] std::string where() const;  // the instruction at work, for messages
 
  private:
@@ -91,7 +93,7 @@ class RankExecutor {
     std::shared_ptr<Interval> interval;  // filled in by the worker
   };
 
-  // --- instructions (rank_executor.cpp) --------------------------------------------------------------------------------------------------
+  // --- instructions (rank_instructions.hpp) --------------------------------------------------------------------------------------------------
 
   void perform(const Body&, const Call&);
   void perform(const Instruction&);
@@ -104,6 +106,7 @@ class RankExecutor {
   [[nodiscard]] const std::string& name_of_instruction();
   void allocate(TensorId);
   void release(TensorId);
+  void take_alone(TensorId);
   void keep_alone(TensorId);
   [[nodiscard]] Allocation& memory_of(TensorId id) { return tensors_[static_cast<std::size_t>(micro_batch_)][id]; }
   template <class U = T>
@@ -115,7 +118,7 @@ class RankExecutor {
   template <class U>
   [[nodiscard]] std::span<U> scratch(std::int64_t elements);  // until the instruction is done
 
-  // --- computation (rank_computation.cpp, rank_attention.cpp, rank_experts.cpp) -----------------------------------------------------
+  // --- computation (rank_computation.hpp, rank_attention.hpp, rank_experts.hpp) -----------------------------------------------------
 
   void compute(const Computation&);
   void forward(const Computation&);
@@ -175,7 +178,7 @@ class RankExecutor {
   [[nodiscard]] std::span<const T> weight(WeightKind, int local_expert = -1);
   [[nodiscard]] std::span<A> gradient(WeightKind, int local_expert = -1);
 
-  // --- communication (rank_communication.cpp) ---------------------------------------------------------------------------------------
+  // --- communication (rank_communication.hpp) ---------------------------------------------------------------------------------------
 
   void make_groups(Communicator& world);
   void communicate(const Instruction&, const Communication&);
@@ -217,7 +220,6 @@ class RankExecutor {
   std::map<std::pair<GroupKind, Lane>, std::unique_ptr<Communicator>> groups_;
   std::map<std::pair<Lane, int>, std::unique_ptr<Communicator>> neighbours_;  // by the chunk that receives
   std::unique_ptr<Communicator> rows_told_;  // how many rows go to whom: not part of the Program
-  std::array<std::unique_ptr<LaneWorker>, lane_count> workers_;
   std::map<TokenId, Issued> issued_;
   std::span<A> rotary_, ring_sum_, ring_log_sum_exp_;  // in the workspace
   std::span<T> ring_gradients_;                        // of queries, keys and values, while pieces of ring attention come
@@ -237,7 +239,8 @@ class RankExecutor {
   bool records_ = false, updates_ = true;
   std::mutex traffic_mutex_;
   IntervalRecorder recorder_;
-  std::map<const Instruction*, std::string> names_;
+  std::shared_ptr<std::map<const Instruction*, std::string>> names_ = std::make_shared<std::map<const Instruction*, std::string>>();
+  std::array<std::unique_ptr<LaneWorker>, lane_count> workers_;  // last: what they are given uses all of the above
 };
 
 }  // namespace forerun

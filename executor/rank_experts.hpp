@@ -104,7 +104,8 @@ void RankExecutor<T>::tell_rows() {
   std::vector<std::int64_t> coming = r.order.rows;  // [rank, expert of this one]
   if (ranks > 1) {
     const std::vector<std::int64_t> counts(ranks, static_cast<std::int64_t>(local * sizeof(std::int64_t)));
-    rows_told_->all_to_all(Elements(std::as_writable_bytes(std::span(r.order.rows))), counts, Elements(std::as_writable_bytes(std::span(coming))), counts);
+    const Seconds waited = timed(Lane::ep, true, [&] { rows_told_->all_to_all(Elements(std::as_writable_bytes(std::span(r.order.rows))), counts, Elements(std::as_writable_bytes(std::span(coming))), counts); });
+    report_.exposed[static_cast<std::size_t>(Dimension::ep)] += waited, report_.computation -= waited;
   }
   r.send.assign(ranks, 0), r.receive.assign(ranks, 0), r.blocks.clear();
   std::int64_t first = 0;

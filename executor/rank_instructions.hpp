@@ -17,19 +17,18 @@
 
 namespace forerun {
 
-inline const StageProgram& stage_of_rank(const Program& program, int rank) { return program.stages[program.roles[program.role_of_rank[static_cast<std::size_t>(rank)]].program]; }
 
 inline std::int64_t whole(Bytes bytes) { return static_cast<std::int64_t>(bytes.value()); }
 
 template <class T>
 RankExecutor<T>::RankExecutor(const PricedScenario& scenario, const Program& program, Communicator& world, const RunOptions& options)
     : world_(world), scenario_(scenario), program_(program), plan_(program.plan), options_(options), rank_(world.rank()), tp_rank_(rank_ % plan_.tp), cp_rank_(rank_ / plan_.tp % plan_.cp),
-      dp_rank_(rank_ / (plan_.tp * plan_.cp) % plan_.dp), pp_rank_(rank_ / (plan_.tp * plan_.cp * plan_.dp)), stage_(stage_of_rank(program, rank_)),
+      dp_rank_(rank_ / (plan_.tp * plan_.cp) % plan_.dp), pp_rank_(rank_ / (plan_.tp * plan_.cp * plan_.dp)), stage_(program_of(program, rank_)),
       weights_(scenario, program, rank_, memory_) {
   weights_.set_first_values(options.seed);
   buffers_ = memory_.allocate("buffers of sends", whole(stage_.held.communication), tag_of(MemoryTag::buffers));
   workspace_ = memory_.allocate("workspace", whole(stage_.held.workspace), tag_of(MemoryTag::workspace));
-  tensors_.resize(static_cast<std::size_t>(program.micro_batches) + 1);
+  tensors_.resize(static_cast<std::size_t>(program.micro_batches));
   for (Tensors& list : tensors_) list.resize(stage_.tensors.size());
   make_groups(world);
   const int head_dim = scenario.given.model.blocks.front().attention.head_dim;
@@ -66,8 +65,10 @@ void RankExecutor<T>::step(bool update) {
 template <class T>
 RankReport RankExecutor<T>::report() const {
   RankReport report = report_;
+  if (!options_.record) return report;
   report.intervals = recorder_.intervals();
   report.memory = memory_.changes();
+  report.names = names_;
   return report;
 }
 
@@ -130,7 +131,7 @@ Seconds RankExecutor<T>::timed(Lane lane, bool stops, F&& work) {
 
 template <class T>
 const std::string& RankExecutor<T>::name_of_instruction() {
-  const auto [found, fresh] = names_.try_emplace(instruction_);
+  const auto [found, fresh] = names_->try_emplace(instruction_);
   if (fresh) found->second = instruction_->code == Code::run ? describe(stage_.works[instruction_->work]) : "message";
   return found->second;
 }
@@ -160,6 +161,7 @@ void RankExecutor<T>::allocate(TensorId id) {
     if (promised > 0) bytes = bytes / promised * rows_of_experts();
   }
   memory_of(id) = memory_.allocate(tensor.name, bytes, tag_of(tensor.kind));
+  if (plan_.zero == 3) take_alone(id);
   const auto is = [id](const Unit& unit) { return unit.gradients == id; };
   if (plan_.zero >= 2 && std::ranges::any_of(stage_.units, is)) std::ranges::fill(memory_of(id).template as<A>(), A(0));
 }
@@ -168,6 +170,20 @@ template <class T>
 void RankExecutor<T>::release(TensorId id) {
   if (plan_.zero >= 2) keep_alone(id);
   memory_of(id) = Allocation();
+}
+
+// Weights of a unit that no other rank shares: nothing is gathered before they are used.
+template <class T>
+void RankExecutor<T>::take_alone(TensorId id) {
+  const auto found = std::ranges::find(stage_.units, std::optional(id), &Unit::gathered);
+  if (found == stage_.units.end()) return;
+  const auto unit = static_cast<std::size_t>(found - stage_.units.begin());
+  const bool grouped = plan_.sharding_group != 0;
+  for (const bool experts : {false, true}) {
+    const GroupKind kind = experts ? (grouped ? GroupKind::expert_shard : GroupKind::expert_dp) : grouped ? GroupKind::shard : GroupKind::dp;
+    if ((experts ? found->expert_parameters : found->parameters) == 0 || size_of_group(kind, plan_) > 1) continue;
+    std::ranges::copy(weights_.own_parameters(weights_.piece(static_cast<int>(unit), static_cast<int>(unit), experts)), parameters(unit, experts).begin());
+  }
 }
 
 // Gradients of a unit's experts that no other rank has copies of: nothing is exchanged before they are kept.

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 namespace forerun {
 namespace {
 
@@ -10,7 +12,9 @@ class Requirements {
   Requirements(const Scenario& given, const Plan& plan, Routing routing) : s_(given), p_(plan), routing_(routing) {}
 
   Problems all() {
-    refuse(s_.stack.name != "forerun", fmt::format("the executor is the software 'forerun', not {}", s_.stack.name), "write stack: forerun");
+    if (s_.model.blocks.empty()) refuse(true, "a model without blocks", "write blocks");
+    if (!list_.empty()) return std::move(list_);
+    software();
     job();
     model();
     shapes();
@@ -24,6 +28,39 @@ class Requirements {
   }
   void divides(std::string_view what, std::int64_t n, std::string_view by, std::int64_t k) {
     refuse(k > 1 && n % k != 0, fmt::format("{} {} do not divide over {} {}", n, what, by, k), fmt::format("make {} divide them", by));
+  }
+
+  // The size of its workspace is the user's.
+  void software() {
+    Stack own = s_.stack;
+    if (const Result<Stack> ours = find_stack("forerun")) {
+      own.workspace = ours->workspace;
+      const std::string what = s_.stack.name == "forerun" ? "a stack file of that name that says otherwise" : s_.stack.name;
+      refuse(own != *ours, fmt::format("the executor is the software 'forerun', not {}", what), "write stack: forerun");
+    }
+    const std::int64_t needed = workspace_needed();
+    refuse(s_.stack.workspace < Bytes{static_cast<double>(needed)}, fmt::format("the workspace of {:.0f} B is too small: a rank needs up to {} B", s_.stack.workspace.value(), needed),
+           "use a smaller micro-batch, or a copy of the stack with a larger memory: workspace");
+  }
+
+  // At most: what pieces of attention, or an exchange of heads, of experts' logits or of norms' gradients hold at once.
+  [[nodiscard]] std::int64_t workspace_needed() const {
+    const Attention& a = s_.model.blocks.front().attention;
+    const std::int64_t size = static_cast<std::int64_t>(size_of(s_.job.dtype == DType::fp64 ? DType::fp64 : DType::fp32).value()), positions = s_.job.sequence / p_.cp;
+    const std::int64_t rows = p_.micro_batch * positions, heads = shard_sizes(a.heads, p_.tp).largest, keys = shard_sizes(a.kv_heads, p_.tp).largest;
+    const std::int64_t query = heads * a.head_dim, qkv = query + 2 * keys * a.head_dim;
+    const AttentionShape shape{.sequences = p_.micro_batch, .queries = s_.job.sequence, .keys = s_.job.sequence, .heads = static_cast<int>(heads), .kv_heads = static_cast<int>(keys),
+                               .head_dim = a.head_dim, .value_dim = a.head_dim};
+    const std::int64_t table = positions * a.head_dim, attention = attention_scratch<BFloat16>(shape) + (p_.cp > 1 ? 2 * rows * (query + heads) + rows * qkv : 0);
+    const std::int64_t heads_moved = p_.cp > 1 && p_.cp_kind == CpKind::ulysses ? 2 * rows * qkv : 0;
+    std::int64_t logits = 0, norms = 0;
+    for (const Block& block : s_.model.blocks) {
+      const Moe* moe = std::get_if<Moe>(&block.feed_forward);
+      if (moe != nullptr) logits = std::max<std::int64_t>(logits, rows * (moe->experts + moe->top_k));
+      norms += 2 * norm_parameters(s_.model) + (moe != nullptr ? std::int64_t{moe->experts} * s_.model.hidden : 0);
+    }
+    constexpr std::int64_t rounding = 64 * 16;  // of pieces to cache lines
+    return size * (table + std::max({attention, heads_moved, logits, norms + norm_parameters(s_.model), rows})) + rounding;
   }
 
   void job() {
@@ -58,34 +95,41 @@ class Requirements {
   }
 
   void shapes() {
-    const Block& block = s_.model.blocks.front();
-    const Attention& a = block.attention;
     const bool heads_cut = p_.cp > 1 && p_.cp_kind == CpKind::ulysses;
-    const int cuts = p_.tp * (heads_cut ? p_.cp : 1);
-    divides("heads", a.heads, heads_cut ? "tp x cp" : "tp", cuts);
-    divides("heads of keys and values", a.kv_heads, heads_cut ? "tp x cp" : "tp", cuts);
     divides("entries of the vocabulary", s_.model.vocab, "tp", p_.tp);
     divides("positions", s_.job.sequence, heads_cut ? "cp" : "2 cp (each rank has a piece from the front and one from the back)", p_.cp == 1 ? 1 : heads_cut ? p_.cp : 2 * p_.cp);
-    if (const Mlp* mlp = std::get_if<Mlp>(&block.feed_forward)) divides("columns of the feed-forward layer", mlp->width, "tp", p_.tp);
     const std::int64_t rows = std::int64_t{p_.micro_batch} * s_.job.sequence / p_.cp;
     if (p_.sp) divides("tokens of a micro-batch", rows, "tp", p_.tp);
-    if (const Moe* moe = std::get_if<Moe>(&block.feed_forward)) {
-      divides("experts", moe->experts, "ep", p_.ep);
-      const std::int64_t piece = s_.job.sequence / (p_.cp > 1 && !heads_cut ? 2 * p_.cp : p_.cp), own = p_.sp ? rows / p_.tp : rows;
-      refuse(routing_ == Routing::balanced && (piece % moe->experts != 0 || own % moe->experts != 0),
-             fmt::format("balanced routing spreads groups of {} neighbouring tokens; ranks hold runs of {} and {}", moe->experts, piece, own), "use routing top_k, or a longer sequence");
+    const Attention& first = s_.model.blocks.front().attention;
+    for (const Block& block : s_.model.blocks) {
+      const std::size_t before = list_.size();
+      const Attention& a = block.attention;
+      refuse(a.heads != first.heads || a.kv_heads != first.kv_heads || a.head_dim != first.head_dim, "blocks whose heads differ", "give all blocks the same heads, kv_heads and head_dim");
+      const int cuts = p_.tp * (heads_cut ? p_.cp : 1);
+      divides("heads", a.heads, heads_cut ? "tp x cp" : "tp", cuts);
+      divides("heads of keys and values", a.kv_heads, heads_cut ? "tp x cp" : "tp", cuts);
+      if (const Mlp* mlp = std::get_if<Mlp>(&block.feed_forward)) divides("columns of the feed-forward layer", mlp->width, "tp", p_.tp);
+      if (const Moe* moe = std::get_if<Moe>(&block.feed_forward)) experts(*moe, rows, heads_cut);
+      if (list_.size() > before) return;  // once, not for each block
     }
   }
 
+  void experts(const Moe& moe, std::int64_t rows, bool heads_cut) {
+    divides("experts", moe.experts, "ep", p_.ep);
+    const std::int64_t piece = s_.job.sequence / (p_.cp > 1 && !heads_cut ? 2 * p_.cp : p_.cp), own = p_.sp ? rows / p_.tp : rows;
+    const int local = std::max(1, moe.experts / p_.ep);
+    refuse(moe.top_k * own % local != 0, fmt::format("{} rows do not divide over a rank's {} experts, as predictions have it", moe.top_k * own, local), "use a sequence or a micro-batch that does");
+    refuse(routing_ == Routing::balanced && (piece % moe.experts != 0 || own % moe.experts != 0),
+           fmt::format("balanced routing spreads groups of {} neighbouring tokens; ranks hold runs of {} and {}", moe.experts, piece, own), "use routing top_k, or a longer sequence");
+  }
+
   void plan() {
-    const int blocks = static_cast<int>(s_.model.blocks.size());
     refuse(p_.etp > 1, "no tensor parallelism of experts (etp)", "leave etp out");
     refuse(p_.offload.optimizer || p_.offload.activations, "no offload: the host's memory is the device's", "leave offload out");
     refuse(s_.model.tied_embeddings && (p_.pp > 1 || p_.zero >= 2), "a tied head across stages, or with gradients or weights sharded", "untie it, or use pp 1 and zero 0 or 1");
     refuse(splits_backward(p_) && p_.zero >= 2, "gradients sharded while B and W run apart", "use zero 0 or 1");
     refuse(p_.schedule == ScheduleKind::dualpipe && p_.pp > 1 && p_.zero > 0, "dualpipe with sharded states", "use zero 0");
     refuse(s_.job.dtype == DType::bf16 && p_.zero == 3, "weights sharded in bf16: their gradients would be rounded before they are summed", "use zero 2, or dtype fp32");
-    refuse(blocks == 0, "no blocks", "");
   }
 
   const Scenario& s_;

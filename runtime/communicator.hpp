@@ -95,6 +95,9 @@ class Communicator {
   // waits for another of the same rank does not count meanwhile.
   virtual void add_talkers(int change) = 0;
 
+  // This rank fails: whoever waits, or will, throws CommunicationError. Where ranks are processes, the end of one does that.
+  virtual void give_up(const std::string& why) = 0;
+
   // A group of some of the members, in this order. Each of them calls it, with the same list; null where this rank is
   // none of them.
   virtual std::unique_ptr<Communicator> group(std::span<const int> ranks) = 0;

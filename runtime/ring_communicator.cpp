@@ -93,6 +93,7 @@ class RingCommunicator final : public Communicator {
   }
 
   void add_talkers(int change) override { links_->add_talkers(change); }
+  void give_up(const std::string& why) override { links_->give_up(why); }
 
   std::unique_ptr<Communicator> group(std::span<const int> ranks) override {
     if (std::ranges::find(ranks, rank_) == ranks.end()) return nullptr;

@@ -59,6 +59,7 @@ std::string ThreadHub::why_in_vain(int rank, int from) const {
 void ThreadHub::add_talkers(int rank, int change) {
   const std::lock_guard lock(mutex_);
   ranks_[static_cast<std::size_t>(rank)].talkers += change;
+  if (change < 0) wake_all();  // the rest of them may wait in vain
 }
 
 void ThreadHub::ended(int rank) {
@@ -108,6 +109,7 @@ class ThreadLinks final : public Links {
     return message;
   }
   void add_talkers(int change) override { hub_->add_talkers(in_run_, change); }
+  void give_up(const std::string& why) override { hub_->failed(in_run_, why); }
   std::unique_ptr<Links> group(std::span<const int> members) override {
     std::vector<int> ranks;
     for (const int member : members) ranks.push_back(in_run(member));

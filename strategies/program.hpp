@@ -179,4 +179,7 @@ struct Program {
   std::vector<std::uint32_t> role_of_rank;
 };
 
+// What a rank runs.
+inline const StageProgram& program_of(const Program& program, int rank) { return program.stages[program.roles[program.role_of_rank[static_cast<std::size_t>(rank)]].program]; }
+
 }  // namespace forerun

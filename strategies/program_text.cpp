@@ -19,7 +19,7 @@ std::string heading(const StageProgram& stage, const Body& body) {
   return &body == &stage.bodies.front() ? "before all passes" : "after all passes";
 }
 
-// "x.12 (4096)": tensors of one name are told apart by their numbers.
+// "activation #12": tensors of one name are told apart by their numbers.
 std::string list_of(const StageProgram& stage, std::span<const TensorId> tensors) {
   std::string text;
   for (const TensorId id : tensors) text += fmt::format("{}{} #{}", text.empty() ? "" : ", ", stage.tensors[id].name, id);

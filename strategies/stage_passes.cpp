@@ -67,7 +67,7 @@ void StageLowering::forward(const Chunk& chunk, int local, bool first) {
     drop_unit(chunk, u);
     if (plan_.offload.activations) away(chunk, u);
   }
-  if (plan_.offload.activations) settle(chunk, n - 1);
+  if (plan_.offload.activations && n > 0) settle(chunk, n - 1);
   send(chunk.to, Flow::pp_send_forward, chunk.boundary + static_cast<TensorId>(n));
 }
 
@@ -85,7 +85,7 @@ void StageLowering::backward(const Chunk& chunk, PassKind kind, bool last) {
     if (makes_weight_gradients(kind) && plan_.zero >= 2) scatter_unit(chunk, u);
     if (last) reduce_buckets(chunk, u);
   }
-  if (makes_weight_gradients(kind) && plan_.zero >= 2) wait_for_scatter(chunk, 0);
+  if (makes_weight_gradients(kind) && plan_.zero >= 2 && n > 0) wait_for_scatter(chunk, 0);
   if (inputs) send(chunk.from, Flow::pp_send_backward, chunk.input_gradient);
 }
 

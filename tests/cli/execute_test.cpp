@@ -100,10 +100,21 @@ TEST(ExecutorPage, ShowsTheProgramThatIsPrinted) {
   EXPECT_GT(shown, 30);
 }
 
+TEST(Execute, DrawsWhatItDid) {
+  const Scratch scratch;
+  const std::string path = scratch.path() / "run.json";
+  ASSERT_EQ(forerun_says("execute examples/execute/zero3.yaml --steps 1 --skip-reference --trace " + path).code, 0);
+  const json trace = json::parse(read_text(path));
+  std::set<std::string> names;
+  for (const json& event : trace.at("traceEvents")) names.insert(event.at("name").get<std::string>());
+  for (const char* name : {"qkv, forward", "attention_core, backward (B)", "optimizer", "dp all_gather", "dp reduce_scatter", "memory (bytes)"}) EXPECT_TRUE(names.contains(name)) << name;
+}
+
 TEST(Execute, SaysWhenTheTraceCannotBeWritten) {
   const Answer answer = forerun_says("execute examples/execute/one.yaml --steps 1 --trace /dev/full");
   EXPECT_NE(answer.code, 0);
-  EXPECT_THAT(answer.err, HasSubstr("/dev/full"));
+  EXPECT_THAT(answer.out, HasSubstr("computation"));  // the answer is there all the same
+  EXPECT_THAT(answer.err, HasSubstr("/dev/full: error: the trace cannot be written"));
 }
 
 }  // namespace

@@ -39,7 +39,7 @@ INSTANTIATE_TEST_SUITE_P(Executed, Faults, testing::Values(Plan{.dp = 2}, Plan{.
 
 TEST(Execution, NamesRankAndInstructionOfAFailure) {
   Scenario given = on_this_machine(small_model(), 2, small_job());
-  given.stack.workspace = Bytes{4096};
+  given.stack.workspace = Bytes{4096};  // check_executable refuses this
   const Plan plan{.pp = 2};
   const Result<PricedScenario> scenario = price(given);
   ASSERT_TRUE(scenario);
