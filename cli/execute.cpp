@@ -7,10 +7,12 @@
 
 #include <cstdlib>
 #include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <iostream>
 
+#include "base/quantile.hpp"
 #include "base/table.hpp"
 #include "base/text.hpp"
 #include "cli/arguments.hpp"
@@ -23,12 +25,14 @@
 #include "runtime/rank_processes.hpp"
 #include "strategies/closed_form.hpp"
 #include "studies/report.hpp"
+#include "studies/statistics.hpp"
 
 namespace forerun::cli {
 namespace {
 
 struct Options {
-  std::string file, backend = "cpu", communicator = "threads", routing = "top_k";
+  std::vector<std::string> files;
+  std::string backend = "cpu", communicator = "threads", routing = "top_k";
   std::vector<std::string> calibrations;
   std::optional<std::string> trace;
   int steps = 6, seed = 1;
@@ -82,12 +86,12 @@ struct Task {
   Plan plan;
 };
 
-Result<Task> read(const Options& o, Routing routing) {
+Result<Task> read(const Options& o, const std::string& name, Routing routing) {
   Problems problems = o.problems;
   const auto collect = [&](const Problems& more) { problems.insert(problems.end(), more.begin(), more.end()); };
   collect(unavailable(o));
   if (o.trace) collect(output_problems(*o.trace));
-  Result<PlanFile> file = read_plan_file(o.file);
+  Result<PlanFile> file = read_plan_file(name);
   if (!file) collect(file.error());
   if (file) collect(check_executable(file->scenario, file->plan, routing));
   const Profiled machine = profiled(o.calibrations);
@@ -205,9 +209,14 @@ Result<std::vector<double>> reference_losses(const Task& task, const RunOptions&
   return run->losses;
 }
 
-int answer(const Options& o, const Task& task, const Simulation& s, const Execution& run, const std::vector<double>& reference) {
+bool same_losses(const Task& task, const Execution& run, const std::vector<double>& reference) {
   bool same = true;
   for (std::size_t i = 0; i < reference.size(); ++i) same &= agrees(task.scenario.given, static_cast<int>(i), run.losses[i], reference[i]);
+  return same;
+}
+
+int answer(const Options& o, const Task& task, const Simulation& s, const Execution& run, const std::vector<double>& reference) {
+  const bool same = same_losses(task, run, reference);
   const Comparison comparison = compare(s, run, cores_of_this_machine());
   o.json ? print_json(task, comparison, run, reference, same) : print(task, comparison, run, reference);
   if (o.trace) {
@@ -275,8 +284,101 @@ int start_processes(const Task& task) {
   return refuse({{{}, "mpirun cannot be started", "install openmpi-bin, or use --communicator threads"}});
 }
 
+// --- several plans: a row each --------------------------------------------------------------------------------------
+
+struct Row {
+  std::string plan;
+  int ranks = 0;
+  Comparison comparison;
+  bool same = true;
+};
+
+std::string share_text(double share) { return fmt::format("{:.1f} %", 100 * share); }
+
+// Of plans with a core for each rank, and of those that share them.
+struct Scores {
+  std::size_t plans = 0;
+  double median = 0, worst = 0, spread = 0;
+};
+
+Scores scores_of(const std::vector<Row>& rows, bool shares_cores) {
+  std::vector<double> errors, spreads;
+  for (const Row& row : rows) {
+    if ((row.ranks > row.comparison.cores) != shares_cores) continue;
+    errors.push_back(std::abs(*row.comparison.step.error())), spreads.push_back(row.comparison.spread);
+  }
+  if (errors.empty()) return {};
+  return {errors.size(), quantile(errors, 0.5), *std::ranges::max_element(errors), quantile(spreads, 0.5)};
+}
+
+void print_rows(const std::vector<Row>& rows, double tau) {
+  Table table({{"plan", Align::left}, {"ranks"}, {"predicted"}, {"measured"}, {"error"}, {"spread"}, {"", Align::left}});
+  for (const Row& row : rows) {
+    const Compared& step = row.comparison.step;
+    table.row({row.plan, std::to_string(row.ranks), seconds_text(step.predicted), seconds_text(step.measured), error_text(step), share_text(row.comparison.spread), row.same ? "" : "losses differ"});
+  }
+  fmt::print("{}\n", table.text(terminal_width()));
+  for (const bool shares : {false, true}) {
+    const Scores scores = scores_of(rows, shares);
+    if (scores.plans == 0) continue;
+    fmt::print("{} plans with {}: error median {}, worst {}; spread of steps median {}\n", scores.plans, shares ? "more ranks than cores" : "a core a rank", share_text(scores.median),
+               share_text(scores.worst), share_text(scores.spread));
+  }
+  fmt::print("order of the plans: Kendall's tau {:.3f}\n", tau);
+}
+
+void print_rows_json(const std::vector<Row>& rows, double tau) {
+  nlohmann::ordered_json json;
+  json["plans"] = nlohmann::ordered_json::array();
+  for (const Row& row : rows) {
+    nlohmann::ordered_json entry = to_json({row.comparison.step})[0];
+    entry["name"] = row.plan, entry["ranks"] = row.ranks, entry["spread"] = row.comparison.spread, entry["agrees"] = row.same;
+    json["plans"].push_back(std::move(entry));
+  }
+  json["cores"] = cores_of_this_machine();
+  for (const bool shares : {false, true}) {
+    const Scores scores = scores_of(rows, shares);
+    json[shares ? "more_ranks_than_cores" : "a_core_a_rank"] = {{"n", scores.plans}, {"median", scores.median}, {"worst", scores.worst}, {"spread", scores.spread}};
+  }
+  json["kendall_tau"] = tau;
+  std::cout << json.dump(2) << "\n";
+}
+
+int run_all(const Options& o) {
+  Problems problems;
+  if (o.communicator == "mpi") problems.push_back({{}, "processes are started for one plan", "name one plan, or use --communicator threads"});
+  if (o.trace) problems.push_back({{}, "a trace is of one plan", "name one plan"});
+  std::vector<Task> tasks;
+  for (const std::string& file : o.files) {
+    Result<Task> task = read(o, file, routing_of(o));
+    if (task) tasks.push_back(std::move(*task));
+    if (!task) problems.insert(problems.end(), task.error().begin(), task.error().end());
+  }
+  if (!problems.empty()) return refuse(problems);
+  std::vector<Row> rows;
+  for (std::size_t i = 0; i < tasks.size(); ++i) {
+    const Task& task = tasks[i];
+    const Simulation s = simulate(task.scenario, task.plan);
+    Result<std::vector<double>> reference = std::vector<double>{};
+    if (!o.skips_reference && gpus(task.plan) > 1) reference = reference_losses(task, run_options(o));
+    if (!reference) return fail_run(reference.error());
+    const std::string name = std::filesystem::path(o.files[i]).stem().string();
+    const Result<Execution> run = run_with_progress(name, task.scenario, s.program, run_options(o));
+    if (!run) return fail_run(run.error());
+    rows.push_back({name, gpus(task.plan), compare(s, *run, cores_of_this_machine()), same_losses(task, *run, *reference)});
+  }
+  std::vector<std::pair<double, double>> steps;
+  for (const Row& row : rows) steps.emplace_back(row.comparison.step.predicted, row.comparison.step.measured);
+  const double tau = pair_order(steps).tau();
+  o.json ? print_rows_json(rows, tau) : print_rows(rows, tau);
+  const bool same = std::ranges::all_of(rows, &Row::same);
+  if (!same) fmt::print(stderr, "error: the losses are not those of one rank\n");
+  return same ? answered : failed;
+}
+
 int run(const Options& o) {
-  const Result<Task> task = read(o, routing_of(o));
+  if (o.files.size() > 1) return run_all(o);
+  const Result<Task> task = read(o, o.files.front(), routing_of(o));
   if (!task) return refuse(task.error());
   if (o.communicator == "mpi") return is_process_of_run() ? run_as_rank(o, *task) : start_processes(*task);
   return run_threads(o, *task);
@@ -287,7 +389,7 @@ int run(const Options& o) {
 void add_execute(CLI::App& app, int& code) {
   CLI::App* verb = app.add_subcommand("execute", "Run one plan for real on this machine: loss, time, memory and bytes beside what was predicted");
   auto o = std::make_shared<Options>();
-  verb->add_option("plan", o->file, "plan.yaml of stack forerun (examples/execute)")->required()->type_name("FILE");
+  verb->add_option("plans", o->files, "plan.yaml of stack forerun (examples/execute); of several a row each")->required()->type_name("FILE");
   add_number(*verb, "--steps", o->steps, 1, 1'000'000, o->problems, "training steps (default 6)");
   add_number(*verb, "--seed", o->seed, 0, 1'000'000'000, o->problems, "of first weights and text (default 1)");
   verb->add_option("--backend", o->backend, "cpu or cuda")->check(CLI::IsMember({"cpu", "cuda"}));
@@ -300,7 +402,7 @@ void add_execute(CLI::App& app, int& code) {
   verb->footer(
       "With the calibration that `forerun profile --out local.yaml` wrote, the machine that it describes (local.cluster.yaml) takes the place of the plan's.\n\n"
       "Examples:\n  forerun execute examples/execute/dp.yaml\n  forerun execute examples/execute/dp.yaml --calibration local.yaml\n  forerun execute examples/execute/tp-pp.yaml --steps 20 --trace run.json\n"
-      "  forerun execute examples/execute/zero3.yaml --communicator mpi");
+      "  forerun execute examples/execute/zero3.yaml --communicator mpi\n  forerun execute examples/execute/*.yaml --calibration local.yaml");
   verb->callback([o, &code] { code = run(*o); });
 }
 

@@ -51,6 +51,19 @@ TEST(Execute, PrintsLossTimeMemoryAndBytes) {
   for (const char* text : {"on one rank", "computation", "tp communication", "activations", "workspace", "tp reduce_scatter"}) EXPECT_THAT(answer.out, HasSubstr(text));
 }
 
+TEST(Execute, OfSeveralPlansIsARowEach) {
+  const Answer answer = forerun_says("execute examples/execute/two-blocks.yaml examples/execute/tp.yaml --steps 2 --json");
+  ASSERT_EQ(answer.code, 0) << answer.err;
+  const json both = json::parse(answer.out);
+  ASSERT_EQ(both.at("plans").size(), 2U);
+  EXPECT_EQ(both.at("plans")[0].at("name"), "two-blocks");
+  EXPECT_EQ(both.at("plans")[1].at("ranks"), 2);
+  EXPECT_EQ(both.at("kendall_tau"), 1);  // the first is far smaller
+  const Answer refused = forerun_says("execute examples/execute/two-blocks.yaml examples/execute/tp.yaml --trace x.json --communicator mpi");
+  EXPECT_EQ(refused.code, 2);
+  EXPECT_THAT(refused.err, HasSubstr("a trace is of one plan"));
+}
+
 TEST(Execute, ByProcessesHasTheLossesOfThreads) {
   const Answer threads = forerun_says("execute examples/execute/dp.yaml --steps 2 --json"), processes = forerun_says("execute examples/execute/dp.yaml --steps 2 --communicator mpi --json");
   if (processes.code == 2 && processes.err.find("found no MPI") != std::string::npos) GTEST_SKIP() << "this build found no MPI";
