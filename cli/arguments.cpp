@@ -92,7 +92,8 @@ Problems repeated_flags(const CLI::App& verb) {
   Problems problems;
   for (const CLI::Option* option : verb.get_options()) {
     const bool is_flag = option->get_expected_max() == 0;
-    const bool takes_many = option->get_multi_option_policy() == CLI::MultiOptionPolicy::TakeAll;
+    const bool is_list = option->get_items_expected_max() > 1;
+    const bool takes_many = is_list || option->get_multi_option_policy() == CLI::MultiOptionPolicy::TakeAll;
     if (is_flag || takes_many || option->count() <= 1) continue;
     problems.push_back({{}, fmt::format("{} is given {} times", option->get_name(), option->count()), "give it once"});
   }

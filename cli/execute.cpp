@@ -3,20 +3,16 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <nlohmann/json.hpp>
 
 #include <cstdlib>
 #include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <fstream>
-#include <iostream>
 
-#include "base/quantile.hpp"
-#include "base/table.hpp"
-#include "base/text.hpp"
 #include "cli/arguments.hpp"
 #include "cli/common.hpp"
+#include "cli/execution_text.hpp"
 #include "cli/progress.hpp"
 #include "executor/comparison.hpp"
 #include "executor/measured_trace.hpp"
@@ -24,8 +20,6 @@
 #include "hardware/catalog.hpp"
 #include "runtime/rank_processes.hpp"
 #include "strategies/closed_form.hpp"
-#include "studies/report.hpp"
-#include "studies/statistics.hpp"
 
 namespace forerun::cli {
 namespace {
@@ -108,70 +102,6 @@ Result<Task> read(const Options& o, const std::string& name, Routing routing) {
   return Task{*scenario, file->plan};
 }
 
-std::string seconds_text(double seconds) { return seconds >= 1 ? fmt::format("{:.3f} s", seconds) : fmt::format("{:.2f} ms", 1e3 * seconds); }
-std::string bytes_text(double bytes) { return fmt::format("{:.0f} B", bytes); }
-std::string error_text(const Compared& row) { return row.error() ? fmt::format("{:+.1f} %", 100 * *row.error()) : std::string(); }
-
-std::string table_of(const std::string& title, const std::vector<Compared>& rows, std::string (*text)(double)) {
-  Table table({{title, Align::left}, {"predicted"}, {"measured"}, {"error"}});
-  for (const Compared& row : rows) table.row({row.name, text(row.predicted), text(row.measured), error_text(row)});
-  return table.text(terminal_width());
-}
-
-std::string loss_table(const Execution& run, const std::vector<double>& reference, const Scenario& given) {
-  std::vector<Table::Column> columns{{"step"}, {"loss"}};
-  if (!reference.empty()) columns.insert(columns.end(), {{"on one rank"}, {"", Align::left}});
-  Table table(columns);
-  for (std::size_t i = 0; i < run.losses.size(); ++i) {
-    std::vector<std::string> cells{std::to_string(i + 1), fmt::format("{:.9f}", run.losses[i])};
-    if (!reference.empty()) {
-      cells.push_back(fmt::format("{:.9f}", reference[i]));
-      cells.emplace_back(agrees(given, static_cast<int>(i), run.losses[i], reference[i]) ? "" : "differs");
-    }
-    table.row(cells);
-  }
-  return table.text(terminal_width());
-}
-
-nlohmann::ordered_json to_json(const std::vector<Compared>& rows) {
-  nlohmann::ordered_json list = nlohmann::ordered_json::array();
-  for (const Compared& row : rows) {
-    nlohmann::ordered_json entry{{"name", row.name}, {"predicted", row.predicted}, {"measured", row.measured}};
-    entry["error"] = row.error() ? nlohmann::ordered_json(*row.error()) : nlohmann::ordered_json(nullptr);
-    list.push_back(std::move(entry));
-  }
-  return list;
-}
-
-void print_json(const Task& task, const Comparison& c, const Execution& run, const std::vector<double>& reference, bool same) {
-  nlohmann::ordered_json json = forerun::to_json(task.scenario.given);
-  json["plan"] = forerun::to_json(task.plan);
-  json["step"] = to_json({c.step})[0];
-  json["step"]["spread"] = c.spread;
-  const Timing band = estimate(task.scenario, task.plan).step;
-  json["step"]["low"] = c.step.predicted * (band.low() / band.median), json["step"]["high"] = c.step.predicted * (band.high() / band.median);
-  json["step"]["evidence"] = to_string(band.evidence);
-  json["cores"] = c.cores;
-  json["time"] = to_json(c.time), json["memory"] = to_json(c.memory), json["bytes"] = to_json(c.bytes);
-  json["losses"] = run.losses, json["reference"] = reference, json["agrees"] = same;
-  std::cout << json.dump(2) << "\n";
-}
-
-void print(const Task& task, const Comparison& c, const Execution& run, const std::vector<double>& reference) {
-  fmt::print("{}plan: {}\n\n", headline(task.scenario.given), summary(task.plan));
-  fmt::print("{}\n", loss_table(run, reference, task.scenario.given));
-  std::vector<Compared> times{c.step};
-  times.insert(times.end(), c.time.begin(), c.time.end());
-  fmt::print("{}", table_of("time", times, seconds_text));
-  fmt::print("measured: median of the steps after the first, which differ by {:.1f} % (the middle half)", 100 * c.spread);
-  const int ranks = gpus(task.plan);
-  fmt::print("{}\n\n", ranks > c.cores ? fmt::format("; {} ranks take turns on {} cores", ranks, c.cores) : std::string());
-  if (run.ranks.size() == 1 && ranks > 1) fmt::print("of rank 0: the others are processes of their own\n\n");
-  fmt::print("{}\n", table_of("memory at the peak", c.memory, bytes_text));
-  if (!c.bytes.empty()) fmt::print("{}\n", table_of("bytes of a step", c.bytes, bytes_text));
-  fmt::print("{}", sources(task.scenario));
-}
-
 Problems write_trace(const Execution& run, const Program& program, const std::string& path) {
   std::vector<RankRun> ranks;
   for (const RankReport& rank : run.ranks) {
@@ -218,7 +148,7 @@ bool same_losses(const Task& task, const Execution& run, const std::vector<doubl
 int answer(const Options& o, const Task& task, const Simulation& s, const Execution& run, const std::vector<double>& reference) {
   const bool same = same_losses(task, run, reference);
   const Comparison comparison = compare(s, run, cores_of_this_machine());
-  o.json ? print_json(task, comparison, run, reference, same) : print(task, comparison, run, reference);
+  o.json ? print_execution_json(task.scenario, task.plan, comparison, run, reference, same) : print_execution(task.scenario, task.plan, comparison, run, reference);
   if (o.trace) {
     if (const Problems problems = write_trace(run, s.program, *o.trace); !problems.empty()) return refuse(problems);
     fmt::print(stderr, "wrote {}: open it at https://ui.perfetto.dev\n", *o.trace);
@@ -232,8 +162,29 @@ int fail_run(const Problems& problems) {
   return failed;
 }
 
+// Of all ranks together, and of the one that the losses are compared with.
+Bytes memory_needed(const Options& o, const Task& task, const Simulation& s) {
+  Bytes all{0};
+  for (std::size_t r = 0; r < s.roles.size(); ++r) all += static_cast<double>(s.program.roles[r].ranks.size()) * s.roles[r].memory.peak.allocated();
+  if (o.skips_reference || gpus(task.plan) == 1) return all;
+  Scenario given = task.scenario.given;
+  given.gpus = 1;
+  const Result<PricedScenario> one = price(given);
+  return one ? std::max(all, estimate(*one, one_rank(task.plan)).memory.peak().allocated()) : all;
+}
+
+// nothing_fits, where this machine has less.
+int check_memory(const Options& o, const Task& task, const Simulation& s) {
+  const Bytes needed = memory_needed(o, task, s), there{static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE))};
+  if (needed <= there) return answered;
+  refuse({{{}, fmt::format("the ranks need {:.1f} GiB together, and this machine has {:.1f} GiB; {} bind", needed.value() / 0x1p30, there.value() / 0x1p30, binding_category(s.memory)),
+           fmt::format("use a model {:.0f} times smaller: fewer blocks, or a smaller width", std::ceil(needed / there))}});
+  return nothing_fits;
+}
+
 int run_threads(const Options& o, const Task& task) {
   const Simulation s = simulate(task.scenario, task.plan);
+  if (const int code = check_memory(o, task, s); code != answered) return code;
   Result<std::vector<double>> reference = std::vector<double>{};
   if (!o.skips_reference && gpus(task.plan) > 1) reference = reference_losses(task, run_options(o));
   if (!reference) return fail_run(reference.error());
@@ -286,64 +237,6 @@ int start_processes(const Task& task) {
 
 // --- several plans: a row each --------------------------------------------------------------------------------------
 
-struct Row {
-  std::string plan;
-  int ranks = 0;
-  Comparison comparison;
-  bool same = true;
-};
-
-std::string share_text(double share) { return fmt::format("{:.1f} %", 100 * share); }
-
-// Of plans with a core for each rank, and of those that share them.
-struct Scores {
-  std::size_t plans = 0;
-  double median = 0, worst = 0, spread = 0;
-};
-
-Scores scores_of(const std::vector<Row>& rows, bool shares_cores) {
-  std::vector<double> errors, spreads;
-  for (const Row& row : rows) {
-    if ((row.ranks > row.comparison.cores) != shares_cores) continue;
-    errors.push_back(std::abs(*row.comparison.step.error())), spreads.push_back(row.comparison.spread);
-  }
-  if (errors.empty()) return {};
-  return {errors.size(), quantile(errors, 0.5), *std::ranges::max_element(errors), quantile(spreads, 0.5)};
-}
-
-void print_rows(const std::vector<Row>& rows, double tau) {
-  Table table({{"plan", Align::left}, {"ranks"}, {"predicted"}, {"measured"}, {"error"}, {"spread"}, {"", Align::left}});
-  for (const Row& row : rows) {
-    const Compared& step = row.comparison.step;
-    table.row({row.plan, std::to_string(row.ranks), seconds_text(step.predicted), seconds_text(step.measured), error_text(step), share_text(row.comparison.spread), row.same ? "" : "losses differ"});
-  }
-  fmt::print("{}\n", table.text(terminal_width()));
-  for (const bool shares : {false, true}) {
-    const Scores scores = scores_of(rows, shares);
-    if (scores.plans == 0) continue;
-    fmt::print("{} plans with {}: error median {}, worst {}; spread of steps median {}\n", scores.plans, shares ? "more ranks than cores" : "a core a rank", share_text(scores.median),
-               share_text(scores.worst), share_text(scores.spread));
-  }
-  fmt::print("order of the plans: Kendall's tau {:.3f}\n", tau);
-}
-
-void print_rows_json(const std::vector<Row>& rows, double tau) {
-  nlohmann::ordered_json json;
-  json["plans"] = nlohmann::ordered_json::array();
-  for (const Row& row : rows) {
-    nlohmann::ordered_json entry = to_json({row.comparison.step})[0];
-    entry["name"] = row.plan, entry["ranks"] = row.ranks, entry["spread"] = row.comparison.spread, entry["agrees"] = row.same;
-    json["plans"].push_back(std::move(entry));
-  }
-  json["cores"] = cores_of_this_machine();
-  for (const bool shares : {false, true}) {
-    const Scores scores = scores_of(rows, shares);
-    json[shares ? "more_ranks_than_cores" : "a_core_a_rank"] = {{"n", scores.plans}, {"median", scores.median}, {"worst", scores.worst}, {"spread", scores.spread}};
-  }
-  json["kendall_tau"] = tau;
-  std::cout << json.dump(2) << "\n";
-}
-
 int run_all(const Options& o) {
   Problems problems;
   if (o.communicator == "mpi") problems.push_back({{}, "processes are started for one plan", "name one plan, or use --communicator threads"});
@@ -355,10 +248,11 @@ int run_all(const Options& o) {
     if (!task) problems.insert(problems.end(), task.error().begin(), task.error().end());
   }
   if (!problems.empty()) return refuse(problems);
-  std::vector<Row> rows;
+  std::vector<ExecutedPlan> rows;
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     const Task& task = tasks[i];
     const Simulation s = simulate(task.scenario, task.plan);
+    if (const int code = check_memory(o, task, s); code != answered) return code;
     Result<std::vector<double>> reference = std::vector<double>{};
     if (!o.skips_reference && gpus(task.plan) > 1) reference = reference_losses(task, run_options(o));
     if (!reference) return fail_run(reference.error());
@@ -367,11 +261,8 @@ int run_all(const Options& o) {
     if (!run) return fail_run(run.error());
     rows.push_back({name, gpus(task.plan), compare(s, *run, cores_of_this_machine()), same_losses(task, *run, *reference)});
   }
-  std::vector<std::pair<double, double>> steps;
-  for (const Row& row : rows) steps.emplace_back(row.comparison.step.predicted, row.comparison.step.measured);
-  const double tau = pair_order(steps).tau();
-  o.json ? print_rows_json(rows, tau) : print_rows(rows, tau);
-  const bool same = std::ranges::all_of(rows, &Row::same);
+  o.json ? print_executions_json(rows) : print_executions(rows);
+  const bool same = std::ranges::all_of(rows, &ExecutedPlan::same);
   if (!same) fmt::print(stderr, "error: the losses are not those of one rank\n");
   return same ? answered : failed;
 }

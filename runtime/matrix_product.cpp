@@ -30,6 +30,16 @@ bool is_empty(std::int64_t m, std::int64_t n, std::int64_t k, T beta, Matrix<T> 
   return true;
 }
 
+// gemm: BLAS's for T.
+template <class T, class Gemm>
+void product(Gemm gemm, Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k, T alpha,
+             Matrix<const T> a, Matrix<const T> b, T beta, Matrix<T> c) {
+  if (is_empty(m, n, k, beta, c)) return;
+  const auto lock = on_this_thread();
+  gemm(CblasRowMajor, blas(turn_a), blas(turn_b), blas(m), blas(n), blas(k), alpha, a.data, blas(a.stride), b.data,
+       blas(b.stride), beta, c.data, blas(c.stride));
+}
+
 struct Widened {
   std::vector<float> numbers;
   std::int64_t stride;
@@ -51,18 +61,12 @@ Widened widen(Turn turn, std::int64_t rows, std::int64_t columns, Matrix<const B
 
 void multiply(Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k, double alpha,
               Matrix<const double> a, Matrix<const double> b, double beta, Matrix<double> c) {
-  if (is_empty(m, n, k, beta, c)) return;
-  const auto lock = on_this_thread();
-  cblas_dgemm(CblasRowMajor, blas(turn_a), blas(turn_b), blas(m), blas(n), blas(k), alpha, a.data, blas(a.stride),
-              b.data, blas(b.stride), beta, c.data, blas(c.stride));
+  product(cblas_dgemm, turn_a, turn_b, m, n, k, alpha, a, b, beta, c);
 }
 
 void multiply(Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k, float alpha,
               Matrix<const float> a, Matrix<const float> b, float beta, Matrix<float> c) {
-  if (is_empty(m, n, k, beta, c)) return;
-  const auto lock = on_this_thread();
-  cblas_sgemm(CblasRowMajor, blas(turn_a), blas(turn_b), blas(m), blas(n), blas(k), alpha, a.data, blas(a.stride),
-              b.data, blas(b.stride), beta, c.data, blas(c.stride));
+  product(cblas_sgemm, turn_a, turn_b, m, n, k, alpha, a, b, beta, c);
 }
 
 void multiply(Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k, float alpha,

@@ -113,6 +113,23 @@ TEST(ExecutorPage, ShowsTheProgramThatIsPrinted) {
   EXPECT_GT(shown, 30);
 }
 
+TEST(Execute, RefusesWhatThisMachineCannotHold) {
+  const Scratch scratch;
+  const std::string plan = scratch.path() / "plan.yaml";
+  std::ofstream(plan) << "model: llama3-405b\ncluster: {use: " FORERUN_ROOT "/examples/execute/parts/cores.yaml, gpus: 2}\nstack: forerun\n"
+                         "job: {kind: pretrain, sequence: 64, global_batch: 2, dtype: fp32}\nplan: {dp: 2, zero: 0, micro_batch: 1}\n";
+  const Answer answer = forerun_says("execute " + plan);
+  EXPECT_EQ(answer.code, 3);
+  EXPECT_THAT(answer.err, HasSubstr("GiB together, and this machine has"));
+  EXPECT_THAT(answer.err, HasSubstr("optimizer states at stage 0 bind"));
+}
+
+TEST(Execute, NamesAMisspeltFlagAlone) {
+  const Answer answer = forerun_says("execute examples/execute/dp.yaml --stesp 3");
+  EXPECT_EQ(answer.code, 2);
+  EXPECT_EQ(answer.err, "error: there is no flag '--stesp'\n  hint: did you mean '--steps'?\n");
+}
+
 TEST(Execute, DrawsWhatItDid) {
   const Scratch scratch;
   const std::string path = scratch.path() / "run.json";
