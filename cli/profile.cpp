@@ -16,7 +16,7 @@
 #include "cli/arguments.hpp"
 #include "cli/common.hpp"
 #include "cli/progress.hpp"
-#include "profiler/cpu_backend.hpp"
+#include "profiler/cpu_sampler.hpp"
 #include "profiler/profile.hpp"
 #include "studies/collective_fitting.hpp"
 #include "studies/kernel_fitting.hpp"
@@ -186,9 +186,9 @@ int run(const Options& o) {
   if (o.as_process) return profile_as_process(p);
   p.started_by_mpi = mpi_command(o);
   const Machine machine = this_machine();
-  const auto backend = make_cpu_backend(machine.cores, cpu_pool(machine.last_cache), p.seed);
+  const auto sampler = make_cpu_sampler(machine.cores, cpu_pool(machine.last_cache), p.seed);
   ProgressLine kernels("measuring kernels"), ranks("measuring collectives");
-  const Result<ProfileResult> result = profile(p, *backend, machine, [&](double share, const std::string& what) { (what == "kernels" ? kernels : ranks)(share); });
+  const Result<ProfileResult> result = profile(p, *sampler, machine, [&](double share, const std::string& what) { (what == "kernels" ? kernels : ranks)(share); });
   kernels.finish(), ranks.finish();
   if (!result) return refuse(result.error());
   for (const std::string& remark : result->remarks) fmt::print(stderr, "note: {}\n", remark);

@@ -1,11 +1,11 @@
-// For the CPU backend only: what an operation of runtime/ reads and writes, and the call itself.
+// For the CPU sampler only: what an operation of runtime/ reads and writes, and the call itself.
 #pragma once
 
 #include <functional>
 #include <span>
 #include <vector>
 
-#include "profiler/backend.hpp"
+#include "profiler/sampler.hpp"
 #include "runtime/number.hpp"
 
 namespace forerun {

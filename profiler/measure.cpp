@@ -14,10 +14,10 @@ namespace {
 // The other ranks, busy with the same case until this goes.
 class Companions {
  public:
-  Companions(Backend& backend, const KernelCase& one, int ranks) {
+  Companions(Sampler& sampler, const KernelCase& one, int ranks) {
     for (int rank = 1; rank < ranks; ++rank) {
-      threads_.emplace_back([this, &backend, &one, rank](const std::stop_token& stop) {
-        const auto prepared = backend.prepare(one, rank);
+      threads_.emplace_back([this, &sampler, &one, rank](const std::stop_token& stop) {
+        const auto prepared = sampler.prepare(one, rank);
         prepared->run();
         ++running_;
         running_.notify_all();
@@ -43,10 +43,10 @@ RunTimes times_of(const std::vector<double>& seconds) {
   return {Seconds{median}, (quantile(seconds, 0.75) - quantile(seconds, 0.25)) / 2 / median, seconds.size(), static_cast<std::size_t>(outliers)};
 }
 
-RunTimes measure(Backend& backend, const KernelCase& one, const Effort& effort, int ranks) {
+RunTimes measure(Sampler& sampler, const KernelCase& one, const Effort& effort, int ranks) {
   using Clock = std::chrono::steady_clock;
-  Companions companions(backend, one, ranks);
-  const auto prepared = backend.prepare(one, 0);
+  Companions companions(sampler, one, ranks);
+  const auto prepared = sampler.prepare(one, 0);
   prepared->run();
   companions.wait_until_running();
   const auto end = Clock::now() + std::chrono::duration<double>(effort.budget.value());

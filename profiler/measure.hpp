@@ -7,7 +7,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "profiler/backend.hpp"
+#include "profiler/sampler.hpp"
 
 namespace forerun {
 
@@ -23,6 +23,6 @@ struct RunTimes {
 };
 
 RunTimes times_of(const std::vector<double>& seconds);  // at least one
-RunTimes measure(Backend&, const KernelCase&, const Effort&, int ranks);
+RunTimes measure(Sampler&, const KernelCase&, const Effort&, int ranks);
 
 }  // namespace forerun

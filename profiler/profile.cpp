@@ -23,21 +23,21 @@ std::string name_of(const std::string& path) { return fs::path(path).filename().
 // The product that is timed again and again through the sweep.
 KernelCase reference() { return product_case(DType::fp32, 512, 512, 512); }
 
-MeasuredMachine measure_machine(Backend& backend, const ProfileOptions& o) {
+MeasuredMachine measure_machine(Sampler& sampler, const ProfileOptions& o) {
   MeasuredMachine m;
   const Effort longer{.budget = 4.0 * o.effort.budget, .fewest = o.effort.fewest, .most = 4 * o.effort.most};
   const KernelCase stream = stream_case(DType::fp32);
-  const auto rate = [&](int ranks) { return bytes_moved(stream.kernel) / measure(backend, stream, longer, ranks).median; };
-  m.alone = rate(1), m.together = rate(backend.ranks());
+  const auto rate = [&](int ranks) { return bytes_moved(stream.kernel) / measure(sampler, stream, longer, ranks).median; };
+  m.alone = rate(1), m.together = rate(sampler.ranks());
   for (const DType dtype : o.dtypes) {
     for (const std::int64_t n : {384, 512, 768, 1024}) {
       const KernelCase product = product_case(dtype, n, n, n);
       if (flops(product.kernel) > o.sweep.most_work) continue;
-      const FlopsPerSecond found = flops(product.kernel) / measure(backend, product, longer, backend.ranks()).median;
+      const FlopsPerSecond found = flops(product.kernel) / measure(sampler, product, longer, sampler.ranks()).median;
       m.product[dtype] = max(m.product[dtype], found);
     }
   }
-  m.call = measure(backend, call_case(), {.budget = o.effort.budget, .fewest = 101, .most = 2001}, 1).median;
+  m.call = measure(sampler, call_case(), {.budget = o.effort.budget, .fewest = 101, .most = 2001}, 1).median;
   return m;
 }
 
@@ -74,7 +74,7 @@ std::string cluster_text(const ProfileResult& r) {
 
 class Sweep {
  public:
-  Sweep(const ProfileOptions& o, Backend& backend, const ProfileProgress& progress, ProfileResult& result) : o_(o), backend_(backend), progress_(progress), result_(result) {}
+  Sweep(const ProfileOptions& o, Sampler& sampler, const ProfileProgress& progress, ProfileResult& result) : o_(o), sampler_(sampler), progress_(progress), result_(result) {}
 
   Result<void> run() {
     Result<SampleFile> file = SampleFile::open(paths_of(o_.stem).samples, kernel_columns, o_.resume);
@@ -99,22 +99,22 @@ class Sweep {
   static constexpr double drifted = 0.1;
 
   Result<void> add(SampleFile& file, const KernelCase& one) const {
-    const RunTimes t = measure(backend_, one, o_.effort, backend_.ranks());
-    std::string remarks = fmt::format("spread={:.3f};ranks={};runs={}", t.spread, backend_.ranks(), t.runs);
+    const RunTimes t = measure(sampler_, one, o_.effort, sampler_.ranks());
+    std::string remarks = fmt::format("spread={:.3f};ranks={};runs={}", t.spread, sampler_.ranks(), t.runs);
     if (t.outliers > 0) remarks += fmt::format(";outliers={}", t.outliers);
     if (std::abs(drift_) > drifted) remarks += fmt::format(";drift={:+.2f}", drift_);
-    return file.add(source, key_of(one), kernel_row(source, name_of(paths_of(o_.stem).device), one, t.median, backend_.library(), remarks));
+    return file.add(source, key_of(one), kernel_row(source, name_of(paths_of(o_.stem).device), one, t.median, sampler_.library(), remarks));
   }
 
   void check_reference() {
-    const Seconds now = measure(backend_, reference(), o_.effort, backend_.ranks()).median;
+    const Seconds now = measure(sampler_, reference(), o_.effort, sampler_.ranks()).median;
     if (first_ == Seconds{0}) first_ = now;
     drift_ = now / first_ - 1;
     if (std::abs(drift_) > std::abs(result_.drift)) result_.drift = drift_;
   }
 
   const ProfileOptions& o_;
-  Backend& backend_;
+  Sampler& sampler_;
   const ProfileProgress& progress_;
   ProfileResult& result_;
   std::size_t since_reference_ = 0;
@@ -123,18 +123,18 @@ class Sweep {
 };
 
 // Each beside the other, and alone.
-Overlap measure_overlap(Backend& backend, const ProfileOptions& o) {
-  if (backend.ranks() < 2) return {};
+Overlap measure_overlap(Sampler& sampler, const ProfileOptions& o) {
+  if (sampler.ranks() < 2) return {};
   const KernelCase product = reference(), copy = stream_case(DType::fp32);
   const auto beside = [&](const KernelCase& timed, const KernelCase& other) {
-    const Seconds alone = measure(backend, timed, o.effort, 1).median;
+    const Seconds alone = measure(sampler, timed, o.effort, 1).median;
     std::atomic<bool> running = false;
     const std::jthread companion([&](const std::stop_token& stop) {
-      const auto prepared = backend.prepare(other, 1);
+      const auto prepared = sampler.prepare(other, 1);
       while (!stop.stop_requested()) prepared->run(), running = true, running.notify_all();
     });
     running.wait(false);
-    return measure(backend, timed, o.effort, 1).median / alone;
+    return measure(sampler, timed, o.effort, 1).median / alone;
   };
   return {beside(product, copy), beside(copy, product)};
 }
@@ -156,17 +156,17 @@ ProfileOptions sized(ProfileOptions o) {
   return o;
 }
 
-Result<ProfileResult> profile(const ProfileOptions& o, Backend& backend, const Machine& machine, const ProfileProgress& progress) {
+Result<ProfileResult> profile(const ProfileOptions& o, Sampler& sampler, const Machine& machine, const ProfileProgress& progress) {
   ProfileResult result{.machine = machine};
   if (progress) progress(0, "machine");
-  result.measured = measure_machine(backend, o);
+  result.measured = measure_machine(sampler, o);
   measure_link(machine.cores, o, result.measured);
   const ProfilePaths paths = paths_of(o.stem);
   if (const auto written = write_whole(paths.device, device_text(result, o)); !written) return fail(written.error());
   if (const auto written = write_whole(paths.cluster, cluster_text(result)); !written) return fail(written.error());
-  if (const auto swept = Sweep(o, backend, progress, result).run(); !swept) return fail(swept.error());
+  if (const auto swept = Sweep(o, sampler, progress, result).run(); !swept) return fail(swept.error());
   if (const auto sampled = sample_ranks(o, machine, progress, result); !sampled) return fail(sampled.error());
-  result.overlap = measure_overlap(backend, o);
+  result.overlap = measure_overlap(sampler, o);
   remark(result);
   return result;
 }

@@ -55,6 +55,6 @@ int profile_as_process(const ProfileOptions&);
 bool can_profile_processes();       // the build found MPI
 std::string profiled_library();     // that multiplies matrices, and the processor that it took this machine for
 
-Result<ProfileResult> profile(const ProfileOptions&, Backend&, const Machine&, const ProfileProgress& = {});
+Result<ProfileResult> profile(const ProfileOptions&, Sampler&, const Machine&, const ProfileProgress& = {});
 
 }  // namespace forerun

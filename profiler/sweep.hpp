@@ -7,7 +7,7 @@
 #include <span>
 #include <vector>
 
-#include "profiler/backend.hpp"
+#include "profiler/sampler.hpp"
 
 namespace forerun {
 

@@ -5,6 +5,8 @@
 #include <new>
 #include <utility>
 
+#include "runtime/backend.hpp"
+
 namespace forerun {
 
 OutOfMemory::OutOfMemory(std::string who, std::int64_t wanted, std::int64_t used, std::int64_t limit)
@@ -34,13 +36,17 @@ Allocator::~Allocator() {
   trim();
 }
 
+void* Allocator::take(std::int64_t bytes) {
+  return backend_ != nullptr ? backend_->take(bytes) : ::operator new(static_cast<std::size_t>(bytes), std::align_val_t{alignment});
+}
+
 Allocation Allocator::allocate(std::string_view name, std::int64_t bytes, std::uint32_t tag) {
   assert(bytes >= 0);
   if (bytes > budget_ - in_use_) throw OutOfMemory(std::string(name), bytes, in_use_, budget_);
   std::vector<void*>& kept = kept_[bytes];
   void* data = nullptr;
   if (kept.empty()) {
-    data = ::operator new(static_cast<std::size_t>(bytes), std::align_val_t{alignment});
+    data = take(bytes);
   } else {
     data = kept.back();
     kept.pop_back();
@@ -113,7 +119,13 @@ void Allocator::forget() {
 
 void Allocator::trim() {
   for (auto& [bytes, blocks] : kept_) {
-    for (void* block : blocks) ::operator delete(block, std::align_val_t{alignment});
+    for (void* block : blocks) {
+      if (backend_ != nullptr) {
+        backend_->give_back(block, bytes);
+      } else {
+        ::operator delete(block, std::align_val_t{alignment});
+      }
+    }
   }
   kept_.clear();
 }

@@ -2,7 +2,8 @@
 //
 // An allocation counts what was asked for. Alignment and blocks kept for the next allocation of their size are not
 // counted, as a caching allocator reports `allocated` apart from `reserved`. One allocator a rank: it is not safe to
-// share between threads.
+// share between threads. Where a backend puts work in line, a block may be given out again while work on it is still in
+// line: the caller orders its lanes.
 #pragma once
 
 #include <cstddef>
@@ -27,6 +28,7 @@ class OutOfMemory : public std::runtime_error {
 };
 
 class Allocator;
+class Backend;
 
 // Memory of one name, given back when it goes. Its contents start undefined. It must not outlive its allocator.
 class Allocation {
@@ -79,6 +81,7 @@ class Allocator {
   };
 
   explicit Allocator(std::int64_t budget = unlimited) : budget_(budget) {}
+  explicit Allocator(Backend& on) : backend_(&on) {}  // of its memory, without a budget; the backend outlives it
   ~Allocator();
   Allocator(const Allocator&) = delete;
   Allocator& operator=(const Allocator&) = delete;
@@ -94,19 +97,21 @@ class Allocator {
   [[nodiscard]] const std::vector<Change>& changes() const { return changes_; }  // in order
   [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
   void forget();  // what was before: the peak is what is in use now. For the steps after a warm-up.
-  void trim();  // gives kept blocks back to the system
+  void trim();  // gives kept blocks back to the backend: of the host, where none was given
 
  private:
   friend class Allocation;
   std::uint32_t name_id(std::string_view);
   void change(std::int64_t delta, std::uint32_t tag, std::uint32_t name);
   void release(const Allocation&);
+  void* take(std::int64_t bytes);
 
   struct Held {
     std::uint32_t tag, name;
     std::int64_t bytes;
   };
-  std::int64_t budget_, in_use_ = 0, peak_ = 0;
+  Backend* backend_ = nullptr;
+  std::int64_t budget_ = unlimited, in_use_ = 0, peak_ = 0;
   std::uint64_t position_ = 0;
   std::uint32_t next_ = 1;
   std::map<std::uint32_t, Held> held_;  // by id, so in the order of allocation

@@ -2,7 +2,7 @@
 //
 // Collectives match by the order in which the members call them; sends are buffered, and messages between two members
 // of a group arrive in order. A group made twice is two groups, whose messages do not meet: give each lane its own.
-// Calls return when their result is there.
+// Calls return when their result is there; of a communicator that `queues`, when they are in line on its backend's lane.
 //
 // Reductions go round a ring: element i of shard s is x[s+1] + x[s+2] + ... + x[s], ranks modulo the group, from the
 // left. So equal inputs give equal bits, on every rank, every time, in each implementation; only another size of the
@@ -78,6 +78,7 @@ class Communicator {
 
   [[nodiscard]] virtual int rank() const = 0;
   [[nodiscard]] virtual int size() const = 0;
+  [[nodiscard]] virtual bool queues() const { return false; }
 
   virtual void all_reduce(Elements, Reduction, std::int64_t row = 1) = 0;  // in place
   virtual void reduce_scatter(Elements whole, Elements mine, Reduction,

@@ -1,4 +1,4 @@
-// Does a profile measure every case once, whatever interrupts it, with a backend that only pretends?
+// Does a profile measure every case once, whatever interrupts it, with a sampler that only pretends?
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -9,7 +9,7 @@
 #include <set>
 
 #include "profiler/collectives.hpp"
-#include "profiler/cpu_backend.hpp"
+#include "profiler/cpu_sampler.hpp"
 #include "profiler/profile.hpp"
 #include "runtime/rank_threads.hpp"
 
@@ -23,7 +23,7 @@ class Pretended final : public PreparedCase {
   Seconds run() override { return Seconds{1e-6}; }
 };
 
-class Pretender final : public Backend {
+class Pretender final : public Sampler {
  public:
   [[nodiscard]] std::string library() const override { return "pretended"; }
   [[nodiscard]] int ranks() const override { return 1; }
@@ -54,8 +54,8 @@ class Profiles : public testing::Test {
 };
 
 TEST_F(Profiles, WriteARowACaseAndDescribeTheMachine) {
-  Pretender backend;
-  const auto result = profile(options(), backend, machine_);
+  Pretender sampler;
+  const auto result = profile(options(), sampler, machine_);
   ASSERT_TRUE(result) << to_string(result.error());
   const auto cases = plan_sweep(options().sweep, options().dtypes, 1);
   EXPECT_EQ(result->kernels, cases.size());
@@ -69,8 +69,8 @@ TEST_F(Profiles, GoOnWhereTheyWereInterrupted) {
   EXPECT_THROW(static_cast<void>(profile(options(), interrupted, machine_)), std::runtime_error);
   ProfileOptions again = options();
   again.resume = true;
-  Pretender backend;
-  const auto result = profile(again, backend, machine_);
+  Pretender sampler;
+  const auto result = profile(again, sampler, machine_);
   ASSERT_TRUE(result) << to_string(result.error());
   const std::size_t cases = plan_sweep(again.sweep, again.dtypes, 1).size();
   EXPECT_EQ(result->kernels, cases);
@@ -107,11 +107,11 @@ TEST(Times, AreMediansWithTheirSpread) {
 }
 
 // Every operation of the sweep in every format, once, small.
-TEST(CpuBackend, RunsWhateverTheSweepAsksFor) {
+TEST(CpuSampler, RunsWhateverTheSweepAsksFor) {
   const SweepSize small{.products = 6, .attentions = 4, .each_streaming = 1, .most_work = Flops{1e7}};
-  const auto backend = make_cpu_backend(1, Bytes{1 << 20}, 1);
+  const auto sampler = make_cpu_sampler(1, Bytes{1 << 20}, 1);
   for (const KernelCase& one : plan_sweep(small, std::vector{DType::fp32, DType::bf16, DType::fp64}, 1)) {
-    const auto prepared = backend->prepare(one, 0);
+    const auto prepared = sampler->prepare(one, 0);
     for (int i = 0; i < 2; ++i) EXPECT_GE(prepared->run(), Seconds{0}) << one.operation;
   }
 }

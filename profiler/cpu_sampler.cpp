@@ -1,4 +1,4 @@
-#include "profiler/cpu_backend.hpp"
+#include "profiler/cpu_sampler.hpp"
 
 #include <time.h>
 
@@ -126,9 +126,9 @@ class CpuCase final : public PreparedCase {
   volatile Arithmetic<T> keep_ = 0;
 };
 
-class CpuBackend final : public Backend {
+class CpuSampler final : public Sampler {
  public:
-  CpuBackend(int ranks, Bytes pool, std::uint64_t seed) : pool_(pool), seed_(seed), memories_(static_cast<std::size_t>(ranks)) {}
+  CpuSampler(int ranks, Bytes pool, std::uint64_t seed) : pool_(pool), seed_(seed), memories_(static_cast<std::size_t>(ranks)) {}
 
   [[nodiscard]] std::string library() const override { return "forerun"; }
   [[nodiscard]] int ranks() const override { return static_cast<int>(memories_.size()); }
@@ -165,6 +165,6 @@ class CpuBackend final : public Backend {
 
 Bytes cpu_pool(Bytes last_cache) { return max(Bytes{64.0 * (1 << 20)}, min(Bytes{256.0 * (1 << 20)}, 2.0 * last_cache)); }
 
-std::unique_ptr<Backend> make_cpu_backend(int ranks, Bytes pool, std::uint64_t seed) { return std::make_unique<CpuBackend>(ranks, pool, seed); }
+std::unique_ptr<Sampler> make_cpu_sampler(int ranks, Bytes pool, std::uint64_t seed) { return std::make_unique<CpuSampler>(ranks, pool, seed); }
 
 }  // namespace forerun

@@ -7,13 +7,13 @@
 
 #include <memory>
 
-#include "profiler/backend.hpp"
+#include "profiler/sampler.hpp"
 
 namespace forerun {
 
 // Twice the last cache is more than any run can find in it; a rank's part is kept within reason.
 Bytes cpu_pool(Bytes last_cache);
 
-std::unique_ptr<Backend> make_cpu_backend(int ranks, Bytes pool, std::uint64_t seed);
+std::unique_ptr<Sampler> make_cpu_sampler(int ranks, Bytes pool, std::uint64_t seed);
 
 }  // namespace forerun

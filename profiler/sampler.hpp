@@ -30,12 +30,12 @@ class PreparedCase {
   virtual Seconds run() = 0;  // how long it took, by the clock that suits the device
 };
 
-class Backend {
+class Sampler {
  public:
-  Backend() = default;
-  virtual ~Backend() = default;
-  Backend(const Backend&) = delete;
-  Backend& operator=(const Backend&) = delete;
+  Sampler() = default;
+  virtual ~Sampler() = default;
+  Sampler(const Sampler&) = delete;
+  Sampler& operator=(const Sampler&) = delete;
 
   [[nodiscard]] virtual std::string library() const = 0;  // whose kernels, as rows say
   [[nodiscard]] virtual int ranks() const = 0;            // that share the device's memory, and run at once
