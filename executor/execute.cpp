@@ -13,8 +13,9 @@ namespace {
 
 // Of one rank: all steps; the others' losses and times are added to its own.
 template <class T>
-RankReport run_rank(Communicator& world, const PricedScenario& scenario, const Program& program, const RunOptions& options, const std::function<void(int, double)>& after_step) {
-  RankExecutor<T> rank(scenario, program, world, options);
+RankReport run_rank(const RankPlace& place, const PricedScenario& scenario, const Program& program, const RunOptions& options, const std::function<void(int, double)>& after_step) {
+  Communicator& world = place.world;
+  RankExecutor<T> rank(scenario, program, place, options);
   try {
     for (int step = 0; step < options.steps; ++step) {
       world.barrier();
@@ -31,11 +32,15 @@ RankReport run_rank(Communicator& world, const PricedScenario& scenario, const P
   return rank.report();
 }
 
-RankReport run_rank(Communicator& world, const PricedScenario& scenario, const Program& program, const RunOptions& options, const std::function<void(int, double)>& after_step) {
+// As threads, or as one of the processes of MPI, which is asked for one thread only.
+RankReport run_rank(Communicator& world, bool as_process, const PricedScenario& scenario, const Program& program, RunOptions options, const std::function<void(int, double)>& after_step) {
+  const RankMachine machine = options.machine(world);
+  const RankPlace place{world, machine.tensors ? *machine.tensors : world, *machine.backend};
+  if (as_process && !place.tensors.queues()) options.background = false;
   switch (scenario.given.job.dtype) {
-    case DType::fp64: return run_rank<double>(world, scenario, program, options, after_step);
-    case DType::bf16: return run_rank<BFloat16>(world, scenario, program, options, after_step);
-    default: return run_rank<float>(world, scenario, program, options, after_step);
+    case DType::fp64: return run_rank<double>(place, scenario, program, options, after_step);
+    case DType::bf16: return run_rank<BFloat16>(place, scenario, program, options, after_step);
+    default: return run_rank<float>(place, scenario, program, options, after_step);
   }
 }
 
@@ -49,11 +54,13 @@ Execution result_of(std::vector<RankReport> ranks) {
 
 }  // namespace
 
+RankMachine on_the_cpu(Communicator&) { return {make_cpu_backend(), nullptr}; }
+
 Result<Execution> execute(const PricedScenario& scenario, const Program& program, const RunOptions& options, const std::function<void(int, double)>& after_step) {
   std::vector<RankReport> reports(program.role_of_rank.size());
   try {
     run_ranks(static_cast<int>(reports.size()), [&](Communicator& world) {
-      reports[static_cast<std::size_t>(world.rank())] = run_rank(world, scenario, program, options, after_step);
+      reports[static_cast<std::size_t>(world.rank())] = run_rank(world, false, scenario, program, options, after_step);
     });
   } catch (const RankFailure& failure) {
     return fail(Problems{{{}, failure.what(), ""}});
@@ -62,10 +69,8 @@ Result<Execution> execute(const PricedScenario& scenario, const Program& program
 }
 
 Execution execute_as(Communicator& world, const PricedScenario& scenario, const Program& program, const RunOptions& options, const std::function<void(int, double)>& after_step) {
-  RunOptions here = options;
-  here.background = false;  // MPI is asked for one thread only
   std::vector<RankReport> reports;
-  reports.push_back(run_rank(world, scenario, program, here, after_step));
+  reports.push_back(run_rank(world, true, scenario, program, options, after_step));
   return result_of(std::move(reports));
 }
 

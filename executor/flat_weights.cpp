@@ -26,8 +26,8 @@ std::string_view to_string(MemoryTag tag) {
 }
 
 template <class T>
-FlatWeights<T>::FlatWeights(const PricedScenario& scenario, const Program& program, int rank, Allocator& memory)
-    : plan_(program.plan), rank_(rank) {
+FlatWeights<T>::FlatWeights(const PricedScenario& scenario, const Program& program, int rank, Allocator& memory, Backend& backend)
+    : backend_(backend), plan_(program.plan), rank_(rank) {
   const StageProgram& stage = program_of(program, rank);
   units_ = stage.units;
   for (const Unit& unit : units_) weights_.push_back(weights_of(scenario.given, plan_, unit, rank));
@@ -49,7 +49,7 @@ FlatWeights<T>::FlatWeights(const PricedScenario& scenario, const Program& progr
   gradients_ = take("gradients", MemoryTag::gradients, gradients, sizeof(A));
   if (wide) master_ = take("master weights", MemoryTag::optimizer, own_, sizeof(A));
   moments_ = take("moments", MemoryTag::optimizer, 2 * own_, sizeof(A));
-  std::ranges::fill(moments_.as<A>(), A(0));
+  clear(backend_, moments_.as<A>());
   clear_gradients();
 }
 
@@ -105,16 +105,15 @@ void FlatWeights<T>::set_first_values(std::uint64_t seed) {
         if (w.of_experts() == experts) first_values<T>(seed, units_[u].layer, w, std::span(values).subspan(static_cast<std::size_t>(w.first), static_cast<std::size_t>(w.count)));
       }
       const std::int64_t at = (experts ? experts_at_ : dense_at_)[u];
-      if (plan_.zero < 3) std::ranges::copy(values, parameters_.as<T>().begin() + at);
+      if (plan_.zero < 3) put<T>(backend_, values, parameters_.as<T>().subspan(static_cast<std::size_t>(at), values.size()));
       for (const WeightPiece& piece : pieces_) {  // this rank's share of it
         if (piece.experts != experts) continue;
         const std::int64_t first = std::max(at, piece.whole_at + piece.own.first), last = std::min(at + n, piece.whole_at + piece.own.first + piece.own.count);
-        for (std::int64_t i = first; i < last; ++i) {
-          const auto to = static_cast<std::size_t>(piece.own_at + i - piece.whole_at - piece.own.first);
-          const T value = values[static_cast<std::size_t>(i - at)];
-          if (plan_.zero == 3) parameters_.as<T>()[to] = value;
-          if (master_) master_.as<A>()[to] = static_cast<A>(value);
-        }
+        if (first >= last) continue;
+        const auto to = static_cast<std::size_t>(piece.own_at + first - piece.whole_at - piece.own.first);
+        const std::span<const T> own(values.data() + (first - at), static_cast<std::size_t>(last - first));
+        if (plan_.zero == 3) put<T>(backend_, own, parameters_.as<T>().subspan(to, own.size()));
+        if (master_) put<A>(backend_, std::vector<A>(own.begin(), own.end()), master_.as<A>().subspan(to, own.size()));
       }
     }
   }
@@ -163,21 +162,22 @@ std::span<Arithmetic<T>> FlatWeights<T>::own_gradients(const WeightPiece& p) {
 
 template <class T>
 void FlatWeights<T>::update(const AdamW& how, std::int64_t step) {
+  Operators<T>& on = backend_.operators<T>();
   for (const WeightPiece& p : pieces_) {
     const auto at = static_cast<std::size_t>(p.own_at), n = static_cast<std::size_t>(p.own.count);
     const std::span<A> m = moments_.as<A>().subspan(at, n), v = moments_.as<A>().subspan(static_cast<std::size_t>(own_) + at, n);
     const std::span<T> parameters = own_parameters(p);
     if constexpr (std::is_same_v<A, T>) {
-      adamw_update<T>(how, step, A(1), own_gradients(p), m, v, parameters, {});
+      on.adamw_update(how, step, A(1), own_gradients(p), m, v, parameters, {});
     } else {
-      adamw_update<T>(how, step, A(1), own_gradients(p), m, v, master_.as<A>().subspan(at, n), parameters);
+      on.adamw_update(how, step, A(1), own_gradients(p), m, v, master_.as<A>().subspan(at, n), parameters);
     }
   }
 }
 
 template <class T>
 void FlatWeights<T>::clear_gradients() {
-  std::ranges::fill(gradients_.as<A>(), A(0));
+  clear(backend_, gradients_.as<A>());
 }
 
 #define FORERUN_FLAT_WEIGHTS(T) template class FlatWeights<T>;

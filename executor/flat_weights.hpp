@@ -1,4 +1,4 @@
-// Weights, gradients and optimiser states of one rank: flat memory, cut as ZeRO cuts it.
+// Weights, gradients and optimiser states of one rank: flat memory of its backend, cut as ZeRO cuts it.
 //
 // Pieces are what replicas exchange at once: buckets of units (ZeRO-0 and 1) or single units (2 and 3), dense weights and routed experts apart.
 #pragma once
@@ -12,6 +12,7 @@
 #include "executor/weights.hpp"
 #include "runtime/adamw.hpp"
 #include "runtime/allocator.hpp"
+#include "runtime/backend.hpp"
 #include "runtime/number.hpp"
 
 namespace forerun {
@@ -37,7 +38,7 @@ class FlatWeights {
  public:
   using A = Arithmetic<T>;
 
-  FlatWeights(const PricedScenario&, const Program&, int rank, Allocator&);
+  FlatWeights(const PricedScenario&, const Program&, int rank, Allocator&, Backend&);
 
   [[nodiscard]] const std::vector<Weight>& weights(std::size_t unit) const { return weights_[unit]; }
   void set_first_values(std::uint64_t seed);
@@ -60,6 +61,7 @@ class FlatWeights {
   void add_piece(int first, int last, bool experts, std::int64_t replicas, std::int64_t index);
   void cut(const Program&, const StageProgram&);
 
+  Backend& backend_;
   const Plan& plan_;
   int rank_;
   std::vector<Unit> units_;

@@ -5,7 +5,6 @@
 #include <limits>
 
 #include "executor/rank_executor.hpp"
-#include "runtime/elementwise.hpp"
 
 namespace forerun {
 
@@ -58,16 +57,15 @@ void RankExecutor<T>::start_sum() {
   ring_sum_ = scratch<A>(rows * executor_detail::query_width(s));
   ring_log_sum_exp_ = scratch<A>(rows * s.heads);
   scratch_kept_ = scratch_used_;
-  std::ranges::fill(ring_sum_, A(0));
-  std::ranges::fill(ring_log_sum_exp_, -std::numeric_limits<A>::infinity());
+  clear(backend_, ring_sum_);
+  on_.fill_sums(-std::numeric_limits<A>::infinity(), ring_log_sum_exp_);
 }
 
 template <class T>
 void RankExecutor<T>::finish_sum() {
   if (writes_ > 0) {
-    const std::span<T> out = written(0);
-    std::ranges::transform(ring_sum_, out.begin(), [](A x) { return static_cast<T>(x); });
-    std::ranges::copy(ring_log_sum_exp_, written<A>(1).begin());
+    on_.narrow(ring_sum_, written(0));
+    copy<A>(backend_, ring_log_sum_exp_, written<A>(1));
   }
   scratch_kept_ = scratch_base_;
 }
@@ -78,8 +76,8 @@ void RankExecutor<T>::attend_piece(std::span<const T> qkv, Keys<const T> keys, i
   const std::span<T> out = scratch<T>(std::ssize(ring_sum_));
   const std::span<A> log_sum_exp = scratch<A>(std::ssize(ring_log_sum_exp_));
   const Matrix<T> result{out.data(), executor_detail::query_width(s)};
-  attention_forward<T>(s, attention_input(qkv, keys, owner), result, log_sum_exp, scratch<A>(attention_scratch<T>(s)));
-  merge_attention<T>(s, result, log_sum_exp, ring_sum_, ring_log_sum_exp_);
+  on_.attention_forward(s, attention_input(qkv, keys, owner), result, log_sum_exp, scratch<A>(on_.attention_scratch(s)));
+  on_.merge_attention(s, result, log_sum_exp, ring_sum_, ring_log_sum_exp_);
 }
 
 // Reads queries, keys and values, and the keys and values of others: all of them, or those that came last. Writes the output and log-sum-exp.
@@ -105,7 +103,7 @@ void RankExecutor<T>::attend(const Computation& c) {
     return finish_sum();
   }
   const Matrix<T> out{written(0).data(), executor_detail::query_width(s)};
-  attention_forward<T>(s, attention_input(qkv, own, cp_rank_), out, written<A>(1), scratch<A>(attention_scratch<T>(s)));
+  on_.attention_forward(s, attention_input(qkv, own, cp_rank_), out, written<A>(1), scratch<A>(on_.attention_scratch(s)));
 }
 
 // --- backward: reads the gradient of the output, queries with keys and values, the output, log-sum-exp, and what forward reads besides ----------------------
@@ -116,8 +114,8 @@ void RankExecutor<T>::attend_piece_back(Keys<const T> keys, int owner, Keys<T> d
   const AttentionShape s = attention_shape();
   const std::int64_t width = executor_detail::query_width(s), values = std::int64_t{s.kv_heads} * s.head_dim;
   const std::span<T> dout = read(0), qkv = read(1), out = read(2);
-  attention_backward<T>(s, attention_input(qkv, keys, owner), {out.data(), width}, read<A>(3), {dout.data(), width}, {ring_gradients_.data(), executor_detail::row_of(s)},
-                        {dkeys.data, dkeys.stride}, {dkeys.data + values, dkeys.stride}, scratch<A>(attention_scratch<T>(s)));
+  on_.attention_backward(s, attention_input(qkv, keys, owner), {out.data(), width}, read<A>(3), {dout.data(), width}, {ring_gradients_.data(), executor_detail::row_of(s)},
+                        {dkeys.data, dkeys.stride}, {dkeys.data + values, dkeys.stride}, scratch<A>(on_.attention_scratch(s)));
 }
 
 template <class T>
@@ -128,26 +126,21 @@ void RankExecutor<T>::attend_back(const Computation& c) {
   const Keys<const T> own{qkv.data() + queries, row};
   if (c.piece <= 0) {
     ring_gradients_ = written(0);
-    std::ranges::fill(ring_gradients_, T(0));
+    clear(backend_, ring_gradients_);
   }
   const Keys<T> own_gradients{ring_gradients_.data() + queries, row};
   if (c.piece > 0 && c.piece < plan_.cp) {
     const std::span<T> gradients = written(0);
-    std::ranges::fill(gradients, T(0));
+    clear(backend_, gradients);
     return attend_piece_back({read(4).data(), key_width()}, owner_of(c.piece), {gradients.data(), key_width()});
   }
   if (c.piece == plan_.cp) {  // what the others made of this rank's keys came home
-    const std::span<T> home = read(4);
-    for (std::int64_t i = 0; i < std::ssize(qkv) / row; ++i) {
-      const auto of_row = std::span(own_gradients.data + i * row, static_cast<std::size_t>(key_width()));
-      add<T>(of_row, home.subspan(static_cast<std::size_t>(i * key_width()), of_row.size()), of_row);
-    }
-    return;
+    return on_.add_rows_of(std::ssize(qkv) / row, key_width(), {read(4).data(), key_width()}, {own_gradients.data, row});
   }
   if (c.piece == Computation::whole && reads_ > 4) {  // all gathered
     const std::int64_t each = s.sequences * s.keys * key_width();
     const std::span<T> all = written(1);
-    std::ranges::fill(all, T(0));
+    clear(backend_, all);
     for (int owner = 0; owner < plan_.cp; ++owner) {
       const std::int64_t used = scratch_used_;
       attend_piece_back({read(4).data() + owner * each, key_width()}, owner, {all.data() + owner * each, key_width()});

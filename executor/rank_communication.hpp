@@ -6,7 +6,6 @@
 #include <set>
 
 #include "executor/rank_attention.hpp"
-#include "runtime/elementwise.hpp"
 #include "strategies/chunks.hpp"
 #include "strategies/lower.hpp"
 #include "strategies/work_price.hpp"
@@ -15,18 +14,21 @@ namespace forerun {
 
 // A group of its own for each kind and lane that the program names, in the same order on all ranks.
 template <class T>
-void RankExecutor<T>::make_groups(Communicator& world) {
+void RankExecutor<T>::make_groups() {
   std::set<std::pair<GroupKind, Lane>> named;
   for (const StageProgram& stage : program_.stages) {
     for (const Work& work : stage.works) {
       if (const Communication* c = std::get_if<Communication>(&work); c != nullptr && c->group != GroupKind::next_stage) named.insert({c->group, lane_of(c->flow)});
     }
   }
-  for (const auto& key : named) groups_[key] = world.group(members(key.first, plan_, rank_));
-  if (plan_.ep > 1) rows_told_ = world.group(members(GroupKind::ep, plan_, rank_));
+  for (const auto& key : named) groups_[key] = tensors_talk_.group(members(key.first, plan_, rank_));
+  if (plan_.ep > 1) rows_told_ = world_.group(members(GroupKind::ep, plan_, rank_));
   if (plan_.pp == 1) return;
   for (const Lane lane : {Lane::pp_forward, Lane::pp_backward}) {
-    for (int chunk = 0; chunk < chunks_per_stage(plan_); ++chunk) neighbours_[{lane, chunk}] = world.group(members(GroupKind::next_stage, plan_, rank_));
+    for (int chunk = 0; chunk < chunks_per_stage(plan_); ++chunk) {
+      const auto own_lane = static_cast<int>(lane_count + neighbours_.size());
+      neighbours_[{lane, chunk}] = {tensors_talk_.group(members(GroupKind::next_stage, plan_, rank_)), own_lane, {}};
+    }
   }
 }
 
@@ -35,8 +37,8 @@ Communicator& RankExecutor<T>::group(GroupKind kind, Lane lane) {
   return *groups_.at({kind, lane});
 }
 template <class T>
-Communicator& RankExecutor<T>::neighbours(Lane lane, int chunk) {
-  return *neighbours_.at({lane, chunk});
+typename RankExecutor<T>::Neighbours& RankExecutor<T>::neighbours(Lane lane, int chunk) {
+  return neighbours_.at({lane, chunk});
 }
 
 template <class T>
@@ -48,40 +50,34 @@ void RankExecutor<T>::count(Flow flow, const CommunicationCounts& before, const 
   }
 }
 
-// Replicas talk beside computation where the Program lets them; the rest stops it.
+// Replicas talk beside computation where the Program lets them; the rest stops it: it shares the workspace.
 template <class T>
 void RankExecutor<T>::communicate(const Instruction& in, const Communication& c) {
-  const Dimension dimension = dimension_of(c.flow);
-  Seconds& exposed = report_.exposed[static_cast<std::size_t>(dimension)];
-  if (c.group == GroupKind::next_stage) {
-    exposed += timed(in.lane, true, [&] { send(c); });
-    return;
-  }
+  Seconds* const stops = exposed(dimension_of(c.flow));
+  if (c.group == GroupKind::next_stage) return timed(in.lane, true, {stops}, [&] { send(c); });
   Communicator& among = group(c.group, in.lane);
-  const auto counted = [this, flow = c.flow, &among](const std::function<void()>& work) {
+  const auto counted = [this, flow = c.flow, &among](const auto& work) {
     const CommunicationCounts before = among.counts();
     work();
     count(flow, before, among.counts());
   };
-  const bool of_replicas = c.first_unit >= 0 && in.lane == Lane::dp;
-  if (!of_replicas) {
-    exposed += timed(in.lane, true, [&] { counted([&] { exchange(c, among); }); });
-    return;
-  }
+  if (c.first_unit < 0 || in.lane != Lane::dp) return timed(in.lane, true, {stops}, [&] { counted([&] { exchange(c, among); }); });
   std::function<void()> work = exchange_replicas(c, among);
-  if (c.hidden == 0 || !options_.background) {
-    exposed += timed(in.lane, true, [&] { counted(work); });
+  const bool can_run_beside = among.queues() || !backend_.queues();
+  if (c.hidden == 0 || !options_.background || !can_run_beside) return timed(in.lane, true, {stops}, [&] { counted(work); });
+  if (among.queues()) {
+    issued_[in.token] = {.stops = stops, .work = beside(static_cast<int>(in.lane), in.lane, [&] { counted(work); })};
     return;
   }
   auto& worker = workers_[static_cast<std::size_t>(in.lane)];
   if (!worker) worker = std::make_unique<LaneWorker>(world_);
-  auto interval = std::make_shared<Interval>(Interval{name_of_instruction(), "communication", track_of(in.lane), {}, {}});
-  const std::uint64_t number = worker->issue([this, counted, interval, work = std::move(work)] {
-    interval->begin = recorder_.now();
+  auto one = std::make_shared<Timed>(timed_from_here(in.lane, false, {}));
+  const std::uint64_t number = worker->issue([this, counted, one, work = std::move(work)] {
+    one->begin = backend_.mark();
     counted(work);
-    interval->end = recorder_.now();
+    one->end = backend_.mark();
   });
-  issued_[in.token] = {worker.get(), number, dimension, interval};
+  issued_[in.token] = {stops, worker.get(), number, one};
 }
 
 template <class T>
@@ -117,27 +113,13 @@ void RankExecutor<T>::exchange_activations(const Communication& c, Communicator&
 
 // --- keys and values ----------------------------------------------------------------------------------------------------------------
 
-namespace executor_detail {
-
-// Rows of `width` elements between memory with a stride and memory without.
-template <class T>
-void pack_rows(const T* from, std::int64_t stride, std::int64_t rows, std::int64_t width, T* to) {
-  for (std::int64_t i = 0; i < rows; ++i) std::copy_n(from + i * stride, width, to + i * width);
-}
-template <class T>
-void unpack_rows(const T* from, std::int64_t rows, std::int64_t width, T* to, std::int64_t stride) {
-  for (std::int64_t i = 0; i < rows; ++i) std::copy_n(from + i * width, width, to + i * stride);
-}
-
-}  // namespace executor_detail
-
 // Reads queries, keys and values; writes the keys and values of all ranks, one's after the other's.
 template <class T>
 void RankExecutor<T>::gather_keys(Communicator& among) {
   const AttentionShape s = attention_shape();
   const std::int64_t rows = s.sequences * s.keys, width = key_width();
   const std::span<T> all = written(0), own = all.subspan(static_cast<std::size_t>(among.rank() * rows * width), static_cast<std::size_t>(rows * width));
-  executor_detail::pack_rows<T>(read(0).data() + executor_detail::query_width(s), executor_detail::row_of(s), rows, width, own.data());
+  copy_rows<T>(backend_, rows, width, {read(0).data() + executor_detail::query_width(s), executor_detail::row_of(s)}, {own.data(), width});
   among.all_gather(Elements(own), Elements(all));
 }
 
@@ -148,11 +130,7 @@ void RankExecutor<T>::scatter_key_gradients(Communicator& among) {
   const std::int64_t rows = s.sequences * s.keys, width = key_width(), row = executor_detail::row_of(s);
   const std::span<T> all = read(0), own = all.subspan(static_cast<std::size_t>(among.rank() * rows * width), static_cast<std::size_t>(rows * width));
   among.reduce_scatter(Elements(all), Elements(own), Reduction::sum);
-  T* to = written(0).data() + executor_detail::query_width(s);
-  for (std::int64_t i = 0; i < rows; ++i) {
-    const std::span<T> into(to + i * row, static_cast<std::size_t>(width));
-    add<T>(into, own.subspan(static_cast<std::size_t>(i * width), into.size()), into);
-  }
+  on_.add_rows_of(rows, width, {own.data(), width}, {written(0).data() + executor_detail::query_width(s), row});
 }
 
 // To the next rank of the ring, and from the one before. The first time they are still beside their queries.
@@ -163,7 +141,7 @@ void RankExecutor<T>::pass_keys_on(const Communication& c, Communicator& among) 
   if (std::ssize(from) != c.elements) {
     const AttentionShape s = attention_shape();
     const std::span<T> packed = scratch<T>(c.elements);
-    executor_detail::pack_rows<T>(from.data() + executor_detail::query_width(s), executor_detail::row_of(s), s.sequences * s.keys, key_width(), packed.data());
+    copy_rows<T>(backend_, s.sequences * s.keys, key_width(), {from.data() + executor_detail::query_width(s), executor_detail::row_of(s)}, {packed.data(), key_width()});
     from = packed;
   }
   const int n = among.size();
@@ -183,27 +161,27 @@ void RankExecutor<T>::exchange_heads(const Communication& c, Communicator& among
   for (const std::int64_t width : groups) narrow += width;
   const std::int64_t wide = narrow * n, each = tokens * narrow;  // each: elements for one rank
   const std::span<T> from = read(0), to = written(0), sent = scratch<T>(n * each), come = scratch<T>(n * each);
-  // visit(rank, place in the message, place in rows of all heads, place in rows of all positions, elements)
+  // Rows of a share of the positions, in a message (narrow), with all heads (wide), or among all positions (narrow): visit(message, all heads, all positions, width).
   const auto visit = [&](auto move) {
     for (std::int64_t rank = 0; rank < n; ++rank) {
       for (std::int64_t q = 0; q < s.sequences; ++q) {
-        for (std::int64_t i = 0; i < share; ++i) {
-          std::int64_t in_message = rank * each + (q * share + i) * narrow, in_wide = (q * share + i) * wide, in_narrow = (q * s.queries + rank * share + i) * narrow;
-          for (const std::int64_t width : groups) {
-            move(in_message, in_wide + rank * width, in_narrow, width);
-            in_message += width, in_wide += n * width, in_narrow += width;
-          }
+        std::int64_t in_message = rank * each + q * share * narrow, in_wide = q * share * wide, in_narrow = (q * s.queries + rank * share) * narrow;
+        for (const std::int64_t width : groups) {
+          move(in_message, in_wide + rank * width, in_narrow, width);
+          in_message += width, in_wide += n * width, in_narrow += width;
         }
       }
     }
   };
   visit([&](std::int64_t message, std::int64_t all_heads, std::int64_t all_positions, std::int64_t width) {
-    std::copy_n(from.data() + (c.home ? all_positions : all_heads), width, sent.data() + message);
+    const Matrix<const T> rows{from.data() + (c.home ? all_positions : all_heads), c.home ? narrow : wide};
+    copy_rows<T>(backend_, share, width, rows, {sent.data() + message, narrow});
   });
   const std::vector<std::int64_t> counts(static_cast<std::size_t>(n), each);
   among.all_to_all(Elements(sent), counts, Elements(come), counts);
   visit([&](std::int64_t message, std::int64_t all_heads, std::int64_t all_positions, std::int64_t width) {
-    std::copy_n(come.data() + message, width, to.data() + (c.home ? all_heads : all_positions));
+    const Matrix<T> rows{to.data() + (c.home ? all_heads : all_positions), c.home ? wide : narrow};
+    copy_rows<T>(backend_, share, width, {come.data() + message, narrow}, rows);
   });
 }
 
@@ -239,13 +217,13 @@ std::function<void()> RankExecutor<T>::exchange_replicas(const Communication& c,
   const std::span<A> share = own_of(whole);
   const bool adds = plan_.zero >= 2 && (between_groups || plan_.sharding_group == 0 || size_of_group(experts ? GroupKind::expert_replica : GroupKind::replica, plan_) == 1);
   const std::span<A> kept = adds ? weights_.own_gradients(piece) : std::span<A>{};
-  return [&among, whole, share, kept, between_groups] {
+  return [this, &among, whole, share, kept, between_groups] {
     if (between_groups) {
       among.all_reduce(Elements(share), Reduction::sum);
     } else {
       among.reduce_scatter(Elements(whole), Elements(share), Reduction::sum);
     }
-    if (!kept.empty()) add<A>(kept, share, kept);
+    if (!kept.empty()) on_.add_sums(kept, share, kept);
   };
 }
 
@@ -254,17 +232,17 @@ template <class T>
 template <class Pack>
 void RankExecutor<T>::sum_packed(const Communication& c, Communicator& among, Pack each) {
   const std::span<A> packed = scratch<A>(c.elements);
-  std::ranges::fill(packed, A(0));
+  clear(backend_, packed);
   std::size_t at = 0;
   each([&](std::int64_t elements, std::span<A> held, std::int64_t first) {
-    std::ranges::copy(held, packed.begin() + static_cast<std::ptrdiff_t>(at) + first);
+    copy<A>(backend_, held, packed.subspan(at + static_cast<std::size_t>(first), held.size()));
     at += static_cast<std::size_t>(elements);
   });
   if (static_cast<std::int64_t>(at) != c.elements) throw std::logic_error("the Program sums another number of gradients than there are");
   among.all_reduce(Elements(packed), Reduction::sum);
   at = 0;
   each([&](std::int64_t elements, std::span<A> held, std::int64_t first) {
-    std::copy_n(packed.begin() + static_cast<std::ptrdiff_t>(at) + first, held.size(), held.begin());
+    copy<A>(backend_, packed.subspan(at + static_cast<std::size_t>(first), held.size()), held);
     at += static_cast<std::size_t>(elements);
   });
 }
@@ -300,22 +278,23 @@ void RankExecutor<T>::sum_mirrored(const Communication& c, Communicator& among) 
   std::ranges::stable_sort(units, {}, [&](std::size_t u) { return chunk_on(plan_, pp_rank_, stage_.units[u].chunk); });
   const auto gradients_of = [&](std::size_t u, bool experts) { return weights_.gradients(u, experts); };
   // Too much for the workspace: unit by unit would be other messages than the Program's, so it is packed where nothing is counted twice.
-  std::vector<A> packed(static_cast<std::size_t>(c.elements));
+  const Allocation memory = uncounted_.allocate("packed gradients", c.elements * static_cast<std::int64_t>(sizeof(A)));
+  const std::span<A> packed = memory.as<A>();
   std::size_t at = 0;
   for (const bool experts : {false, true}) {
     for (const std::size_t u : units) {
       const std::span<A> list = gradients_of(u, experts);
-      std::ranges::copy(list, packed.begin() + static_cast<std::ptrdiff_t>(at));
+      copy<A>(backend_, list, packed.subspan(at, list.size()));
       at += list.size();
     }
   }
   if (at != packed.size()) throw std::logic_error("the Program sums another number of gradients than there are");
-  among.all_reduce(Elements(std::span(packed)), Reduction::sum);
+  among.all_reduce(Elements(packed), Reduction::sum);
   at = 0;
   for (const bool experts : {false, true}) {
     for (const std::size_t u : units) {
       const std::span<A> list = gradients_of(u, experts);
-      std::copy_n(packed.begin() + static_cast<std::ptrdiff_t>(at), list.size(), list.begin());
+      copy<A>(backend_, packed.subspan(at, list.size()), list);
       at += list.size();
     }
   }
@@ -330,11 +309,17 @@ void RankExecutor<T>::send(const Communication& c) {
   const int up = plan_.schedule == ScheduleKind::dualpipe ? body_->chunk : 0;
   const int receiver = local_chunk(plan_, chunk_on(plan_, pp_rank_, body_->chunk) + (forward ? 1 : -1), up);
   const std::span<T> from = read(0), buffer = buffers_.as<T>().subspan(forward ? 0 : from.size(), from.size());
-  std::ranges::copy(from, buffer.begin());
-  Communicator& among = neighbours(lane, receiver);
-  const CommunicationCounts before = among.counts();
-  among.send(body_->to_stage, Elements(buffer));
-  count(c.flow, before, among.counts());
+  Neighbours& to = neighbours(lane, receiver);
+  if (to.sent) backend_.follow(*to.sent);  // the buffer is free again
+  copy<T>(backend_, from, buffer);
+  const CommunicationCounts before = to.among->counts();
+  const auto go = [&] { to.among->send(body_->to_stage, Elements(buffer)); };
+  if (to.among->queues()) {
+    to.sent = beside(to.lane, lane, go)->end;
+  } else {
+    go();
+  }
+  count(c.flow, before, to.among->counts());
 }
 
 }  // namespace forerun

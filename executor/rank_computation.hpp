@@ -5,14 +5,6 @@
 #include <stdexcept>
 
 #include "executor/rank_executor.hpp"
-#include "runtime/activations.hpp"
-#include "runtime/cross_entropy.hpp"
-#include "runtime/elementwise.hpp"
-#include "runtime/embedding.hpp"
-#include "runtime/linear.hpp"
-#include "runtime/matrix_product.hpp"
-#include "runtime/norms.hpp"
-#include "runtime/rotary.hpp"
 #include "strategies/replay_program.hpp"
 
 namespace forerun {
@@ -43,7 +35,7 @@ void RankExecutor<T>::compute(const Computation& c) {
     return;
   }
   if (c.piece == Computation::passes) return pass_on();
-  if (c.piece == Computation::joins) return add<T>(read(1), read(0), read(1));
+  if (c.piece == Computation::joins) return on_.add(read(1), read(0), read(1));
   switch (c.part) {
     case Part::forward:
     case Part::recompute: return forward(c);
@@ -58,8 +50,8 @@ template <class T>
 void RankExecutor<T>::pass_on() {
   if (writes_ == 0) return;
   const std::span<T> to = written(0);
-  std::ranges::fill(to, T(0));
-  for (std::size_t i = 0; i < reads_; ++i) add<T>(to, read(i), to);
+  clear(backend_, to);
+  for (std::size_t i = 0; i < reads_; ++i) on_.add(to, read(i), to);
 }
 
 template <class T>
@@ -68,7 +60,7 @@ void RankExecutor<T>::forward(const Computation& c) {
   switch (c.kind) {
     case OperatorKind::embedding: {
       const Weight& table = *find(WeightKind::table);
-      return embedding_forward<T>(scenario_.given.model.hidden, table.rows.first, tokens_of(false), weight(WeightKind::table), written(0));
+      return on_.embedding_forward(scenario_.given.model.hidden, table.rows.first, tokens_of(false), weight(WeightKind::table), written(0));
     }
     case OperatorKind::attention_norm:
     case OperatorKind::feed_forward_norm:
@@ -83,7 +75,7 @@ void RankExecutor<T>::forward(const Computation& c) {
     case OperatorKind::positions: return turn(false);
     case OperatorKind::attention_core: return attend(c);
     case OperatorKind::attention_residual:
-    case OperatorKind::feed_forward_residual: return add<T>(read(0), read(1), written(0));
+    case OperatorKind::feed_forward_residual: return on_.add(read(0), read(1), written(0));
     case OperatorKind::activation:
     case OperatorKind::expert_activation: return activate(false);
     case OperatorKind::loss: return loss_forward();
@@ -111,7 +103,7 @@ void RankExecutor<T>::input_gradient(const Computation& c) {
     case OperatorKind::positions: return turn(true);
     case OperatorKind::attention_core: return attend_back(c);
     case OperatorKind::attention_residual:
-    case OperatorKind::feed_forward_residual: std::ranges::copy(read(0), written(0).begin()); return;
+    case OperatorKind::feed_forward_residual: return copy<T>(backend_, read(0), written(0));
     case OperatorKind::activation:
     case OperatorKind::expert_activation: return activate(true);
     case OperatorKind::loss: return loss_backward();
@@ -127,7 +119,7 @@ void RankExecutor<T>::weight_gradient(const Computation& c) {
   switch (c.kind) {
     case OperatorKind::embedding: {
       const Weight& table = *find(WeightKind::table);
-      return embedding_weight_gradient<T>(scenario_.given.model.hidden, table.rows.first, tokens_of(false), read(0), gradient(WeightKind::table));
+      return on_.embedding_weight_gradient(scenario_.given.model.hidden, table.rows.first, tokens_of(false), read(0), gradient(WeightKind::table));
     }
     case OperatorKind::router: return route_back(true);
     case OperatorKind::up:
@@ -144,8 +136,8 @@ template <class T>
 void RankExecutor<T>::norm_forward(WeightKind kind) {
   const std::span<const T> w = weight(kind);
   const auto h = static_cast<std::size_t>(scenario_.given.model.hidden);
-  if (scenario_.given.model.norm == NormKind::rms) return rms_norm_forward<T>(norm_epsilon, read(0), w, written(0));
-  layer_norm_forward<T>(norm_epsilon, read(0), w.first(h), w.subspan(h), written(0));
+  if (scenario_.given.model.norm == NormKind::rms) return on_.rms_norm_forward(norm_epsilon, read(0), w, written(0));
+  on_.layer_norm_forward(norm_epsilon, read(0), w.first(h), w.subspan(h), written(0));
 }
 
 // Reads the gradient, the input, and the gradients that went past the branch.
@@ -156,11 +148,11 @@ void RankExecutor<T>::norm_backward(WeightKind kind) {
   const std::span<T> dx = written(0);
   const auto h = static_cast<std::size_t>(scenario_.given.model.hidden);
   if (scenario_.given.model.norm == NormKind::rms) {
-    rms_norm_backward<T>(norm_epsilon, x, w, dy, dx, dw);
+    on_.rms_norm_backward(norm_epsilon, x, w, dy, dx, dw);
   } else {
-    layer_norm_backward<T>(norm_epsilon, x, w.first(h), dy, dx, dw.first(h), dw.subspan(h));
+    on_.layer_norm_backward(norm_epsilon, x, w.first(h), dy, dx, dw.first(h), dw.subspan(h));
   }
-  for (std::size_t i = 2; i < reads_; ++i) add<T>(dx, read(i), dx);
+  for (std::size_t i = 2; i < reads_; ++i) on_.add(dx, read(i), dx);
 }
 
 // --- products -----------------------------------------------------------------------------------------------------------------------
@@ -177,10 +169,10 @@ void RankExecutor<T>::project(WeightKind kind, std::span<const T> x, std::span<T
   if (kind == WeightKind::head && find(kind) == nullptr) {  // tied: the table turned
     const Weight& table = *find(WeightKind::table);
     const std::int64_t h = table.all_columns, rows = std::ssize(x) / h;
-    return multiply(Turn::as_is, Turn::transposed, rows, table.rows.count, h, 1, Matrix<const T>{x.data(), h}, Matrix<const T>{weight(WeightKind::table).data(), h}, 0, Matrix<T>{y.data(), table.rows.count});
+    return on_.product(Turn::as_is, Turn::transposed, rows, table.rows.count, h, {x.data(), h}, {weight(WeightKind::table).data(), h}, {y.data(), table.rows.count});
   }
   const Weight& w = *find(kind);
-  linear_forward<T>(linear_shape(w, std::ssize(x) / w.rows.count), x, weight(kind), y);
+  on_.linear_forward(linear_shape(w, std::ssize(x) / w.rows.count), x, weight(kind), y);
 }
 
 template <class T>
@@ -188,10 +180,10 @@ void RankExecutor<T>::project_back(WeightKind kind, std::span<const T> dy, std::
   if (kind == WeightKind::head && find(kind) == nullptr) {
     const Weight& table = *find(WeightKind::table);
     const std::int64_t h = table.all_columns, n = table.rows.count;
-    return multiply(Turn::as_is, Turn::as_is, std::ssize(dy) / n, h, n, 1, Matrix<const T>{dy.data(), n}, Matrix<const T>{weight(WeightKind::table).data(), h}, 0, Matrix<T>{dx.data(), h});
+    return on_.product(Turn::as_is, Turn::as_is, std::ssize(dy) / n, h, n, {dy.data(), n}, {weight(WeightKind::table).data(), h}, {dx.data(), h});
   }
   const Weight& w = *find(kind);
-  linear_input_gradient<T>(linear_shape(w, std::ssize(dx) / w.rows.count), dy, weight(kind), dx);
+  on_.linear_input_gradient(linear_shape(w, std::ssize(dx) / w.rows.count), dy, weight(kind), dx);
 }
 
 template <class T>
@@ -199,10 +191,10 @@ void RankExecutor<T>::project_weight(WeightKind kind, std::span<const T> x, std:
   if (kind == WeightKind::head && find(kind) == nullptr) {
     const Weight& table = *find(WeightKind::table);
     const std::int64_t h = table.all_columns, n = table.rows.count;
-    return multiply(Turn::transposed, Turn::as_is, n, h, std::ssize(x) / h, 1, Matrix<const T>{dy.data(), n}, Matrix<const T>{x.data(), h}, 1, Matrix<A>{gradient(WeightKind::table).data(), h});
+    return on_.add_product(Turn::transposed, Turn::as_is, n, h, std::ssize(x) / h, {dy.data(), n}, {x.data(), h}, {gradient(WeightKind::table).data(), h});
   }
   const Weight& w = *find(kind);
-  linear_weight_gradient<T>(linear_shape(w, std::ssize(x) / w.rows.count), x, dy, gradient(kind));
+  on_.linear_weight_gradient(linear_shape(w, std::ssize(x) / w.rows.count), x, dy, gradient(kind));
 }
 
 template <class T>
@@ -215,8 +207,8 @@ void RankExecutor<T>::turn(bool back) {
   const RotaryShape shape{rows, heads + kv_heads, a.head_dim};
   const Matrix<const T> from{x.data(), row};
   const Matrix<T> to{y.data(), row};
-  back ? rotary_backward<T>(shape, rotary_, from, to) : rotary_forward<T>(shape, rotary_, from, to);
-  for (std::int64_t i = 0; i < rows; ++i) std::copy_n(from.row(i) + turned, row - turned, to.row(i) + turned);
+  back ? on_.rotary_backward(shape, rotary_, from, to) : on_.rotary_forward(shape, rotary_, from, to);
+  copy_rows<T>(backend_, rows, row - turned, {x.data() + turned, row}, {y.data() + turned, row});
 }
 
 template <class T>
@@ -225,8 +217,8 @@ void RankExecutor<T>::activate(bool back) {
   const Mlp* mlp = std::get_if<Mlp>(&block.feed_forward);
   const bool gated = mlp != nullptr ? mlp->gated : std::get<Moe>(block.feed_forward).gated;
   const std::int64_t width = mlp != nullptr ? mlp->width / plan_.tp : std::get<Moe>(block.feed_forward).width;
-  if (back) return gated ? swiglu_backward<T>(width, read(1), read(0), written(0)) : gelu_backward<T>(read(1), read(0), written(0));
-  gated ? swiglu_forward<T>(width, read(0), written(0)) : gelu_forward<T>(read(0), written(0));
+  if (back) return gated ? on_.swiglu_backward(width, read(1), read(0), written(0)) : on_.gelu_backward(read(1), read(0), written(0));
+  gated ? on_.swiglu_forward(width, read(0), written(0)) : on_.gelu_forward(read(0), written(0));
 }
 
 // --- the loss -----------------------------------------------------------------------------------------------------------------------
@@ -237,7 +229,7 @@ void RankExecutor<T>::loss_forward() {
   const std::vector<std::int32_t> targets = tokens_of(true);
   const std::int64_t local = scenario_.given.model.vocab / plan_.tp;
   const auto statistics = written<LossStatistics<A>>(1).subspan(static_cast<std::size_t>(tp_rank_) * targets.size(), targets.size());
-  cross_entropy_forward<T>(tp_rank_ * local, read(0), targets, written<A>(0), statistics);
+  on_.cross_entropy_forward(tp_rank_ * local, read(0), targets, written<A>(0), statistics);
 }
 
 template <class T>
@@ -245,13 +237,9 @@ void RankExecutor<T>::loss_backward() {
   const std::vector<std::int32_t> targets = tokens_of(true);
   const std::int64_t local = scenario_.given.model.vocab / plan_.tp;
   const std::span<const LossStatistics<A>> statistics = read<LossStatistics<A>>(1);
-  const std::span<A> losses = scratch<A>(std::ssize(targets));
-  cross_entropy_losses<A>(statistics, losses);
-  if (tp_rank_ == 0) {
-    for (const A loss : losses) loss_ += static_cast<double>(loss);
-  }
+  if (tp_rank_ == 0) on_.add_losses(statistics, scratch<A>(std::ssize(targets)));
   const double scale = 1.0 / static_cast<double>(tokens_per_step(scenario_.given.job));
-  cross_entropy_backward<T>(tp_rank_ * local, tp_rank_, static_cast<A>(scale), read<A>(0), statistics, targets, written(0));
+  on_.cross_entropy_backward(tp_rank_ * local, tp_rank_, static_cast<A>(scale), read<A>(0), statistics, targets, written(0));
 }
 
 }  // namespace forerun

@@ -5,6 +5,7 @@
 
 #include <array>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -17,6 +18,7 @@
 #include "executor/lane_worker.hpp"
 #include "executor/measured_trace.hpp"
 #include "runtime/attention.hpp"
+#include "runtime/backend.hpp"
 #include "runtime/communicator.hpp"
 #include "runtime/expert_order.hpp"
 #include "runtime/interval_recorder.hpp"
@@ -28,13 +30,21 @@ namespace forerun {
 // experts, each goes to the experts a few places on; the router chooses the places). The Program promises bytes and memory of the latter.
 enum class Routing : std::uint8_t { top_k, balanced };
 
+// A rank's own processor, and the communicator of what lies in its memory: null where that is the host's.
+struct RankMachine {
+  std::unique_ptr<Backend> backend;
+  std::unique_ptr<Communicator> tensors;
+};
+RankMachine on_the_cpu(Communicator& world);
+
 struct RunOptions {
   int steps = 1;
   std::uint64_t seed = 1;
   AdamW optimizer = {};
   Routing routing = Routing::top_k;
-  bool background = true;   // lanes beside computation have threads; otherwise communication stops it
+  bool background = true;   // exchanges between replicas run beside computation; otherwise they stop it
   bool record = false;     // intervals of all instructions of the last step
+  std::function<RankMachine(Communicator& world)> machine = on_the_cpu;  // called by each rank
 };
 
 // What one rank did.
@@ -51,13 +61,20 @@ struct RankReport {
   std::shared_ptr<const std::map<const Instruction*, std::string>> names;  // what the intervals are called
 };
 
+// Where a rank works, and whom it talks to.
+struct RankPlace {
+  Communicator& world;    // of what lies in the host's memory
+  Communicator& tensors;  // the same ranks, of what lies in the backend's
+  Backend& backend;
+};
+
 template <class T>
 class RankExecutor {
  public:
   using A = Arithmetic<T>;
 
-  // All ranks of `world` make one, at the same time.
-  RankExecutor(const PricedScenario&, const Program&, Communicator& world, const RunOptions&);
+  // All ranks of a world make one, at the same time.
+  RankExecutor(const PricedScenario&, const Program&, const RankPlace&, const RunOptions&);
   ~RankExecutor();
 
   // One training step. With `update` false, gradients stay as they are after the last exchange.
@@ -86,11 +103,28 @@ class RankExecutor {
     };
     std::vector<Rows> blocks;
   };
+  // Where time went: known when the step is done.
+  struct Category {
+    Seconds *in = nullptr, *not_in = nullptr;  // added to one, taken from the other
+  };
+  struct Timed {
+    Category category;
+    Mark begin, end;
+    const std::string* name = nullptr;  // of what is drawn; null: nothing
+    std::uint16_t track = 0;
+    std::string_view kind;
+  };
+  // What runs beside computation: a thread does it, or a lane has it in line.
   struct Issued {
+    Seconds* stops = nullptr;  // the time that computation waits for it
     LaneWorker* worker = nullptr;
     std::uint64_t number = 0;
-    Dimension dimension{};
-    std::shared_ptr<Interval> interval;  // filled in by the worker
+    std::shared_ptr<Timed> work;
+  };
+  struct Neighbours {
+    std::unique_ptr<Communicator> among;
+    int lane = 0;  // of the backend: messages of its own wait for none of the others
+    std::optional<Mark> sent;
   };
 
   // --- instructions (rank_instructions.hpp) --------------------------------------------------------------------------------------------------
@@ -100,9 +134,15 @@ class RankExecutor {
   void run(const Instruction&);
   void receive();
   void wait(TokenId);
-  // How long `work` takes; recorded where the run is.
+  // How long `work` takes on the lane in use; recorded where the run is.
   template <class F>
-  Seconds timed(Lane, bool stops, F&& work);
+  void timed(Lane, bool stops, Category, F&& work);
+  [[nodiscard]] Timed timed_from_here(Lane, bool stops, Category);
+  void settle();  // all times, when the step is done
+  [[nodiscard]] Seconds* exposed(Dimension d) { return &report_.exposed[static_cast<std::size_t>(d)]; }
+  // `work` in line on a lane of its own, once what computation has in line is done.
+  template <class F>
+  [[nodiscard]] std::shared_ptr<Timed> beside(int lane, Lane drawn, F&& work);
   [[nodiscard]] const std::string& name_of_instruction();
   void allocate(TensorId);
   void release(TensorId);
@@ -117,6 +157,8 @@ class RankExecutor {
   [[nodiscard]] std::span<U> written(std::size_t i) { return tensor<U>(operands_[reads_ + i]); }
   template <class U>
   [[nodiscard]] std::span<U> scratch(std::int64_t elements);  // until the instruction is done
+  template <class U>
+  [[nodiscard]] std::vector<U> on_host(std::span<const U> there);
 
   // --- computation (rank_computation.hpp, rank_attention.hpp, rank_experts.hpp) -----------------------------------------------------
 
@@ -180,7 +222,7 @@ class RankExecutor {
 
   // --- communication (rank_communication.hpp) ---------------------------------------------------------------------------------------
 
-  void make_groups(Communicator& world);
+  void make_groups();
   void communicate(const Instruction&, const Communication&);
   void exchange(const Communication&, Communicator&);
   void exchange_activations(const Communication&, Communicator&);
@@ -196,7 +238,7 @@ class RankExecutor {
   [[nodiscard]] std::function<void()> exchange_replicas(const Communication&, Communicator&);
   void send(const Communication&);
   Communicator& group(GroupKind, Lane);
-  Communicator& neighbours(Lane, int chunk);
+  Neighbours& neighbours(Lane, int chunk);
   void count(Flow, const CommunicationCounts& before, const CommunicationCounts& after);
 
   // --- data -------------------------------------------------------------------------------------------------------------------------
@@ -204,21 +246,23 @@ class RankExecutor {
   [[nodiscard]] std::vector<std::int32_t> positions_of(int cp_rank) const;
   [[nodiscard]] std::vector<std::int32_t> tokens_of(bool targets) const;
 
-  Communicator& world_;
+  Communicator &world_, &tensors_talk_;
+  Backend& backend_;
+  Operators<T>& on_;
   const PricedScenario& scenario_;
   const Program& program_;
   const Plan& plan_;
   RunOptions options_;
   int rank_, tp_rank_, cp_rank_, dp_rank_, pp_rank_;
   const StageProgram& stage_;
-  Allocator memory_;
+  Allocator memory_, uncounted_;
   FlatWeights<T> weights_;
   Allocation buffers_, workspace_;
   std::int64_t scratch_used_ = 0, scratch_kept_ = 0, scratch_base_ = 0;
   std::vector<Tensors> tensors_;  // of each micro-batch
   std::map<std::pair<std::int32_t, std::size_t>, Routed> routed_;
   std::map<std::pair<GroupKind, Lane>, std::unique_ptr<Communicator>> groups_;
-  std::map<std::pair<Lane, int>, std::unique_ptr<Communicator>> neighbours_;  // by the chunk that receives
+  std::map<std::pair<Lane, int>, Neighbours> neighbours_;  // by the chunk that receives
   std::unique_ptr<Communicator> rows_told_;  // how many rows go to whom: not part of the Program
   std::map<TokenId, Issued> issued_;
   std::span<A> rotary_, ring_sum_, ring_log_sum_exp_;  // in the workspace
@@ -235,8 +279,8 @@ class RankExecutor {
 
   std::int64_t step_ = 0;
   RankReport report_;
-  double loss_ = 0;
   bool records_ = false, updates_ = true;
+  std::vector<Timed> timed_;  // of this step
   std::mutex traffic_mutex_;
   IntervalRecorder recorder_;
   std::shared_ptr<std::map<const Instruction*, std::string>> names_ = std::make_shared<std::map<const Instruction*, std::string>>();

@@ -6,9 +6,6 @@
 #include <numeric>
 
 #include "executor/rank_executor.hpp"
-#include "runtime/elementwise.hpp"
-#include "runtime/linear.hpp"
-#include "runtime/router.hpp"
 
 namespace forerun {
 
@@ -45,7 +42,7 @@ void RankExecutor<T>::route() {
   Choices c = choices(written<std::byte>(0));
   const std::span<T> logits = scratch<T>(c.shape.rows * c.shape.experts);
   project(WeightKind::router, read(0), logits);
-  router_forward<T>(c.shape, logits, c.scores, c.chosen, c.weights);
+  on_.router_forward(c.shape, logits, c.scores, c.chosen, c.weights);
   if (options_.routing == Routing::balanced) balance(c);
 }
 
@@ -54,7 +51,10 @@ void RankExecutor<T>::route() {
 template <class T>
 void RankExecutor<T>::balance(Choices& c) {
   const int n = c.shape.experts, k = c.shape.top_k;
-  const auto score = [&](std::int64_t row, int expert) { return c.scores[static_cast<std::size_t>(row * n + expert)]; };
+  const std::vector<A> scores = on_host<A>(c.scores);
+  std::vector<A> weights(c.weights.size());
+  std::vector<std::int32_t> chosen(c.chosen.size());
+  const auto score = [&](std::int64_t row, int expert) { return scores[static_cast<std::size_t>(row * n + expert)]; };
   for (std::int64_t first = 0; first < c.shape.rows; first += n) {
     std::vector<std::pair<A, int>> offsets;
     for (int o = 0; o < n; ++o) {
@@ -69,10 +69,12 @@ void RankExecutor<T>::balance(Choices& c) {
       for (int j = 0; j < k; ++j) {
         const int expert = (i + offsets[static_cast<std::size_t>(j)].second) % n;
         const auto at = static_cast<std::size_t>((first + i) * k + j);
-        c.chosen[at] = expert, c.weights[at] = score(first + i, expert) / sum;
+        chosen[at] = expert, weights[at] = score(first + i, expert) / sum;
       }
     }
   }
+  put<A>(backend_, weights, c.weights);
+  put<std::int32_t>(backend_, chosen, c.chosen);
 }
 
 // B reads the gradient of the rows and the routing; W the input between them.
@@ -80,19 +82,19 @@ template <class T>
 void RankExecutor<T>::route_back(bool weights) {
   const Choices c = choices(read<std::byte>(reads_ - 1));
   const std::span<T> logits = scratch<T>(c.shape.rows * c.shape.experts);
-  router_backward<T>(c.shape, c.scores, c.chosen, c.weight_gradients, logits);
+  on_.router_backward(c.shape, c.scores, c.chosen, c.weight_gradients, logits);
   if (weights) return project_weight(WeightKind::router, read(reads_ - 2), logits);
   project_back(WeightKind::router, logits, written(0));
-  add<T>(written(0), read(0), written(0));
+  on_.add(written(0), read(0), written(0));
 }
 
 template <class T>
 void RankExecutor<T>::dispatch() {
   Choices c = choices(read<std::byte>(reads_ - 1));
   Routed& r = routed();
-  r.order = order_by_expert(c.shape.experts, c.shape.top_k, c.chosen);
-  std::ranges::copy(r.order.place, c.place.begin());
-  gather_rows<T>(scenario_.given.model.hidden, read(0), r.order.token, written(0));
+  r.order = order_by_expert(c.shape.experts, c.shape.top_k, on_host<std::int32_t>(c.chosen));
+  put<std::int32_t>(backend_, r.order.place, c.place);
+  on_.gather_rows(scenario_.given.model.hidden, read(0), r.order.token, written(0));
   tell_rows();
 }
 
@@ -104,8 +106,9 @@ void RankExecutor<T>::tell_rows() {
   std::vector<std::int64_t> coming = r.order.rows;  // [rank, expert of this one]
   if (ranks > 1) {
     const std::vector<std::int64_t> counts(ranks, static_cast<std::int64_t>(local * sizeof(std::int64_t)));
-    const Seconds waited = timed(Lane::ep, true, [&] { rows_told_->all_to_all(Elements(std::as_writable_bytes(std::span(r.order.rows))), counts, Elements(std::as_writable_bytes(std::span(coming))), counts); });
-    report_.exposed[static_cast<std::size_t>(Dimension::ep)] += waited, report_.computation -= waited;
+    timed(Lane::ep, true, {&report_.exposed[static_cast<std::size_t>(Dimension::ep)], &report_.computation}, [&] {
+      rows_told_->all_to_all(Elements(std::as_writable_bytes(std::span(r.order.rows))), counts, Elements(std::as_writable_bytes(std::span(coming))), counts);
+    });
   }
   r.send.assign(ranks, 0), r.receive.assign(ranks, 0), r.blocks.clear();
   std::int64_t first = 0;
@@ -138,20 +141,20 @@ template <class T>
 void RankExecutor<T>::dispatch_back() {
   const Choices c = choices(read<std::byte>(reads_ - 1));
   const std::span<A> ones = scratch<A>(std::ssize(c.place));
-  std::ranges::fill(ones, A(1));
-  combine_forward<T>(scenario_.given.model.hidden, c.shape.top_k, read(0), c.place, ones, written(0));
+  on_.fill_sums(A(1), ones);
+  on_.combine_forward(scenario_.given.model.hidden, c.shape.top_k, read(0), c.place, ones, written(0));
 }
 
 template <class T>
 void RankExecutor<T>::combine() {
   const Choices c = choices(read<std::byte>(reads_ - 1));
-  combine_forward<T>(scenario_.given.model.hidden, c.shape.top_k, read(0), c.place, c.weights, written(0));
+  on_.combine_forward(scenario_.given.model.hidden, c.shape.top_k, read(0), c.place, c.weights, written(0));
 }
 
 template <class T>
 void RankExecutor<T>::combine_back() {
   const Choices c = choices(read<std::byte>(reads_ - 1));
-  combine_backward<T>(scenario_.given.model.hidden, c.shape.top_k, read(1), c.place, c.weights, read(0), written(0), c.weight_gradients);
+  on_.combine_backward(scenario_.given.model.hidden, c.shape.top_k, read(1), c.place, c.weights, read(0), written(0), c.weight_gradients);
 }
 
 template <class T>
@@ -164,9 +167,9 @@ void RankExecutor<T>::experts(WeightKind kind, Part part) {
     const LinearShape shape{block.count, in, out};
     const auto rows = [&](std::span<T> all, std::int64_t width) { return all.subspan(static_cast<std::size_t>(block.first * width), static_cast<std::size_t>(block.count * width)); };
     switch (part) {
-      case Part::input_gradient: linear_input_gradient<T>(shape, rows(read(0), out), weight(kind, block.expert), rows(written(0), in)); break;
-      case Part::weight_gradient: linear_weight_gradient<T>(shape, rows(read(reads_ - 1), in), rows(read(0), out), gradient(kind, block.expert)); break;
-      default: linear_forward<T>(shape, rows(read(0), in), weight(kind, block.expert), rows(written(0), out)); break;
+      case Part::input_gradient: on_.linear_input_gradient(shape, rows(read(0), out), weight(kind, block.expert), rows(written(0), in)); break;
+      case Part::weight_gradient: on_.linear_weight_gradient(shape, rows(read(reads_ - 1), in), rows(read(0), out), gradient(kind, block.expert)); break;
+      default: on_.linear_forward(shape, rows(read(0), in), weight(kind, block.expert), rows(written(0), out)); break;
     }
   }
 }

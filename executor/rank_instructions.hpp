@@ -8,7 +8,6 @@
 #include <stdexcept>
 
 #include "executor/corpus.hpp"
-#include "runtime/elementwise.hpp"
 #include "runtime/rotary.hpp"
 #include "strategies/chunks.hpp"
 #include "strategies/lower.hpp"
@@ -21,20 +20,22 @@ namespace forerun {
 inline std::int64_t whole(Bytes bytes) { return static_cast<std::int64_t>(bytes.value()); }
 
 template <class T>
-RankExecutor<T>::RankExecutor(const PricedScenario& scenario, const Program& program, Communicator& world, const RunOptions& options)
-    : world_(world), scenario_(scenario), program_(program), plan_(program.plan), options_(options), rank_(world.rank()), tp_rank_(rank_ % plan_.tp), cp_rank_(rank_ / plan_.tp % plan_.cp),
+RankExecutor<T>::RankExecutor(const PricedScenario& scenario, const Program& program, const RankPlace& place, const RunOptions& options)
+    : world_(place.world), tensors_talk_(place.tensors), backend_(place.backend), on_(place.backend.operators<T>()), scenario_(scenario), program_(program), plan_(program.plan), options_(options), rank_(world_.rank()), tp_rank_(rank_ % plan_.tp), cp_rank_(rank_ / plan_.tp % plan_.cp),
       dp_rank_(rank_ / (plan_.tp * plan_.cp) % plan_.dp), pp_rank_(rank_ / (plan_.tp * plan_.cp * plan_.dp)), stage_(program_of(program, rank_)),
-      weights_(scenario, program, rank_, memory_) {
+      memory_(backend_), uncounted_(backend_), weights_(scenario, program, rank_, memory_, backend_) {
   weights_.set_first_values(options.seed);
   buffers_ = memory_.allocate("buffers of sends", whole(stage_.held.communication), tag_of(MemoryTag::buffers));
   workspace_ = memory_.allocate("workspace", whole(stage_.held.workspace), tag_of(MemoryTag::workspace));
   tensors_.resize(static_cast<std::size_t>(program.micro_batches));
   for (Tensors& list : tensors_) list.resize(stage_.tensors.size());
-  make_groups(world);
+  make_groups();
   const int head_dim = scenario.given.model.blocks.front().attention.head_dim;
   const std::vector<std::int32_t> positions = positions_of(cp_rank_);
   rotary_ = scratch<A>(std::ssize(positions) * head_dim);
-  fill_rotary_table<A>(10000, head_dim, positions, rotary_);
+  std::vector<A> table(rotary_.size());
+  fill_rotary_table<A>(10000, head_dim, positions, table);
+  put<A>(backend_, table, rotary_);
   scratch_base_ = scratch_kept_ = scratch_used_;
   report_.rank = rank_, report_.stage = pp_rank_;
 }
@@ -45,16 +46,18 @@ RankExecutor<T>::~RankExecutor() = default;
 template <class T>
 void RankExecutor<T>::step(bool update) {
   const bool last = step_ + 1 == options_.steps;
-  loss_ = 0;
   report_.traffic = {}, report_.exposed = {}, report_.computation = report_.bubble = Seconds{0};
   memory_.forget();
   recorder_ = IntervalRecorder(Clock::now());
   records_ = options_.record && last;
   updates_ = update;
+  backend_.start_clock();
   const auto begin = Clock::now();
   for (const Call& call : stage_.calls) perform(stage_.bodies[call.body], call);
+  backend_.finish();
   report_.steps.push_back(Clock::now() - begin);
-  report_.losses.push_back(loss_);
+  report_.losses.push_back(on_.take_losses());
+  settle();
   const std::vector<std::int64_t> peak = memory_.peak_by_tag();
   report_.peak = {};
   std::copy_n(peak.begin(), std::min(peak.size(), memory_tags), report_.peak.begin());
@@ -112,21 +115,50 @@ void RankExecutor<T>::run(const Instruction& in) {
   const Work& work = stage_.works[in.work];
   if (const Communication* c = std::get_if<Communication>(&work)) return communicate(in, *c);
   if (const Computation* c = std::get_if<Computation>(&work)) {
-    report_.computation += timed(Lane::compute, false, [&] { compute(*c); });
-    return;
+    return timed(Lane::compute, false, {&report_.computation}, [&] { compute(*c); });
   }
   if (std::holds_alternative<FrameworkFloor>(work)) return;
   throw std::logic_error("copies to the host are not executed");
 }
 
 template <class T>
+typename RankExecutor<T>::Timed RankExecutor<T>::timed_from_here(Lane lane, bool stops, Category category) {
+  return {.category = category, .begin = backend_.mark(), .end = {}, .name = records_ ? &name_of_instruction() : nullptr, .track = track_of(lane, stops),
+          .kind = stops ? "waited for" : lane == Lane::compute ? "compute" : "communication"};
+}
+
+template <class T>
 template <class F>
-Seconds RankExecutor<T>::timed(Lane lane, bool stops, F&& work) {
-  const auto begin = recorder_.now();
+void RankExecutor<T>::timed(Lane lane, bool stops, Category category, F&& work) {
+  Timed one = timed_from_here(lane, stops, category);
   work();
-  const auto end = recorder_.now();
-  if (records_) recorder_.add({name_of_instruction(), stops ? "waited for" : lane == Lane::compute ? "compute" : "communication", track_of(lane, stops), begin, end});
-  return Seconds{std::chrono::duration<double>(end - begin).count()};
+  one.end = backend_.mark();
+  timed_.push_back(one);
+}
+
+template <class T>
+template <class F>
+std::shared_ptr<typename RankExecutor<T>::Timed> RankExecutor<T>::beside(int lane, Lane drawn, F&& work) {
+  const Mark ready = backend_.mark();
+  backend_.use_lane(lane);
+  backend_.follow(ready);
+  auto one = std::make_shared<Timed>(timed_from_here(drawn, false, {}));
+  work();
+  one->end = backend_.mark();
+  backend_.use_lane(0);
+  return one;
+}
+
+template <class T>
+void RankExecutor<T>::settle() {
+  for (const Timed& one : timed_) {
+    const auto begin = backend_.reached(one.begin), end = backend_.reached(one.end);
+    const Seconds time{std::chrono::duration<double>(end - begin).count()};
+    if (one.category.in != nullptr) *one.category.in += time;
+    if (one.category.not_in != nullptr) *one.category.not_in -= time;
+    if (one.name != nullptr) recorder_.add({*one.name, one.kind, one.track, begin, end});
+  }
+  timed_.clear();
 }
 
 template <class T>
@@ -139,7 +171,10 @@ const std::string& RankExecutor<T>::name_of_instruction() {
 template <class T>
 void RankExecutor<T>::receive() {
   const Lane lane = instruction_->lane;
-  report_.bubble += timed(lane, true, [&] { neighbours(lane, body_->chunk).receive(body_->from_stage, Elements(written(0))); });
+  Neighbours& from = neighbours(lane, body_->chunk);
+  const auto take = [&] { from.among->receive(body_->from_stage, Elements(written(0))); };
+  if (!from.among->queues()) return timed(lane, true, {&report_.bubble}, take);
+  issued_[instruction_->token] = {.stops = &report_.bubble, .work = beside(from.lane, lane, take)};
 }
 
 template <class T>
@@ -148,8 +183,8 @@ void RankExecutor<T>::wait(TokenId token) {
   if (found == issued_.end()) return;  // done at its issue
   const Issued issued = found->second;
   issued_.erase(found);
-  report_.exposed[static_cast<std::size_t>(issued.dimension)] += timed(Lane::dp, true, [&] { issued.worker->wait(issued.number); });
-  if (records_) recorder_.add(*issued.interval);
+  timed(Lane::dp, true, {issued.stops}, [&] { issued.worker != nullptr ? issued.worker->wait(issued.number) : backend_.follow(issued.work->end); });
+  if (records_) timed_.push_back(*issued.work);
 }
 
 template <class T>
@@ -163,7 +198,7 @@ void RankExecutor<T>::allocate(TensorId id) {
   memory_of(id) = memory_.allocate(tensor.name, bytes, tag_of(tensor.kind));
   if (plan_.zero == 3) take_alone(id);
   const auto is = [id](const Unit& unit) { return unit.gradients == id; };
-  if (plan_.zero >= 2 && std::ranges::any_of(stage_.units, is)) std::ranges::fill(memory_of(id).template as<A>(), A(0));
+  if (plan_.zero >= 2 && std::ranges::any_of(stage_.units, is)) clear(backend_, memory_of(id).template as<A>());
 }
 
 template <class T>
@@ -182,7 +217,7 @@ void RankExecutor<T>::take_alone(TensorId id) {
   for (const bool experts : {false, true}) {
     const GroupKind kind = experts ? (grouped ? GroupKind::expert_shard : GroupKind::expert_dp) : grouped ? GroupKind::shard : GroupKind::dp;
     if ((experts ? found->expert_parameters : found->parameters) == 0 || size_of_group(kind, plan_) > 1) continue;
-    std::ranges::copy(weights_.own_parameters(weights_.piece(static_cast<int>(unit), static_cast<int>(unit), experts)), parameters(unit, experts).begin());
+    copy<T>(backend_, weights_.own_parameters(weights_.piece(static_cast<int>(unit), static_cast<int>(unit), experts)), parameters(unit, experts));
   }
 }
 
@@ -193,7 +228,7 @@ void RankExecutor<T>::keep_alone(TensorId id) {
   if (found == stage_.units.end() || found->expert_parameters == 0 || size_of_group(GroupKind::expert_dp, plan_) > 1) return;
   const auto unit = static_cast<std::size_t>(found - stage_.units.begin());
   const std::span<A> kept = weights_.own_gradients(weights_.piece(static_cast<int>(unit), static_cast<int>(unit), true));
-  add<A>(kept, gradients(unit, true), kept);
+  on_.add_sums(kept, gradients(unit, true), kept);
 }
 
 template <class T>
@@ -207,6 +242,14 @@ std::span<U> RankExecutor<T>::scratch(std::int64_t elements) {
   std::byte* at = workspace_.as<std::byte>().data() + scratch_used_;
   scratch_used_ += bytes;
   return {reinterpret_cast<U*>(at), static_cast<std::size_t>(elements)};
+}
+
+template <class T>
+template <class U>
+std::vector<U> RankExecutor<T>::on_host(std::span<const U> there) {
+  std::vector<U> here(there.size());
+  get<U>(backend_, there, here);
+  return here;
 }
 
 // --- weights ------------------------------------------------------------------------------------------------------------------------

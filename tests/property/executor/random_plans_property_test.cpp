@@ -112,7 +112,8 @@ double loss_with(const PricedScenario& scenario, const Program& program, const P
   double loss = 0;
   std::mutex one_at_a_time;  // all replicas hold the same gradient
   run_ranks(static_cast<int>(program.role_of_rank.size()), [&](Communicator& world) {
-    RankExecutor<double> rank(scenario, program, world, {.steps = 1, .routing = Routing::balanced});
+    const RankMachine machine = on_the_cpu(world);
+    RankExecutor<double> rank(scenario, program, {world, world, *machine.backend}, {.steps = 1, .routing = Routing::balanced});
     FlatWeights<double>& weights = rank.weights();
     const auto& units = rank.program().units;
     const auto visit = [&](auto use) {

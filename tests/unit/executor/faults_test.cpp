@@ -22,7 +22,8 @@ TEST_P(Faults, OfOneRankEndAll) {
   const Program program = lower(*scenario, GetParam());
   try {
     run_ranks(gpus(GetParam()), [&](Communicator& world) {
-      RankExecutor<double> rank(*scenario, program, world, {.steps = 3});
+      const RankMachine machine = on_the_cpu(world);
+      RankExecutor<double> rank(*scenario, program, {world, world, *machine.backend}, {.steps = 3});
       for (int step = 0; step < 3; ++step) {
         if (world.rank() == 1 && step == 1) throw std::runtime_error("out of order");
         rank.step();
