@@ -17,6 +17,7 @@
 #include "executor/comparison.hpp"
 #include "executor/measured_trace.hpp"
 #include "executor/requirements.hpp"
+#include "executor/rounds.hpp"
 #include "hardware/catalog.hpp"
 #include "runtime/rank_processes.hpp"
 #include "strategies/closed_form.hpp"
@@ -29,10 +30,12 @@ struct Options {
   std::string backend = "cpu", communicator = "threads", routing = "top_k";
   std::vector<std::string> calibrations;
   std::optional<std::string> trace;
-  int steps = 6, seed = 1;
+  int steps = 0, runs = 0, seed = 1;  // 0: as many as usual
   bool json = false, skips_reference = false;
   Problems problems;
 };
+
+bool in_turn(const Options& o) { return o.files.size() > 1 || o.runs > 0; }
 
 constexpr const char* started_by_us = "FORERUN_STARTED_BY_MPIRUN";
 bool is_process_of_run() { return std::getenv(started_by_us) != nullptr; }
@@ -114,8 +117,10 @@ Problems write_trace(const Execution& run, const Program& program, const std::st
 
 Routing routing_of(const Options& o) { return o.routing == "balanced" ? Routing::balanced : Routing::top_k; }
 
+// Of one plan six steps; of several the first of each run, and one to measure.
 RunOptions run_options(const Options& o) {
-  return {.steps = o.steps, .seed = static_cast<std::uint64_t>(o.seed), .routing = routing_of(o), .record = o.trace.has_value()};
+  const int steps = o.steps > 0 ? o.steps : in_turn(o) ? 2 : 6;
+  return {.steps = steps, .seed = static_cast<std::uint64_t>(o.seed), .routing = routing_of(o), .record = o.trace.has_value()};
 }
 
 Result<Execution> run_with_progress(const std::string& what, const PricedScenario& scenario, const Program& program, const RunOptions& options) {
@@ -125,18 +130,13 @@ Result<Execution> run_with_progress(const std::string& what, const PricedScenari
   return run;
 }
 
-// The same job on one rank.
-Result<std::vector<double>> reference_losses(const Task& task, const RunOptions& options) {
-  Scenario given = task.scenario.given;
-  given.gpus = 1;
-  const Result<PricedScenario> scenario = price(given);
-  if (!scenario) return fail(scenario.error());
-  const Plan plan = one_rank(task.plan);
-  RunOptions plain = options;
-  plain.record = false;
-  const Result<Execution> run = run_with_progress("one rank, for the losses", *scenario, lower(*scenario, plan), plain);
-  if (!run) return fail(run.error());
-  return run->losses;
+// Empty where the plan is one rank itself, or nobody asks.
+Result<std::vector<double>> reference_losses(const Options& o, const Task& task, References& references) {
+  if (o.skips_reference || gpus(task.plan) == 1) return std::vector<double>{};
+  ProgressLine progress("one rank, for the losses");
+  Result<std::vector<double>> losses = references.losses(task.scenario, task.plan, [&](double share) { progress(share); });
+  progress.finish();
+  return losses;
 }
 
 bool same_losses(const Task& task, const Execution& run, const std::vector<double>& reference) {
@@ -185,8 +185,8 @@ int check_memory(const Options& o, const Task& task, const Simulation& s) {
 int run_threads(const Options& o, const Task& task) {
   const Simulation s = simulate(task.scenario, task.plan);
   if (const int code = check_memory(o, task, s); code != answered) return code;
-  Result<std::vector<double>> reference = std::vector<double>{};
-  if (!o.skips_reference && gpus(task.plan) > 1) reference = reference_losses(task, run_options(o));
+  References references(run_options(o));
+  const Result<std::vector<double>> reference = reference_losses(o, task, references);
   if (!reference) return fail_run(reference.error());
   const Result<Execution> run = run_with_progress(fmt::format("{} ranks", gpus(task.plan)), task.scenario, s.program, run_options(o));
   if (!run) return fail_run(run.error());
@@ -201,8 +201,8 @@ int run_as_rank(const Options& o, const Task& task) {
     if (world.size() != gpus(task.plan)) throw std::runtime_error(fmt::format("the plan has {} ranks, mpirun started {}", gpus(task.plan), world.size()));
     const Execution run = execute_as(world, task.scenario, s.program, run_options(o));
     if (world.rank() != 0) return;
-    Result<std::vector<double>> reference = std::vector<double>{};
-    if (!o.skips_reference && gpus(task.plan) > 1) reference = reference_losses(task, run_options(o));
+    References references(run_options(o));
+    const Result<std::vector<double>> reference = reference_losses(o, task, references);
     code = reference ? answer(o, task, s, run, *reference) : fail_run(reference.error());
   });
   return ended != 0 ? failed : code;
@@ -248,18 +248,29 @@ int run_all(const Options& o) {
     if (!task) problems.insert(problems.end(), task.error().begin(), task.error().end());
   }
   if (!problems.empty()) return refuse(problems);
+  std::vector<Simulation> simulations;
+  std::vector<std::vector<double>> losses;
+  std::vector<Planned> plans;
+  References references(run_options(o));
+  simulations.reserve(tasks.size());
+  for (const Task& task : tasks) {
+    simulations.push_back(simulate(task.scenario, task.plan));
+    if (const int code = check_memory(o, task, simulations.back()); code != answered) return code;
+    Result<std::vector<double>> reference = reference_losses(o, task, references);
+    if (!reference) return fail_run(reference.error());
+    losses.push_back(std::move(*reference));
+    plans.push_back({&task.scenario, &simulations.back().program});
+  }
+  const int runs = o.runs > 0 ? o.runs : 5;
+  ProgressLine progress(fmt::format("{} plans in turn, {} runs each", tasks.size(), runs));
+  const Result<std::vector<Rounds>> all = execute_in_turn(plans, run_options(o), runs, [&](double share) { progress(share); });
+  progress.finish();
+  if (!all) return fail_run(all.error());
   std::vector<ExecutedPlan> rows;
   for (std::size_t i = 0; i < tasks.size(); ++i) {
-    const Task& task = tasks[i];
-    const Simulation s = simulate(task.scenario, task.plan);
-    if (const int code = check_memory(o, task, s); code != answered) return code;
-    Result<std::vector<double>> reference = std::vector<double>{};
-    if (!o.skips_reference && gpus(task.plan) > 1) reference = reference_losses(task, run_options(o));
-    if (!reference) return fail_run(reference.error());
-    const std::string name = std::filesystem::path(o.files[i]).stem().string();
-    const Result<Execution> run = run_with_progress(name, task.scenario, s.program, run_options(o));
-    if (!run) return fail_run(run.error());
-    rows.push_back({name, gpus(task.plan), compare(s, *run, cores_of_this_machine()), same_losses(task, *run, *reference)});
+    const Rounds& one = (*all)[i];
+    rows.push_back({std::filesystem::path(o.files[i]).stem().string(), gpus(tasks[i].plan), compare(simulations[i], one.last, cores_of_this_machine(), one.runs),
+                    same_losses(tasks[i], one.last, losses[i])});
   }
   o.json ? print_executions_json(rows) : print_executions(rows);
   const bool same = std::ranges::all_of(rows, &ExecutedPlan::same);
@@ -268,7 +279,7 @@ int run_all(const Options& o) {
 }
 
 int run(const Options& o) {
-  if (o.files.size() > 1) return run_all(o);
+  if (in_turn(o)) return run_all(o);
   const Result<Task> task = read(o, o.files.front(), routing_of(o));
   if (!task) return refuse(task.error());
   if (o.communicator == "mpi") return is_process_of_run() ? run_as_rank(o, *task) : start_processes(*task);
@@ -281,7 +292,8 @@ void add_execute(CLI::App& app, int& code) {
   CLI::App* verb = app.add_subcommand("execute", "Run one plan for real on this machine: loss, time, memory and bytes beside what was predicted");
   auto o = std::make_shared<Options>();
   verb->add_option("plans", o->files, "plan.yaml of stack forerun (examples/execute); of several a row each")->required()->type_name("FILE");
-  add_number(*verb, "--steps", o->steps, 1, 1'000'000, o->problems, "training steps (default 6)");
+  add_number(*verb, "--steps", o->steps, 1, 1'000'000, o->problems, "training steps (default 6; of several plans 2 in each run)");
+  add_number(*verb, "--runs", o->runs, 1, 1000, o->problems, "of each plan, in turn; a step's time is their median (default 5 for several plans)");
   add_number(*verb, "--seed", o->seed, 0, 1'000'000'000, o->problems, "of first weights and text (default 1)");
   verb->add_option("--backend", o->backend, "cpu or cuda")->check(CLI::IsMember({"cpu", "cuda"}));
   verb->add_option("--communicator", o->communicator, "threads, mpi or nccl")->check(CLI::IsMember({"threads", "mpi", "nccl"}));

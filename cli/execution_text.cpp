@@ -54,6 +54,10 @@ nlohmann::ordered_json to_json(const std::vector<Compared>& rows) {
 
 std::string share_text(double share) { return fmt::format("{:.1f} %", 100 * share); }
 
+// Above this share of the cores, what others do is seen in the times.
+constexpr double busy = 0.03;
+std::string busy_text(double others) { return fmt::format("other programs had {} of the cores meanwhile: these times are not of this machine alone", share_text(others)); }
+
 // Of plans with a core for each rank, and of those that share them.
 struct Scores {
   std::size_t plans = 0;
@@ -86,7 +90,7 @@ void print_execution_json(const PricedScenario& scenario, const Plan& plan, cons
   const Timing band = estimate(scenario, plan).step;
   json["step"]["low"] = (c.step.predicted / band.median.value()) * band.low().value(), json["step"]["high"] = (c.step.predicted / band.median.value()) * band.high().value();
   json["step"]["evidence"] = to_string(band.evidence);
-  json["cores"] = c.cores;
+  json["cores"] = c.cores, json["others"] = c.others;
   json["time"] = to_json(c.time), json["memory"] = to_json(c.memory), json["bytes"] = to_json(c.bytes);
   json["losses"] = run.losses, json["reference"] = reference, json["agrees"] = same;
   std::cout << json.dump(2) << "\n";
@@ -104,6 +108,7 @@ void print_execution(const PricedScenario& scenario, const Plan& plan, const Com
   fmt::print("measured: median of the steps after the first, which differ by {:.1f} % (the middle half)", 100 * c.spread);
   const int ranks = gpus(plan);
   fmt::print("{}\n\n", ranks > c.cores ? fmt::format("; {} ranks take turns on {} cores", ranks, c.cores) : std::string());
+  if (c.others > busy) fmt::print("{}\n\n", busy_text(c.others));
   if (run.ranks.size() == 1 && ranks > 1) fmt::print("of rank 0: the others are processes of their own\n\n");
   fmt::print("{}\n", table_of("memory at the peak", c.memory, bytes_text));
   if (!c.bytes.empty()) fmt::print("{}\n", table_of("bytes of a step", c.bytes, bytes_text));
@@ -124,6 +129,9 @@ void print_executions(const std::vector<ExecutedPlan>& rows) {
                share_text(scores.worst), share_text(scores.spread));
   }
   fmt::print("order of the plans: Kendall's tau {:.3f}\n", order_of(rows));
+  std::vector<double> others;
+  for (const ExecutedPlan& row : rows) others.push_back(row.comparison.others);
+  if (const double middle = quantile(others, 0.5); middle > busy) fmt::print("{}\n", busy_text(middle));
 }
 
 void print_executions_json(const std::vector<ExecutedPlan>& rows) {
@@ -131,7 +139,7 @@ void print_executions_json(const std::vector<ExecutedPlan>& rows) {
   json["plans"] = nlohmann::ordered_json::array();
   for (const ExecutedPlan& row : rows) {
     nlohmann::ordered_json entry = to_json({row.comparison.step})[0];
-    entry["name"] = row.plan, entry["ranks"] = row.ranks, entry["spread"] = row.comparison.spread, entry["agrees"] = row.same;
+    entry["name"] = row.plan, entry["ranks"] = row.ranks, entry["spread"] = row.comparison.spread, entry["others"] = row.comparison.others, entry["agrees"] = row.same;
     json["plans"].push_back(std::move(entry));
   }
   json["cores"] = cores_of_this_machine();

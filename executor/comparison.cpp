@@ -73,10 +73,12 @@ Seconds step_on_cores(const Simulation& s, int cores) {
   return std::max(s.step, work / static_cast<double>(cores));
 }
 
-Comparison compare(const Simulation& s, const Execution& run, int cores) {
+Comparison compare(const Simulation& s, const Execution& run, int cores, std::span<const Seconds> runs) {
   Comparison c;
-  c.cores = cores;
-  const std::vector<double> steps = warm_steps(run);
+  c.cores = cores, c.others = run.others;
+  std::vector<double> steps;
+  for (const Seconds one : runs) steps.push_back(value(one));
+  if (steps.empty()) steps = warm_steps(run);
   const double median = quantile(steps, 0.5);
   c.step = {"step", step_on_cores(s, cores).value(), median};
   c.spread = (quantile(steps, 0.75) - quantile(steps, 0.25)) / median;

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -19,16 +20,17 @@ struct Compared {
 };
 
 struct Comparison {
-  Compared step;                   // seconds; measured: the median of all steps but the first
-  double spread = 0;               // of the measured steps: (largest - smallest) / median of the middle half
+  Compared step;                   // seconds; measured: the median of all steps but the first, or of several runs' medians
+  double spread = 0;               // of those steps or runs: (largest - smallest) / median of the middle half
   std::vector<Compared> time;      // seconds of the rank that computes most: computation, what stopped it by dimension, waiting for stages
   std::vector<Compared> memory;    // bytes at the peak of the rank that holds most, by category
   std::vector<Compared> bytes;     // API bytes of the rank that sends most, by flow
   int cores = 0;                   // that the ranks share
+  double others = 0;               // of those cores, the share that other programs had: above a few percent, times say little
 };
 
-// `cores`: of this machine; ranks beyond them take turns, which the step's prediction counts.
-Comparison compare(const Simulation&, const Execution&, int cores);
+// `cores`: of this machine (or its GPUs); ranks beyond them take turns, which the step's prediction counts. `runs`: steps of several runs, of which `run` is one.
+Comparison compare(const Simulation&, const Execution& run, int cores, std::span<const Seconds> runs = {});
 
 // Ranks that share fewer cores than they are: all work of all ranks, the bubble apart, takes at least its share of the cores.
 Seconds step_on_cores(const Simulation&, int cores);

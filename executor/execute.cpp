@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "runtime/other_load.hpp"
 #include "runtime/rank_threads.hpp"
 #include "strategies/work_price.hpp"
 
@@ -58,6 +59,7 @@ RankMachine on_the_cpu(Communicator&) { return {make_cpu_backend(), nullptr}; }
 
 Result<Execution> execute(const PricedScenario& scenario, const Program& program, const RunOptions& options, const std::function<void(int, double)>& after_step) {
   std::vector<RankReport> reports(program.role_of_rank.size());
+  const OtherLoad load;
   try {
     run_ranks(static_cast<int>(reports.size()), [&](Communicator& world) {
       reports[static_cast<std::size_t>(world.rank())] = run_rank(world, false, scenario, program, options, after_step);
@@ -65,7 +67,9 @@ Result<Execution> execute(const PricedScenario& scenario, const Program& program
   } catch (const RankFailure& failure) {
     return fail(Problems{{{}, failure.what(), ""}});
   }
-  return result_of(std::move(reports));
+  Execution execution = result_of(std::move(reports));
+  execution.others = load.share();
+  return execution;
 }
 
 Execution execute_as(Communicator& world, const PricedScenario& scenario, const Program& program, const RunOptions& options, const std::function<void(int, double)>& after_step) {

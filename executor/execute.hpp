@@ -12,6 +12,7 @@ struct Execution {
   std::vector<double> losses;     // of each step: the mean over all its tokens
   std::vector<Seconds> steps;     // the slowest rank's
   std::vector<RankReport> ranks;  // of a process: itself
+  double others = 0;              // share of this machine's cores that other programs had meanwhile
 };
 
 // `after_step(step, loss)`: on rank 0, for progress. Ranks are threads. Problems: a rank that failed, with the instruction at which it did.

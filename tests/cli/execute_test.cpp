@@ -52,9 +52,10 @@ TEST(Execute, PrintsLossTimeMemoryAndBytes) {
 }
 
 TEST(Execute, OfSeveralPlansIsARowEach) {
-  const Answer answer = forerun_says("execute examples/execute/two-blocks.yaml examples/execute/tp.yaml --steps 2 --json");
+  const Answer answer = forerun_says("execute examples/execute/two-blocks.yaml examples/execute/sp.yaml --runs 2 --json");
   ASSERT_EQ(answer.code, 0) << answer.err;
   const json both = json::parse(answer.out);
+  for (const json& row : both.at("plans")) EXPECT_GE(row.at("others").get<double>(), 0);
   ASSERT_EQ(both.at("plans").size(), 2U);
   EXPECT_EQ(both.at("plans")[0].at("name"), "two-blocks");
   EXPECT_EQ(both.at("plans")[1].at("ranks"), 2);
