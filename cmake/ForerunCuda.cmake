@@ -1,0 +1,51 @@
+# Optional: GPUs of NVIDIA. FORERUN_HAS_CUDA says whether the language and the toolkit are there; without them the program is the same but for its backends.
+option(FORERUN_CUDA "Build the CUDA backend where a toolkit is found" ON)
+set(FORERUN_HAS_CUDA OFF)
+if(NOT FORERUN_CUDA)
+  set(reason "turned off")
+elseif(NOT CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
+  set(reason "the C++ compiler is not GCC, which nvcc compiles the host's part with")
+elseif("${CMAKE_CXX_FLAGS} ${CMAKE_CXX_FLAGS_DEBUG}" MATCHES "-fsanitize=" AND CMAKE_BUILD_TYPE STREQUAL "Debug")
+  set(reason "sanitizers do not see its kernels; the tests run them on the host")
+else()
+  include(CheckLanguage)
+  find_program(FORERUN_NVCC nvcc PATHS /usr/local/cuda/bin)
+  if(FORERUN_NVCC AND NOT CMAKE_CUDA_COMPILER AND NOT DEFINED ENV{CUDACXX})
+    set(CMAKE_CUDA_COMPILER ${FORERUN_NVCC})
+  endif()
+  if(NOT DEFINED CMAKE_CUDA_ARCHITECTURES)
+    set(CMAKE_CUDA_ARCHITECTURES 80-virtual 90-real)  # machine code for Hopper; PTX for what is newer than Ampere
+  endif()
+  check_language(CUDA)
+  if(CMAKE_CUDA_COMPILER)
+    enable_language(CUDA)
+    find_package(CUDAToolkit QUIET)
+  endif()
+  if(CMAKE_CUDA_COMPILER AND CUDAToolkit_FOUND)
+    set(FORERUN_HAS_CUDA ON)
+  else()
+    set(reason "no toolkit found")
+  endif()
+endif()
+if(FORERUN_HAS_CUDA)
+  message(STATUS "CUDA backend: yes, with ${CMAKE_CUDA_COMPILER} ${CMAKE_CUDA_COMPILER_VERSION}")
+  set(CMAKE_CUDA_FLAGS_RELEASE "-O3")  # asserts stay on
+  if(CCACHE AND NOT CMAKE_CUDA_COMPILER_LAUNCHER)
+    set(CMAKE_CUDA_COMPILER_LAUNCHER ${CCACHE})
+  endif()
+else()
+  message(STATUS "CUDA backend: no (${reason})")
+endif()
+
+# Adds runtime/cuda to a library: .cu files, and .cpp files for what needs CUDA's headers but no kernels.
+function(forerun_cuda_sources target folder)
+  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cu ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cpp)
+  target_sources(${target} PRIVATE ${sources})
+  target_compile_definitions(${target} PRIVATE FORERUN_HAS_CUDA)
+  # 554: a conversion that a template does not need where its argument is const already.
+  # Host and device share constexpr functions. CMake 3.25 does not know that nvcc knows C++20.
+  target_compile_options(${target} PRIVATE
+    $<$<COMPILE_LANGUAGE:CUDA>:-std=c++20 --expt-relaxed-constexpr -diag-suppress=554 -Xcompiler=-Wall,-Wextra,-Wno-missing-field-initializers -Werror=all-warnings>)
+  set_target_properties(${target} PROPERTIES CUDA_RUNTIME_LIBRARY None)  # linked by name, so that the package can, too
+  target_link_libraries(${target} PRIVATE CUDA::cudart_static)
+endfunction()
