@@ -24,7 +24,7 @@ void conform(Communicator& world) {
   for (const test::CommunicatorCase& one : test::communicator_cases()) {
     const auto group = world.group(all_of(world));  // counts start at 0
     try {
-      one.run(*group);
+      test::run_on_host(one, *group);
     } catch (const std::exception& error) {
       throw std::runtime_error(std::string(one.name) + ": " + error.what());
     }
