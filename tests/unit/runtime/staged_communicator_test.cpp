@@ -6,6 +6,7 @@
 #include "runtime/rank_threads.hpp"
 #include "runtime/staged_communicator.hpp"
 #include "tests/support/communicator_conformance.hpp"
+#include "tests/support/far_memory.hpp"
 
 namespace forerun {
 namespace {
@@ -15,8 +16,8 @@ struct Staged : testing::TestWithParam<std::tuple<test::CommunicatorCase, int>> 
 TEST_P(Staged, Holds) {
   const auto& [what, ranks] = GetParam();
   run_ranks(ranks, [&](Communicator& host) {
-    const auto on = make_cpu_backend();
-    what.run(*make_staged_communicator(host, *on), *on);
+    test::FarMemory on;
+    what.run(*make_staged_communicator(host, on), on);
   });
 }
 
