@@ -88,7 +88,8 @@ class NcclCommunicator final : public Communicator {
   ~NcclCommunicator() override {
     if (std::uncaught_exceptions() > 0) of_rank_->together->end();  // the rank fails, and the others' GPUs may wait for it
     if (calls_) of_rank_->together->leave(*calls_);
-    for (const Kept& message : to_self_) on_.give_back(message.data, message.bytes);
+    for (const Kept& message : to_self_) spare_.push_back(message);
+    for (const Kept& memory : spare_) on_.give_back(memory.data, memory.room);
   }
 
   [[nodiscard]] int rank() const override { return rank_; }
@@ -175,8 +176,8 @@ class NcclCommunicator final : public Communicator {
 
  private:
   struct Kept {
-    void* data;
-    std::int64_t bytes;
+    void* data = nullptr;
+    std::int64_t room = 0, bytes = 0;
   };
 
   [[nodiscard]] bool equal_shards(const Elements& whole, std::int64_t row) const { return whole.count / row % size_ == 0; }
@@ -193,13 +194,19 @@ class NcclCommunicator final : public Communicator {
     if (from.data != to.data && to.count > 0) on_.copy(from.data, to.data, to.bytes());
   }
 
-  // A message to oneself is not for NCCL, which wants its receive in the same grouping.
+  // A message to oneself is not for NCCL, which wants its receive in the same grouping. Memory is used again, in the lane's order: to give it back may wait for
+  // all of a GPU's lanes.
   void keep(const Elements& tensor) {
-    Kept message{nullptr, tensor.bytes()};
-    if (message.bytes > 0) {
-      message.data = on_.take(message.bytes);
-      on_.copy(tensor.data, message.data, message.bytes);
+    const auto fits = std::ranges::find_if(spare_, [&](const Kept& memory) { return memory.room >= tensor.bytes(); });
+    Kept message;
+    if (fits != spare_.end()) {
+      message = *fits;
+      spare_.erase(fits);
+    } else {
+      message = {on_.take(tensor.bytes()), tensor.bytes()};
     }
+    message.bytes = tensor.bytes();
+    on_.copy(tensor.data, message.data, message.bytes);
     to_self_.push_back(message);
   }
   void take_kept(const Elements& to) {
@@ -207,9 +214,8 @@ class NcclCommunicator final : public Communicator {
     const Kept message = to_self_.front();
     if (message.bytes != to.bytes()) throw LinkFailure("sent itself " + std::to_string(message.bytes) + " B where " + std::to_string(to.bytes()) + " B were waited for");
     to_self_.pop_front();
-    if (message.bytes == 0) return;
     on_.copy(message.data, to.data, message.bytes);
-    on_.give_back(message.data, message.bytes);
+    spare_.push_back(message);
   }
 
   void count(CommunicationKind kind, const CommunicationCount& more) { counts_[static_cast<std::size_t>(kind)] += more; }
@@ -231,6 +237,7 @@ class NcclCommunicator final : public Communicator {
   std::unique_ptr<NcclCalls> calls_;  // none among one rank
   CommunicationCounts counts_{};
   std::deque<Kept> to_self_;
+  std::vector<Kept> spare_;
 };
 
 }  // namespace
