@@ -7,6 +7,9 @@
 // Reductions go round a ring: element i of shard s is x[s+1] + x[s+2] + ... + x[s], ranks modulo the group, from the
 // left. So equal inputs give equal bits, on every rank, every time, in each implementation; only another size of the
 // group changes them.
+//
+// Two things are otherwise where the communicator `queues`: reductions add in an order of their own, and a send waits on
+// its lane until the other receives. Neighbours of a pipeline need a group and a lane for each direction.
 #pragma once
 
 #include <array>
@@ -33,6 +36,10 @@ struct CommunicationCount {
   std::int64_t calls = 0, messages = 0, api_bytes = 0, wire_bytes = 0;
 
   bool operator==(const CommunicationCount&) const = default;
+  CommunicationCount& operator+=(const CommunicationCount& more) {
+    calls += more.calls, messages += more.messages, api_bytes += more.api_bytes, wire_bytes += more.wire_bytes;
+    return *this;
+  }
 };
 using CommunicationCounts = std::array<CommunicationCount, communication_kinds>;
 
@@ -65,6 +72,9 @@ struct Elements {
     return {data + first * element(), elements, dtype};
   }
 };
+
+// "all_reduce of 12 fp32 among 4"; without the elements where the tensor is none.
+std::string operation_of(std::string_view name, const Elements&, int ranks);
 
 // `row`: shards are cut between rows of so many elements, larger ones first (base/shard_sizes.hpp). Tensors of one call
 // agree in type on all ranks; those that are only read are not changed. Reductions are of fp64, fp32 and bf16; of bf16,

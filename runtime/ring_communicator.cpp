@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <cassert>
 #include <cstring>
-#include <numeric>
 #include <utility>
 
-#include "base/shard_sizes.hpp"
+#include "runtime/element_parts.hpp"
 #include "runtime/reduction.hpp"
+#include "runtime/ring_count.hpp"
 
 namespace forerun {
 namespace {
@@ -57,15 +57,11 @@ class RingCommunicator final : public Communicator {
 
   void all_to_all(Elements send, std::span<const std::int64_t> send_counts, Elements receive,
                   std::span<const std::int64_t> receive_counts) override {
-    const auto part = [](Elements t, std::span<const std::int64_t> counts, int rank) {
-      const auto at = counts.begin() + rank;
-      return t.part(std::accumulate(counts.begin(), at, std::int64_t{0}), *at);
-    };
-    copy(part(send, send_counts, rank_), part(receive, receive_counts, rank_));
+    copy(part_of(send, send_counts, rank_), part_of(receive, receive_counts, rank_));
     collective(CommunicationKind::all_to_all, send, [&] {
-      for (int step = 1; step < size_; ++step) post(after(step), filled(part(send, send_counts, after(step))));
+      for (int step = 1; step < size_; ++step) post(after(step), filled(part_of(send, send_counts, after(step))));
       for (int step = 1; step < size_; ++step) {
-        const Elements to = part(receive, receive_counts, after(-step));
+        const Elements to = part_of(receive, receive_counts, after(-step));
         copy_from(links_->receive(after(-step), to.bytes()), to);
       }
     });
@@ -101,18 +97,15 @@ class RingCommunicator final : public Communicator {
   }
 
  private:
-  // --- the two passes of a ring: k - 1 messages to the rank after, each a shard; large shards go piece by piece, which
-  // stays in the caches
+  // --- the two passes of a ring: k - 1 messages to the rank after, each a shard, or a piece of one
 
   struct Cut {
     std::int64_t row, pieces, number;
   };
-  static constexpr std::int64_t most_in_piece = 128 << 10;  // bytes
 
   template <class Work>
   void for_each_piece(Elements whole, std::int64_t row, const Work& work) const {
-    const std::int64_t largest = shard_sizes(whole.count / row, size_).largest * row * whole.element();
-    const std::int64_t pieces = std::max<std::int64_t>(1, (largest + most_in_piece - 1) / most_in_piece);
+    const std::int64_t pieces = ring_pieces(whole, size_, row);
     for (std::int64_t number = 0; number < pieces; ++number) work(Cut{row, pieces, number});
   }
   [[nodiscard]] Elements piece(Elements whole, int rank, const Cut& cut) const {
@@ -146,9 +139,7 @@ class RingCommunicator final : public Communicator {
 
   [[nodiscard]] int after(int steps) const { return ((rank_ + steps) % size_ + size_) % size_; }
   [[nodiscard]] Elements shard(Elements whole, int rank, std::int64_t row) const {
-    assert(whole.count % row == 0);
-    const Shard of = shard_of(whole.count / row, size_, rank);
-    return whole.part(of.first * row, of.count * row);
+    return shard_of(whole, size_, rank, row);
   }
   Message filled(Elements from) {
     Message message = links_->message(from.bytes());
@@ -187,10 +178,7 @@ class RingCommunicator final : public Communicator {
     try {
       work();
     } catch (const LinkFailure& failure) {
-      std::string operation(name);
-      if (tensor.data != nullptr)
-        operation += " of " + std::to_string(tensor.count) + " " + std::string(forerun::to_string(tensor.dtype));
-      throw CommunicationError(links_->rank_in_run(), operation + " among " + std::to_string(size_), failure.what());
+      throw CommunicationError(links_->rank_in_run(), operation_of(name, tensor, size_), failure.what());
     }
   }
 
@@ -201,17 +189,6 @@ class RingCommunicator final : public Communicator {
 };
 
 }  // namespace
-
-std::string_view to_string(CommunicationKind kind) {
-  static constexpr std::array<std::string_view, communication_kinds> names{"all_reduce", "all_gather", "reduce_scatter",
-                                                                           "all_to_all", "send"};
-  return names[static_cast<std::size_t>(kind)];
-}
-
-CommunicationError::CommunicationError(int who, std::string what, const std::string& reason)
-    : std::runtime_error("rank " + std::to_string(who) + ", " + what + ": " + reason),
-      rank(who),
-      operation(std::move(what)) {}
 
 std::unique_ptr<Communicator> make_ring_communicator(std::unique_ptr<Links> links) {
   return std::make_unique<RingCommunicator>(std::move(links));

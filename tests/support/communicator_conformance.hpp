@@ -1,5 +1,5 @@
-// What every implementation of Communicator must do, whatever its ranks are. Each case runs on all ranks and throws
-// what is wrong.
+// What every implementation of Communicator must do, whatever its ranks are and wherever its tensors lie. Each case runs
+// on all ranks and throws what is wrong.
 #pragma once
 
 #include <functional>
@@ -8,15 +8,21 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/backend.hpp"
 #include "runtime/communicator.hpp"
 
 namespace forerun::test {
 
+// Tensors are in the backend's memory. Where the communicator queues, sums may be off by the rounding of another order.
 struct CommunicatorCase {
   std::string_view name;
-  std::function<void(Communicator&)> run;
+  std::function<void(Communicator&, Backend&)> run;
+  bool buffers_sends = false;  // only for those whose sends wait for nobody: not of a communicator that queues, among several ranks
 };
 
 const std::vector<CommunicatorCase>& communicator_cases();
+
+// With tensors in the host's memory.
+void run_on_host(const CommunicatorCase&, Communicator&);
 
 }  // namespace forerun::test

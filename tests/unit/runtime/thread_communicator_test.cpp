@@ -22,7 +22,7 @@ struct Conformance : testing::TestWithParam<std::tuple<test::CommunicatorCase, i
 
 TEST_P(Conformance, Holds) {
   const auto& [what, ranks] = GetParam();
-  run_ranks(ranks, what.run);
+  run_ranks(ranks, [&](Communicator& c) { test::run_on_host(what, c); });
 }
 
 std::string name_of(const testing::TestParamInfo<Conformance::ParamType>& given) {

@@ -1,0 +1,48 @@
+// A backend whose memory the host cannot touch, as a GPU's: the CPU's, under addresses that no process has.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+#include "runtime/backend.hpp"
+
+namespace forerun::test {
+
+class FarMemory final : public Backend {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "far"; }
+  [[nodiscard]] bool queues() const override { return false; }
+
+  void* take(std::int64_t bytes) override { return moved(near_->take(bytes), distance); }
+  void give_back(void* data, std::int64_t bytes) noexcept override { near_->give_back(here(data), bytes); }
+  void copy(const void* from, void* to, std::int64_t bytes) override { near_->copy(here(from), here(to), bytes); }
+  void copy_rows(std::int64_t rows, std::int64_t bytes, const void* from, std::int64_t from_stride, void* to, std::int64_t to_stride) override {
+    near_->copy_rows(rows, bytes, here(from), from_stride, here(to), to_stride);
+  }
+  void clear(void* to, std::int64_t bytes) override { near_->clear(here(to), bytes); }
+  void put(const void* host, void* to, std::int64_t bytes) override { near_->put(host, here(to), bytes); }
+  void get(const void* from, void* host, std::int64_t bytes) override { near_->get(here(from), host, bytes); }
+
+  void use_lane(int lane) override { near_->use_lane(lane); }
+  Mark mark() override { return near_->mark(); }
+  void follow(Mark mark) override { near_->follow(mark); }
+  void finish() override { near_->finish(); }
+  void start_clock() override { near_->start_clock(); }
+  [[nodiscard]] std::chrono::nanoseconds reached(Mark mark) override { return near_->reached(mark); }
+
+ private:
+  static constexpr std::intptr_t distance = std::intptr_t{1} << 60;  // no processor has addresses so large
+
+  static void* moved(const void* data, std::intptr_t by) {
+    return reinterpret_cast<void*>(reinterpret_cast<std::intptr_t>(data) + by);  // NOLINT(performance-no-int-to-ptr): the point of it
+  }
+  static void* here(const void* data) { return data == nullptr ? nullptr : moved(data, -distance); }
+
+  Operators<double>& in_fp64() override { return near_->operators<double>(); }
+  Operators<float>& in_fp32() override { return near_->operators<float>(); }
+  Operators<BFloat16>& in_bf16() override { return near_->operators<BFloat16>(); }
+
+  std::unique_ptr<Backend> near_ = make_cpu_backend();
+};
+
+}  // namespace forerun::test
