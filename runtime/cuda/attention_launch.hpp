@@ -8,18 +8,15 @@
 #include <string>
 
 #include "runtime/cuda/attention_bodies.hpp"
+#include "runtime/cuda/check.hpp"
 
 namespace forerun::cuda {
-
-inline void check_attention(cudaError_t result) {
-  if (result != cudaSuccess) throw std::runtime_error(std::string("attention on a GPU: ") + cudaGetErrorString(result));
-}
 
 // What a block of the current device may have.
 inline std::int64_t shared_memory_limit() {
   int device = 0, bytes = 0;
-  check_attention(cudaGetDevice(&device));
-  check_attention(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device));
+  check(cudaGetDevice(&device), "cudaGetDevice");
+  check(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin, device), "cudaDeviceGetAttribute");
   return bytes;
 }
 
@@ -38,9 +35,11 @@ void launch_attention(cudaStream_t stream, const Body& body, int threads, std::i
   const std::int64_t items = body.items();
   if (items == 0) return;
   constexpr std::int64_t unasked = 48 << 10;
-  if (bytes > unasked) check_attention(cudaFuncSetAttribute(for_each_team<Body>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)));
+  if (bytes > unasked) {
+    check(cudaFuncSetAttribute(for_each_team<Body>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)), "cudaFuncSetAttribute");
+  }
   for_each_team<<<static_cast<unsigned>(items), static_cast<unsigned>(threads), static_cast<std::size_t>(bytes), stream>>>(body);
-  check_attention(cudaGetLastError());
+  check(cudaGetLastError(), "attention");
 }
 
 inline constexpr int threads_of_tiles = 256, threads_of_rows = 128;

@@ -62,7 +62,7 @@ class BlockTeam {
 // A team for each item: <<<items, threads, bytes of shared memory, stream>>>.
 template <class Body>
 __global__ void for_each_team(Body body) {
-  extern __shared__ std::byte forerun_shared[];
+  extern __shared__ __align__(128) std::byte forerun_shared[];  // tensor cores load from multiples of 32 bytes
   BlockTeam team(forerun_shared);
   body(team, static_cast<std::int64_t>(blockIdx.x));
 }
