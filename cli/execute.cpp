@@ -19,6 +19,8 @@
 #include "executor/requirements.hpp"
 #include "executor/rounds.hpp"
 #include "hardware/catalog.hpp"
+#include "runtime/cuda_backend.hpp"
+#include "runtime/nccl_communicator.hpp"
 #include "runtime/rank_processes.hpp"
 #include "strategies/closed_form.hpp"
 
@@ -40,13 +42,23 @@ bool in_turn(const Options& o) { return o.files.size() > 1 || o.runs > 0; }
 constexpr const char* started_by_us = "FORERUN_STARTED_BY_MPIRUN";
 bool is_process_of_run() { return std::getenv(started_by_us) != nullptr; }
 
+bool on_gpus(const Options& o) { return o.backend == "cuda"; }
+// Of this machine, that the ranks share.
+int processors(const Options& o) { return on_gpus(o) ? std::max(1, cuda_devices()) : cores_of_this_machine(); }
+
 // What this build and machine cannot do.
 Problems unavailable(const Options& o) {
   Problems problems;
-  if (o.backend == "cuda") problems.push_back({{}, "the executor has no CUDA backend yet", "leave --backend out: it runs on the cores of this machine"});
-  if (o.communicator == "nccl") problems.push_back({{}, "NCCL connects GPUs, and the executor has no CUDA backend yet", "use --communicator threads or mpi"});
-  if (o.communicator == "mpi" && o.trace) problems.push_back({{}, "a trace of processes would show rank 0 alone", "use --communicator threads"});
-  if (o.communicator == "mpi" && !has_mpi()) problems.push_back({{}, "this build found no MPI", "install libopenmpi-dev and openmpi-bin and build again, or use --communicator threads"});
+  const auto refuse_if = [&](bool wrong, std::string what, std::string hint) {
+    if (wrong) problems.push_back({{}, std::move(what), std::move(hint)});
+  };
+  const bool nccl = o.communicator == "nccl", by_mpi = o.communicator == "mpi" || nccl;
+  refuse_if(on_gpus(o) && !built_with_cuda(), "this build found no CUDA toolkit", "install one (nvcc on the PATH or in /usr/local/cuda) and build again, or use --backend cpu");
+  refuse_if(on_gpus(o) && built_with_cuda() && cuda_devices() == 0, "this machine has no GPU with a driver", "use --backend cpu: it runs on the cores of this machine");
+  refuse_if(nccl && !on_gpus(o), "NCCL connects GPUs", "write --backend cuda, or use --communicator threads or mpi");
+  refuse_if(nccl && on_gpus(o) && cuda_devices() > 0 && !has_nccl(), "NCCL cannot be used: " + why_no_nccl(), "install libnccl2, or use --communicator threads or mpi");
+  refuse_if(by_mpi && o.trace, "a trace of processes would show rank 0 alone", "use --communicator threads");
+  refuse_if(by_mpi && !has_mpi(), "this build found no MPI, which starts the ranks", "install libopenmpi-dev and openmpi-bin and build again, or use --communicator threads");
   return problems;
 }
 
@@ -120,7 +132,9 @@ Routing routing_of(const Options& o) { return o.routing == "balanced" ? Routing:
 // Of one plan six steps; of several the first of each run, and one to measure.
 RunOptions run_options(const Options& o) {
   const int steps = o.steps > 0 ? o.steps : in_turn(o) ? 2 : 6;
-  return {.steps = steps, .seed = static_cast<std::uint64_t>(o.seed), .routing = routing_of(o), .record = o.trace.has_value()};
+  RunOptions options{.steps = steps, .seed = static_cast<std::uint64_t>(o.seed), .routing = routing_of(o), .record = o.trace.has_value()};
+  if (on_gpus(o)) options.machine = [nccl = o.communicator == "nccl"](Communicator& world) { return on_a_gpu(world, nccl); };
+  return options;
 }
 
 Result<Execution> run_with_progress(const std::string& what, const PricedScenario& scenario, const Program& program, const RunOptions& options) {
@@ -147,7 +161,7 @@ bool same_losses(const Task& task, const Execution& run, const std::vector<doubl
 
 int answer(const Options& o, const Task& task, const Simulation& s, const Execution& run, const std::vector<double>& reference) {
   const bool same = same_losses(task, run, reference);
-  const Comparison comparison = compare(s, run, cores_of_this_machine());
+  const Comparison comparison = compare(s, run, processors(o));
   o.json ? print_execution_json(task.scenario, task.plan, comparison, run, reference, same) : print_execution(task.scenario, task.plan, comparison, run, reference);
   if (o.trace) {
     if (const Problems problems = write_trace(run, s.program, *o.trace); !problems.empty()) return refuse(problems);
@@ -175,6 +189,7 @@ Bytes memory_needed(const Options& o, const Task& task, const Simulation& s) {
 
 // nothing_fits, where this machine has less.
 int check_memory(const Options& o, const Task& task, const Simulation& s) {
+  if (on_gpus(o)) return answered;  // the GPU says so itself, at the tensor that does not fit
   const Bytes needed = memory_needed(o, task, s), there{static_cast<double>(::sysconf(_SC_PHYS_PAGES)) * static_cast<double>(::sysconf(_SC_PAGESIZE))};
   if (needed <= there) return answered;
   refuse({{{}, fmt::format("the ranks need {:.1f} GiB together, and this machine has {:.1f} GiB; {} bind", needed.value() / 0x1p30, there.value() / 0x1p30, binding_category(s.memory)),
@@ -239,7 +254,7 @@ int start_processes(const Task& task) {
 
 int run_all(const Options& o) {
   Problems problems;
-  if (o.communicator == "mpi") problems.push_back({{}, "processes are started for one plan", "name one plan, or use --communicator threads"});
+  if (o.communicator != "threads") problems.push_back({{}, "processes are started for one plan", "name one plan, or use --communicator threads"});
   if (o.trace) problems.push_back({{}, "a trace is of one plan", "name one plan"});
   std::vector<Task> tasks;
   for (const std::string& file : o.files) {
@@ -269,7 +284,7 @@ int run_all(const Options& o) {
   std::vector<ExecutedPlan> rows;
   for (std::size_t i = 0; i < tasks.size(); ++i) {
     const Rounds& one = (*all)[i];
-    rows.push_back({std::filesystem::path(o.files[i]).stem().string(), gpus(tasks[i].plan), compare(simulations[i], one.last, cores_of_this_machine(), one.runs),
+    rows.push_back({std::filesystem::path(o.files[i]).stem().string(), gpus(tasks[i].plan), compare(simulations[i], one.last, processors(o), one.runs),
                     same_losses(tasks[i], one.last, losses[i])});
   }
   o.json ? print_executions_json(rows) : print_executions(rows);
@@ -282,7 +297,8 @@ int run(const Options& o) {
   if (in_turn(o)) return run_all(o);
   const Result<Task> task = read(o, o.files.front(), routing_of(o));
   if (!task) return refuse(task.error());
-  if (o.communicator == "mpi") return is_process_of_run() ? run_as_rank(o, *task) : start_processes(*task);
+  const bool needs_processes = o.communicator == "mpi" || (o.communicator == "nccl" && gpus(task->plan) > 1);
+  if (needs_processes) return is_process_of_run() ? run_as_rank(o, *task) : start_processes(*task);
   return run_threads(o, *task);
 }
 
@@ -305,7 +321,7 @@ void add_execute(CLI::App& app, int& code) {
   verb->footer(
       "With the calibration that `forerun profile --out local.yaml` wrote, the machine that it describes (local.cluster.yaml) takes the place of the plan's.\n\n"
       "Examples:\n  forerun execute examples/execute/dp.yaml\n  forerun execute examples/execute/dp.yaml --calibration local.yaml\n  forerun execute examples/execute/tp-pp.yaml --steps 20 --trace run.json\n"
-      "  forerun execute examples/execute/zero3.yaml --communicator mpi\n  forerun execute examples/execute/*.yaml --calibration local.yaml");
+      "  forerun execute examples/execute/zero3.yaml --communicator mpi\n  forerun execute examples/execute/one.yaml --backend cuda\n  forerun execute examples/execute/*.yaml --calibration local.yaml");
   verb->callback([o, &code] { code = run(*o); });
 }
 

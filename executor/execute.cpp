@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <vector>
 
+#include "runtime/cuda_backend.hpp"
+#include "runtime/nccl_communicator.hpp"
 #include "runtime/other_load.hpp"
 #include "runtime/rank_threads.hpp"
+#include "runtime/staged_communicator.hpp"
 #include "strategies/work_price.hpp"
 
 namespace forerun {
@@ -56,6 +59,12 @@ Execution result_of(std::vector<RankReport> ranks) {
 }  // namespace
 
 RankMachine on_the_cpu(Communicator&) { return {make_cpu_backend(), nullptr}; }
+
+RankMachine on_a_gpu(Communicator& world, bool nccl) {
+  RankMachine machine{make_cuda_backend(world.rank() % std::max(1, cuda_devices())), nullptr};
+  machine.tensors = nccl ? make_nccl_communicator(world, *machine.backend) : make_staged_communicator(world, *machine.backend);
+  return machine;
+}
 
 Result<Execution> execute(const PricedScenario& scenario, const Program& program, const RunOptions& options, const std::function<void(int, double)>& after_step) {
   std::vector<RankReport> reports(program.role_of_rank.size());

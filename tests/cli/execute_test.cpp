@@ -73,11 +73,24 @@ TEST(Execute, ByProcessesHasTheLossesOfThreads) {
 }
 
 TEST(Execute, RefusesWhatItCannotRunAllAtOnce) {
-  const Answer answer = forerun_says("execute examples/llama3-70b-nemo.yaml --backend cuda --communicator nccl");
+  const Answer answer = forerun_says("execute examples/llama3-70b-nemo.yaml --communicator nccl --trace x.json");
   EXPECT_EQ(answer.code, 2);
-  EXPECT_THAT(answer.err, HasSubstr("no CUDA backend yet"));
   EXPECT_THAT(answer.err, HasSubstr("NCCL connects GPUs"));
+  EXPECT_THAT(answer.err, HasSubstr("a trace of processes would show rank 0 alone"));
   EXPECT_THAT(answer.err, HasSubstr("'forerun', not megatron-core"));
+}
+
+// On a GPU, what the CPU trains; elsewhere, why not.
+TEST(Execute, OnAGpuOrSaysWhatIsMissing) {
+  const Answer answer = forerun_says("execute examples/execute/tp-pp.yaml --backend cuda --steps 2 --json");
+  if (answer.code == 2) {
+    EXPECT_THAT(answer.err, testing::AnyOf(HasSubstr("this machine has no GPU with a driver"), HasSubstr("this build found no CUDA toolkit")));
+    GTEST_SKIP() << answer.err;
+  }
+  ASSERT_EQ(answer.code, 0) << answer.err;
+  const json gpu = json::parse(answer.out), cpu = json::parse(forerun_says("execute examples/execute/tp-pp.yaml --steps 2 --skip-reference --json").out);
+  EXPECT_NEAR(gpu.at("losses")[0].get<double>(), cpu.at("losses")[0].get<double>(), 1e-4);
+  for (const json& row : gpu.at("bytes")) EXPECT_EQ(row.at("predicted"), row.at("measured")) << row;
 }
 
 // The processes that mpirun started: one is killed, and the rest end with it.
