@@ -14,10 +14,10 @@ namespace forerun::cuda {
 
 CudaBackend::CudaBackend(int device) : device_(device) {
   use_lane(0);
-  start_clock();
   fp64_ = make_operators<double>(*this);
   fp32_ = make_operators<float>(*this);
   bf16_ = make_operators<BFloat16>(*this);
+  start_clock();
 }
 
 CudaBackend::~CudaBackend() {

@@ -12,5 +12,11 @@ class CudaBackend;
 // They work on the backend's lane in use; it outlives them.
 template <class T>
 std::unique_ptr<Operators<T>> make_operators(CudaBackend&);
+template <>
+std::unique_ptr<Operators<double>> make_operators(CudaBackend&);
+template <>
+std::unique_ptr<Operators<float>> make_operators(CudaBackend&);
+template <>
+std::unique_ptr<Operators<BFloat16>> make_operators(CudaBackend&);
 
 }  // namespace forerun::cuda

@@ -2,19 +2,16 @@
 
 #include <cublasLt.h>
 
+#include <algorithm>
 #include <array>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 
 #include "runtime/shared_library.hpp"
 
 namespace forerun::cuda {
 namespace {
-
-void check_blas(cublasStatus_t status, const char* what) {
-  if (status == CUBLAS_STATUS_SUCCESS) return;
-  throw std::runtime_error(std::string(what) + ": cuBLAS status " + std::to_string(static_cast<int>(status)));
-}
 
 template <class T>
 constexpr cudaDataType_t data_type = std::is_same_v<T, double> ? CUDA_R_64F : std::is_same_v<T, float> ? CUDA_R_32F : CUDA_R_16BF;
@@ -26,7 +23,7 @@ std::uint32_t alignment_of(const void* data) {
   return alignment;
 }
 
-// What a release of CUBLASLT's objects is left to.
+// One of the library's objects, given back when it goes.
 template <class Handle>
 class Object {
  public:
@@ -50,7 +47,7 @@ class Object {
 
 struct MatrixProducts::Library {
   SharedLibrary file{{"libcublasLt.so." + std::to_string(CUBLAS_VER_MAJOR), "/usr/local/cuda/lib64/libcublasLt.so." + std::to_string(CUBLAS_VER_MAJOR)}};
-#define FORERUN_CUBLAS(name) decltype(&cublasLt##name) name = file.function<decltype(&cublasLt##name)>("cublasLt" #name)
+#define FORERUN_CUBLAS(name) decltype(&cublasLt##name) name = file.function<decltype(&cublasLt##name)>("cublasLt" #name)  // NOLINT(bugprone-macro-parentheses): a member
   FORERUN_CUBLAS(Create);
   FORERUN_CUBLAS(Destroy);
   FORERUN_CUBLAS(Matmul);
@@ -63,10 +60,15 @@ struct MatrixProducts::Library {
   FORERUN_CUBLAS(MatmulPreferenceDestroy);
   FORERUN_CUBLAS(MatmulPreferenceSetAttribute);
   FORERUN_CUBLAS(MatmulAlgoGetHeuristic);
+  FORERUN_CUBLAS(GetStatusName);
 #undef FORERUN_CUBLAS
   Object<cublasLtHandle_t> handle{Destroy};
 
-  Library() { check_blas(Create(handle.out()), "cublasLtCreate"); }
+  Library() { check(Create(handle.out()), "cublasLtCreate"); }
+
+  void check(cublasStatus_t status, const char* what) const {
+    if (status != CUBLAS_STATUS_SUCCESS) throw std::runtime_error(std::string(what) + ": " + GetStatusName(status));
+  }
 };
 
 // All that the choice of a kernel depends on.
@@ -87,15 +89,15 @@ struct MatrixProducts::Plan {
   Plan(const Library& lt, const Kind& kind, std::int64_t workspace)
       : operation(lt.MatmulDescDestroy), first(lt.MatrixLayoutDestroy), second(lt.MatrixLayoutDestroy), result(lt.MatrixLayoutDestroy) {
     const bool wide = kind.operands == CUDA_R_64F;
-    check_blas(lt.MatmulDescCreate(operation.out(), wide ? CUBLAS_COMPUTE_64F : CUBLAS_COMPUTE_32F, wide ? CUDA_R_64F : CUDA_R_32F), "cublasLtMatmulDescCreate");
+    lt.check(lt.MatmulDescCreate(operation.out(), wide ? CUBLAS_COMPUTE_64F : CUBLAS_COMPUTE_32F, wide ? CUDA_R_64F : CUDA_R_32F), "cublasLtMatmulDescCreate");
     const auto turn = [&](cublasLtMatmulDescAttributes_t which, Turn how) {
       const cublasOperation_t value = how == Turn::transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
-      check_blas(lt.MatmulDescSetAttribute(operation.get(), which, &value, sizeof value), "cublasLtMatmulDescSetAttribute");
+      lt.check(lt.MatmulDescSetAttribute(operation.get(), which, &value, sizeof value), "cublasLtMatmulDescSetAttribute");
     };
     turn(CUBLASLT_MATMUL_DESC_TRANSA, kind.product.turn_first);
     turn(CUBLASLT_MATMUL_DESC_TRANSB, kind.product.turn_second);
     const auto layout = [&](Object<cublasLtMatrixLayout_t>& of, cudaDataType_t type, const ColumnMajor& m) {
-      check_blas(lt.MatrixLayoutCreate(of.out(), type, static_cast<std::uint64_t>(m.rows), static_cast<std::uint64_t>(m.columns), m.stride), "cublasLtMatrixLayoutCreate");
+      lt.check(lt.MatrixLayoutCreate(of.out(), type, static_cast<std::uint64_t>(m.rows), static_cast<std::uint64_t>(m.columns), m.stride), "cublasLtMatrixLayoutCreate");
     };
     layout(first, kind.operands, kind.product.first);
     layout(second, kind.operands, kind.product.second);
@@ -106,9 +108,9 @@ struct MatrixProducts::Plan {
  private:
   void choose(const Library& lt, const Kind& kind, std::int64_t workspace) {
     Object<cublasLtMatmulPreference_t> wish(lt.MatmulPreferenceDestroy);
-    check_blas(lt.MatmulPreferenceCreate(wish.out()), "cublasLtMatmulPreferenceCreate");
+    lt.check(lt.MatmulPreferenceCreate(wish.out()), "cublasLtMatmulPreferenceCreate");
     const auto set = [&](cublasLtMatmulPreferenceAttributes_t which, auto value) {
-      check_blas(lt.MatmulPreferenceSetAttribute(wish.get(), which, &value, sizeof value), "cublasLtMatmulPreferenceSetAttribute");
+      lt.check(lt.MatmulPreferenceSetAttribute(wish.get(), which, &value, sizeof value), "cublasLtMatmulPreferenceSetAttribute");
     };
     set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, static_cast<std::uint64_t>(workspace));
     set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, kind.alignments[0]);
@@ -117,7 +119,7 @@ struct MatrixProducts::Plan {
     set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, kind.alignments[2]);
     cublasLtMatmulHeuristicResult_t found{};
     int count = 0;
-    check_blas(lt.MatmulAlgoGetHeuristic(lt.handle.get(), operation.get(), first.get(), second.get(), result.get(), result.get(), wish.get(), 1, &found, &count),
+    lt.check(lt.MatmulAlgoGetHeuristic(lt.handle.get(), operation.get(), first.get(), second.get(), result.get(), result.get(), wish.get(), 1, &found, &count),
                "cublasLtMatmulAlgoGetHeuristic");
     if (count == 0) throw std::runtime_error("cuBLAS knows no kernel for this matrix product");
     algorithm = found.algo;
@@ -156,7 +158,7 @@ void MatrixProducts::multiply(Turn turn_a, Turn turn_b, std::int64_t m, std::int
                               .product = column_major(turn_a, turn_b, m, n, k, a.stride, b.stride, c.stride),
                               .alignments = {alignment_of(b.data), alignment_of(a.data), alignment_of(c.data)}});
   const Arithmetic<T> one = 1, old = added ? 1 : 0;
-  check_blas(library_->Matmul(library_->handle.get(), plan.operation.get(), &one, b.data, plan.first.get(), a.data, plan.second.get(), &old, c.data,
+  library_->check(library_->Matmul(library_->handle.get(), plan.operation.get(), &one, b.data, plan.first.get(), a.data, plan.second.get(), &old, c.data,
                               plan.result.get(), c.data, plan.result.get(), &plan.algorithm, workspace_.get(), static_cast<std::size_t>(workspace_bytes_), stream_),
              "cublasLtMatmul");
 }

@@ -45,7 +45,7 @@ void ListRing::upload(std::span<const std::span<const std::byte>> lists, std::sp
   const auto padded = [](std::span<const std::byte> list) { return (std::ssize(list) + alignment - 1) / alignment * alignment; };
   std::int64_t bytes = 0;
   for (const auto list : lists) bytes += padded(list);
-  if (bytes > ring_.capacity() / 4) grow(bytes);
+  if (!host_ || bytes > ring_.capacity() / 4) grow(bytes);
   const std::int64_t place = ring_.reserve(bytes, into(events_));
   end_ = events_.take();
   std::int64_t next = place;

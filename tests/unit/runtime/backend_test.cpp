@@ -1,0 +1,642 @@
+// Does every backend do what the CPU's functions do, operator by operator, in each number type, and keep its promises about memory, order and time?
+#include "runtime/backend.hpp"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <numeric>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "runtime/activations.hpp"
+#include "runtime/allocator.hpp"
+#include "runtime/cuda_backend.hpp"
+#include "runtime/elementwise.hpp"
+#include "runtime/embedding.hpp"
+#include "runtime/expert_order.hpp"
+#include "runtime/norms.hpp"
+#include "tests/support/team_backend.hpp"
+
+namespace forerun {
+namespace {
+
+using testing::Each;
+using testing::ElementsAre;
+using Ints = std::vector<std::int32_t>;
+
+constexpr double epsilon = 1e-5;
+
+struct Shape {
+  std::int64_t rows, width;
+};
+// None, one, fewer than a team, no multiple of it, several tiles of columns, several groups of rows.
+const std::vector<Shape> shapes{{0, 5}, {1, 1}, {3, 2}, {5, 41}, {2, 300}, {67, 6}};
+
+// Between results that differ in the order of sums and the last places of e^x; relative to the largest number.
+template <class U>
+constexpr double tolerance = std::is_same_v<U, double> ? 1e-12 : std::is_same_v<U, float> ? 1e-5 : 0x1p-7;
+
+// The same numbers in the host's memory, for the CPU's functions, and in the backend's.
+template <class U>
+class Tensor {
+ public:
+  Tensor(Backend& on, std::vector<U> numbers, const std::vector<U>& there) : host(std::move(numbers)), on_(on), data_(static_cast<U*>(on.take(bytes()))) {
+    on.put(there.data(), data_, bytes());
+  }
+  Tensor(Backend& on, const std::vector<U>& numbers) : Tensor(on, numbers, numbers) {}
+  ~Tensor() { on_.give_back(data_, bytes()); }
+  Tensor(const Tensor&) = delete;
+  Tensor& operator=(const Tensor&) = delete;
+
+  [[nodiscard]] std::span<const U> in() const { return {data_, host.size()}; }
+  [[nodiscard]] std::span<U> out() const { return {data_, host.size()}; }
+  [[nodiscard]] Matrix<const U> rows_in(std::int64_t stride) const { return {data_, stride}; }
+  [[nodiscard]] Matrix<U> rows_out(std::int64_t stride) const { return {data_, stride}; }
+  [[nodiscard]] Matrix<U> host_rows(std::int64_t stride) { return {host.data(), stride}; }
+  [[nodiscard]] std::vector<U> there() const {
+    std::vector<U> numbers(host.size());
+    on_.get(data_, numbers.data(), bytes());
+    return numbers;
+  }
+
+  std::vector<U> host;
+
+ private:
+  [[nodiscard]] std::int64_t bytes() const { return static_cast<std::int64_t>(host.size() * sizeof(U)); }
+
+  Backend& on_;
+  U* data_;
+};
+
+// The backend's numbers are the host's.
+template <class U>
+void expect_same(const Tensor<U>& tensor, const char* what) {
+  const std::vector<U> there = tensor.there();
+  double largest = 0, apart = 0;
+  for (std::size_t i = 0; i < there.size(); ++i) {
+    const auto expected = static_cast<double>(tensor.host[i]), found = static_cast<double>(there[i]);
+    if (expected == found) continue;  // infinities, too
+    if (std::isnan(expected) && std::isnan(found)) continue;
+    largest = std::max(largest, std::abs(expected));
+    apart = std::isfinite(found) ? std::max(apart, std::abs(expected - found)) : std::numeric_limits<double>::infinity();
+  }
+  EXPECT_LE(apart, tolerance<U> * std::max(largest, 1e-3)) << what;
+}
+
+// "teams of 8": the GPU's kernels on 8 threads of the host.
+std::unique_ptr<Backend> make_backend(const std::string& name) {
+  if (name == "cpu") return make_cpu_backend();
+  if (name == "cuda") return make_cuda_backend();
+  return std::make_unique<test::TeamBackend>(std::stoi(name.substr(name.rfind(' '))));
+}
+
+class Backends : public testing::TestWithParam<const char*> {
+ protected:
+  void SetUp() override {
+    if (std::string_view(GetParam()) == "cuda" && cuda_devices() == 0) {
+      GTEST_SKIP() << "no GPU: " << (built_with_cuda() ? "the machine has none, or no driver of one" : "built without CUDA");
+    }
+    backend_ = make_backend(GetParam());
+  }
+
+  template <class F>
+  void in_each_number(const F& f) {
+    f(double{});
+    f(float{});
+    f(BFloat16{});
+  }
+  template <class F>
+  void in_each_number_and_shape(const F& f) {
+    in_each_number([&](auto number) {
+      for (const Shape& shape : shapes) {
+        SCOPED_TRACE(std::to_string(shape.rows) + " rows of " + std::to_string(shape.width));
+        f(number, shape);
+      }
+    });
+  }
+
+  template <class U>
+  std::vector<U> numbers(std::int64_t count) {
+    std::vector<U> list(static_cast<std::size_t>(count));
+    std::uniform_real_distribution<float> between(-1, 1);
+    for (U& number : list) number = between(random_);
+    return list;
+  }
+  template <class U>
+  Tensor<U> drawn(std::int64_t count) {
+    return {on(), numbers<U>(count)};
+  }
+  // To be written: what is there differs from the host's, and is no number.
+  template <class U>
+  Tensor<U> blank(std::int64_t count) {
+    const auto size = static_cast<std::size_t>(count);
+    return {on(), std::vector<U>(size, U(0)), std::vector<U>(size, std::numeric_limits<float>::quiet_NaN())};
+  }
+  Ints indices(std::int64_t count, std::int32_t from, std::int32_t below) {
+    Ints list(static_cast<std::size_t>(count));
+    for (auto& index : list) index = std::uniform_int_distribution<std::int32_t>(from, below - 1)(random_);
+    return list;
+  }
+
+  Backend& on() { return *backend_; }
+  template <class T>
+  Operators<T>& table() {
+    return backend_->operators<T>();
+  }
+
+ private:
+  std::unique_ptr<Backend> backend_;
+  std::mt19937 random_{7};
+};
+INSTANTIATE_TEST_SUITE_P(, Backends, testing::Values("cpu", "teams of 1", "teams of 3", "teams of 8", "cuda"), [](const auto& of) {
+  std::string name = of.param;
+  std::ranges::replace(name, ' ', '_');
+  return name;
+});
+
+// --- products ---
+
+template <class T>
+double at(const std::vector<T>& list, Turn turn, std::int64_t row, std::int64_t column, std::int64_t stride) {
+  if (turn == Turn::transposed) std::swap(row, column);
+  return static_cast<double>(list[static_cast<std::size_t>(row * stride + column)]);
+}
+
+TEST_P(Backends, MultiplyMatricesOfAnyTurnAndStride) {
+  in_each_number([&](auto number) {
+    using T = decltype(number);
+    using A = Arithmetic<T>;
+    for (const auto [m, n, k] : {std::array<std::int64_t, 3>{1, 1, 1}, {5, 7, 3}, {64, 40, 48}, {1, 33, 9}, {3, 2, 0}, {0, 4, 2}, {4, 0, 2}}) {
+      for (const Turn turn_a : {Turn::as_is, Turn::transposed}) {
+        for (const Turn turn_b : {Turn::as_is, Turn::transposed}) {
+          SCOPED_TRACE(std::to_string(m) + " x " + std::to_string(n) + " x " + std::to_string(k));
+          const std::int64_t stride_a = std::max(m, k) + 2, stride_b = std::max(n, k) + 1, stride_c = n + 3;
+          const auto a = drawn<T>(stride_a * std::max(m, k)), b = drawn<T>(stride_b * std::max(n, k));
+          auto c = drawn<T>(stride_c * m);
+          auto sums = drawn<A>(stride_c * m);
+          table<T>().product(turn_a, turn_b, m, n, k, a.rows_in(stride_a), b.rows_in(stride_b), c.rows_out(stride_c));
+          table<T>().add_product(turn_a, turn_b, m, n, k, a.rows_in(stride_a), b.rows_in(stride_b), sums.rows_out(stride_c));
+          for (std::int64_t i = 0; i < m; ++i) {
+            for (std::int64_t j = 0; j < n; ++j) {
+              double sum = 0;
+              for (std::int64_t l = 0; l < k; ++l) sum += at(a.host, turn_a, i, l, stride_a) * at(b.host, turn_b, l, j, stride_b);
+              const auto place = static_cast<std::size_t>(i * stride_c + j);
+              c.host[place] = T(static_cast<A>(sum));
+              sums.host[place] += static_cast<A>(sum);
+            }
+          }
+          expect_same(c, "product");  // and what lies between its rows is left alone
+          expect_same(sums, "sums");
+        }
+      }
+    }
+  });
+}
+
+TEST_P(Backends, MultiplyLinearLayers) {
+  in_each_number([&](auto number) {
+    using T = decltype(number);
+    const LinearShape s{.rows = 6, .in = 9, .out = 4};
+    const auto x = drawn<T>(s.rows * s.in), w = drawn<T>(s.in * s.out), dy = drawn<T>(s.rows * s.out);
+    auto y = blank<T>(s.rows * s.out), dx = blank<T>(s.rows * s.in);
+    auto dw = drawn<Arithmetic<T>>(s.in * s.out);
+    table<T>().linear_forward(s, x.in(), w.in(), y.out());
+    table<T>().linear_input_gradient(s, dy.in(), w.in(), dx.out());
+    table<T>().linear_weight_gradient(s, x.in(), dy.in(), dw.out());
+    linear_forward<T>(s, x.host, w.host, y.host);
+    linear_input_gradient<T>(s, dy.host, w.host, dx.host);
+    linear_weight_gradient<T>(s, x.host, dy.host, dw.host);
+    expect_same(y, "y"), expect_same(dx, "dx"), expect_same(dw, "dw");
+  });
+}
+
+// --- norms ---
+
+TEST_P(Backends, NormaliseByRms) {
+  in_each_number_and_shape([&](auto number, Shape s) {
+    using T = decltype(number);
+    const auto x = drawn<T>(s.rows * s.width), w = drawn<T>(s.width), dy = drawn<T>(s.rows * s.width);
+    auto y = blank<T>(s.rows * s.width), dx = blank<T>(s.rows * s.width);
+    auto dw = drawn<Arithmetic<T>>(s.width);
+    table<T>().rms_norm_forward(epsilon, x.in(), w.in(), y.out());
+    table<T>().rms_norm_backward(epsilon, x.in(), w.in(), dy.in(), dx.out(), dw.out());
+    rms_norm_forward<T>(epsilon, x.host, w.host, y.host);
+    rms_norm_backward<T>(epsilon, x.host, w.host, dy.host, dx.host, dw.host);
+    expect_same(y, "y"), expect_same(dw, "dw");
+    if (s.width > 1) expect_same(dx, "dx");  // of one number, it is a difference of equals
+  });
+}
+
+TEST_P(Backends, NormaliseLayersWithAndWithoutABias) {
+  in_each_number_and_shape([&](auto number, Shape s) {
+    using T = decltype(number);
+    if (s.width < 3) return;  // of two numbers, LayerNorm knows only which is larger: gradients are differences of equals
+    for (const bool biased : {true, false}) {
+      const auto x = drawn<T>(s.rows * s.width), w = drawn<T>(s.width), b = drawn<T>(biased ? s.width : 0), dy = drawn<T>(s.rows * s.width);
+      auto y = blank<T>(s.rows * s.width), dx = blank<T>(s.rows * s.width);
+      auto dw = drawn<Arithmetic<T>>(s.width), db = drawn<Arithmetic<T>>(biased ? s.width : 0);
+      table<T>().layer_norm_forward(epsilon, x.in(), w.in(), b.in(), y.out());
+      table<T>().layer_norm_backward(epsilon, x.in(), w.in(), dy.in(), dx.out(), dw.out(), db.out());
+      layer_norm_forward<T>(epsilon, x.host, w.host, b.host, y.host);
+      layer_norm_backward<T>(epsilon, x.host, w.host, dy.host, dx.host, dw.host, db.host);
+      expect_same(y, "y"), expect_same(dx, "dx"), expect_same(dw, "dw"), expect_same(db, "db");
+    }
+  });
+}
+
+// --- activations ---
+
+TEST_P(Backends, Activate) {
+  in_each_number_and_shape([&](auto number, Shape s) {
+    using T = decltype(number);
+    const std::int64_t count = s.rows * s.width;
+    auto pairs = numbers<T>(2 * count);
+    for (auto& value : pairs) value = T(10 * static_cast<float>(value));  // both tails, too
+    const Tensor<T> x(on(), pairs);
+    const auto dy = drawn<T>(count), both = drawn<T>(2 * count);
+    auto y = blank<T>(count), dx = blank<T>(2 * count), gelu = blank<T>(2 * count), dgelu = blank<T>(2 * count);
+    table<T>().swiglu_forward(s.width, x.in(), y.out());
+    table<T>().swiglu_backward(s.width, x.in(), dy.in(), dx.out());
+    table<T>().gelu_forward(x.in(), gelu.out());
+    table<T>().gelu_backward(x.in(), both.in(), dgelu.out());
+    swiglu_forward<T>(s.width, x.host, y.host);
+    swiglu_backward<T>(s.width, x.host, dy.host, dx.host);
+    gelu_forward<T>(x.host, gelu.host);
+    gelu_backward<T>(x.host, both.host, dgelu.host);
+    expect_same(y, "swiglu"), expect_same(dx, "swiglu's gradient"), expect_same(gelu, "gelu"), expect_same(dgelu, "gelu's gradient");
+  });
+}
+
+// --- sums, formats, rows ---
+
+TEST_P(Backends, AddAndChangeFormats) {
+  in_each_number([&](auto number) {
+    using T = decltype(number);
+    using A = Arithmetic<T>;
+    for (const std::int64_t count : {0, 1, 100, 5000}) {  // 5000: three tiles
+      const auto a = drawn<T>(count);
+      const auto wide = drawn<A>(count);
+      auto b = drawn<T>(count), sum = blank<T>(count), narrow_one = blank<T>(count);
+      auto sums = drawn<A>(count), all = blank<A>(count), filled = blank<A>(count);
+      table<T>().add(a.in(), b.in(), sum.out());
+      table<T>().add(a.in(), b.in(), b.out());  // in place
+      table<T>().add_sums(wide.in(), sums.in(), all.out());
+      table<T>().accumulate(a.in(), sums.out());
+      table<T>().fill_sums(A(-3), filled.out());
+      table<T>().narrow(wide.in(), narrow_one.out());
+      add<T>(a.host, b.host, sum.host);
+      add<T>(a.host, b.host, b.host);
+      add<A>(wide.host, sums.host, all.host);
+      accumulate<T>(a.host, sums.host);
+      std::ranges::fill(filled.host, A(-3));
+      narrow<T>(wide.host, narrow_one.host);
+      expect_same(sum, "sum"), expect_same(b, "sum in place"), expect_same(all, "sum of sums"), expect_same(sums, "accumulated");
+      expect_same(filled, "filled"), expect_same(narrow_one, "narrow");
+    }
+  });
+}
+
+TEST_P(Backends, AddRowsOfMatrices) {
+  in_each_number_and_shape([&](auto number, Shape s) {
+    using T = decltype(number);
+    const std::int64_t stride = s.width + 3, wider = s.width + 5;
+    const auto x = drawn<T>(s.rows * stride);
+    auto sum = drawn<T>(s.rows * wider);
+    table<T>().add_rows_of(s.rows, s.width, x.rows_in(stride), sum.rows_out(wider));
+    for (std::int64_t i = 0; i < s.rows; ++i) {
+      for (std::int64_t j = 0; j < s.width; ++j) {
+        T& to = sum.host[static_cast<std::size_t>(i * wider + j)];
+        to = T(Arithmetic<T>(to) + Arithmetic<T>(x.host[static_cast<std::size_t>(i * stride + j)]));
+      }
+    }
+    expect_same(sum, "sum");
+  });
+}
+
+// Bit for bit: sums of the same rows are in the order of the list.
+TEST_P(Backends, GatherRowsAndAddThemBackInOrder) {
+  in_each_number_and_shape([&](auto number, Shape s) {
+    using T = decltype(number);
+    const auto x = drawn<T>(4 * s.width), dy = drawn<T>(s.rows * s.width);
+    const Ints index = indices(s.rows, 0, 4);
+    auto y = blank<T>(s.rows * s.width), dx = drawn<T>(4 * s.width);
+    table<T>().gather_rows(s.width, x.in(), index, y.out());
+    table<T>().add_rows(s.width, dy.in(), index, dx.out());
+    gather_rows<T>(s.width, x.host, index, y.host);
+    add_rows<T>(s.width, dy.host, index, dx.host);
+    EXPECT_EQ(y.there(), y.host);
+    EXPECT_EQ(dx.there(), dx.host);
+  });
+}
+
+TEST_P(Backends, LookUpTokensAndAddTheirGradientsInOrder) {
+  in_each_number_and_shape([&](auto number, Shape s) {
+    using T = decltype(number);
+    const auto rows = drawn<T>(5 * s.width), dy = drawn<T>(s.rows * s.width);
+    const Ints tokens = indices(s.rows, 8, 18);  // this rank has 10 to 14
+    auto y = blank<T>(s.rows * s.width);
+    auto gradient = drawn<Arithmetic<T>>(5 * s.width);
+    table<T>().embedding_forward(s.width, 10, tokens, rows.in(), y.out());
+    table<T>().embedding_weight_gradient(s.width, 10, tokens, dy.in(), gradient.out());
+    embedding_forward<T>(s.width, 10, tokens, rows.host, y.host);
+    embedding_weight_gradient<T>(s.width, 10, tokens, dy.host, gradient.host);
+    EXPECT_EQ(y.there(), y.host);
+    EXPECT_EQ(gradient.there(), gradient.host);
+  });
+}
+
+// --- rotary positions ---
+
+TEST_P(Backends, TurnPositionsThereAndBack) {
+  in_each_number([&](auto number) {
+    using T = decltype(number);
+    for (const RotaryShape s : {RotaryShape{.rows = 0, .heads = 1, .head_dim = 2}, {.rows = 6, .heads = 3, .head_dim = 10}}) {
+      const Ints positions{0, 4, 9};  // rows 3 to 5 are a second sequence
+      std::vector<Arithmetic<T>> angles(positions.size() * static_cast<std::size_t>(s.head_dim));
+      fill_rotary_table<Arithmetic<T>>(100, s.head_dim, positions, angles);
+      const Tensor<Arithmetic<T>> turns(on(), angles);
+      const std::int64_t stride = s.heads * s.head_dim + 4;
+      auto x = drawn<T>(s.rows * stride), y = drawn<T>(s.rows * stride);
+      table<T>().rotary_forward(s, turns.in(), x.rows_in(stride), y.rows_out(stride));
+      table<T>().rotary_backward(s, turns.in(), x.rows_in(stride), x.rows_out(stride));  // in place
+      rotary_forward<T>(s, turns.host, x.host_rows(stride), y.host_rows(stride));
+      rotary_backward<T>(s, turns.host, x.host_rows(stride), x.host_rows(stride));
+      expect_same(y, "forward"), expect_same(x, "backward");
+    }
+  });
+}
+
+// --- experts ---
+
+TEST_P(Backends, RouteTokensWithTheLowerNumberFirstAmongEquals) {
+  in_each_number([&](auto number) {
+    using T = decltype(number);
+    using A = Arithmetic<T>;
+    for (const RouterShape s : {RouterShape{.rows = 0, .experts = 3, .top_k = 1, .renormalise = true}, {.rows = 20, .experts = 5, .top_k = 2, .renormalise = true},
+                                {.rows = 9, .experts = 40, .top_k = 4, .renormalise = false}, {.rows = 3, .experts = 2, .top_k = 2, .renormalise = true}}) {
+      auto drawn_logits = numbers<T>(s.rows * s.experts);
+      for (auto& logit : drawn_logits) logit = T(std::round(4 * static_cast<float>(logit)) / 4);  // of nine values: many are equal
+      const Tensor<T> logits(on(), drawn_logits);
+      const std::int64_t choices = s.rows * s.top_k;
+      const auto dweights = drawn<A>(choices);
+      auto scores = blank<A>(s.rows * s.experts), weights = blank<A>(choices);
+      Tensor<std::int32_t> chosen(on(), Ints(static_cast<std::size_t>(choices), -1));
+      auto dlogits = blank<T>(s.rows * s.experts);
+      table<T>().router_forward(s, logits.in(), scores.out(), chosen.out(), weights.out());
+      table<T>().router_backward(s, scores.in(), chosen.in(), dweights.in(), dlogits.out());
+      router_forward<T>(s, logits.host, scores.host, chosen.host, weights.host);
+      router_backward<T>(s, scores.host, chosen.host, dweights.host, dlogits.host);
+      EXPECT_EQ(chosen.there(), chosen.host);
+      expect_same(scores, "scores"), expect_same(weights, "weights"), expect_same(dlogits, "dlogits");
+    }
+  });
+}
+
+TEST_P(Backends, ChooseAnExpertThatExistsWhereNoScoreIsANumber) {
+  const RouterShape s{.rows = 1, .experts = 3, .top_k = 2};
+  const Tensor<float> logits(on(), std::vector<float>(3, std::numeric_limits<float>::quiet_NaN()));
+  auto scores = blank<float>(3), weights = blank<float>(2);
+  const Tensor<std::int32_t> chosen(on(), Ints(2, -1));
+  table<float>().router_forward(s, logits.in(), scores.out(), chosen.out(), weights.out());
+  EXPECT_THAT(chosen.there(), ElementsAre(0, 1));
+}
+
+TEST_P(Backends, CombineExperts) {
+  in_each_number_and_shape([&](auto number, Shape s) {
+    using T = decltype(number);
+    using A = Arithmetic<T>;
+    constexpr int experts = 4, top_k = 2;
+    Ints chosen;
+    for (const std::int32_t first : indices(s.rows, 0, experts)) chosen.push_back(first), chosen.push_back((first + 1) % experts);
+    const ExpertOrder order = order_by_expert(experts, top_k, chosen);
+    const Tensor<std::int32_t> place(on(), order.place);
+    const auto x = drawn<T>(s.rows * top_k * s.width), dy = drawn<T>(s.rows * s.width);
+    const auto weights = drawn<A>(s.rows * top_k);
+    auto y = blank<T>(s.rows * s.width), dx = blank<T>(s.rows * top_k * s.width);
+    auto dweights = blank<A>(s.rows * top_k);
+    table<T>().combine_forward(s.width, top_k, x.in(), place.in(), weights.in(), y.out());
+    table<T>().combine_backward(s.width, top_k, x.in(), place.in(), weights.in(), dy.in(), dx.out(), dweights.out());
+    combine_forward<T>(s.width, top_k, x.host, place.host, weights.host, y.host);
+    combine_backward<T>(s.width, top_k, x.host, place.host, weights.host, dy.host, dx.host, dweights.host);
+    expect_same(y, "y"), expect_same(dx, "dx"), expect_same(dweights, "dweights");
+  });
+}
+
+// --- attention ---
+
+TEST_P(Backends, Attend) {
+  in_each_number([&](auto number) {
+    using T = decltype(number);
+    using A = Arithmetic<T>;
+    for (const AttentionShape s : {AttentionShape{.sequences = 1, .queries = 1, .keys = 1, .heads = 1, .kv_heads = 1, .head_dim = 2, .value_dim = 2},
+                                   {.sequences = 2, .queries = 70, .keys = 80, .heads = 4, .kv_heads = 2, .head_dim = 16, .value_dim = 8},
+                                   {.sequences = 1, .queries = 9, .keys = 33, .heads = 2, .kv_heads = 2, .head_dim = 64, .value_dim = 64, .window = 5}}) {
+      const std::int64_t of_q = s.heads * s.head_dim, of_k = s.kv_heads * s.head_dim, of_v = s.kv_heads * s.value_dim, of_out = s.heads * s.value_dim;
+      const std::int64_t q_rows = s.sequences * s.queries, k_rows = s.sequences * s.keys;
+      const auto q = drawn<T>(q_rows * of_q), k = drawn<T>(k_rows * of_k), v = drawn<T>(k_rows * of_v), dout = drawn<T>(q_rows * of_out);
+      Ints query_positions(static_cast<std::size_t>(s.queries)), key_positions(static_cast<std::size_t>(s.keys));
+      std::iota(query_positions.begin(), query_positions.end(), 3);
+      std::iota(key_positions.begin(), key_positions.end(), 3);
+      const std::int64_t room = table<T>().attention_scratch(s);
+      EXPECT_LE(room, attention_scratch<T>(s));
+      auto scratch = blank<A>(room), log_sums = blank<A>(q_rows * s.heads), sum = drawn<A>(q_rows * of_out), sum_log_sums = drawn<A>(q_rows * s.heads);
+      auto out = blank<T>(q_rows * of_out), dq = drawn<T>(q_rows * of_q), dk = drawn<T>(k_rows * of_k), dv = drawn<T>(k_rows * of_v);
+      const AttentionInput<T> in{q.rows_in(of_q), k.rows_in(of_k), v.rows_in(of_v), query_positions, key_positions};
+      auto& table_of = table<T>();
+      table_of.attention_forward(s, in, out.rows_out(of_out), log_sums.out(), scratch.out());
+      table_of.merge_attention(s, out.rows_in(of_out), log_sums.in(), sum.out(), sum_log_sums.out());
+      table_of.attention_backward(s, in, out.rows_in(of_out), log_sums.in(), dout.rows_in(of_out), dq.rows_out(of_q), dk.rows_out(of_k), dv.rows_out(of_v),
+                                  scratch.out());
+      const auto rows = [](const std::vector<T>& list, std::int64_t stride) { return Matrix<const T>{list.data(), stride}; };
+      const AttentionInput<T> on_host{rows(q.host, of_q), rows(k.host, of_k), rows(v.host, of_v), query_positions, key_positions};
+      std::vector<A> host_scratch(static_cast<std::size_t>(attention_scratch<T>(s)));
+      attention_forward<T>(s, on_host, out.host_rows(of_out), log_sums.host, host_scratch);
+      merge_attention<T>(s, out.host_rows(of_out), log_sums.host, sum.host, sum_log_sums.host);
+      attention_backward<T>(s, on_host, out.host_rows(of_out), log_sums.host, rows(dout.host, of_out), dq.host_rows(of_q), dk.host_rows(of_k), dv.host_rows(of_v),
+                            host_scratch);
+      expect_same(out, "out"), expect_same(log_sums, "log-sum-exp"), expect_same(sum, "merged"), expect_same(sum_log_sums, "merged log-sum-exp");
+      expect_same(dq, "dq"), expect_same(dk, "dk"), expect_same(dv, "dv");
+    }
+  });
+}
+
+// --- the loss ---
+
+TEST_P(Backends, FindTheLossOverSlices) {
+  in_each_number_and_shape([&](auto number, Shape s) {
+    using T = decltype(number);
+    using A = Arithmetic<T>;
+    const auto logits = drawn<T>(s.rows * s.width);
+    const Ints targets = indices(s.rows, 5, 10 + static_cast<std::int32_t>(s.width));  // this slice has those from 8 on
+    auto exponentials = blank<A>(s.rows * s.width);
+    using Statistics = LossStatistics<A>;
+    // Slice 1 of 2; the other's largest, sum and target are made up.
+    std::vector<Statistics> made_up;
+    for (std::int64_t i = 0; i < 2 * s.rows; ++i) made_up.push_back({A(0.1) * static_cast<A>(i % 7), A(2), A(-0.5)});
+    Tensor<Statistics> statistics(on(), made_up);
+    auto dlogits = blank<T>(s.rows * s.width);
+    const auto n = static_cast<std::size_t>(s.rows);
+    auto losses = blank<A>(s.rows);
+    table<T>().cross_entropy_forward(8, logits.in(), targets, exponentials.out(), statistics.out().subspan(n));
+    table<T>().cross_entropy_backward(8, 1, A(0.25), exponentials.in(), statistics.in(), targets, dlogits.out());
+    table<T>().add_losses(statistics.in(), losses.out());
+    table<T>().add_losses(statistics.in(), losses.out());
+    cross_entropy_forward<T>(8, logits.host, targets, exponentials.host, std::span(statistics.host).subspan(n));
+    cross_entropy_backward<T>(8, 1, A(0.25), exponentials.host, statistics.host, targets, dlogits.host);
+    cross_entropy_losses<A>(statistics.host, losses.host);
+    expect_same(exponentials, "exponentials"), expect_same(dlogits, "dlogits"), expect_same(losses, "losses");
+    const auto found = statistics.there();
+    for (std::size_t i = 0; i < found.size(); ++i) {
+      EXPECT_EQ(found[i].largest, statistics.host[i].largest);
+      EXPECT_EQ(found[i].target, statistics.host[i].target);
+      EXPECT_NEAR(found[i].sum / statistics.host[i].sum, 1, tolerance<A>);
+    }
+    double sum = 0;
+    for (const A loss : losses.host) sum += 2 * static_cast<double>(loss);
+    EXPECT_NEAR(table<T>().take_losses(), sum, tolerance<A> * (1 + sum));
+    EXPECT_EQ(table<T>().take_losses(), 0);
+  });
+}
+
+// --- the optimiser ---
+
+TEST_P(Backends, TakeStepsOfAdamW) {
+  in_each_number([&](auto number) {
+    using T = decltype(number);
+    using A = Arithmetic<T>;
+    for (const std::int64_t count : {0, 1, 3000}) {
+      const auto gradient = drawn<A>(count);
+      auto m = drawn<A>(count), master = drawn<A>(count);
+      std::vector<A> squares = numbers<A>(count);
+      for (A& v : squares) v = std::abs(v);
+      Tensor<A> v(on(), squares);
+      auto parameters = blank<T>(count);
+      const AdamW how{.rate = 0.1, .decay = 0.2};
+      const auto step = [&](std::int64_t number_of, std::span<T> there, std::span<T> here) {
+        table<T>().adamw_update(how, number_of, A(0.5), gradient.in(), m.out(), v.out(), master.out(), there);
+        adamw_update<T>(how, number_of, A(0.5), gradient.host, m.host, v.host, master.host, here);
+      };
+      step(1, parameters.out(), parameters.host);
+      step(2, {}, {});
+      if constexpr (std::is_same_v<T, A>) step(3, master.out(), master.host);
+      expect_same(m, "m"), expect_same(v, "v"), expect_same(master, "master"), expect_same(parameters, "parameters");
+    }
+  });
+}
+
+// --- memory ---
+
+TEST_P(Backends, HandOutAlignedMemory) {
+  for (const std::int64_t bytes : {0, 1, 1000}) {
+    void* data = on().take(bytes);
+    EXPECT_NE(data, nullptr);
+    EXPECT_EQ(reinterpret_cast<std::uintptr_t>(data) % Allocator::alignment, 0U);
+    on().give_back(data, bytes);
+  }
+}
+
+TEST_P(Backends, SayThatMemoryIsOver) { EXPECT_THROW(on().take(std::int64_t{1} << 50), std::bad_alloc); }
+
+// More than any ring of staging memory holds; the host's changes once it was put.
+TEST_P(Backends, TakeWhatTheHostHadWhenItWasPut) {
+  constexpr std::int64_t count = 3 * 5'000'000;
+  std::vector<std::int32_t> host(count);
+  Tensor<std::int32_t> there(on(), host);
+  for (std::int32_t round = 0; round < 2; ++round) {
+    std::iota(host.begin(), host.end(), round);
+    on().put(host.data(), there.out().data(), count * 4);
+    std::iota(there.host.begin(), there.host.end(), round);
+    std::ranges::fill(host, -1);
+    EXPECT_TRUE(there.there() == there.host);
+  }
+}
+
+TEST_P(Backends, CopyAndClear) {
+  const Tensor<std::int32_t> from(on(), Ints{1, 2, 3, 4, 5, 6}), to(on(), Ints(6, 9)), rows(on(), Ints(8, 9));
+  copy<std::int32_t>(on(), from.in().subspan(1, 3), to.out().subspan(2, 3));
+  EXPECT_THAT(to.there(), ElementsAre(9, 9, 2, 3, 4, 9));
+  copy_rows<std::int32_t>(on(), 2, 2, from.rows_in(3), rows.rows_out(4));
+  EXPECT_THAT(rows.there(), ElementsAre(1, 2, 9, 9, 4, 5, 9, 9));
+  copy_rows<std::int32_t>(on(), 0, 2, from.rows_in(3), rows.rows_out(4));
+  clear<std::int32_t>(on(), to.out().subspan(1, 4));
+  EXPECT_THAT(to.there(), ElementsAre(9, 0, 0, 0, 0, 9));
+}
+
+// --- order and time ---
+
+// Lane 1 adds, a hundred times; lane 0 takes the sum when it is told to wait for that, and lane 1 goes on when lane 0 has it.
+TEST_P(Backends, OrderLanesByMarks) {
+  constexpr std::int64_t count = 1 << 16;
+  const Tensor<float> one(on(), std::vector<float>(count, 1));
+  const Tensor<float> sum(on(), std::vector<float>(count, 0)), taken(on(), std::vector<float>(count, -1));
+  on().finish();
+  on().start_clock();
+  const int adds = std::string_view(GetParam()) == "cuda" ? 100 : 3;
+  on().use_lane(1);
+  for (int i = 0; i < adds; ++i) table<float>().add(sum.in(), one.in(), sum.out());
+  const Mark added = on().mark();
+  on().use_lane(0);
+  on().follow(added);
+  copy<float>(on(), sum.in(), taken.out());
+  const Mark copied = on().mark();
+  on().use_lane(1);
+  on().follow(copied);
+  clear<float>(on(), sum.out());
+  on().use_lane(0);
+  on().finish();
+  EXPECT_THAT(taken.there(), Each(static_cast<float>(adds)));
+  EXPECT_THAT(sum.there(), Each(0.f));
+  EXPECT_GT(on().reached(added).count(), 0);
+  EXPECT_GE(on().reached(copied), on().reached(added));
+}
+
+// Lists of the host may change, too, while what reads them is in line; many more than a ring holds.
+TEST_P(Backends, TakeListsOfTheHostAtOnce) {
+  constexpr std::int64_t rows = 16;
+  Ints index(rows);
+  const Tensor<float> x(on(), {0, 1, 2, 3});
+  const Tensor<float> y(on(), std::vector<float>(rows, -1)), sum(on(), std::vector<float>(rows, 0));
+  for (std::int32_t i = 0; i < 50; ++i) {
+    on().use_lane(i % 2);  // each waits for the other's turn
+    std::ranges::fill(index, i % 4);
+    table<float>().gather_rows(1, x.in(), index, y.out());
+    table<float>().add(sum.in(), y.in(), sum.out());
+    std::ranges::fill(index, 1'000'000);
+    const Mark done = on().mark();
+    on().use_lane(1 - i % 2);
+    on().follow(done);
+  }
+  on().use_lane(0);
+  on().finish();
+  EXPECT_THAT(sum.there(), Each(12 * 6 + 0 + 1.f));  // twelve times 0 + 1 + 2 + 3, and 0 + 1
+}
+
+TEST_P(Backends, StartTheirClockAgainEachStep) {
+  const Tensor<float> sum(on(), std::vector<float>(1000, 0));
+  for (int step = 0; step < 3; ++step) {
+    on().start_clock();
+    const Mark first = on().mark();
+    table<float>().fill_sums(1, sum.out());
+    const Mark second = on().mark();
+    EXPECT_GE(on().reached(first).count(), 0);
+    EXPECT_GE(on().reached(second), on().reached(first));
+    EXPECT_LT(on().reached(second), std::chrono::seconds(10));
+  }
+}
+
+TEST_P(Backends, SayWhatTheyAre) {
+  const bool gpu = std::string_view(GetParam()) == "cuda";
+  EXPECT_EQ(on().queues(), gpu);
+  if (gpu) {
+    EXPECT_EQ(on().name(), "cuda");
+    EXPECT_FALSE(cuda_device_name(0).empty());
+  }
+}
+
+}  // namespace
+}  // namespace forerun
