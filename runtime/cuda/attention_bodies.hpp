@@ -76,7 +76,7 @@ FORERUN_ANYWHERE A scale_of_scores(const AttentionShape& s) {
 
 // --- forward ---
 
-// bf16 probabilities lie beside their scores, others in their place.
+// Probabilities lie in the place of their scores; those of bf16 where the keys were, which are of no more use then, or beside where they are too many.
 template <class T>
 struct ForwardMemory {
   using A = Arithmetic<T>;
@@ -96,7 +96,7 @@ struct ForwardMemory {
     if constexpr (std::is_same_v<T, A>) {
       p = scores;
     } else {
-      p = carve.operands(t.queries, t.keys);
+      p = t.queries <= t.keys && t.keys <= t.head_dim ? k : carve.operands(t.queries, t.keys);
     }
     out = carve.sums(t.queries, t.value_dim);
     largest = carve.template list<A>(t.queries);
