@@ -139,7 +139,7 @@ std::unique_ptr<Backend> make_cuda_backend(int device) {
   int count = 0;
   if (const cudaError_t error = cudaGetDeviceCount(&count); error != cudaSuccess) {
     cudaGetLastError();
-    throw std::runtime_error(std::string("no GPU can be used: ") + cudaGetErrorString(error));
+    throw std::runtime_error(std::string("no GPU can be used (is a driver of NVIDIA there?): ") + cudaGetErrorString(error));
   }
   if (device < 0 || device >= count) throw std::runtime_error("there is no GPU " + std::to_string(device) + ": this machine has " + std::to_string(count));
   return std::make_unique<cuda::CudaBackend>(device);
