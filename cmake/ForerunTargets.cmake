@@ -4,12 +4,12 @@ include_guard(GLOBAL)
 
 add_library(forerun_options INTERFACE)
 target_compile_features(forerun_options INTERFACE cxx_std_20)
-target_compile_options(forerun_options INTERFACE -Wall -Wextra -Wconversion -Wshadow -Werror
-  -Wno-missing-field-initializers)
+target_compile_options(forerun_options INTERFACE
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wconversion -Wshadow -Werror -Wno-missing-field-initializers>)
 # False alarms of GCC 12 about std::string, once it inlines it: temporaries that it destroys on a path of its own
 # invention, and "text" + string (its bug 105651). The sanitizers watch for the real thing.
 if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
-  target_compile_options(forerun_options INTERFACE -Wno-maybe-uninitialized -Wno-restrict)
+  target_compile_options(forerun_options INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-Wno-maybe-uninitialized -Wno-restrict>)
 endif()
 # The standard library's own std::stable_sort calls what it has deprecated, which clang reports where it is used.
 if(CMAKE_CXX_COMPILER_ID MATCHES "Clang")
