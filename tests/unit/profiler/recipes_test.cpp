@@ -62,7 +62,7 @@ void check(const KernelCase& c) {
 
 TEST(Recipes, RunWhateverASweepAsksFor) {
   const SweepSize small{.products = 6, .attentions = 4, .each_streaming = 1, .most_work = Flops{1e7}};
-  for (const KernelCase& c : plan_sweep(small, std::vector{DType::fp32, DType::bf16, DType::fp64}, 1)) {
+  for (const KernelCase& c : plan_sweep(small, {}, std::vector{DType::fp32, DType::bf16, DType::fp64}, 1)) {
     if (c.dtype == DType::fp64) check<double>(c);
     if (c.dtype == DType::fp32) check<float>(c);
     if (c.dtype == DType::bf16) check<BFloat16>(c);
@@ -85,7 +85,7 @@ TEST(Recipes, ReadWeightsColdAndActivationsWarm) {
 TEST(Recipes, MoveTheBytesThatTheSweepCounts) {
   const auto backend = make_cpu_backend();
   const SweepSize small{.products = 0, .attentions = 0, .each_streaming = 3};
-  for (const KernelCase& c : plan_sweep(small, std::vector{DType::fp32}, 2)) {
+  for (const KernelCase& c : plan_sweep(small, {}, std::vector{DType::fp32}, 2)) {
     if (c.table > 0 || c.operation == "gather_rows" || c.operation == "add_rows" || c.operation == "adamw_update") continue;  // read in part; read and written
     const Recipe<float> made = recipe<float>(*backend, c);
     double elements = 0;
