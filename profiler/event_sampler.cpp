@@ -116,6 +116,8 @@ struct EventSampler::State {
   Seconds clearing;                    // the pool
   std::size_t compared = 0, differ = 0;  // cases over 20 us that both clocks timed
   std::string trace_problem;
+  double clocks = 0;  // sum of all readings
+  std::size_t clock_readings = 0;
 
   State(std::unique_ptr<Backend> on, const EventOptions& o, Witness w) : backend(std::move(on)), options(o), witness(std::move(w)) {
     pool.hold(std::max<std::int64_t>(line, static_cast<std::int64_t>(options.pool.value())));
@@ -139,7 +141,7 @@ template <class T>
 class EventCase final : public Case {
  public:
   EventCase(const KernelCase& one, EventSampler::State& state, Memory<T>& memory)
-      : one_(one), state_(state), on_(*state.backend), operators_(on_.operators<T>()), recipe_(recipe<T>(on_, one)) {
+      : state_(state), on_(*state.backend), operators_(on_.operators<T>()), recipe_(recipe<T>(on_, one)) {
     lay_out(memory);
     launch();
     on_.finish();
@@ -172,7 +174,7 @@ class EventCase final : public Case {
     for (std::size_t i = 0; i < launches; ++i) launch();
     by_host_ = since(began) / static_cast<double>(launches);
     const Mark to = on_.mark();
-    if (state_.witness.read) readings_.push_back(state_.witness.read());
+    if (state_.witness.read) read();
     last_ = Seconds{std::max(1e-9, std::chrono::duration<double>(on_.reached(to) - on_.reached(from)).count()) / static_cast<double>(launches)};
     return last_;
   }
@@ -188,6 +190,11 @@ class EventCase final : public Case {
   }
 
  private:
+  void read() {
+    const GpuReading& now = readings_.emplace_back(state_.witness.read());
+    if (now.sm_clock) state_.clocks += now.sm_clock->value(), ++state_.clock_readings;
+  }
+
   // Sets of operands, one behind the other in each region: the same tensor has the same part in all runs, so that sums stay sums.
   void lay_out(Memory<T>& memory) {
     const std::int64_t read = together<T>(recipe_.warm) + together<T>(recipe_.cold), written = together<T>(recipe_.out), sums = together<Arithmetic<T>>(recipe_.sums);
@@ -247,7 +254,6 @@ class EventCase final : public Case {
     }
   }
 
-  KernelCase one_;
   EventSampler::State& state_;
   Backend& on_;
   Operators<T>& operators_;
@@ -288,7 +294,7 @@ std::optional<double> mean(const std::vector<GpuReading>& readings, const Get& g
 }  // namespace
 
 std::size_t launches_of(Seconds one, const EventOptions& o) {
-  const double wanted = std::clamp(std::ceil(o.batch / one), static_cast<double>(o.fewest), static_cast<double>(o.most));
+  const double wanted = std::clamp(std::round(o.batch / one), static_cast<double>(o.fewest), static_cast<double>(o.most));
   return static_cast<std::size_t>(std::max(1.0, std::min(wanted, std::floor(o.longest / one))));
 }
 
@@ -331,6 +337,10 @@ std::vector<std::string> EventSampler::remarks() const {
     list.push_back(fmt::format("events and CUPTI differ by more than 10 % for {} of {} kernels over 20 us: their rows say clocks_differ", state_->differ, state_->compared));
   }
   return list;
+}
+
+std::optional<Hertz> EventSampler::mean_clock() const {
+  return state_->clock_readings == 0 ? std::nullopt : std::optional(Hertz{state_->clocks / static_cast<double>(state_->clock_readings)});
 }
 
 LaunchCosts EventSampler::launch_costs() {

@@ -9,6 +9,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -58,6 +59,8 @@ class EventSampler final : public Sampler {
   [[nodiscard]] int ranks() const override { return 1; }
   std::unique_ptr<PreparedCase> prepare(const KernelCase&, int rank) override;
   [[nodiscard]] std::vector<std::string> remarks() const override;
+
+  [[nodiscard]] std::optional<Hertz> mean_clock() const;  // of all readings until now
 
   LaunchCosts launch_costs();
   // How many times as long `timed` takes while `other` runs on another lane all the time.

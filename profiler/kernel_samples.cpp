@@ -7,6 +7,8 @@
 namespace forerun {
 namespace {
 
+constexpr double drifted = 0.1;
+
 class Sweep {
  public:
   Sweep(const ProfileOptions& o, Sampler& sampler, const std::string& device, const ProfileProgress& progress)
@@ -38,7 +40,6 @@ class Sweep {
  private:
   static constexpr std::size_t reference_every = 40;
   static constexpr const char* source = "profile";
-  static constexpr double drifted = 0.1;
 
   Result<void> add(SampleFile& file, const KernelCase& one) const {
     const RunTimes t = measure(sampler_, one, o_.effort, sampler_.ranks());
@@ -70,6 +71,11 @@ class Sweep {
 
 Result<KernelSamples> sample_kernels(const ProfileOptions& o, Sampler& sampler, const std::string& device, const ProfileProgress& progress) {
   return Sweep(o, sampler, device, progress).run();
+}
+
+std::optional<std::string> drift_remark(double drift) {
+  if (std::abs(drift) <= drifted) return std::nullopt;
+  return fmt::format("a reference product drifted by {:+.0f} %: the machine was busy or throttled; rows of that time say so in their notes", 100 * drift);
 }
 
 }  // namespace forerun

@@ -1,6 +1,7 @@
 // The kernels of a sweep, into their file, a reference product among them again and again.
 #pragma once
 
+#include <optional>
 #include <string>
 
 #include "profiler/profile.hpp"
@@ -14,5 +15,8 @@ struct KernelSamples {
 
 // `device`: as rows name it. Problems: a file that cannot be written, or that has rows of another device.
 Result<KernelSamples> sample_kernels(const ProfileOptions&, Sampler&, const std::string& device, const ProfileProgress&);
+
+// Where it drifted by more than a tenth.
+std::optional<std::string> drift_remark(double drift);
 
 }  // namespace forerun

@@ -88,7 +88,7 @@ Overlap measure_overlap(Sampler& sampler, const ProfileOptions& o) {
 }
 
 void remark(ProfileResult& r) {
-  if (std::abs(r.drift) > 0.1) r.remarks.push_back(fmt::format("a reference product drifted by {:+.0f} %: the machine was busy or throttled; rows of that time say so in their notes", 100 * r.drift));
+  if (const auto drifted = drift_remark(r.drift)) r.remarks.push_back(*drifted);
   if (r.measured.together < 0.7 * r.measured.alone) {
     r.remarks.push_back(fmt::format("memory is shared: {} a core with all {} running, {} alone", format(r.measured.together), r.machine.cores, format(r.measured.alone)));
   }
