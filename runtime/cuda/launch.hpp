@@ -1,8 +1,6 @@
 // Launches of bodies (team.hpp), for what nvcc compiles.
 #pragma once
 
-#include <algorithm>
-
 #include "runtime/cuda/check.hpp"
 #include "runtime/cuda/team.hpp"
 
@@ -15,8 +13,5 @@ void launch(cudaStream_t stream, std::int64_t items, int threads, const Body& bo
   for_each_team<<<static_cast<unsigned>(items), static_cast<unsigned>(threads), 0, stream>>>(body);
   check(cudaGetLastError(), "kernel launch");
 }
-
-// Whole warps, no more than `elements` keep busy.
-inline int threads_for(std::int64_t elements, int most = 256) { return static_cast<int>(std::clamp<std::int64_t>((elements + 31) / 32 * 32, 32, most)); }
 
 }  // namespace forerun::cuda

@@ -1,20 +1,17 @@
-// The CUDA operators of one number type, for the source that instantiates them: launches on the lane in use.
+// The CUDA operators of one number type, for the source that instantiates them.
 #pragma once
 
+#include <algorithm>
 #include <array>
-#include <cassert>
+#include <cstddef>
+#include <span>
 
 #include "runtime/cuda/attention.hpp"
 #include "runtime/cuda/cuda_backend.hpp"
 #include "runtime/cuda/cuda_operators.hpp"
-#include "runtime/cuda/elementwise_kernels.hpp"
-#include "runtime/cuda/expert_kernels.hpp"
 #include "runtime/cuda/launch.hpp"
-#include "runtime/cuda/loss_kernels.hpp"
 #include "runtime/cuda/matrix_products.hpp"
-#include "runtime/cuda/norm_kernels.hpp"
-#include "runtime/cuda/row_kernels.hpp"
-#include "runtime/cuda/rows_by_index.hpp"
+#include "runtime/cuda/team_operators.hpp"
 
 namespace forerun::cuda {
 
@@ -27,7 +24,7 @@ class Lists {
     const std::array<std::span<const std::byte>, count> bytes{std::as_bytes(std::span(lists))...};
     on.lists().upload(bytes, at_, on.stream());
   }
-  ~Lists() noexcept(false) { on_.lists().done(on_.stream()); }
+  ~Lists() { on_.lists().done(on_.stream()); }
   Lists(const Lists&) = delete;
   Lists& operator=(const Lists&) = delete;
 
@@ -40,17 +37,46 @@ class Lists {
 template <class... List>
 Lists(CudaBackend&, const List&...) -> Lists<sizeof...(List)>;
 
+// The lane in use (team_operators.hpp).
+class LaneMachine {
+ public:
+  explicit LaneMachine(CudaBackend& on) : on_(&on), losses_(new_device_memory(sizeof(double))) { on.clear(losses_.get(), sizeof(double)); }
+
+  // Whole warps.
+  [[nodiscard]] int team(std::int64_t elements, int most) const { return static_cast<int>(std::clamp<std::int64_t>((elements + 31) / 32 * 32, 32, most)); }
+  template <class Body>
+  void launch(std::int64_t items, int threads, const Body& body) {
+    cuda::launch(on_->stream(), items, threads, body);
+  }
+  [[nodiscard]] std::byte* scratch(std::int64_t bytes) { return on_->scratch(bytes); }
+  template <class... List>
+  [[nodiscard]] Lists<sizeof...(List)> lists(const List&... lists) {
+    return Lists<sizeof...(List)>(*on_, lists...);
+  }
+
+  [[nodiscard]] double* losses() { return reinterpret_cast<double*>(losses_.get()); }
+  [[nodiscard]] double take_losses() {
+    on_->finish();  // whichever lanes they were added on
+    double sum = 0;
+    on_->get(losses_.get(), &sum, sizeof sum);
+    on_->clear(losses_.get(), sizeof sum);
+    on_->finish();
+    return sum;
+  }
+
+ private:
+  CudaBackend* on_;
+  DeviceMemory losses_;
+};
+
 template <class T>
-class CudaOperators final : public Operators<T> {
+class CudaOperators final : public TeamOperators<T, LaneMachine> {
  public:
   using A = Arithmetic<T>;
-  using In = std::span<const T>;
-  using Out = std::span<T>;
   using Sums = std::span<A>;
   using ConstSums = std::span<const A>;
-  using Ints = std::span<const std::int32_t>;
 
-  explicit CudaOperators(CudaBackend& on) : on_(on), losses_(new_device_memory(sizeof(double))) { on.clear(losses_.get(), sizeof(double)); }
+  explicit CudaOperators(CudaBackend& on) : TeamOperators<T, LaneMachine>(LaneMachine(on)), on_(on) {}
 
   void product(Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k, Matrix<const T> a, Matrix<const T> b, Matrix<T> c) override {
     on_.products().multiply(turn_a, turn_b, m, n, k, a, b, /*added=*/false, c);
@@ -59,54 +85,13 @@ class CudaOperators final : public Operators<T> {
     on_.products().multiply(turn_a, turn_b, m, n, k, a, b, /*added=*/true, c);
   }
 
-  void rms_norm_forward(double epsilon, In x, In w, Out y) override { norm_forward<false>(epsilon, x, w, {}, y); }
-  void rms_norm_backward(double epsilon, In x, In w, In dy, Out dx, Sums dw) override { norm_backward<false>(epsilon, x, w, dy, dx, dw, {}); }
-  void layer_norm_forward(double epsilon, In x, In w, In b, Out y) override { norm_forward<true>(epsilon, x, w, b, y); }
-  void layer_norm_backward(double epsilon, In x, In w, In dy, Out dx, Sums dw, Sums db) override { norm_backward<true>(epsilon, x, w, dy, dx, dw, db); }
-
-  void gelu_forward(In x, Out y) override { write(y, GeluOf<T>{x.data()}); }
-  void gelu_backward(In x, In dy, Out dx) override { write(dx, GeluGradientOf<T>{x.data(), dy.data()}); }
-  void swiglu_forward(std::int64_t width, In x, Out y) override { per_row(rows(y, width), width, SwigluForward<T>{width, x.data(), y.data()}); }
-  void swiglu_backward(std::int64_t width, In x, In dy, Out dx) override {
-    per_row(rows(dy, width), width, SwigluBackward<T>{width, x.data(), dy.data(), dx.data()});
-  }
-
-  void add(In a, In b, Out sum) override { write(sum, SumOf<T>{a.data(), b.data()}); }
-  void add_sums(ConstSums a, ConstSums b, Sums sum) override { write(sum, SumOf<A>{a.data(), b.data()}); }
-  void add_rows_of(std::int64_t rows, std::int64_t width, Matrix<const T> x, Matrix<T> sum) override { per_row(rows, width, AddRow<T>{width, x, sum}); }
-  void accumulate(In x, Sums sum) override { write(sum, AddedTo<T>{x.data(), sum.data()}); }
-  void fill_sums(A value, Sums sums) override { write(sums, Same<A>{value}); }
-  void narrow(ConstSums x, Out y) override { write(y, Of<A>{x.data()}); }
-  void gather_rows(std::int64_t width, In x, Ints index, Out y) override { gather(width, 0, x, index, y); }
-  void add_rows(std::int64_t width, In dy, Ints index, Out dx) override { add_by_index(width, 0, dy, index, dx); }
-
-  void router_forward(RouterShape s, In logits, Sums scores, std::span<std::int32_t> chosen, Sums weights) override {
-    launch(on_.stream(), s.rows, 32, RouterForward<T>{s, logits.data(), scores.data(), chosen.data(), weights.data()});
-  }
-  void router_backward(RouterShape s, ConstSums scores, Ints chosen, ConstSums dweights, Out dlogits) override {
-    launch(on_.stream(), s.rows, 32, RouterBackward<T>{s, scores.data(), chosen.data(), dweights.data(), dlogits.data()});
-  }
-  void combine_forward(std::int64_t width, int top_k, In x, Ints place, ConstSums weights, Out y) override {
-    per_row(std::ssize(place) / top_k, width, CombineForward<T>{width, top_k, x.data(), place.data(), weights.data(), y.data()});
-  }
-  void combine_backward(std::int64_t width, int top_k, In x, Ints place, ConstSums weights, In dy, Out dx, Sums dweights) override {
-    per_row(std::ssize(place), width, CombineBackward<T>{width, top_k, x.data(), place.data(), weights.data(), dy.data(), dx.data(), dweights.data()});
-  }
-
-  void embedding_forward(std::int64_t width, std::int64_t first, Ints tokens, In table, Out y) override { gather(width, first, table, tokens, y); }
-  void embedding_weight_gradient(std::int64_t width, std::int64_t first, Ints tokens, In dy, Sums dtable) override {
-    add_by_index(width, first, dy, tokens, dtable);
-  }
-  void rotary_forward(RotaryShape s, ConstSums table, Matrix<const T> x, Matrix<T> y) override { turn(s, 1, table, x, y); }
-  void rotary_backward(RotaryShape s, ConstSums table, Matrix<const T> dy, Matrix<T> dx) override { turn(s, -1, table, dy, dx); }
-
   // That of backward, delta, where the CPU needs as much; else it comes out of the backend's own.
   [[nodiscard]] std::int64_t attention_scratch(const AttentionShape& s) const override {
     const std::int64_t delta = s.sequences * s.queries * s.heads;
     return delta <= forerun::attention_scratch<T>(s) ? delta : 0;
   }
   void attention_forward(const AttentionShape& s, const AttentionInput<T>& in, Matrix<T> out, Sums log_sum_exp, Sums /*scratch*/) override {
-    const Lists positions(on_, in.query_positions, in.key_positions);
+    const auto positions = this->machine_.lists(in.query_positions, in.key_positions);
     cuda::attention_forward<T>(on_.stream(), s, in, positions[0], positions[1], out, log_sum_exp.data());
   }
   void merge_attention(const AttentionShape& s, Matrix<const T> out, ConstSums log_sum_exp, Sums sum, Sums sum_log_sum_exp) override {
@@ -115,114 +100,13 @@ class CudaOperators final : public Operators<T> {
   void attention_backward(const AttentionShape& s, const AttentionInput<T>& in, Matrix<const T> out, ConstSums log_sum_exp, Matrix<const T> dout, Matrix<T> dq,
                           Matrix<T> dk, Matrix<T> dv, Sums scratch) override {
     const std::int64_t delta = s.sequences * s.queries * s.heads;
-    A* const room = std::ssize(scratch) >= delta ? scratch.data() : scratch_of<A>(delta);
-    const Lists positions(on_, in.query_positions, in.key_positions);
+    A* const room = std::ssize(scratch) >= delta ? scratch.data() : this->template scratch_of<A>(delta);
+    const auto positions = this->machine_.lists(in.query_positions, in.key_positions);
     cuda::attention_backward<T>(on_.stream(), s, in, positions[0], positions[1], out, log_sum_exp.data(), dout, dq, dk, dv, room);
   }
 
-  void cross_entropy_forward(std::int64_t first, In logits, Ints targets, Sums exponentials, std::span<LossStatistics<A>> statistics) override {
-    if (targets.empty()) return;
-    const std::int64_t columns = std::ssize(logits) / std::ssize(targets);
-    const Lists lists(on_, targets);
-    launch(on_.stream(), std::ssize(targets), threads_for(columns, 512),
-           CrossEntropyForward<T>{first, columns, logits.data(), lists[0], exponentials.data(), statistics.data()});
-  }
-  void cross_entropy_backward(std::int64_t first, int slice, A scale, ConstSums exponentials, std::span<const LossStatistics<A>> statistics, Ints targets,
-                              Out dlogits) override {
-    if (targets.empty()) return;
-    const std::int64_t rows = std::ssize(targets), columns = std::ssize(dlogits) / rows, slices = std::ssize(statistics) / rows;
-    const Lists lists(on_, targets);
-    launch(on_.stream(), rows, threads_for(columns, 512),
-           CrossEntropyBackward<T>{first, columns, rows, slices, slice, scale, exponentials.data(), statistics.data(), lists[0], dlogits.data()});
-  }
-  void add_losses(std::span<const LossStatistics<A>> statistics, Sums losses) override {
-    if (losses.empty()) return;
-    const std::int64_t rows = std::ssize(losses);
-    launch(on_.stream(), 1, threads_for(rows, 1024),
-           AddLosses<A>{rows, std::ssize(statistics) / rows, statistics.data(), losses.data(), reinterpret_cast<double*>(losses_.get())});
-  }
-  [[nodiscard]] double take_losses() override {
-    on_.finish();  // whichever lanes they were added on
-    double sum = 0;
-    on_.get(losses_.get(), &sum, sizeof sum);
-    on_.clear(losses_.get(), sizeof sum);
-    on_.finish();
-    return sum;
-  }
-
-  void adamw_update(const AdamW& how, std::int64_t step, A gradient_scale, ConstSums gradient, Sums m, Sums v, Sums master, Out parameters) override {
-    AdamWUpdate<T> update(how, step, gradient_scale);
-    update.count = std::ssize(gradient);
-    update.gradient = gradient.data(), update.m = m.data(), update.v = v.data(), update.master = master.data();
-    update.parameters = parameters.empty() ? nullptr : parameters.data();
-    launch(on_.stream(), tiles(update.count), tile_threads, update);
-  }
-
  private:
-  static constexpr int tile_threads = 256;
-
-  template <class U>
-  [[nodiscard]] static std::int64_t rows(std::span<U> x, std::int64_t width) {
-    return std::ssize(x) / width;
-  }
-  template <class U>
-  [[nodiscard]] U* scratch_of(std::int64_t elements) {
-    return reinterpret_cast<U*>(on_.scratch(elements * static_cast<std::int64_t>(sizeof(U))));
-  }
-  template <class To, class F>
-  void write(std::span<To> to, F f) {
-    launch(on_.stream(), tiles(std::ssize(to)), tile_threads, WriteEach<To, F>{std::ssize(to), f, to.data()});
-  }
-  template <class Body>
-  void per_row(std::int64_t rows, std::int64_t width, const Body& body) {
-    launch(on_.stream(), rows, threads_for(width), body);
-  }
-  // A thread a column.
-  template <class Body>
-  void by_columns(std::int64_t width, const Body& body) {
-    const int threads = threads_for(width, 128);
-    launch(on_.stream(), body.items(threads), threads, body);
-  }
-
-  template <bool centred>
-  void norm_forward(double epsilon, In x, In w, In b, Out y) {
-    const std::int64_t width = std::ssize(w);
-    per_row(rows(x, width), width, NormForward<centred, T>{epsilon, width, x.data(), w.data(), b.empty() ? nullptr : b.data(), y.data()});
-  }
-
-  template <bool centred>
-  void norm_backward(double epsilon, In x, In w, In dy, Out dx, Sums dw, Sums db) {
-    const std::int64_t width = std::ssize(w), count = rows(x, width);
-    if (count == 0) return;
-    const RowGroups groups = row_groups(count);
-    // The rows' statistics, then the groups' sums of dw, and of db.
-    A* const room = scratch_of<A>(2 * count + (db.empty() ? 1 : 2) * groups.count() * width);
-    auto* const statistics = reinterpret_cast<NormStatistics<A>*>(room);
-    A *const weights = room + 2 * count, *const biases = db.empty() ? nullptr : weights + groups.count() * width;
-    per_row(count, width, NormInputGradient<centred, T>{epsilon, width, x.data(), w.data(), dy.data(), dx.data(), statistics});
-    by_columns(width, NormWeightGradient<T>{groups, width, x.data(), dy.data(), statistics, weights, biases});
-    by_columns(width, AddPartials<A>{groups.count(), width, weights, dw.data()});
-    if (!db.empty()) by_columns(width, AddPartials<A>{groups.count(), width, biases, db.data()});
-  }
-
-  void gather(std::int64_t width, std::int64_t first, In from, Ints index, Out y) {
-    const Lists lists(on_, index);
-    per_row(std::ssize(index), width, GatherRow<T>{width, first, rows(from, width), from.data(), lists[0], y.data()});
-  }
-
-  template <class To>
-  void add_by_index(std::int64_t width, std::int64_t first, In from, Ints index, std::span<To> to) {
-    const RowsByIndex by = rows_by_index(first, rows(to, width), index);
-    const Lists lists(on_, by.index, by.begin, by.row);
-    by_columns(width, AddRowGroup<T, To>{std::ssize(by.index), width, from.data(), lists[0], lists[1], lists[2], to.data()});
-  }
-
-  void turn(RotaryShape s, A direction, ConstSums table, Matrix<const T> x, Matrix<T> y) {
-    per_row(s.rows, std::int64_t{s.heads} * s.head_dim / 2, TurnRow<T>{s.heads, s.head_dim, direction, std::ssize(table) / s.head_dim, table.data(), x, y});
-  }
-
   CudaBackend& on_;
-  DeviceMemory losses_;  // a double
 };
 
 }  // namespace forerun::cuda

@@ -47,6 +47,7 @@ void ListRing::upload(std::span<const std::span<const std::byte>> lists, std::sp
   for (const auto list : lists) bytes += padded(list);
   if (bytes > ring_.capacity() / 4) grow(bytes);
   const std::int64_t place = ring_.reserve(bytes, into(events_));
+  end_ = events_.take();
   std::int64_t next = place;
   for (std::size_t i = 0; i < lists.size(); ++i) {
     if (!lists[i].empty()) std::memcpy(host_.get() + next, lists[i].data(), lists[i].size());
@@ -56,7 +57,11 @@ void ListRing::upload(std::span<const std::span<const std::byte>> lists, std::sp
   if (bytes > 0) check(cudaMemcpyAsync(device_.get() + place, host_.get() + place, static_cast<std::size_t>(bytes), cudaMemcpyHostToDevice, stream), "cudaMemcpyAsync");
 }
 
-void ListRing::done(cudaStream_t stream) { ring_.hold(recorded(events_, stream)); }
+// Where it goes wrong, so does the stream's next call.
+void ListRing::done(cudaStream_t stream) noexcept {
+  cudaEventRecord(end_.get(), stream);
+  ring_.hold(std::move(end_));
+}
 
 // Room for several such, so that one is written while others are read.
 void ListRing::grow(std::int64_t bytes) {

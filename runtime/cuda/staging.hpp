@@ -35,9 +35,9 @@ class Staging {
 // Lists of the host that kernels read, in device memory of their own.
 class ListRing {
  public:
-  // Puts the lists, one behind the other, in line on the stream; `at` gets where each is on the device. What is put in line before done() may read them.
+  // Puts the lists, one behind the other, in line on the stream; `at` gets where each is on the device. What is put in line before done(), which must follow, may read them.
   void upload(std::span<const std::span<const std::byte>> lists, std::span<const std::byte*> at, cudaStream_t);
-  void done(cudaStream_t);
+  void done(cudaStream_t) noexcept;
 
  private:
   void grow(std::int64_t bytes);
@@ -46,6 +46,7 @@ class ListRing {
   PinnedMemory host_;
   DeviceMemory device_;  // the same places as on the host
   EventPool events_;
+  Event end_;  // of the kernels that read the last
 };
 
 }  // namespace forerun::cuda
