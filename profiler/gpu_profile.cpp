@@ -12,7 +12,7 @@ namespace {
 
 std::string name_of(const std::string& path) { return std::filesystem::path(path).filename().string(); }
 
-HostLink measure_host_link(const GpuSurroundings& around, HostCopy direction) {
+HostLink measure_host_link(const GpuSurroundings& around, HostDirection direction) {
   std::vector<std::pair<Bytes, Seconds>> copies;
   for (double bytes = 4096; bytes <= 256.0 * (1 << 20); bytes *= 4) {
     copies.emplace_back(Bytes{bytes}, around.host_copy(direction, Bytes{bytes}, bytes < 1e7 ? 50 : 5));
@@ -34,7 +34,7 @@ MeasuredGpu measure_gpu(EventSampler& sampler, const ProfileOptions& o, const Gp
   }
   const LaunchCosts launches = sampler.launch_costs();
   m.launch = launches.in_line, m.launch_by_host = launches.by_host, m.launch_alone = launches.alone;
-  m.to_device = measure_host_link(around, HostCopy::to_device), m.to_host = measure_host_link(around, HostCopy::to_host);
+  m.to_device = measure_host_link(around, HostDirection::to_device), m.to_host = measure_host_link(around, HostDirection::to_host);
   return m;
 }
 

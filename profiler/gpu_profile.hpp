@@ -23,7 +23,7 @@ EventOptions event_options(const CudaDevice&, std::uint64_t seed);
 
 // What is measured or known outside the sampler.
 struct GpuSurroundings {
-  std::function<Seconds(HostCopy, Bytes, int times)> host_copy;
+  std::function<Seconds(HostDirection, Bytes, int times)> host_copy;
   std::optional<Watts> power_limit;
 };
 

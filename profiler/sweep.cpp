@@ -102,9 +102,10 @@ KernelCase streaming(const StreamingOperation& o, DType dtype, Random& random, c
 }  // namespace
 
 SweepRange gpu_range(Bytes memory) {
-  constexpr double sets = 2, numbers = 5, each = 4, share = 0.5;  // fp32: gradient, two moments, master and parameter
+  // Bytes of the sampler's memory for each element of its largest tensor: five tensors read, three written and four of sums, in fp32 and in bf16.
+  constexpr double bytes = 12 * 4 + (8 * 2 + 4 * 4), share = 0.7;
   std::int64_t elements = 1 << 27;
-  while (elements > 1 << 20 && sets * numbers * each * static_cast<double>(elements) > share * memory.value()) elements /= 2;
+  while (elements > 1 << 20 && bytes * static_cast<double>(elements) > share * memory.value()) elements /= 2;
   return {.rows = {16, 16384}, .widths = {64, 16384}, .sequences = {1, 8}, .kv_heads = {1, 32}, .tokens = {64, 8192}, .head_sizes = {64, 128}, .vocabulary = {1024, 131072},
           .table = {1024, 131072}, .most_streamed = elements, .most_attended = elements, .squares = {4096, 6144, 8192, 12288}};
 }

@@ -33,7 +33,7 @@ struct SweepRange {
   std::int64_t most_attended = 1LL << 40;           // elements of an attention's queries
   std::vector<std::int64_t> squares{384, 512, 768, 1024};  // products that tell the peak
 };
-// For a GPU: to 8192 tokens, widths of 16384 and, where its memory holds two sets of an optimizer's states with room to spare, 134 million elements.
+// For a GPU: to 8192 tokens, widths of 16384 and, where its memory holds them all, tensors of 134 million elements.
 SweepRange gpu_range(Bytes memory);
 
 std::vector<KernelCase> plan_sweep(const SweepSize&, const SweepRange&, std::span<const DType>, std::uint64_t seed);

@@ -24,9 +24,9 @@ struct CudaDevice {
 
 CudaDevice cuda_device(int device);
 
-enum class HostCopy : bool { to_device, to_host };
+enum class HostDirection : bool { to_device, to_host };
 
 // One copy between pinned memory of the host and the device, by events around `times` of them in line.
-Seconds time_host_copy(int device, HostCopy, Bytes, int times);
+Seconds time_host_copy(int device, HostDirection, Bytes, int times);
 
 }  // namespace forerun

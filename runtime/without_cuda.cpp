@@ -18,7 +18,7 @@ std::string cuda_device_name(int /*device*/) { throw std::runtime_error(missing)
 std::unique_ptr<Backend> make_cuda_backend(int /*device*/) { throw std::runtime_error(missing); }
 
 CudaDevice cuda_device(int /*device*/) { throw std::runtime_error(missing); }
-Seconds time_host_copy(int /*device*/, HostCopy, Bytes, int /*times*/) { throw std::runtime_error(missing); }
+Seconds time_host_copy(int /*device*/, HostDirection, Bytes, int /*times*/) { throw std::runtime_error(missing); }
 
 KernelActivity::KernelActivity() { throw std::runtime_error(missing); }
 std::vector<KernelRecord> KernelActivity::during(const std::function<void()>& /*work*/) const { throw std::runtime_error(missing); }

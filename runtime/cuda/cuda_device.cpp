@@ -36,7 +36,7 @@ CudaDevice cuda_device(int device) {
   return found;
 }
 
-Seconds time_host_copy(int device, HostCopy direction, Bytes size, int times) {
+Seconds time_host_copy(int device, HostDirection direction, Bytes size, int times) {
   check(cudaSetDevice(device), "cudaSetDevice");
   const auto bytes = static_cast<std::int64_t>(size.value());
   const cuda::PinnedMemory host = cuda::new_pinned_memory(bytes);
@@ -44,7 +44,7 @@ Seconds time_host_copy(int device, HostCopy direction, Bytes size, int times) {
   const cuda::Stream stream = cuda::new_stream();
   const cuda::Event from = cuda::new_event(true), to = cuda::new_event(true);
   const auto copy = [&] {
-    const bool down = direction == HostCopy::to_device;
+    const bool down = direction == HostDirection::to_device;
     check(cudaMemcpyAsync(down ? here.get() : host.get(), down ? host.get() : here.get(), static_cast<std::size_t>(bytes), down ? cudaMemcpyHostToDevice : cudaMemcpyDeviceToHost,
                           stream.get()),
           "cudaMemcpyAsync");

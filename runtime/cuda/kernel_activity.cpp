@@ -117,7 +117,9 @@ std::string counters_remark() {
     const Cupti& api = cupti();
     CUpti_Profiler_Initialize_Params start{CUpti_Profiler_Initialize_Params_STRUCT_SIZE};
     api.check(api.file.function<decltype(&cuptiProfilerInitialize)>("cuptiProfilerInitialize")(&start), "cuptiProfilerInitialize");
-    CUpti_RangeProfiler_Enable_Params enable{CUpti_RangeProfiler_Enable_Params_STRUCT_SIZE};  // the context in use
+    CUpti_RangeProfiler_Enable_Params enable{CUpti_RangeProfiler_Enable_Params_STRUCT_SIZE};
+    const SharedLibrary driver{{"libcuda.so.1"}};
+    if (driver.function<decltype(&cuCtxGetCurrent)>("cuCtxGetCurrent")(&enable.ctx) != CUDA_SUCCESS) throw std::runtime_error("no context is in use");
     api.check(api.file.function<decltype(&cuptiRangeProfilerEnable)>("cuptiRangeProfilerEnable")(&enable), "cuptiRangeProfilerEnable");
     CUpti_RangeProfiler_Disable_Params disable{CUpti_RangeProfiler_Disable_Params_STRUCT_SIZE};
     disable.pRangeProfilerObject = enable.pRangeProfilerObject;

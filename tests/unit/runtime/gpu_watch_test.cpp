@@ -58,17 +58,18 @@ TEST(KernelActivity, SeesTheKernelsOfAGpu) {
   for (const KernelRecord& record : records) EXPECT_GT(record.duration, Seconds{0});
 }
 
+TEST(CudaDevice, ThatIsNotThereIsRefused) {
+  EXPECT_THROW(static_cast<void>(cuda_device(cuda_devices())), std::runtime_error);
+}
+
 TEST(CudaDevice, SaysWhatItIs) {
-  if (cuda_devices() == 0) {
-    EXPECT_THROW(static_cast<void>(cuda_device(0)), std::runtime_error);
-    GTEST_SKIP() << "no GPU: only its refusal was checked";
-  }
+  if (cuda_devices() == 0) GTEST_SKIP() << "no GPU";
   const CudaDevice gpu = cuda_device(0);
   EXPECT_EQ(gpu.name, cuda_device_name(0));
   EXPECT_GT(gpu.sms, 0);
   EXPECT_GT(gpu.memory, Bytes{1e9});
   EXPECT_GT(gpu.clock, Hertz{1e8});
-  for (const HostCopy direction : {HostCopy::to_device, HostCopy::to_host}) EXPECT_GT(time_host_copy(0, direction, Bytes{1 << 20}, 3), Seconds{0});
+  for (const HostDirection direction : {HostDirection::to_device, HostDirection::to_host}) EXPECT_GT(time_host_copy(0, direction, Bytes{1 << 20}, 3), Seconds{0});
 }
 
 TEST(KernelName, LosesItsPlacesAndParameters) {
