@@ -4,22 +4,19 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
-#include <chrono>
-#include <ctime>
 #include <filesystem>
 #include <iostream>
 #include <memory>
 
-#include "base/table.hpp"
 #include "base/text.hpp"
 #include "base/units.hpp"
 #include "cli/arguments.hpp"
 #include "cli/common.hpp"
+#include "cli/profile_cuda.hpp"
+#include "cli/profile_fits.hpp"
 #include "cli/progress.hpp"
 #include "profiler/cpu_sampler.hpp"
 #include "profiler/profile.hpp"
-#include "studies/collective_fitting.hpp"
-#include "studies/kernel_fitting.hpp"
 
 namespace forerun::cli {
 namespace {
@@ -28,8 +25,8 @@ namespace fs = std::filesystem;
 
 struct Options {
   std::string backend = "cpu", out = "local.yaml";
-  std::vector<std::string> dtypes{"fp32"};
-  int seed = 1;
+  std::vector<std::string> dtypes;  // none: the backend's usual ones
+  int seed = 1, device = -1;        // -1: not given
   bool quick = false, resume = false, json = false, as_process = false;
   Problems problems;
 };
@@ -37,12 +34,13 @@ struct Options {
 Result<std::vector<DType>> dtypes_of(const Options& o) {
   std::vector<DType> list;
   Problems problems;
-  for (const std::string& name : o.dtypes) {
+  const std::vector<std::string> usual = o.backend == "cuda" ? std::vector<std::string>{"bf16", "fp32"} : std::vector<std::string>{"fp32"};
+  for (const std::string& name : o.dtypes.empty() ? usual : o.dtypes) {
     const auto dtype = dtype_from(lower(name));
     if (dtype == DType::fp32 || dtype == DType::bf16 || dtype == DType::fp64) {
       if (std::find(list.begin(), list.end(), *dtype) == list.end()) list.push_back(*dtype);
     } else {
-      problems.push_back({{}, fmt::format("{} is no format that kernels of the CPU compute in", quoted(name)), "write fp32, bf16 or fp64, or several with commas"});
+      problems.push_back({{}, fmt::format("{} is no format that kernels of forerun compute in", quoted(name)), "write fp32, bf16 or fp64, or several with commas"});
     }
   }
   if (!problems.empty()) return fail(std::move(problems));
@@ -52,20 +50,15 @@ Result<std::vector<DType>> dtypes_of(const Options& o) {
 Problems problems_of(const Options& o) {
   Problems problems = o.problems;
   if (o.backend == "cuda") {
-    problems.push_back({{}, "--backend cuda: this forerun has no CUDA kernels to measure yet", "use --backend cpu; timings of GPUs taken elsewhere go to forerun fit SAMPLES.csv"});
+    for (Problem& problem : problems_of_cuda(std::max(0, o.device))) problems.push_back(std::move(problem));
   } else if (o.backend != "cpu") {
-    problems.push_back({{}, fmt::format("{} is no backend", quoted(o.backend)), "write cpu (cuda is to come)"});
+    problems.push_back({{}, fmt::format("{} is no backend", quoted(o.backend)), "write cpu or cuda"});
+  } else if (o.device >= 0) {
+    problems.push_back({{}, "--device says which GPU: the cores are measured all at once", "leave it out, or write --backend cuda"});
   }
   if (!o.out.ends_with(".yaml")) problems.push_back({{}, fmt::format("--out {}: a calibration is a YAML file", quoted(o.out)), "end its name in .yaml"});
   for (Problem& problem : output_problems(o.out)) problems.push_back(std::move(problem));
   return problems;
-}
-
-std::string today() {
-  const std::time_t now = std::time(nullptr);
-  std::tm parts{};
-  gmtime_r(&now, &parts);
-  return fmt::format("{:04d}-{:02d}-{:02d}", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday);
 }
 
 ProfileOptions profile_options(const Options& o, std::vector<DType> dtypes) {
@@ -92,39 +85,22 @@ std::string mpi_command(const Options& o) {
                      self.string(), o.quick ? " --quick" : "", o.out);
 }
 
-struct Fitted {
-  KernelFitting kernels;
-  CollectiveFitting collectives;
-};
-
-// By the same reading and fitting as `forerun fit` has.
-Result<Fitted> fit_samples(const ProfilePaths& paths, const std::string& date) {
-  const Result<KernelRows> kernels = read_kernel_rows(paths.samples);
-  const Result<CollectiveRows> collectives = read_collective_rows(paths.collectives);
-  if (!kernels || !collectives) return fail(cli::problems_of(kernels, collectives));
-  ProgressLine progress("fitting");
-  Fitted fitted{.kernels = fit_rows(*kernels, date, [&](std::size_t done, std::size_t total) { progress(static_cast<double>(done) / static_cast<double>(total)); }),
-                .collectives = fit_collectives(collectives->rows, date)};
-  progress.finish();
-  return fitted;
-}
-
 std::string collectives_path(const Options& o) { return o.out.substr(0, o.out.size() - std::string_view(".yaml").size()) + ".collectives.yaml"; }
 
-Result<std::vector<std::string>> save(const Options& o, const Fitted& fitted) {
+Result<std::vector<std::string>> save(const Options& o, const ProfileFits& fitted) {
   std::vector<std::string> written;
   const auto add = [&](const std::string& path, const std::string& text) -> Result<void> {
     written.push_back(path);
     return write_whole(path, text);
   };
-  if (fitted.kernels.devices.empty()) return fail(Problem{{o.out, 0, 0}, "too few samples of every kind to fit", "run forerun profile without --resume"});
-  if (const auto kernels = add(o.out, to_yaml(fitted.kernels.devices.front())); !kernels) return fail(kernels.error());
+  if (const auto kernels = save_kernels(o.out, "", fitted); !kernels) return fail(kernels.error());
+  written.push_back(o.out);
   if (fitted.collectives.calibrations.empty()) return written;
   if (const auto ranks = add(collectives_path(o), to_yaml(fitted.collectives.calibrations.front())); !ranks) return fail(ranks.error());
   return written;
 }
 
-nlohmann::ordered_json to_json(const ProfileResult& r, const Fitted& fitted, const std::vector<std::string>& written) {
+nlohmann::ordered_json to_json(const ProfileResult& r, const ProfileFits& fitted, const std::vector<std::string>& written) {
   nlohmann::ordered_json json;
   json["machine"] = {{"name", machine_name(r.machine)}, {"processor", r.machine.processor}, {"cores", r.machine.cores}, {"memory_bytes", r.machine.memory.value()},
                      {"l2_bytes", r.machine.l2.value()}, {"last_cache_bytes", r.machine.last_cache.value()}, {"matrix_library", profiled_library()}};
@@ -136,38 +112,12 @@ nlohmann::ordered_json to_json(const ProfileResult& r, const Fitted& fitted, con
   json["samples"] = {{"kernels", r.kernels}, {"collectives", r.collectives}, {"kept", r.kept}};
   json["drift"] = r.drift;
   json["remarks"] = r.remarks;
-  json["fits"] = nlohmann::json::array();
-  const auto errors = [](const auto& e) { return nlohmann::ordered_json{{"median", e.median}, {"p90", e.p90}}; };
-  for (const KernelCalibration& device : fitted.kernels.devices) {
-    for (const KernelFit& f : device.fits) {
-      json["fits"].push_back({{"kind", to_string(f.kind)}, {"dtype", to_string(f.dtype)}, {"n", f.samples}, {"in_sample", errors(f.in_sample)}, {"left_out", errors(f.best_left_out())}});
-    }
-  }
-  for (const CollectiveCalibration& c : fitted.collectives.calibrations) {
-    for (const NodeCalibration& n : c.node) {
-      json["fits"].push_back({{"kind", to_string(n.kind)}, {"ranks", n.library}, {"n", n.fit.samples}, {"in_sample", errors(n.fit.in_sample)}, {"left_out", errors(n.fit.left_out)}});
-    }
-  }
+  json["fits"] = fits_json(fitted);
   json["written"] = written;
   return json;
 }
 
-std::string fits_table(const Fitted& fitted) {
-  Table table({{"kind", Align::left}, {"of", Align::left}, {"samples"}, {"in sample"}, {"left out"}, {"90 %"}});
-  const auto add = [&](std::string_view kind, const std::string& of, std::size_t n, const auto& in, const auto& out) {
-    table.row({std::string(kind), of, std::to_string(n), format_percent(in.median), format_percent(out.median), format_percent(out.p90)});
-  };
-  for (const KernelCalibration& device : fitted.kernels.devices) {
-    for (const KernelFit& f : device.fits) add(to_string(f.kind), std::string(to_string(f.dtype)), f.samples, f.in_sample, f.best_left_out());
-  }
-  table.rule();
-  for (const CollectiveCalibration& c : fitted.collectives.calibrations) {
-    for (const NodeCalibration& n : c.node) add(to_string(n.kind), n.library, n.fit.samples, n.fit.in_sample, n.fit.left_out);
-  }
-  return table.text(terminal_width());
-}
-
-void print(const ProfileResult& r, const Fitted& fitted, const std::vector<std::string>& written) {
+void print(const ProfileResult& r, const ProfileFits& fitted, const std::vector<std::string>& written) {
   std::string peaks;
   for (const auto& [dtype, rate] : r.measured.product) peaks += fmt::format("{}{} {}", peaks.empty() ? "" : ", ", to_string(dtype), format(rate));
   fmt::print("{}: {} cores, {}, {}\n", r.machine.processor, r.machine.cores, format(r.machine.memory), profiled_library());
@@ -182,6 +132,8 @@ int run(const Options& o) {
   if (const Problems problems = problems_of(o); !problems.empty()) return refuse(problems);
   Result<std::vector<DType>> dtypes = dtypes_of(o);
   if (!dtypes) return refuse(dtypes.error());
+  if (o.backend == "cuda") return profile_cuda({.out = o.out, .quick = o.quick, .resume = o.resume, .json = o.json, .device = std::max(0, o.device), .dtypes = *dtypes,
+                                                .seed = static_cast<std::uint64_t>(o.seed)});
   ProfileOptions p = profile_options(o, *std::move(dtypes));
   if (o.as_process) return profile_as_process(p);
   p.started_by_mpi = mpi_command(o);
@@ -193,7 +145,7 @@ int run(const Options& o) {
   if (!result) return refuse(result.error());
   for (const std::string& remark : result->remarks) fmt::print(stderr, "note: {}\n", remark);
   const ProfilePaths paths = paths_of(p.stem);
-  const Result<Fitted> fitted = fit_samples(paths, today());
+  const Result<ProfileFits> fitted = fit_samples(paths.samples, paths.collectives);
   if (!fitted) return refuse(fitted.error());
   Result<std::vector<std::string>> written = save(o, *fitted);
   if (!written) return refuse(written.error());
@@ -209,17 +161,18 @@ int run(const Options& o) {
 }  // namespace
 
 void add_profile(CLI::App& app, int& code) {
-  CLI::App* verb = app.add_subcommand("profile", "Measure this machine: its kernels and collectives become a calibration, its cores a cluster");
+  CLI::App* verb = app.add_subcommand("profile", "Measure this machine: its kernels and collectives become a calibration, its cores a cluster; or one GPU's kernels");
   auto o = std::make_shared<Options>();
   verb->add_flag("--quick", o->quick, "fewer and smaller shapes: two minutes instead of ten");
-  verb->add_option("--backend", o->backend, "cpu; cuda is to come")->type_name("NAME");
+  verb->add_option("--backend", o->backend, "cpu: the cores of this machine; cuda: one GPU")->type_name("NAME");
+  add_number(*verb, "--device", o->device, 0, 1023, o->problems, "which GPU, from 0");
   verb->add_option("--out", o->out, "calibration to write; beside it NAME.device.yaml, NAME.cluster.yaml, NAME.collectives.yaml and the samples as CSV")->type_name("FILE.yaml");
   verb->add_flag("--resume", o->resume, "go on with the samples of an interrupted profile");
-  verb->add_option("--dtype", o->dtypes, "formats to measure: fp32, bf16, fp64")->delimiter(',');
+  verb->add_option("--dtype", o->dtypes, "formats to measure: fp32, bf16, fp64 (usually fp32; on a GPU bf16 and fp32)")->delimiter(',');
   add_number(*verb, "--seed", o->seed, 0, 1'000'000'000, o->problems, "of the shapes");
   verb->add_flag("--json", o->json, "the same fields for programs");
   verb->add_flag("--as-process", o->as_process, "one of the ranks that MPI starts")->group("");
-  verb->footer("Examples:\n  forerun profile --quick\n  forerun profile --dtype fp32,bf16 --out here.yaml\n"
+  verb->footer("Examples:\n  forerun profile --quick\n  forerun profile --dtype fp32,bf16 --out here.yaml\n  forerun profile --backend cuda --quick --out h100.yaml\n"
                "  forerun estimate plan.yaml --calibration local.yaml --calibration local.collectives.yaml   (plan: cluster: {use: local.cluster.yaml, gpus: 2})");
   verb->callback([o, &code] { code = run(*o); });
 }

@@ -8,8 +8,8 @@
 #include <cstring>
 #include <vector>
 
-#include "profiler/cpu_kernels.hpp"
 #include "profiler/random.hpp"
+#include "profiler/recipes.hpp"
 
 namespace forerun {
 namespace {
@@ -88,7 +88,7 @@ struct Memory {
 template <class T>
 class CpuCase final : public PreparedCase {
  public:
-  CpuCase(const KernelCase& one, Memory<T>& memory) : recipe_(recipe<T>(one)), memory_(memory) {
+  CpuCase(Backend& on, const KernelCase& one, Memory<T>& memory) : recipe_(recipe<T>(on, one)), operators_(on.operators<T>()), memory_(memory) {
     std::vector<std::int64_t> read = recipe_.cold;
     read.insert(read.end(), recipe_.warm.begin(), recipe_.warm.end());
     memory_.read.hold(read);
@@ -103,7 +103,7 @@ class CpuCase final : public PreparedCase {
     take(recipe_.sums, operands_.sums, memory_.sums);
     for (const std::span<const T> tensor : operands_.warm) touch(tensor);
     const double before = thread_seconds();
-    recipe_.run(operands_);
+    recipe_.run(operators_, operands_);
     return Seconds{std::max(0.0, thread_seconds() - before - clock_cost())};
   }
 
@@ -121,6 +121,7 @@ class CpuCase final : public PreparedCase {
   }
 
   Recipe<T> recipe_;
+  Operators<T>& operators_;
   Memory<T>& memory_;
   Operands<T> operands_;
   volatile Arithmetic<T> keep_ = 0;
@@ -137,9 +138,9 @@ class CpuSampler final : public Sampler {
     Memories& own = memories_[static_cast<std::size_t>(rank)];
     const std::uint64_t seed = seed_ + static_cast<std::uint64_t>(rank);
     switch (one.dtype) {
-      case DType::fp64: return in(own.twofold, one, seed);
-      case DType::fp32: return in(own.single, one, seed);
-      default: assert(one.dtype == DType::bf16); return in(own.half, one, seed);
+      case DType::fp64: return in(own, own.twofold, one, seed);
+      case DType::fp32: return in(own, own.single, one, seed);
+      default: assert(one.dtype == DType::bf16); return in(own, own.half, one, seed);
     }
   }
 
@@ -148,12 +149,13 @@ class CpuSampler final : public Sampler {
     std::unique_ptr<Memory<double>> twofold;
     std::unique_ptr<Memory<float>> single;
     std::unique_ptr<Memory<BFloat16>> half;
+    std::unique_ptr<Backend> backend = make_cpu_backend();
   };
 
   template <class T>
-  std::unique_ptr<PreparedCase> in(std::unique_ptr<Memory<T>>& memory, const KernelCase& one, std::uint64_t seed) const {
+  std::unique_ptr<PreparedCase> in(const Memories& own, std::unique_ptr<Memory<T>>& memory, const KernelCase& one, std::uint64_t seed) const {
     if (memory == nullptr) memory = std::make_unique<Memory<T>>(pool_, seed);
-    return std::make_unique<CpuCase<T>>(one, *memory);
+    return std::make_unique<CpuCase<T>>(*own.backend, one, *memory);
   }
 
   Bytes pool_;

@@ -40,7 +40,13 @@ double number(std::string_view text) {
   return value;
 }
 
-// "Intel(R) Xeon(R) Processor @ 2.60GHz" becomes "intel-xeon-processor-2-60ghz".
+Bytes cache(int name) {
+  const long size = ::sysconf(name);
+  return Bytes{size > 0 ? static_cast<double>(size) : 0.0};
+}
+
+}  // namespace
+
 std::string slug(std::string_view text) {
   std::string word;
   bool remark = false;
@@ -58,13 +64,6 @@ std::string slug(std::string_view text) {
   while (word.ends_with('-')) word.pop_back();
   return word.empty() ? "unknown" : word;
 }
-
-Bytes cache(int name) {
-  const long size = ::sysconf(name);
-  return Bytes{size > 0 ? static_cast<double>(size) : 0.0};
-}
-
-}  // namespace
 
 Machine parse_machine(std::string_view cpuinfo, std::string_view meminfo, int cores) {
   Machine machine{.processor = std::string(value_of(cpuinfo, "model name")), .cores = cores};

@@ -37,6 +37,8 @@ struct MeasuredMachine {
   Seconds link_latency;               // a small one
 };
 
+// "Intel(R) Xeon(R) Processor @ 2.60GHz" becomes "intel-xeon-processor-2-60ghz".
+std::string slug(std::string_view);
 // "intel-xeon-processor-2-cores"; the device is "...-core".
 std::string machine_name(const Machine&);
 // Two vector units that multiply and add, at the clock that /proc/cpuinfo shows; where a product was faster than nine tenths of that (a clock that

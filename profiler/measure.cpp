@@ -52,7 +52,9 @@ RunTimes measure(Sampler& sampler, const KernelCase& one, const Effort& effort, 
   const auto end = Clock::now() + std::chrono::duration<double>(effort.budget.value());
   std::vector<double> seconds;
   while (seconds.size() < effort.most && (seconds.size() < effort.fewest || Clock::now() < end)) seconds.push_back(std::max(prepared->run().value(), 1e-9));
-  return times_of(seconds);
+  RunTimes times = times_of(seconds);
+  times.notes = prepared->notes();
+  return times;
 }
 
 }  // namespace forerun

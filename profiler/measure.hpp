@@ -5,6 +5,7 @@
 #pragma once
 
 #include <cstddef>
+#include <string>
 #include <vector>
 
 #include "profiler/sampler.hpp"
@@ -20,6 +21,7 @@ struct RunTimes {
   Seconds median;
   double spread = 0;
   std::size_t runs = 0, outliers = 0;  // outliers: above twice the median
+  std::string notes = {};              // of the prepared case
 };
 
 RunTimes times_of(const std::vector<double>& seconds);  // at least one

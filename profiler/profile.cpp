@@ -10,6 +10,7 @@
 
 #include "base/units.hpp"
 #include "profiler/collectives.hpp"
+#include "profiler/kernel_samples.hpp"
 #include "profiler/rank_samples.hpp"
 #include "runtime/rank_threads.hpp"
 
@@ -20,17 +21,14 @@ namespace fs = std::filesystem;
 
 std::string name_of(const std::string& path) { return fs::path(path).filename().string(); }
 
-// The product that is timed again and again through the sweep.
-KernelCase reference() { return product_case(DType::fp32, 512, 512, 512); }
-
 MeasuredMachine measure_machine(Sampler& sampler, const ProfileOptions& o) {
   MeasuredMachine m;
   const Effort longer{.budget = 4.0 * o.effort.budget, .fewest = o.effort.fewest, .most = 4 * o.effort.most};
-  const KernelCase stream = stream_case(DType::fp32);
+  const KernelCase stream = stream_case(DType::fp32, o.range);
   const auto rate = [&](int ranks) { return bytes_moved(stream.kernel) / measure(sampler, stream, longer, ranks).median; };
   m.alone = rate(1), m.together = rate(sampler.ranks());
   for (const DType dtype : o.dtypes) {
-    for (const std::int64_t n : {384, 512, 768, 1024}) {
+    for (const std::int64_t n : o.range.squares) {
       const KernelCase product = product_case(dtype, n, n, n);
       if (flops(product.kernel) > o.sweep.most_work) continue;
       const FlopsPerSecond found = flops(product.kernel) / measure(sampler, product, longer, sampler.ranks()).median;
@@ -72,60 +70,10 @@ std::string cluster_text(const ProfileResult& r) {
                      format(r.measured.link), format(r.measured.link_latency), to_yaml(cluster_of(r.machine, r.measured)));
 }
 
-class Sweep {
- public:
-  Sweep(const ProfileOptions& o, Sampler& sampler, const ProfileProgress& progress, ProfileResult& result) : o_(o), sampler_(sampler), progress_(progress), result_(result) {}
-
-  Result<void> run() {
-    Result<SampleFile> file = SampleFile::open(paths_of(o_.stem).samples, kernel_columns, o_.resume);
-    if (!file) return fail(file.error());
-    const std::vector<KernelCase> cases = plan_sweep(o_.sweep, o_.dtypes, o_.seed);
-    for (std::size_t i = 0; i < cases.size(); ++i) {
-      if (progress_) progress_(static_cast<double>(i) / static_cast<double>(cases.size()), "kernels");
-      if (file->has(source, key_of(cases[i]))) {
-        ++result_.kept;
-        continue;
-      }
-      if (since_reference_++ % reference_every == 0) check_reference();
-      if (const auto added = add(*file, cases[i]); !added) return added;
-    }
-    result_.kernels = file->rows();
-    return {};
-  }
-
- private:
-  static constexpr std::size_t reference_every = 40;
-  static constexpr const char* source = "profile";
-  static constexpr double drifted = 0.1;
-
-  Result<void> add(SampleFile& file, const KernelCase& one) const {
-    const RunTimes t = measure(sampler_, one, o_.effort, sampler_.ranks());
-    std::string remarks = fmt::format("spread={:.3f};ranks={};runs={}", t.spread, sampler_.ranks(), t.runs);
-    if (t.outliers > 0) remarks += fmt::format(";outliers={}", t.outliers);
-    if (std::abs(drift_) > drifted) remarks += fmt::format(";drift={:+.2f}", drift_);
-    return file.add(source, key_of(one), kernel_row(source, name_of(paths_of(o_.stem).device), one, t.median, sampler_.library(), remarks));
-  }
-
-  void check_reference() {
-    const Seconds now = measure(sampler_, reference(), o_.effort, sampler_.ranks()).median;
-    if (first_ == Seconds{0}) first_ = now;
-    drift_ = now / first_ - 1;
-    if (std::abs(drift_) > std::abs(result_.drift)) result_.drift = drift_;
-  }
-
-  const ProfileOptions& o_;
-  Sampler& sampler_;
-  const ProfileProgress& progress_;
-  ProfileResult& result_;
-  std::size_t since_reference_ = 0;
-  Seconds first_;
-  double drift_ = 0;
-};
-
 // Each beside the other, and alone.
 Overlap measure_overlap(Sampler& sampler, const ProfileOptions& o) {
   if (sampler.ranks() < 2) return {};
-  const KernelCase product = reference(), copy = stream_case(DType::fp32);
+  const KernelCase product = o.reference, copy = stream_case(DType::fp32, o.range);
   const auto beside = [&](const KernelCase& timed, const KernelCase& other) {
     const Seconds alone = measure(sampler, timed, o.effort, 1).median;
     std::atomic<bool> running = false;
@@ -140,7 +88,7 @@ Overlap measure_overlap(Sampler& sampler, const ProfileOptions& o) {
 }
 
 void remark(ProfileResult& r) {
-  if (std::abs(r.drift) > 0.1) r.remarks.push_back(fmt::format("a reference product drifted by {:+.0f} %: the machine was busy or throttled; rows of that time say so in their notes", 100 * r.drift));
+  if (const auto drifted = drift_remark(r.drift)) r.remarks.push_back(*drifted);
   if (r.measured.together < 0.7 * r.measured.alone) {
     r.remarks.push_back(fmt::format("memory is shared: {} a core with all {} running, {} alone", format(r.measured.together), r.machine.cores, format(r.measured.alone)));
   }
@@ -164,7 +112,9 @@ Result<ProfileResult> profile(const ProfileOptions& o, Sampler& sampler, const M
   const ProfilePaths paths = paths_of(o.stem);
   if (const auto written = write_whole(paths.device, device_text(result, o)); !written) return fail(written.error());
   if (const auto written = write_whole(paths.cluster, cluster_text(result)); !written) return fail(written.error());
-  if (const auto swept = Sweep(o, sampler, progress, result).run(); !swept) return fail(swept.error());
+  const Result<KernelSamples> kernels = sample_kernels(o, sampler, name_of(paths.device), progress);
+  if (!kernels) return fail(kernels.error());
+  result.kernels = kernels->rows, result.kept = kernels->kept, result.drift = kernels->drift;
   if (const auto sampled = sample_ranks(o, machine, progress, result); !sampled) return fail(sampled.error());
   result.overlap = measure_overlap(sampler, o);
   remark(result);

@@ -22,7 +22,9 @@ struct ProfileOptions {
   std::uint64_t seed = 1;
   // Tests make these small.
   SweepSize sweep;
+  SweepRange range;
   Effort effort;
+  KernelCase reference = product_case(DType::fp32, 512, 512, 512);  // timed again and again through the sweep
   Bytes largest_message{16.0 * (1 << 20)};
   std::string started_by_mpi;  // how to start this profile's collectives as processes: a command; empty: not at all
 };

@@ -94,8 +94,9 @@ Result<SampleFile> SampleFile::open(const std::string& path, std::string_view co
   }
   for (std::size_t from = header + 1; from < kept.size();) {
     const std::size_t to = kept.find('\n', from);
-    const std::string key = key_of_row(std::string_view(kept).substr(from, to - from), columns == kernel_columns);
-    if (!key.empty()) samples.keys_.insert(key);
+    const std::string_view row = std::string_view(kept).substr(from, to - from);
+    const std::string key = key_of_row(row, columns == kernel_columns);
+    if (!key.empty()) samples.keys_.insert(key), samples.devices_.insert(cells(row)[1]);
     from = to + 1;
   }
   if (const auto written = write_whole(path, kept); !written) return fail(written.error());

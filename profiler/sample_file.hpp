@@ -40,12 +40,14 @@ class SampleFile {
 
   [[nodiscard]] bool has(const std::string& source, const std::string& key) const { return keys_.contains(source + "," + key); }
   [[nodiscard]] std::size_t rows() const { return keys_.size(); }
+  // That the rows kept at opening are of, as they name them.
+  [[nodiscard]] const std::set<std::string>& devices() const { return devices_; }
   Result<void> add(const std::string& source, const std::string& key, const std::string& row);
 
  private:
   std::string path_;
   std::ofstream file_;
-  std::set<std::string> keys_;
+  std::set<std::string> keys_, devices_;
 };
 
 // Writes beside the file and renames, so that nobody ever reads half of it.

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "workloads/kernels.hpp"
 
@@ -28,6 +29,7 @@ class PreparedCase {
   PreparedCase(const PreparedCase&) = delete;
   PreparedCase& operator=(const PreparedCase&) = delete;
   virtual Seconds run() = 0;  // how long it took, by the clock that suits the device
+  virtual std::string notes() { return ""; }  // after the runs, for the row: "key=value;key=value"
 };
 
 class Sampler {
@@ -41,6 +43,7 @@ class Sampler {
   [[nodiscard]] virtual int ranks() const = 0;            // that share the device's memory, and run at once
   // Called once for a rank and case, by the thread that then runs it; `rank` below ranks().
   virtual std::unique_ptr<PreparedCase> prepare(const KernelCase&, int rank) = 0;
+  [[nodiscard]] virtual std::vector<std::string> remarks() const { return {}; }  // what a person should know of the samples
 };
 
 }  // namespace forerun

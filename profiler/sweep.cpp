@@ -16,9 +16,11 @@ Gemm gemm(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, bool sums
   return {.m = m, .n = n, .k = k, .batch = 1, .dtype = dtype, .output_size = static_cast<int>(sums ? wide(dtype) : size(dtype))};
 }
 
-KernelCase product(DType dtype, Random& random, Flops most) {
+std::int64_t drawn(Random& random, const Extent& extent, std::int64_t step = 1) { return random.size(extent.least, extent.most, step); }
+
+KernelCase product(DType dtype, Random& random, const SweepRange& range, Flops most) {
   for (;;) {
-    const std::int64_t rows = random.size(32, 4096), in = random.size(64, 4096, 16), out = random.size(64, 4096, 16);
+    const std::int64_t rows = drawn(random, range.rows), in = drawn(random, range.widths, 16), out = drawn(random, range.widths, 16);
     const auto order = random.below(3);
     KernelCase one{.dtype = dtype};
     if (order == 0) one.operation = "linear_forward", one.kernel = gemm(dtype, rows, out, in, false);
@@ -28,18 +30,17 @@ KernelCase product(DType dtype, Random& random, Flops most) {
   }
 }
 
-KernelCase attention(DType dtype, Random& random, Flops most, bool backward) {
-  constexpr std::array<int, 5> head_sizes{16, 32, 64, 96, 128};
+KernelCase attention(DType dtype, Random& random, const SweepRange& range, Flops most, bool backward) {
   constexpr std::array<int, 3> shares{1, 2, 4};
   for (;;) {
-    FusedAttention a{.sequences = random.size(1, 8), .dtype = dtype};
-    a.kv_heads = static_cast<int>(random.size(1, 8));
+    FusedAttention a{.sequences = drawn(random, range.sequences), .dtype = dtype};
+    a.kv_heads = static_cast<int>(drawn(random, range.kv_heads));
     a.heads = a.kv_heads * shares[static_cast<std::size_t>(random.below(3))];
-    a.head_dim = a.value_dim = head_sizes[static_cast<std::size_t>(random.below(5))];
-    a.q_len = a.kv_len = random.size(32, 2048, 8);
+    a.head_dim = a.value_dim = range.head_sizes[static_cast<std::size_t>(random.below(static_cast<std::int64_t>(range.head_sizes.size())))];
+    a.q_len = a.kv_len = drawn(random, range.tokens, 8);
     a.visible = visible_share(a.q_len, a.kv_len);
     a.backward = backward;
-    if (flops(a) <= most) return {.operation = "attention", .dtype = dtype, .kernel = a};
+    if (flops(a) <= most && a.sequences * a.q_len * a.heads * a.head_dim <= range.most_attended) return {.operation = "attention", .dtype = dtype, .kernel = a};
   }
 }
 
@@ -87,29 +88,37 @@ KernelCase streaming(const StreamingOperation& o, DType dtype, std::int64_t rows
   return {.operation = o.name, .dtype = dtype, .kernel = Streaming{o.kind, static_cast<double>(rows * width) * Bytes{element}, o.backward}, .rows = rows, .width = width};
 }
 
-KernelCase streaming(const StreamingOperation& o, DType dtype, Random& random) {
-  constexpr std::int64_t most = 1 << 22;  // elements
+KernelCase streaming(const StreamingOperation& o, DType dtype, Random& random, const SweepRange& range) {
   for (;;) {
     const bool vocabulary = o.kind == StreamingKind::cross_entropy;
-    const std::int64_t rows = random.size(32, 4096), width = random.size(64, vocabulary ? 32768 : 4096, 16);
-    if (rows * width > most) continue;
+    const std::int64_t rows = drawn(random, range.rows), width = drawn(random, vocabulary ? range.vocabulary : range.widths, 16);
+    if (rows * width > range.most_streamed) continue;
     KernelCase one = o.kind == StreamingKind::optimizer ? streaming(o, dtype, rows * width, 1) : streaming(o, dtype, rows, width);
-    if (o.kind == StreamingKind::embedding) one.table = std::min(random.size(256, 32768), most / width);
+    if (o.kind == StreamingKind::embedding) one.table = std::min(drawn(random, range.table), range.most_streamed / width);
     return one;
   }
 }
 
 }  // namespace
 
-std::vector<KernelCase> plan_sweep(const SweepSize& sizes, std::span<const DType> dtypes, std::uint64_t seed) {
+SweepRange gpu_range(Bytes memory) {
+  // Bytes of the sampler's memory for each element of its largest tensor: five tensors read, three written and four of sums, in fp32 and in bf16.
+  constexpr double bytes = 12 * 4 + (8 * 2 + 4 * 4), share = 0.7;
+  std::int64_t elements = 1 << 27;
+  while (elements > 1 << 20 && bytes * static_cast<double>(elements) > share * memory.value()) elements /= 2;
+  return {.rows = {16, 16384}, .widths = {64, 16384}, .sequences = {1, 8}, .kv_heads = {1, 32}, .tokens = {64, 8192}, .head_sizes = {64, 128}, .vocabulary = {1024, 131072},
+          .table = {1024, 131072}, .most_streamed = elements, .most_attended = elements, .squares = {4096, 6144, 8192, 12288}};
+}
+
+std::vector<KernelCase> plan_sweep(const SweepSize& sizes, const SweepRange& range, std::span<const DType> dtypes, std::uint64_t seed) {
   std::vector<KernelCase> cases;
   for (const DType dtype : dtypes) {
     Random random(seed ^ (static_cast<std::uint64_t>(dtype) << 32));
-    for (int i = 0; i < sizes.products; ++i) cases.push_back(product(dtype, random, sizes.most_work));
-    for (int i = 0; i < sizes.attentions; ++i) cases.push_back(attention(dtype, random, 0.3 * sizes.most_work, i % 2 == 1));
+    for (int i = 0; i < sizes.products; ++i) cases.push_back(product(dtype, random, range, sizes.most_work));
+    for (int i = 0; i < sizes.attentions; ++i) cases.push_back(attention(dtype, random, range, 0.3 * sizes.most_work, i % 2 == 1));
     for (const StreamingOperation& o : operations) {
       const int samples = alone(o) ? 2 * sizes.each_streaming : sizes.each_streaming;
-      for (int i = 0; i < samples; ++i) cases.push_back(streaming(o, dtype, random));
+      for (int i = 0; i < samples; ++i) cases.push_back(streaming(o, dtype, random, range));
     }
   }
   // Kinds in turn, so that a machine that grows hot or busy does not do so in one of them.
@@ -118,7 +127,8 @@ std::vector<KernelCase> plan_sweep(const SweepSize& sizes, std::span<const DType
   return cases;
 }
 
-KernelCase stream_case(DType dtype) { return streaming(operations[4], dtype, 4096, 1024); }
+KernelCase stream_case(DType dtype, const SweepRange& range) { return streaming(operations[4], dtype, range.most_streamed / 1024, 1024); }
+KernelCase copy_case(DType dtype, const SweepRange& range) { return streaming(operations[18], dtype, range.most_streamed / 1024, 1024); }
 KernelCase product_case(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k) {
   return {.operation = "linear_forward", .dtype = dtype, .kernel = gemm(dtype, m, n, k, false)};
 }

@@ -8,18 +8,33 @@ namespace forerun {
 namespace {
 
 using testing::AllOf;
+using testing::AnyOf;
 using testing::HasSubstr;
 
 void write(const std::filesystem::path& path, const std::string& text) { std::ofstream(path) << text; }
 
 TEST(Profile, RefusesWhatItCannotMeasure) {
   const Scratch scratch;
-  const Answer cuda = forerun_says("profile --backend cuda", scratch.path());
-  EXPECT_EQ(cuda.code, 2);
-  EXPECT_THAT(cuda.err, HasSubstr("has no CUDA kernels to measure yet"));
   EXPECT_THAT(forerun_says("profile --backend gpu --out x.txt", scratch.path()).err, AllOf(HasSubstr("'gpu' is no backend"), HasSubstr("a calibration is a YAML file")));
   EXPECT_THAT(forerun_says("profile --dtype fp32,fp7", scratch.path()).err, HasSubstr("'fp7' is no format"));
   EXPECT_TRUE(std::filesystem::is_empty(scratch.path()));
+}
+
+TEST(Profile, OfAGpuSaysWhatIsMissing) {
+  if (std::filesystem::exists("/dev/nvidia0") || std::filesystem::exists("/dev/dxg")) GTEST_SKIP() << "this machine has a GPU";
+  const Scratch scratch;
+  const Answer cuda = forerun_says("profile --backend cuda --device 1", scratch.path());
+  EXPECT_EQ(cuda.code, 2);
+  EXPECT_THAT(cuda.err, AnyOf(HasSubstr("this forerun was built without CUDA"), HasSubstr("--backend cuda: no GPU can be used")));
+  EXPECT_THAT(cuda.err, HasSubstr("or use --backend cpu"));
+  EXPECT_EQ(cuda.out, "");
+  EXPECT_TRUE(std::filesystem::is_empty(scratch.path()));
+}
+
+TEST(Profile, OfCoresHasNoDevice) {
+  const Answer answer = forerun_says("profile --device 0");
+  EXPECT_EQ(answer.code, 2);
+  EXPECT_THAT(answer.err, HasSubstr("--device says which GPU"));
 }
 
 const std::string device = "name: my-core\nvendor: other\nfamily: cpu\ncompute: {fp32: 100 GFLOP/s}\nmemory: {capacity: 4 GiB, bandwidth: 10 GB/s}\nl2: 1 MiB\nsms: 1\n"

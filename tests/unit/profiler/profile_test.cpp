@@ -57,7 +57,7 @@ TEST_F(Profiles, WriteARowACaseAndDescribeTheMachine) {
   Pretender sampler;
   const auto result = profile(options(), sampler, machine_);
   ASSERT_TRUE(result) << to_string(result.error());
-  const auto cases = plan_sweep(options().sweep, options().dtypes, 1);
+  const auto cases = plan_sweep(options().sweep, {}, options().dtypes, 1);
   EXPECT_EQ(result->kernels, cases.size());
   EXPECT_EQ(result->collectives, plan_collectives(2, Bytes{4096}, 2).size());
   for (const char* name : {"local.device.yaml", "local.cluster.yaml", "local.samples.csv", "local.collectives.csv"}) EXPECT_TRUE(fs::exists(folder_ / name)) << name;
@@ -72,7 +72,7 @@ TEST_F(Profiles, GoOnWhereTheyWereInterrupted) {
   Pretender sampler;
   const auto result = profile(again, sampler, machine_);
   ASSERT_TRUE(result) << to_string(result.error());
-  const std::size_t cases = plan_sweep(again.sweep, again.dtypes, 1).size();
+  const std::size_t cases = plan_sweep(again.sweep, {}, again.dtypes, 1).size();
   EXPECT_EQ(result->kernels, cases);
   EXPECT_GT(result->kept, 0U);
   Pretender last;
@@ -84,14 +84,14 @@ TEST_F(Profiles, GoOnWhereTheyWereInterrupted) {
 
 TEST(Sweep, IsTheSameForASeedAndAnotherForAnother) {
   const std::vector<DType> fp32{DType::fp32};
-  EXPECT_EQ(plan_sweep(quick_sweep, fp32, 1), plan_sweep(quick_sweep, fp32, 1));
-  EXPECT_NE(plan_sweep(quick_sweep, fp32, 1), plan_sweep(quick_sweep, fp32, 2));
-  for (const KernelCase& one : plan_sweep(quick_sweep, fp32, 1)) EXPECT_LE(flops(one.kernel), quick_sweep.most_work);
+  EXPECT_EQ(plan_sweep(quick_sweep, {}, fp32, 1), plan_sweep(quick_sweep, {}, fp32, 1));
+  EXPECT_NE(plan_sweep(quick_sweep, {}, fp32, 1), plan_sweep(quick_sweep, {}, fp32, 2));
+  for (const KernelCase& one : plan_sweep(quick_sweep, {}, fp32, 1)) EXPECT_LE(flops(one.kernel), quick_sweep.most_work);
 }
 
 // An element of 4 bytes; 16 columns, 8 rows: SwiGLU's backward pass reads three tensors and writes two.
 TEST(Sweep, CountsBytesAsPlansDo) {
-  for (const KernelCase& one : plan_sweep(quick_sweep, std::vector{DType::fp32}, 3)) {
+  for (const KernelCase& one : plan_sweep(quick_sweep, {}, std::vector{DType::fp32}, 3)) {
     const double elements = static_cast<double>(one.rows * one.width);
     const std::map<std::string, double> of_element{{"swiglu_backward", 20}, {"rms_norm_forward", 8}, {"adamw_update", 28}};
     if (!of_element.contains(one.operation)) continue;
@@ -110,7 +110,7 @@ TEST(Times, AreMediansWithTheirSpread) {
 TEST(CpuSampler, RunsWhateverTheSweepAsksFor) {
   const SweepSize small{.products = 6, .attentions = 4, .each_streaming = 1, .most_work = Flops{1e7}};
   const auto sampler = make_cpu_sampler(1, Bytes{1 << 20}, 1);
-  for (const KernelCase& one : plan_sweep(small, std::vector{DType::fp32, DType::bf16, DType::fp64}, 1)) {
+  for (const KernelCase& one : plan_sweep(small, {}, std::vector{DType::fp32, DType::bf16, DType::fp64}, 1)) {
     const auto prepared = sampler->prepare(one, 0);
     for (int i = 0; i < 2; ++i) EXPECT_GE(prepared->run(), Seconds{0}) << one.operation;
   }

@@ -1,0 +1,109 @@
+#include "profiler/gpu_profile.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "base/units.hpp"
+
+namespace forerun {
+namespace {
+
+std::string name_of(const std::string& path) { return std::filesystem::path(path).filename().string(); }
+
+HostLink measure_host_link(const GpuSurroundings& around, HostDirection direction) {
+  std::vector<std::pair<Bytes, Seconds>> copies;
+  for (double bytes = 4096; bytes <= 256.0 * (1 << 20); bytes *= 4) {
+    copies.emplace_back(Bytes{bytes}, around.host_copy(direction, Bytes{bytes}, bytes < 1e7 ? 50 : 5));
+  }
+  return fit_host_link(copies);
+}
+
+MeasuredGpu measure_gpu(EventSampler& sampler, const ProfileOptions& o, const GpuSurroundings& around) {
+  MeasuredGpu m;
+  const auto time = [&](const KernelCase& one) { return measure(sampler, one, o.effort, 1).median; };
+  const auto rate = [&](const KernelCase& one) { return bytes_moved(one.kernel) / time(one); };
+  const DType dtype = o.dtypes.front();
+  m.copy = rate(copy_case(dtype, o.range)), m.stream = rate(stream_case(dtype, o.range));
+  for (const DType of : o.dtypes) {
+    for (const std::int64_t n : o.range.squares) {
+      const KernelCase product = product_case(of, n, n, n);
+      if (flops(product.kernel) <= o.sweep.most_work) m.product[of] = max(m.product[of], flops(product.kernel) / time(product));
+    }
+  }
+  const LaunchCosts launches = sampler.launch_costs();
+  m.launch = launches.in_line, m.launch_by_host = launches.by_host, m.launch_alone = launches.alone;
+  m.to_device = measure_host_link(around, HostDirection::to_device), m.to_host = measure_host_link(around, HostDirection::to_host);
+  return m;
+}
+
+std::string device_text(const GpuProfileResult& r, const ProfileOptions& o, std::optional<Watts> power) {
+  std::string peaks;
+  for (const auto& [dtype, rate] : r.measured.product) {
+    const FlopsPerSecond peak = peak_of(r.gpu, r.measured, dtype);
+    peaks += fmt::format("# compute, {}: {}; the fastest of square products does {}\n", to_string(dtype),
+                         0.89 * peak > rate ? "of its family's whitepaper a multiprocessor and clock" : "that product's rate over 0.9", format(rate));
+  }
+  return fmt::format("# {}, compute capability {}.{}. Written by `forerun profile --backend cuda{}`.\n{}"
+                     "# memory bandwidth: the driver's clock and bus, or what a stream reached over 0.92; copies move {}, a sum of two tensors into a third {}\n"
+                     "# launch_overhead: measured, kernels on 16 numbers in a long line; power: {}\n{}",
+                     r.gpu.name, r.gpu.major, r.gpu.minor, o.quick ? " --quick" : "", peaks, format(r.measured.copy), format(r.measured.stream),
+                     power ? "the driver's limit" : "assumed", to_yaml(device_of(r.gpu, r.measured, power)));
+}
+
+std::string cluster_text(const GpuProfileResult& r, std::optional<Watts> power) {
+  return fmt::format("# One GPU of this machine. Links: measured, copies from and to pinned memory of the host ({} and {}); links between GPUs were not measured.\n{}",
+                     format(r.measured.to_device.bandwidth), format(r.measured.to_host.bandwidth), to_yaml(cluster_of(r.gpu, r.measured, power)));
+}
+
+Result<void> describe(GpuProfileResult& r, const ProfileOptions& o, std::optional<Watts> power) {
+  const ProfilePaths paths = paths_of(o.stem);
+  if (const auto written = write_whole(paths.device, device_text(r, o, power)); !written) return written;
+  if (const auto written = write_whole(paths.cluster, cluster_text(r, power)); !written) return written;
+  r.written = {paths.device, paths.cluster};
+  return {};
+}
+
+}  // namespace
+
+ProfileOptions sized_for_gpu(ProfileOptions o, Bytes memory) {
+  o.sweep = o.quick ? quick_gpu_sweep : gpu_sweep;
+  o.range = gpu_range(memory);
+  o.effort = {.budget = Seconds{o.quick ? 0.03 : 0.1}, .fewest = 5, .most = static_cast<std::size_t>(o.quick ? 15 : 40)};
+  o.reference = product_case(o.dtypes.front(), 4096, 4096, 4096);
+  return o;
+}
+
+EventOptions event_options(const CudaDevice& gpu, std::uint64_t seed) {
+  constexpr double times = 4;
+  return {.pool = gpu.l2 > Bytes{0} ? times * gpu.l2 : Bytes{256.0 * (1 << 20)}, .seed = seed};
+}
+
+Result<GpuProfileResult> profile_gpu(const ProfileOptions& o, EventSampler& sampler, const CudaDevice& gpu, const GpuSurroundings& around, const ProfileProgress& progress) {
+  GpuProfileResult result{.gpu = gpu};
+  const std::optional<Device> known = catalogue_device(gpu);
+  result.in_catalogue = known.has_value();
+  result.device = known ? known->name : name_of(paths_of(o.stem).device);
+  if (!known && family_of(gpu.major, gpu.minor).empty()) {
+    return fail(Problem{{}, fmt::format("{} has compute capability {}.{}, of which no family is known", gpu.name, gpu.major, gpu.minor),
+                        "families are volta, turing, ampere, ada, hopper and blackwell (7.0 to 12.x)"});
+  }
+  if (progress) progress(0, "machine");
+  result.measured = measure_gpu(sampler, o, around);
+  if (!known) {
+    if (const auto described = describe(result, o, around.power_limit); !described) return fail(described.error());
+  }
+  const Result<KernelSamples> samples = sample_kernels(o, sampler, result.device, progress);
+  if (!samples) return fail(samples.error());
+  result.samples = *samples;
+  const DType dtype = o.dtypes.front();
+  result.overlap = {sampler.slowdown(o.reference, copy_case(dtype, o.range)), sampler.slowdown(copy_case(dtype, o.range), o.reference)};
+  result.mean_clock = sampler.mean_clock();
+  result.remarks = sampler.remarks();
+  if (const auto drifted = drift_remark(result.samples.drift)) result.remarks.push_back(*drifted);
+  result.remarks.emplace_back("links between GPUs cannot be measured with one GPU: plans take the fits of public tables");
+  return result;
+}
+
+}  // namespace forerun

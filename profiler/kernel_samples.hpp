@@ -1,0 +1,22 @@
+// The kernels of a sweep, into their file, a reference product among them again and again.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "profiler/profile.hpp"
+
+namespace forerun {
+
+struct KernelSamples {
+  std::size_t rows = 0, kept = 0;  // kept: of an earlier run
+  double drift = 0;                // largest, of the reference product over its first time, less 1
+};
+
+// `device`: as rows name it. Problems: a file that cannot be written, or that has rows of another device.
+Result<KernelSamples> sample_kernels(const ProfileOptions&, Sampler&, const std::string& device, const ProfileProgress&);
+
+// Where it drifted by more than a tenth.
+std::optional<std::string> drift_remark(double drift);
+
+}  // namespace forerun

@@ -1,0 +1,101 @@
+// Does each operation of a sweep run on a backend with the operands that its recipe names, and write numbers into all that it says it writes?
+#include <gtest/gtest.h>
+
+#include <cmath>
+
+#include "profiler/random.hpp"
+#include "profiler/recipes.hpp"
+#include "profiler/sweep.hpp"
+
+namespace forerun {
+namespace {
+
+constexpr int wrong = -12345;  // what no operation leaves behind
+
+template <class T>
+struct Tensors {
+  std::vector<std::vector<T>> warm, cold, out;
+  std::vector<std::vector<Arithmetic<T>>> sums;
+
+  explicit Tensors(const Recipe<T>& r) {
+    Random random(1);
+    const auto drawn = [&](const std::vector<std::int64_t>& counts, auto& into) {
+      for (const std::int64_t n : counts) {
+        auto& numbers = into.emplace_back(static_cast<std::size_t>(n));
+        for (auto& x : numbers) x = static_cast<float>(2 * random.uniform() - 1);
+      }
+    };
+    drawn(r.warm, warm), drawn(r.cold, cold);
+    for (const std::int64_t n : r.out) out.emplace_back(static_cast<std::size_t>(n), T(wrong));
+    for (const std::int64_t n : r.sums) sums.emplace_back(static_cast<std::size_t>(n), Arithmetic<T>(0.5));
+  }
+  Operands<T> operands() {
+    return {{warm.begin(), warm.end()}, {cold.begin(), cold.end()}, {out.begin(), out.end()}, {sums.begin(), sums.end()}};
+  }
+};
+
+// Gradients of attention and of gathered rows are added to what is there.
+bool adds(const KernelCase& c) {
+  const auto* attention = std::get_if<FusedAttention>(&c.kernel);
+  return c.operation == "add_rows" || (attention != nullptr && attention->backward);
+}
+
+template <class T>
+void check(const KernelCase& c) {
+  const auto backend = make_cpu_backend();
+  const Recipe<T> made = recipe<T>(*backend, c);
+  Tensors<T> tensors(made);
+  const auto before = tensors.sums;
+  made.run(backend->operators<T>(), tensors.operands());
+  for (const auto& tensor : tensors.out) {
+    for (const T x : tensor) {
+      ASSERT_TRUE(std::isfinite(static_cast<double>(x))) << c.operation;
+      ASSERT_TRUE(adds(c) || static_cast<double>(x) != static_cast<double>(T(wrong))) << c.operation;
+    }
+  }
+  for (const auto& tensor : tensors.sums) {
+    for (const Arithmetic<T> x : tensor) ASSERT_TRUE(std::isfinite(static_cast<double>(x))) << c.operation;
+  }
+  const bool wrote_sums = tensors.sums != before;
+  EXPECT_TRUE(!made.out.empty() || wrote_sums) << c.operation;
+}
+
+TEST(Recipes, RunWhateverASweepAsksFor) {
+  const SweepSize small{.products = 6, .attentions = 4, .each_streaming = 1, .most_work = Flops{1e7}};
+  for (const KernelCase& c : plan_sweep(small, {}, std::vector{DType::fp32, DType::bf16, DType::fp64}, 1)) {
+    if (c.dtype == DType::fp64) check<double>(c);
+    if (c.dtype == DType::fp32) check<float>(c);
+    if (c.dtype == DType::bf16) check<BFloat16>(c);
+  }
+}
+
+// Y = X W with X of ones and W of twos: each element is 2 k.
+TEST(Recipes, ReadWeightsColdAndActivationsWarm) {
+  const auto backend = make_cpu_backend();
+  const Recipe<float> made = recipe<float>(*backend, product_case(DType::fp32, 3, 4, 5));
+  ASSERT_EQ(made.warm, std::vector<std::int64_t>{15});
+  ASSERT_EQ(made.cold, std::vector<std::int64_t>{20});
+  Tensors<float> tensors(made);
+  std::ranges::fill(tensors.warm[0], 1.0F), std::ranges::fill(tensors.cold[0], 2.0F);
+  made.run(backend->operators<float>(), tensors.operands());
+  for (const float x : tensors.out[0]) EXPECT_EQ(x, 10.0F);
+}
+
+// What a sweep says that an operation moves is what its recipe reads and writes, but for small vectors (weights of norms, statistics).
+TEST(Recipes, MoveTheBytesThatTheSweepCounts) {
+  const auto backend = make_cpu_backend();
+  const SweepSize small{.products = 0, .attentions = 0, .each_streaming = 3};
+  for (const KernelCase& c : plan_sweep(small, {}, std::vector{DType::fp32}, 2)) {
+    if (c.table > 0 || c.operation == "gather_rows" || c.operation == "add_rows" || c.operation == "adamw_update") continue;  // read in part; read and written
+    const Recipe<float> made = recipe<float>(*backend, c);
+    double elements = 0;
+    for (const auto* list : {&made.warm, &made.cold, &made.out}) {
+      for (const std::int64_t n : *list) elements += n == c.width ? 0 : static_cast<double>(n);
+    }
+    for (const std::int64_t n : made.sums) elements += n == c.width ? 0 : (c.operation == "cross_entropy_backward" ? 1 : 2) * static_cast<double>(n);
+    EXPECT_DOUBLE_EQ(bytes_moved(c.kernel).value(), 4 * elements) << c.operation;
+  }
+}
+
+}  // namespace
+}  // namespace forerun
