@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
+#include <span>
+#include <vector>
 
 namespace forerun {
 namespace {
@@ -24,14 +27,19 @@ class Sweep {
       }
     }
     const std::vector<KernelCase> cases = plan_sweep(o_.sweep, o_.range, o_.dtypes, o_.seed);
-    for (std::size_t i = 0; i < cases.size(); ++i) {
-      if (progress_) progress_(static_cast<double>(i) / static_cast<double>(cases.size()), "kernels");
-      if (file->has(source, key_of(cases[i]))) {
+    std::vector<const KernelCase*> missing;
+    for (const KernelCase& one : cases) {
+      if (file->has(source, key_of(one))) {
         ++result_.kept;
-        continue;
+      } else {
+        missing.push_back(&one);
       }
-      if (since_reference_++ % reference_every == 0) check_reference();
-      if (const auto added = add(*file, cases[i]); !added) return fail(added.error());
+    }
+    measurements_ = missing.size() * passes();
+    const std::size_t part = passes() > 1 ? part_of_passes : 1;
+    for (std::size_t first = 0; first < missing.size(); first += part) {
+      const auto of_part = std::span(missing).subspan(first, std::min(part, missing.size() - first));
+      if (const auto added = add(*file, of_part); !added) return fail(added.error());
     }
     result_.rows = file->rows();
     return result_;
@@ -39,13 +47,39 @@ class Sweep {
 
  private:
   static constexpr std::size_t reference_every = 40;
+  static constexpr std::size_t part_of_passes = 250;  // what an interruption may lose
   static constexpr const char* source = "profile";
 
-  Result<void> add(SampleFile& file, const KernelCase& one) const {
-    const RunTimes t = measure(sampler_, one, o_.effort, sampler_.ranks());
-    std::string remarks = fmt::format("spread={:.3f};ranks={};runs={}", t.spread, sampler_.ranks(), t.runs);
-    if (t.outliers > 0) remarks += fmt::format(";outliers={}", t.outliers);
-    if (std::abs(drift_) > drifted) remarks += fmt::format(";drift={:+.2f}", drift_);
+  [[nodiscard]] std::size_t passes() const { return static_cast<std::size_t>(o_.passes); }
+
+  Result<void> add(SampleFile& file, std::span<const KernelCase* const> part) {
+    const Effort share{o_.effort.budget / static_cast<double>(passes()), (o_.effort.fewest + passes() - 1) / passes(), (o_.effort.most + passes() - 1) / passes()};
+    std::vector<std::vector<RunTimes>> times(part.size());
+    std::vector<double> drift(part.size());
+    for (std::size_t pass = 0; pass < passes(); ++pass) {
+      for (std::size_t i = 0; i < part.size(); ++i) {
+        if (progress_) progress_(static_cast<double>(measured_) / static_cast<double>(measurements_), "kernels");
+        if (measured_++ % reference_every == 0) check_reference();
+        times[i].push_back(measure(sampler_, *part[i], share, sampler_.ranks()));
+        if (std::abs(drift_) > std::abs(drift[i])) drift[i] = drift_;
+      }
+    }
+    for (std::size_t i = 0; i < part.size(); ++i) {
+      if (const auto added = add(file, *part[i], times[i], drift[i]); !added) return added;
+    }
+    return {};
+  }
+
+  // The pass whose time is the median says the spread.
+  Result<void> add(SampleFile& file, const KernelCase& one, std::vector<RunTimes>& passes, double drift) const {
+    std::ranges::sort(passes, {}, [](const RunTimes& t) { return t.median.value(); });
+    const RunTimes& t = passes[passes.size() / 2];
+    std::size_t runs = 0, outliers = 0;
+    for (const RunTimes& pass : passes) runs += pass.runs, outliers += pass.outliers;
+    std::string remarks = fmt::format("spread={:.3f};ranks={};runs={}", t.spread, sampler_.ranks(), runs);
+    if (outliers > 0) remarks += fmt::format(";outliers={}", outliers);
+    if (passes.size() > 1) remarks += fmt::format(";passes={:.3f}", (passes.back().median - passes.front().median) / t.median);
+    if (std::abs(drift) > drifted) remarks += fmt::format(";drift={:+.2f}", drift);
     if (!t.notes.empty()) remarks += ";" + t.notes;
     return file.add(source, key_of(one), kernel_row(source, device_, one, t.median, sampler_.library(), remarks));
   }
@@ -62,7 +96,7 @@ class Sweep {
   const std::string& device_;
   const ProfileProgress& progress_;
   KernelSamples result_;
-  std::size_t since_reference_ = 0;
+  std::size_t measured_ = 0, measurements_ = 0;
   Seconds first_;
   double drift_ = 0;
 };

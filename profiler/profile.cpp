@@ -101,6 +101,7 @@ ProfilePaths paths_of(const std::string& stem) { return {stem + ".device.yaml", 
 ProfileOptions sized(ProfileOptions o) {
   o.sweep = o.quick ? quick_sweep : SweepSize{};
   o.effort = {.budget = Seconds{o.quick ? 0.05 : 0.15}, .fewest = 5, .most = static_cast<std::size_t>(o.quick ? 40 : 100)};
+  o.passes = 3;
   return o;
 }
 

@@ -24,6 +24,7 @@ struct ProfileOptions {
   SweepSize sweep;
   SweepRange range;
   Effort effort;
+  int passes = 1;  // over the cases of a part of the sweep, with a share of the effort each: a case's time is their median, which one busy second does not move
   KernelCase reference = product_case(DType::fp32, 512, 512, 512);  // timed again and again through the sweep
   Bytes largest_message{16.0 * (1 << 20)};
   std::string started_by_mpi;  // how to start this profile's collectives as processes: a command; empty: not at all

@@ -1,7 +1,8 @@
 // Samples as rows of a CSV that grows as they are measured.
 //
 // Kernels: source, gpu, dtype, kind, m, n, k, batch, heads, kv_heads, head_dim, q_len, kv_len, bytes, time_us, notes (studies/kernel_rows.hpp);
-// notes are "library;operation;shape;spread=0.02;ranks=2", the shape of streaming operations ("512x1024") for people and for going on.
+// notes are "library;operation;shape;spread=0.02;ranks=2;passes=0.04", the shape of streaming operations ("512x1024") for people and for going on, and how far
+// the medians of several passes lie apart.
 // Collectives: source, gpu, dtype, kind, bytes, ranks, time_us, notes (studies/collective_rows.hpp).
 //
 // A row is written whole or, where the program is killed in the middle, not at all as far as readers go: opening the file to go on drops a last
