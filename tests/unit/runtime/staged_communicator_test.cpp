@@ -14,8 +14,8 @@ namespace {
 struct Staged : testing::TestWithParam<std::tuple<test::CommunicatorCase, int>> {};
 
 TEST_P(Staged, Holds) {
-  const auto& [what, ranks] = GetParam();
-  run_ranks(ranks, [&](Communicator& host) {
+  const test::CommunicatorCase& what = std::get<0>(GetParam());
+  run_ranks(std::get<1>(GetParam()), [&](Communicator& host) {
     test::FarMemory on;
     what.run(*make_staged_communicator(host, on), on);
   });

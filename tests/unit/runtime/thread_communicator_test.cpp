@@ -21,8 +21,8 @@ using testing::StartsWith;
 struct Conformance : testing::TestWithParam<std::tuple<test::CommunicatorCase, int>> {};
 
 TEST_P(Conformance, Holds) {
-  const auto& [what, ranks] = GetParam();
-  run_ranks(ranks, [&](Communicator& c) { test::run_on_host(what, c); });
+  const test::CommunicatorCase& what = std::get<0>(GetParam());
+  run_ranks(std::get<1>(GetParam()), [&](Communicator& c) { test::run_on_host(what, c); });
 }
 
 std::string name_of(const testing::TestParamInfo<Conformance::ParamType>& given) {
