@@ -152,6 +152,7 @@ class EventCase final : public Case {
     }
     static_cast<void>(batch(launches_));  // finds out how long the host takes
     wait_for_host();
+    readings_.clear();  // of a chip that was not warm
   }
 
   Seconds run() override {
@@ -190,7 +191,11 @@ class EventCase final : public Case {
   }
 
  private:
+  // While the batch runs; now and then, since the driver takes its time.
   void read() {
+    constexpr Seconds often{0.02};
+    if (!readings_.empty() && since(read_) < often) return;
+    read_ = Clock::now();
     const GpuReading& now = readings_.emplace_back(state_.witness.read());
     if (now.sm_clock) state_.clocks += now.sm_clock->value(), ++state_.clock_readings;
   }
@@ -260,6 +265,7 @@ class EventCase final : public Case {
   Recipe<T> recipe_;
   std::vector<Operands<T>> sets_;
   std::vector<GpuReading> readings_;
+  Clock::time_point read_;
   std::vector<double> times_;
   std::size_t next_ = 0, launches_ = 1, clears_ = 0, fewest_clears_ = 0;
   Seconds last_, by_host_;

@@ -22,6 +22,7 @@ HostLink measure_host_link(const GpuSurroundings& around, HostDirection directio
 
 MeasuredGpu measure_gpu(EventSampler& sampler, const ProfileOptions& o, const GpuSurroundings& around) {
   MeasuredGpu m;
+  const LaunchCosts launches = sampler.launch_costs();  // first: once kernels have been traced, CUPTI slows the host
   const auto time = [&](const KernelCase& one) { return measure(sampler, one, o.effort, 1).median; };
   const auto rate = [&](const KernelCase& one) { return bytes_moved(one.kernel) / time(one); };
   const DType dtype = o.dtypes.front();
@@ -32,7 +33,6 @@ MeasuredGpu measure_gpu(EventSampler& sampler, const ProfileOptions& o, const Gp
       if (flops(product.kernel) <= o.sweep.most_work) m.product[of] = max(m.product[of], flops(product.kernel) / time(product));
     }
   }
-  const LaunchCosts launches = sampler.launch_costs();
   m.launch = launches.in_line, m.launch_by_host = launches.by_host, m.launch_alone = launches.alone;
   m.to_device = measure_host_link(around, HostDirection::to_device), m.to_host = measure_host_link(around, HostDirection::to_host);
   return m;

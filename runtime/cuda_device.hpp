@@ -10,7 +10,7 @@ namespace forerun {
 
 struct CudaDevice {
   std::string name;     // "NVIDIA H200"
-  std::string pci_bus;  // "00000000:17:00.0"
+  std::string pci_bus;  // "0000:17:00.0"
   int sms = 0;
   int major = 0, minor = 0;  // compute capability
   Bytes memory;              // that programs get

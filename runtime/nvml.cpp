@@ -19,6 +19,15 @@ using OfTemperature = int (*)(Handle, unsigned sensor, unsigned* celsius);
 using OfThrottle = int (*)(Handle, unsigned long long* reasons);
 using OfDriver = int (*)(char*, unsigned length);
 
+// CUDA 12.2 gave it another name.
+OfThrottle of_throttle(const SharedLibrary& file) {
+  try {
+    return file.function<OfThrottle>("nvmlDeviceGetCurrentClocksThrottleReasons");
+  } catch (const NoLibrary&) {
+    return file.function<OfThrottle>("nvmlDeviceGetCurrentClocksEventReasons");
+  }
+}
+
 }  // namespace
 
 struct GpuMonitor::Library {
@@ -28,7 +37,7 @@ struct GpuMonitor::Library {
   OfClock clock = file.function<OfClock>("nvmlDeviceGetClockInfo"), most_clock = file.function<OfClock>("nvmlDeviceGetMaxClockInfo");
   OfPower power = file.function<OfPower>("nvmlDeviceGetPowerUsage"), limit = file.function<OfPower>("nvmlDeviceGetEnforcedPowerLimit");
   OfTemperature temperature = file.function<OfTemperature>("nvmlDeviceGetTemperature");
-  OfThrottle throttle = file.function<OfThrottle>("nvmlDeviceGetCurrentClocksThrottleReasons");
+  OfThrottle throttle = of_throttle(file);
   OfDriver driver = file.function<OfDriver>("nvmlSystemGetDriverVersion");
   Handle device = nullptr;
 
