@@ -4,6 +4,8 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "hardware/cluster.hpp"
 #include "runtime/cuda_device.hpp"
