@@ -67,6 +67,7 @@ StateBytes state_bytes(const Precision& precision, const Job& job) {
           .working = parameter > size_of(own) ? size_of(own) : Bytes{0},
           .gradient = of_gradients(precision.gradients),
           .gradient_copy = precision.gradient_copy ? size_of(*precision.gradient_copy) : Bytes{0},
+          .unit_gradient = format(precision.unit_gradients),
           .reduction = of_gradients(precision.reduction),
           .optimizer = master + kept * format(precision.moments)};
 }

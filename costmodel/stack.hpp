@@ -22,6 +22,7 @@ struct Precision {
   std::optional<DType> parameters;  // as stored; nullopt: the job's
   std::optional<DType> gradients;   // as accumulated; nullopt: the job's
   std::optional<DType> gradient_copy;  // another copy of all of them, as backward writes them (buckets of DDP); nullopt: none
+  std::optional<DType> unit_gradients; // under ZeRO-3 those of a unit before they are scattered; nullopt: the job's
   std::optional<DType> reduction;   // as sent between replicas; nullopt: the job's
   std::optional<DType> master;      // a second copy for the optimiser; nullopt: none
   std::optional<DType> moments;     // of the optimiser; nullopt: the job's
@@ -128,7 +129,7 @@ Tuning completed(Tuning, const Stack&);                // with the stack's rank 
 Implementation implementation(const Stack&, const Job&);
 // Of one parameter. `working` is the copy in the compute format where parameters are stored wider (mixed precision of FSDP); under
 // ZeRO-3 only gathered units have it.
-struct StateBytes { Bytes parameter, working, gradient, gradient_copy, reduction, optimizer; };
+struct StateBytes { Bytes parameter, working, gradient, gradient_copy, unit_gradient, reduction, optimizer; };
 StateBytes state_bytes(const Precision&, const Job&);
 
 Stack read_stack(const YamlNode&);

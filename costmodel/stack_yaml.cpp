@@ -28,6 +28,7 @@ Precision read_precision(const YamlNode& node) {
   p.parameters = read_format(map.required("parameters"));
   p.gradients = read_format(map.required("gradients"));
   p.gradient_copy = map.optional("gradient_copy", read_format).value_or(std::nullopt);
+  p.unit_gradients = map.optional("unit_gradients", read_format).value_or(std::nullopt);
   p.reduction = read_format(map.required("reduction"));
   p.master = read_format(map.required("master"));
   p.moments = read_format(map.required("moments"));

@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "runtime/instantiate.hpp"
+#include "strategies/held_memory.hpp"
 #include "strategies/lower.hpp"
 #include "strategies/work_price.hpp"
 
@@ -53,43 +54,54 @@ FlatWeights<T>::FlatWeights(const PricedScenario& scenario, const Program& progr
   clear_gradients();
 }
 
+// A table is the first or the last of its unit's dense weights.
 template <class T>
-void FlatWeights<T>::add_piece(int first, int last, bool experts, std::int64_t replicas, std::int64_t index) {
-  WeightPiece piece{.first_unit = first, .last_unit = last, .experts = experts};
-  for (int u = first; u <= last; ++u) {
-    const Unit& unit = units_[static_cast<std::size_t>(u)];
-    piece.elements += experts ? unit.expert_parameters : unit.parameters;
-  }
-  piece.whole_at = (experts ? experts_at_ : dense_at_)[static_cast<std::size_t>(first)];
+Slice FlatWeights<T>::place(std::size_t unit, Share share) const {
+  const Unit& u = units_[unit];
+  if (share == Share::experts) return {u.parameters, u.expert_parameters};
+  const std::int64_t apart = table_apart(plan_) ? u.table : 0;
+  const auto table = std::ranges::find(weights_[unit], WeightKind::table, &Weight::kind);
+  const std::int64_t first = table == weights_[unit].end() ? 0 : table->first;
+  if (share == Share::table) return {first, apart};
+  return {first == 0 ? apart : 0, u.parameters - apart};
+}
+
+template <class T>
+void FlatWeights<T>::add_piece(int first, int last, Share share, std::int64_t replicas, std::int64_t index) {
+  WeightPiece piece{.first_unit = first, .last_unit = last, .share = share};
+  for (int u = first; u <= last; ++u) piece.elements += place(static_cast<std::size_t>(u), share).count;
+  const auto unit = static_cast<std::size_t>(first);
+  piece.whole_at = share == Share::experts ? experts_at_[unit] : dense_at_[unit] + place(unit, share).first;
   piece.own = shard_of(piece.elements, replicas, index);
+  piece.largest = shard_sizes(piece.elements, replicas).largest;
   piece.own_at = own_;
   own_ += piece.own.count;
-  number_[{first, last, experts}] = pieces_.size();
+  number_[{first, last, share}] = pieces_.size();
   pieces_.push_back(piece);
 }
 
 // As the Program names them; what it never names (a single replica) is one piece a unit.
 template <class T>
 void FlatWeights<T>::cut(const Program& program, const StageProgram& stage) {
-  std::vector<bool> named[2] = {std::vector<bool>(units_.size()), std::vector<bool>(units_.size())};
+  std::array<std::vector<bool>, all_shares.size()> named;
+  named.fill(std::vector<bool>(units_.size()));
+  const auto of = [&](Share share) -> std::vector<bool>& { return named[static_cast<std::size_t>(share)]; };
   const bool grouped = plan_.sharding_group != 0;
-  const GroupKind kinds[2] = {grouped ? GroupKind::shard : GroupKind::dp, grouped ? GroupKind::expert_shard : GroupKind::expert_dp};
-  const auto add = [&](int first, int last, bool experts) {
-    const GroupKind kind = kinds[experts ? 1 : 0];
+  const auto add = [&](int first, int last, Share share) {
+    const GroupKind kind = share == Share::experts ? (grouped ? GroupKind::expert_shard : GroupKind::expert_dp) : grouped ? GroupKind::shard : GroupKind::dp;
     const bool sharded = plan_.zero >= 1;
-    add_piece(first, last, experts, sharded ? size_of_group(kind, program.plan) : 1, sharded ? place_in(kind, program.plan, rank_) : 0);
-    for (int u = first; u <= last; ++u) named[experts ? 1 : 0][static_cast<std::size_t>(u)] = true;
+    add_piece(first, last, share, sharded ? size_of_group(kind, program.plan) : 1, sharded ? place_in(kind, program.plan, rank_) : 0);
+    for (int u = first; u <= last; ++u) of(share)[static_cast<std::size_t>(u)] = true;
   };
   for (const Work& work : stage.works) {
     const Communication* c = std::get_if<Communication>(&work);
     if (c == nullptr || c->first_unit < 0 || lane_of(c->flow) != Lane::dp) continue;
-    const bool experts = c->group == GroupKind::expert_dp || c->group == GroupKind::expert_shard || c->group == GroupKind::expert_replica;
-    if (!number_.contains({c->first_unit, c->last_unit, experts})) add(c->first_unit, c->last_unit, experts);
+    const bool borrowed = c->share == Share::table && units_[static_cast<std::size_t>(c->first_unit)].borrowed > 0;  // the embedding's
+    if (!borrowed && !number_.contains({c->first_unit, c->last_unit, c->share})) add(c->first_unit, c->last_unit, c->share);
   }
-  for (const bool experts : {false, true}) {
+  for (const Share share : all_shares) {
     for (std::size_t u = 0; u < units_.size(); ++u) {
-      const std::int64_t n = experts ? units_[u].expert_parameters : units_[u].parameters;
-      if (n > 0 && !named[experts ? 1 : 0][u]) add(static_cast<int>(u), static_cast<int>(u), experts);
+      if (place(u, share).count > 0 && !of(share)[u]) add(static_cast<int>(u), static_cast<int>(u), share);
     }
   }
 }
@@ -107,7 +119,7 @@ void FlatWeights<T>::set_first_values(std::uint64_t seed) {
       const std::int64_t at = (experts ? experts_at_ : dense_at_)[u];
       if (plan_.zero < 3) put<T>(backend_, values, parameters_.as<T>().subspan(static_cast<std::size_t>(at), values.size()));
       for (const WeightPiece& piece : pieces_) {  // this rank's share of it
-        if (piece.experts != experts) continue;
+        if ((piece.share == Share::experts) != experts) continue;
         const std::int64_t first = std::max(at, piece.whole_at + piece.own.first), last = std::min(at + n, piece.whole_at + piece.own.first + piece.own.count);
         if (first >= last) continue;
         const auto to = static_cast<std::size_t>(piece.own_at + first - piece.whole_at - piece.own.first);
@@ -132,8 +144,8 @@ std::span<Arithmetic<T>> FlatWeights<T>::gradients(std::size_t unit, bool expert
 }
 
 template <class T>
-const WeightPiece& FlatWeights<T>::piece(int first, int last, bool experts) const {
-  const auto found = number_.find({first, last, experts});
+const WeightPiece& FlatWeights<T>::piece(int first, int last, Share share) const {
+  const auto found = number_.find({first, last, share});
   if (found == number_.end()) throw std::logic_error("units " + std::to_string(first) + " to " + std::to_string(last) + " are no piece of the weights");
   return pieces_[found->second];
 }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <functional>
 #include <set>
+#include <tuple>
 
 #include "executor/rank_attention.hpp"
 #include "strategies/chunks.hpp"
@@ -21,8 +22,11 @@ void RankExecutor<T>::make_groups() {
       if (const Communication* c = std::get_if<Communication>(&work); c != nullptr && c->group != GroupKind::next_stage) named.insert({c->group, lane_of(c->flow)});
     }
   }
-  for (const auto& key : named) groups_[key] = tensors_talk_.group(members(key.first, plan_, rank_));
+  for (const auto& key : named) {
+    if (const std::vector<int> list = members(key.first, plan_, rank_); !list.empty()) groups_[key] = tensors_talk_.group(list);
+  }
   if (plan_.ep > 1) rows_told_ = world_.group(members(GroupKind::ep, plan_, rank_));
+  if (plan_.etp > 1) rows_told_on_ = world_.group(members(GroupKind::etp, plan_, rank_));
   if (plan_.pp == 1) return;
   for (const Lane lane : {Lane::pp_forward, Lane::pp_backward}) {
     for (int chunk = 0; chunk < chunks_per_stage(plan_); ++chunk) {
@@ -91,9 +95,10 @@ void RankExecutor<T>::exchange(const Communication& c, Communicator& among) {
     case Flow::cp_send: return pass_keys_on(c, among);
     case Flow::cp_all_to_all: return exchange_heads(c, among);
     case Flow::ep_all_to_all: return exchange_rows(c, among);
+    case Flow::ep_all_gather:
+    case Flow::ep_reduce_scatter: return share_rows(c, among);
     case Flow::pp_all_reduce:
-      if (c.group == GroupKind::mirror) return sum_mirrored(c, among);
-      [[fallthrough]];
+      return c.group == GroupKind::mirror ? sum_mirrored(c, among) : sum_ends(c, among);
     default: throw std::logic_error("the executor has no " + std::string(name_of(c.flow)) + " of this kind");
   }
 }
@@ -199,23 +204,47 @@ void RankExecutor<T>::exchange_rows(const Communication& c, Communicator& among)
   among.all_to_all(Elements(read(0)), c.home ? here : away, Elements(written(0)), c.home ? away : here);
 }
 
+// Ranks that share experts compute all rows that one of them received, one's after the other's, with a part of the columns each: rows are gathered, and sums of the
+// parts scattered. Where the router sent them unequally many, each sends its own to all.
+template <class T>
+void RankExecutor<T>::share_rows(const Communication& c, Communicator& among) {
+  const bool gathers = c.flow == Flow::ep_all_gather;
+  const std::span<T> from = read(0), to = written(0);
+  std::vector<std::int64_t> rows = routed().peers;
+  if (std::ranges::adjacent_find(rows, std::not_equal_to()) == rows.end()) {
+    return gathers ? among.all_gather(Elements(from), Elements(to)) : among.reduce_scatter(Elements(from), Elements(to), Reduction::sum);
+  }
+  for (std::int64_t& n : rows) n *= scenario_.given.model.hidden;
+  const std::span<T> one = gathers ? from : to;  // this rank's
+  const std::vector<std::int64_t> own(rows.size(), std::ssize(one));
+  const Allocation memory = uncounted_.allocate("rows for each", std::ssize(own) * std::ssize(one) * static_cast<std::int64_t>(sizeof(T)));
+  const std::span<T> copies = memory.as<T>();
+  const auto copy_for = [&](std::size_t rank) { return copies.subspan(rank * one.size(), one.size()); };
+  if (gathers) {
+    for (std::size_t rank = 0; rank < own.size(); ++rank) copy<T>(backend_, one, copy_for(rank));
+    return among.all_to_all(Elements(copies), own, Elements(to), rows);
+  }
+  among.all_to_all(Elements(from), rows, Elements(copies), own);
+  clear(backend_, to);
+  for (std::size_t rank = 0; rank < own.size(); ++rank) on_.add(to, copy_for(rank), to);
+}
+
 // --- weights and their gradients ----------------------------------------------------------------------------------------------------
 
 template <class T>
 std::function<void()> RankExecutor<T>::exchange_replicas(const Communication& c, Communicator& among) {
-  const bool experts = c.group == GroupKind::expert_dp || c.group == GroupKind::expert_shard || c.group == GroupKind::expert_replica;
   const bool between_groups = c.group == GroupKind::replica || c.group == GroupKind::expert_replica;
-  const WeightPiece& piece = weights_.piece(c.first_unit, c.last_unit, experts);
-  const auto unit = static_cast<std::size_t>(c.first_unit);
+  const auto unit = static_cast<std::size_t>(c.first_unit), held = holder(unit, c.share);
+  const WeightPiece& piece = weights_.piece(static_cast<int>(held), held == unit ? c.last_unit : static_cast<int>(held), c.share);
   const auto own_of = [&piece](auto whole) { return whole.subspan(static_cast<std::size_t>(piece.own.first), static_cast<std::size_t>(piece.own.count)); };
   if (c.flow == Flow::dp_all_gather) {
-    const std::span<T> whole = plan_.zero == 3 ? parameters(unit, experts) : weights_.whole_parameters(piece), own = weights_.own_parameters(piece);
+    const std::span<T> whole = plan_.zero == 3 ? part<T>(*stage_.units[unit].gathered, unit, c.share) : weights_.whole_parameters(piece), own = weights_.own_parameters(piece);
     return [&among, own, whole] { among.all_gather(Elements(own), Elements(whole)); };
   }
-  const std::span<A> whole = plan_.zero >= 2 ? gradients(unit, experts) : weights_.whole_gradients(piece);
+  const std::span<A> whole = plan_.zero >= 2 ? part<A>(*stage_.units[unit].gradients, unit, c.share) : weights_.whole_gradients(piece);
   if (plan_.zero == 0) return [&among, whole] { among.all_reduce(Elements(whole), Reduction::sum); };
   const std::span<A> share = own_of(whole);
-  const bool adds = plan_.zero >= 2 && (between_groups || plan_.sharding_group == 0 || size_of_group(experts ? GroupKind::expert_replica : GroupKind::replica, plan_) == 1);
+  const bool adds = plan_.zero >= 2 && (between_groups || plan_.sharding_group == 0 || size_of_group(c.share == Share::experts ? GroupKind::expert_replica : GroupKind::replica, plan_) == 1);
   const std::span<A> kept = adds ? weights_.own_gradients(piece) : std::span<A>{};
   return [this, &among, whole, share, kept, between_groups] {
     if (between_groups) {
@@ -227,11 +256,10 @@ std::function<void()> RankExecutor<T>::exchange_replicas(const Communication& c,
   };
 }
 
-// Sums what `each` visits, packed: each(visit) calls visit(gradients).
+// Sums what `each` visits, in memory of its own: each(visit) calls visit(elements, those that are here, the first of them).
 template <class T>
 template <class Pack>
-void RankExecutor<T>::sum_packed(const Communication& c, Communicator& among, Pack each) {
-  const std::span<A> packed = scratch<A>(c.elements);
+void RankExecutor<T>::sum_packed(const Communication& c, Communicator& among, std::span<A> packed, Pack each) {
   clear(backend_, packed);
   std::size_t at = 0;
   each([&](std::int64_t elements, std::span<A> held, std::int64_t first) {
@@ -250,7 +278,7 @@ void RankExecutor<T>::sum_packed(const Communication& c, Communicator& among, Pa
 // Norms and routers under sequence parallelism: each rank of a tensor group saw other tokens. Of what ZeRO keeps on other ranks, nothing is held.
 template <class T>
 void RankExecutor<T>::sum_replicated(const Communication& c, Communicator& among) {
-  sum_packed(c, among, [&](auto visit) {
+  sum_packed(c, among, scratch<A>(c.elements), [&](auto visit) {
     for (std::size_t u = 0; u < stage_.units.size(); ++u) {
       for (const Weight& w : weights_.weights(u)) {
         if (!w.replicated) continue;
@@ -258,46 +286,49 @@ void RankExecutor<T>::sum_replicated(const Communication& c, Communicator& among
           visit(w.count, weights_.gradients(u, false).subspan(static_cast<std::size_t>(w.first), static_cast<std::size_t>(w.count)), 0);
           continue;
         }
-        const WeightPiece& piece = weights_.piece(static_cast<int>(u), static_cast<int>(u), false);
-        const std::int64_t first = std::max(w.first, piece.own.first), last = std::min(w.first + w.count, piece.own.first + piece.own.count);
+        const WeightPiece& piece = weights_.piece(static_cast<int>(u), static_cast<int>(u), Share::dense);
+        const std::int64_t own = weights_.place(u, Share::dense).first + piece.own.first;  // in the unit
+        const std::int64_t first = std::max(w.first, own), last = std::min(w.first + w.count, own + piece.own.count);
         if (first >= last) {
           visit(w.count, std::span<A>{}, 0);
         } else {
-          visit(w.count, weights_.own_gradients(piece).subspan(static_cast<std::size_t>(first - piece.own.first), static_cast<std::size_t>(last - first)), first - w.first);
+          visit(w.count, weights_.own_gradients(piece).subspan(static_cast<std::size_t>(first - own), static_cast<std::size_t>(last - first)), first - w.first);
         }
       }
     }
   });
 }
 
-// DualPipe: the other copies of this stage's chunks saw the other half of the micro-batches. In the order of the layers on both stages.
+// DualPipe: the other copies of this stage's chunks saw the other half of the micro-batches. What this rank keeps, in the order of the layers on both stages.
 template <class T>
 void RankExecutor<T>::sum_mirrored(const Communication& c, Communicator& among) {
-  std::vector<std::size_t> units(stage_.units.size());
-  for (std::size_t u = 0; u < units.size(); ++u) units[u] = u;
-  std::ranges::stable_sort(units, {}, [&](std::size_t u) { return chunk_on(plan_, pp_rank_, stage_.units[u].chunk); });
-  const auto gradients_of = [&](std::size_t u, bool experts) { return weights_.gradients(u, experts); };
+  std::vector<WeightPiece> pieces = weights_.pieces();
+  std::ranges::sort(pieces, {}, [&](const WeightPiece& p) {
+    return std::tuple(p.share, chunk_on(plan_, pp_rank_, stage_.units[static_cast<std::size_t>(p.first_unit)].chunk), p.first_unit);
+  });
   // Too much for the workspace: unit by unit would be other messages than the Program's, so it is packed where nothing is counted twice.
   const Allocation memory = uncounted_.allocate("packed gradients", c.elements * static_cast<std::int64_t>(sizeof(A)));
-  const std::span<A> packed = memory.as<A>();
-  std::size_t at = 0;
-  for (const bool experts : {false, true}) {
-    for (const std::size_t u : units) {
-      const std::span<A> list = gradients_of(u, experts);
-      copy<A>(backend_, list, packed.subspan(at, list.size()));
-      at += list.size();
-    }
+  sum_packed(c, among, memory.as<A>(), [&](auto visit) {
+    for (const WeightPiece& piece : pieces) visit(piece.largest, weights_.own_gradients(piece), 0);
+  });
+}
+
+// A tied table of which the first and the last stage hold a copy each: all of its gradients, or of those that ZeRO keeps elsewhere nothing.
+template <class T>
+void RankExecutor<T>::sum_ends(const Communication& c, Communicator& among) {
+  const auto found = std::ranges::find_if(stage_.units, [](const Unit& unit) { return unit.table > 0; });
+  const auto unit = static_cast<std::size_t>(found - stage_.units.begin());
+  const auto number = static_cast<int>(unit);
+  std::span<A> held;
+  if (plan_.zero >= 2) {
+    held = weights_.own_gradients(weights_.piece(number, number, Share::table));
+  } else {
+    const Weight& table = *std::ranges::find(weights_.weights(unit), WeightKind::table, &Weight::kind);
+    held = weights_.gradients(unit, false).subspan(static_cast<std::size_t>(table.first), static_cast<std::size_t>(table.count));
   }
-  if (at != packed.size()) throw std::logic_error("the Program sums another number of gradients than there are");
-  among.all_reduce(Elements(packed), Reduction::sum);
-  at = 0;
-  for (const bool experts : {false, true}) {
-    for (const std::size_t u : units) {
-      const std::span<A> list = gradients_of(u, experts);
-      copy<A>(backend_, packed.subspan(at, list.size()), list);
-      at += list.size();
-    }
-  }
+  if (std::ssize(held) == c.elements) return among.all_reduce(Elements(held), Reduction::sum);
+  const Allocation memory = uncounted_.allocate("packed gradients", c.elements * static_cast<std::int64_t>(sizeof(A)));  // the smaller ones of unequal shards
+  sum_packed(c, among, memory.as<A>(), [&](auto visit) { visit(c.elements, held, 0); });
 }
 
 // --- stages -------------------------------------------------------------------------------------------------------------------------

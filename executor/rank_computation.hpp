@@ -35,6 +35,7 @@ void RankExecutor<T>::compute(const Computation& c) {
     return;
   }
   if (c.piece == Computation::passes) return pass_on();
+  if (c.piece == Computation::settles) return settle_early();
   if (c.piece == Computation::joins) return on_.add(read(1), read(0), read(1));
   switch (c.part) {
     case Part::forward:
@@ -52,6 +53,12 @@ void RankExecutor<T>::pass_on() {
   const std::span<T> to = written(0);
   clear(backend_, to);
   for (std::size_t i = 0; i < reads_; ++i) on_.add(to, read(i), to);
+}
+
+template <class T>
+void RankExecutor<T>::settle_early() {
+  const std::span<A> all = written<A>(0);
+  each_early(operands_[0], [&](const Weight& w, std::span<A> made) { copy<A>(backend_, made, all.subspan(static_cast<std::size_t>(w.first), made.size())); });
 }
 
 template <class T>
@@ -216,7 +223,7 @@ void RankExecutor<T>::activate(bool back) {
   const Block& block = scenario_.given.model.blocks[static_cast<std::size_t>(stage_.units[unit_].layer)];
   const Mlp* mlp = std::get_if<Mlp>(&block.feed_forward);
   const bool gated = mlp != nullptr ? mlp->gated : std::get<Moe>(block.feed_forward).gated;
-  const std::int64_t width = mlp != nullptr ? mlp->width / plan_.tp : std::get<Moe>(block.feed_forward).width;
+  const std::int64_t width = mlp != nullptr ? mlp->width / plan_.tp : std::get<Moe>(block.feed_forward).width / plan_.etp;
   if (back) return gated ? on_.swiglu_backward(width, read(1), read(0), written(0)) : on_.gelu_backward(read(1), read(0), written(0));
   gated ? on_.swiglu_forward(width, read(0), written(0)) : on_.gelu_forward(read(0), written(0));
 }

@@ -99,11 +99,12 @@ class RankExecutor {
   struct Routed {
     ExpertOrder order;
     std::vector<std::int64_t> send, receive;                        // rows to and from each rank of the group
-    struct Rows {
+    std::vector<std::int64_t> peers;                                // rows that each rank of those that share its experts received
+    struct Block {
       int expert;  // of this rank's
       std::int64_t first, count;
     };
-    std::vector<Rows> blocks;
+    std::vector<Block> blocks;
   };
   // Where time went: known when the step is done.
   struct Category {
@@ -169,6 +170,7 @@ class RankExecutor {
   void input_gradient(const Computation&);
   void weight_gradient(const Computation&);
   void pass_on();
+  void settle_early();
   void norm_forward(WeightKind);
   void norm_backward(WeightKind);
   void loss_forward();
@@ -207,17 +209,25 @@ class RankExecutor {
   void combine_back();
   void experts(WeightKind, Part);
   [[nodiscard]] Routed& routed() { return routed_[{micro_batch_, unit_}]; }
+  [[nodiscard]] const Routed& routed() const { return routed_.at({micro_batch_, unit_}); }
   void tell_rows();
 
   // Tensors of rows that experts draw: with top-k routing as many as there are, not as the Program promises.
-  [[nodiscard]] bool in_experts() const;
-  [[nodiscard]] std::int64_t rows_of_experts();
+  struct Rows {
+    std::int64_t number = 0, promised = 0;
+  };
+  [[nodiscard]] std::optional<Rows> rows_written() const;  // nullopt: as many as promised
 
   // --- weights ----------------------------------------------------------------------------------------------------------------------
 
-  [[nodiscard]] std::span<T> parameters(std::size_t unit, bool experts);
-  [[nodiscard]] std::span<A> gradients(std::size_t unit, bool experts);
+  // What of a unit's gathered parameters, or of gradients before they are scattered, is of that share: dense weights, experts', then a table that is not its own.
+  template <class U>
+  [[nodiscard]] std::span<U> part(TensorId, std::size_t unit, Share);
+  [[nodiscard]] std::size_t holder(std::size_t unit, Share) const;  // the unit whose piece that is
   [[nodiscard]] std::size_t unit_of(WeightKind) const;
+  template <class Visit>
+  void each_early(TensorId, Visit);  // visit(weight, its gradient) of norms
+  [[nodiscard]] bool borrows(WeightKind kind) const { return unit_of(kind) != unit_; }
   [[nodiscard]] const Weight* find(WeightKind, int local_expert = -1) const;
   [[nodiscard]] std::span<const T> weight(WeightKind, int local_expert = -1);
   [[nodiscard]] std::span<A> gradient(WeightKind, int local_expert = -1);
@@ -229,14 +239,16 @@ class RankExecutor {
   void exchange(const Communication&, Communicator&);
   void exchange_activations(const Communication&, Communicator&);
   template <class Pack>
-  void sum_packed(const Communication&, Communicator&, Pack each);
+  void sum_packed(const Communication&, Communicator&, std::span<A> packed, Pack each);
   void sum_replicated(const Communication&, Communicator&);
   void sum_mirrored(const Communication&, Communicator&);
+  void sum_ends(const Communication&, Communicator&);
   void gather_keys(Communicator&);
   void scatter_key_gradients(Communicator&);
   void pass_keys_on(const Communication&, Communicator&);
   void exchange_heads(const Communication&, Communicator&);
   void exchange_rows(const Communication&, Communicator&);
+  void share_rows(const Communication&, Communicator&);
   [[nodiscard]] std::function<void()> exchange_replicas(const Communication&, Communicator&);
   void send(const Communication&);
   Communicator& group(GroupKind, Lane);
@@ -265,7 +277,7 @@ class RankExecutor {
   std::map<std::pair<std::int32_t, std::size_t>, Routed> routed_;
   std::map<std::pair<GroupKind, Lane>, std::unique_ptr<Communicator>> groups_;
   std::map<std::pair<Lane, int>, Neighbours> neighbours_;  // by the chunk that receives
-  std::unique_ptr<Communicator> rows_told_;  // how many rows go to whom: not part of the Program
+  std::unique_ptr<Communicator> rows_told_, rows_told_on_;  // how many rows go to whom: not part of the Program
   std::map<TokenId, Issued> issued_;
   std::span<A> rotary_, ring_sum_, ring_log_sum_exp_;  // in the workspace
   std::span<T> ring_gradients_;                        // of queries, keys and values, while pieces of ring attention come

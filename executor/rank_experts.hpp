@@ -111,30 +111,39 @@ void RankExecutor<T>::tell_rows() {
     });
   }
   r.send.assign(ranks, 0), r.receive.assign(ranks, 0), r.blocks.clear();
+  for (std::size_t i = 0; i < coming.size(); ++i) r.send[i / local] += r.order.rows[i], r.receive[i / local] += coming[i];
+  const auto peers = static_cast<std::size_t>(plan_.etp);
+  std::vector<std::int64_t> all = coming;  // [rank that shares the experts, rank, expert]
+  if (peers > 1) {
+    all.resize(peers * coming.size());
+    timed(Lane::ep, true, {&report_.exposed[static_cast<std::size_t>(Dimension::ep)], &report_.computation}, [&] {
+      rows_told_on_->all_gather(Elements(std::as_writable_bytes(std::span(coming))), Elements(std::as_writable_bytes(std::span(all))));
+    });
+  }
+  r.peers.assign(peers, 0);
   std::int64_t first = 0;
-  for (std::size_t rank = 0; rank < ranks; ++rank) {
-    for (std::size_t e = 0; e < local; ++e) {
-      r.send[rank] += r.order.rows[rank * local + e], r.receive[rank] += coming[rank * local + e];
-      if (const std::int64_t n = coming[rank * local + e]; n > 0) r.blocks.push_back({static_cast<int>(e), first, n}), first += n;
-    }
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    r.peers[i / coming.size()] += all[i];
+    if (all[i] > 0) r.blocks.push_back({static_cast<int>(i % local), first, all[i]}), first += all[i];
   }
 }
 
+// With top-k routing what an instruction writes is as long as the rows that this rank received, or that the ranks which share its experts received together.
 template <class T>
-std::int64_t RankExecutor<T>::rows_of_experts() {
-  const Routed& r = routed();
-  return std::accumulate(r.receive.begin(), r.receive.end(), std::int64_t{0});
-}
-
-// Is what the instruction writes as long as the rows that this rank's experts draw?
-template <class T>
-bool RankExecutor<T>::in_experts() const {
-  if (plan_.ep == 1 || options_.routing == Routing::balanced || instruction_->code != Code::run) return false;
+std::optional<typename RankExecutor<T>::Rows> RankExecutor<T>::rows_written() const {
+  if (plan_.ep == 1 || options_.routing == Routing::balanced || instruction_->code != Code::run) return std::nullopt;
+  const auto received = [&] { return Rows{routed().peers[static_cast<std::size_t>(rank_ % plan_.etp)], std::ssize(routed().order.token)}; };
+  const auto together = [&] { return Rows{std::accumulate(routed().peers.begin(), routed().peers.end(), std::int64_t{0}), plan_.etp * std::ssize(routed().order.token)}; };
   const Work& work = stage_.works[instruction_->work];
-  if (const Communication* c = std::get_if<Communication>(&work)) return c->flow == Flow::ep_all_to_all && !c->home;
+  if (const Communication* c = std::get_if<Communication>(&work)) {
+    if (c->flow == Flow::ep_all_gather) return together();
+    if (c->flow == Flow::ep_reduce_scatter || (c->flow == Flow::ep_all_to_all && !c->home)) return received();
+    return std::nullopt;
+  }
   const Computation* c = std::get_if<Computation>(&work);
-  if (c == nullptr || find(WeightKind::router) == nullptr) return false;
-  return c->kind == OperatorKind::up || c->kind == OperatorKind::expert_activation || c->kind == OperatorKind::down;
+  if (c == nullptr || find(WeightKind::router) == nullptr) return std::nullopt;
+  if (c->kind == OperatorKind::up || c->kind == OperatorKind::expert_activation || c->kind == OperatorKind::down) return together();
+  return std::nullopt;
 }
 
 template <class T>

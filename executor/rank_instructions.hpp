@@ -191,13 +191,12 @@ template <class T>
 void RankExecutor<T>::allocate(TensorId id) {
   const Tensor& tensor = stage_.tensors[id];
   std::int64_t bytes = whole(tensor.bytes);
-  if (in_experts() && std::find(operands_ + reads_, operands_ + reads_ + writes_, id) != operands_ + reads_ + writes_) {
-    const auto promised = std::ssize(routed().order.token);
-    if (promised > 0) bytes = bytes / promised * rows_of_experts();
+  if (const std::optional<Rows> rows = rows_written(); rows && std::find(operands_ + reads_, operands_ + reads_ + writes_, id) != operands_ + reads_ + writes_) {
+    if (rows->promised > 0) bytes = bytes / rows->promised * rows->number;
   }
   memory_of(id) = memory_.allocate(tensor.name, bytes, tag_of(tensor.kind));
   if (plan_.zero == 3) take_alone(id);
-  const auto is = [id](const Unit& unit) { return unit.gradients == id; };
+  const auto is = [id](const Unit& unit) { return unit.gradients == id || unit.early == id; };
   if (plan_.zero >= 2 && std::ranges::any_of(stage_.units, is)) clear(backend_, memory_of(id).template as<A>());
 }
 
@@ -214,10 +213,12 @@ void RankExecutor<T>::take_alone(TensorId id) {
   if (found == stage_.units.end()) return;
   const auto unit = static_cast<std::size_t>(found - stage_.units.begin());
   const bool grouped = plan_.sharding_group != 0;
-  for (const bool experts : {false, true}) {
-    const GroupKind kind = experts ? (grouped ? GroupKind::expert_shard : GroupKind::expert_dp) : grouped ? GroupKind::shard : GroupKind::dp;
-    if ((experts ? found->expert_parameters : found->parameters) == 0 || size_of_group(kind, plan_) > 1) continue;
-    copy<T>(backend_, weights_.own_parameters(weights_.piece(static_cast<int>(unit), static_cast<int>(unit), experts)), parameters(unit, experts));
+  for (const Share share : all_shares) {
+    const GroupKind kind = share == Share::experts ? (grouped ? GroupKind::expert_shard : GroupKind::expert_dp) : grouped ? GroupKind::shard : GroupKind::dp;
+    const std::span<T> whole = part<T>(id, unit, share);
+    if (whole.empty() || size_of_group(kind, plan_) > 1) continue;
+    const auto from = static_cast<int>(holder(unit, share));
+    copy<T>(backend_, weights_.own_parameters(weights_.piece(from, from, share)), whole);
   }
 }
 
@@ -227,8 +228,8 @@ void RankExecutor<T>::keep_alone(TensorId id) {
   const auto found = std::ranges::find(stage_.units, std::optional(id), &Unit::gradients);
   if (found == stage_.units.end() || found->expert_parameters == 0 || size_of_group(GroupKind::expert_dp, plan_) > 1) return;
   const auto unit = static_cast<std::size_t>(found - stage_.units.begin());
-  const std::span<A> kept = weights_.own_gradients(weights_.piece(static_cast<int>(unit), static_cast<int>(unit), true));
-  on_.add_sums(kept, gradients(unit, true), kept);
+  const std::span<A> kept = weights_.own_gradients(weights_.piece(static_cast<int>(unit), static_cast<int>(unit), Share::experts));
+  on_.add_sums(kept, part<A>(id, unit, Share::experts), kept);
 }
 
 template <class T>
@@ -255,29 +256,38 @@ std::vector<U> RankExecutor<T>::on_host(std::span<const U> there) {
 // --- weights ------------------------------------------------------------------------------------------------------------------------
 
 template <class T>
-std::span<T> RankExecutor<T>::parameters(std::size_t unit, bool experts) {
+template <class U>
+std::span<U> RankExecutor<T>::part(TensorId id, std::size_t unit, Share share) {
   const Unit& u = stage_.units[unit];
-  if (!u.gathered) return weights_.parameters(unit, experts);
-  const std::span<T> all = tensor(*u.gathered);
-  const auto dense = static_cast<std::size_t>(u.parameters);
-  return experts ? all.subspan(dense) : all.first(dense);
+  const std::span<U> all = tensor<U>(id);
+  if (share == Share::table && u.borrowed > 0) return all.last(static_cast<std::size_t>(u.borrowed));
+  const Slice place = weights_.place(unit, share);
+  return all.subspan(static_cast<std::size_t>(place.first), static_cast<std::size_t>(place.count));
 }
 
 template <class T>
-std::span<Arithmetic<T>> RankExecutor<T>::gradients(std::size_t unit, bool experts) {
-  const Unit& u = stage_.units[unit];
-  if (!u.gradients) return weights_.gradients(unit, experts);
-  const std::span<A> all = tensor<A>(*u.gradients);
-  const auto dense = static_cast<std::size_t>(u.parameters);
-  return experts ? all.subspan(dense) : all.first(dense);
+template <class Visit>
+void RankExecutor<T>::each_early(TensorId id, Visit visit) {
+  const auto found = std::ranges::find(stage_.units, std::optional(id), &Unit::early);
+  const std::span<A> all = tensor<A>(id);
+  std::size_t at = 0;
+  for (const Weight& w : weights_.weights(static_cast<std::size_t>(found - stage_.units.begin()))) {
+    if (!w.of_norm()) continue;
+    visit(w, all.subspan(at, static_cast<std::size_t>(w.count)));
+    at += static_cast<std::size_t>(w.count);
+  }
 }
 
-// A tied head is the table.
+template <class T>
+std::size_t RankExecutor<T>::holder(std::size_t unit, Share share) const {
+  if (share != Share::table || stage_.units[unit].borrowed == 0) return unit;
+  return static_cast<std::size_t>(std::ranges::find(stage_.units, UnitKind::embedding, &Unit::kind) - stage_.units.begin());
+}
+
+// A tied head is the table: a copy of its own, or the embedding's.
 template <class T>
 std::size_t RankExecutor<T>::unit_of(WeightKind kind) const {
-  if (kind != WeightKind::table) return unit_;
-  const auto found = std::ranges::find(stage_.units, UnitKind::embedding, &Unit::kind);
-  return static_cast<std::size_t>(found - stage_.units.begin());
+  return kind == WeightKind::table ? holder(unit_, Share::table) : unit_;
 }
 
 template <class T>
@@ -295,13 +305,26 @@ const Weight* RankExecutor<T>::find(WeightKind kind, int local_expert) const {
 template <class T>
 std::span<const T> RankExecutor<T>::weight(WeightKind kind, int local_expert) {
   const Weight& w = *find(kind, local_expert);
-  return parameters(unit_of(kind), w.of_experts()).subspan(static_cast<std::size_t>(w.first), static_cast<std::size_t>(w.count));
+  const std::optional<TensorId> gathered = stage_.units[unit_].gathered;
+  if (gathered && borrows(kind)) return part<T>(*gathered, unit_, Share::table);
+  const std::int64_t at = w.first + (w.of_experts() ? stage_.units[unit_].parameters : 0);
+  if (gathered) return tensor<T>(*gathered).subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(w.count));
+  return weights_.parameters(unit_of(kind), w.of_experts()).subspan(static_cast<std::size_t>(w.first), static_cast<std::size_t>(w.count));
 }
 
 template <class T>
 std::span<Arithmetic<T>> RankExecutor<T>::gradient(WeightKind kind, int local_expert) {
   const Weight& w = *find(kind, local_expert);
-  return gradients(unit_of(kind), w.of_experts()).subspan(static_cast<std::size_t>(w.first), static_cast<std::size_t>(w.count));
+  const std::optional<TensorId> apart = stage_.units[unit_].gradients, early = stage_.units[unit_].early;
+  if (early && body_->kind == PassKind::input_gradient) {
+    std::span<A> own;
+    each_early(*early, [&](const Weight& norm, std::span<A> made) { own = &norm == &w ? made : own; });
+    return own;
+  }
+  if (apart && borrows(kind)) return part<A>(*apart, unit_, Share::table);
+  const std::int64_t at = w.first + (w.of_experts() ? stage_.units[unit_].parameters : 0);
+  if (apart) return tensor<A>(*apart).subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(w.count));
+  return weights_.gradients(unit_of(kind), w.of_experts()).subspan(static_cast<std::size_t>(w.first), static_cast<std::size_t>(w.count));
 }
 
 // --- data ---------------------------------------------------------------------------------------------------------------------------

@@ -124,12 +124,7 @@ class Requirements {
   }
 
   void plan() {
-    refuse(p_.etp > 1, "no tensor parallelism of experts (etp)", "leave etp out");
     refuse(p_.offload.optimizer || p_.offload.activations, "no offload: the host's memory is the device's", "leave offload out");
-    refuse(s_.model.tied_embeddings && (p_.pp > 1 || p_.zero >= 2), "a tied head across stages, or with gradients or weights sharded", "untie it, or use pp 1 and zero 0 or 1");
-    refuse(splits_backward(p_) && p_.zero >= 2, "gradients sharded while B and W run apart", "use zero 0 or 1");
-    refuse(p_.schedule == ScheduleKind::dualpipe && p_.pp > 1 && p_.zero > 0, "dualpipe with sharded states", "use zero 0");
-    refuse(s_.job.dtype == DType::bf16 && p_.zero == 3, "weights sharded in bf16: their gradients would be rounded before they are summed", "use zero 2, or dtype fp32");
   }
 
   const Scenario& s_;

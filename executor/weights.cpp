@@ -7,6 +7,7 @@
 #include "executor/corpus.hpp"
 #include "runtime/instantiate.hpp"
 #include "runtime/number.hpp"
+#include "strategies/chunks.hpp"
 
 namespace forerun {
 namespace {
@@ -14,7 +15,7 @@ namespace {
 class Weights {
  public:
   Weights(const Scenario& given, const Plan& plan, int rank)
-      : model_(given.model), plan_(plan), tp_(rank % plan.tp), ep_(rank / plan.etp % plan.ep), h_(given.model.hidden) {}
+      : model_(given.model), plan_(plan), tp_(rank % plan.tp), ep_(rank / plan.etp % plan.ep), etp_(rank % plan.etp), h_(given.model.hidden) {}
 
   std::vector<Weight> of(const Unit& unit) {
     switch (unit.kind) {
@@ -53,7 +54,11 @@ class Weights {
 
   void head() {
     if (model_.final_norm) norm(WeightKind::final_norm);
-    if (!model_.tied_embeddings) matrix(WeightKind::head, h_, model_.vocab, {0, h_}, {share(model_.vocab)});
+    if (model_.tied_embeddings) {
+      if (!ends_meet(plan_)) table();
+      return;
+    }
+    matrix(WeightKind::head, h_, model_.vocab, {0, h_}, {share(model_.vocab)});
   }
 
   void block(const Block& block) {
@@ -68,8 +73,8 @@ class Weights {
     const Moe& moe = std::get<Moe>(block.feed_forward);
     add({.kind = WeightKind::router, .replicated = true, .all_rows = h_, .all_columns = moe.experts, .rows = {0, h_}, .columns = {{0, moe.experts}}},
         1 / std::sqrt(static_cast<double>(h_)));
-    const int local = moe.experts / plan_.ep;
-    for (int e = 0; e < local; ++e) layer(moe.width, moe.gated, {0, moe.width}, static_cast<int>(ep_) * local + e);
+    const int local = moe.experts / plan_.ep, width = moe.width / plan_.etp;
+    for (int e = 0; e < local; ++e) layer(moe.width, moe.gated, {etp_ * width, width}, static_cast<int>(ep_) * local + e);
   }
 
   void layer(std::int64_t width, bool gated, Slice mine, int expert) {
@@ -81,7 +86,7 @@ class Weights {
 
   const Model& model_;
   const Plan& plan_;
-  std::int64_t tp_, ep_, h_;
+  std::int64_t tp_, ep_, etp_, h_;
   std::int64_t dense_ = 0, experts_ = 0;
   std::vector<Weight> list_;
 };
@@ -113,6 +118,7 @@ std::int64_t whole_index(const Weight& w, std::int64_t i) {
 
 template <class T>
 void first_values(std::uint64_t seed, int layer, const Weight& w, std::span<T> values) {
+  if (w.kind == WeightKind::table) layer = 0;  // a head's copy is the same
   const auto which = static_cast<std::uint64_t>(w.kind) * 65536 + static_cast<std::uint64_t>(w.expert + 1);
   for (std::int64_t i = 0; i < w.count; ++i) {
     const std::int64_t at = whole_index(w, i);

@@ -34,6 +34,7 @@ struct Weight {
   double deviation = 0;    // of the first values
 
   [[nodiscard]] bool of_experts() const { return expert >= 0; }
+  [[nodiscard]] bool of_norm() const { return kind == WeightKind::attention_norm || kind == WeightKind::feed_forward_norm || kind == WeightKind::final_norm; }
 };
 
 // Weights of a unit on one rank: dense ones in this order, then experts'. Their numbers are those of the unit.

@@ -57,6 +57,7 @@ class BlockPricer {
     p.replicated = block_.replicated;
     p.frozen = block_.frozen;
     p.frozen_experts = block_.frozen_experts;
+    p.table = block_.table, p.borrowed = block_.borrowed, p.borrowed_frozen = block_.borrowed_frozen, p.early = block_.early;
     p.runs_backward = block_.runs_backward;
     p.forward = pass(PassKind::forward);
     p.backward = pass(PassKind::backward);
@@ -146,7 +147,7 @@ SplitPrices SplitPricer::operator()(const Split& split) {
   prices.boundary = boundary_bytes(given, split);
   prices.blocks.reserve(blocks_.size());
   for (const BlockParts& block : blocks_) prices.blocks.push_back(price_block(scenario_, lower(block, split.recompute, split.apart), split, placements_));
-  prices.embedding = embedding_, prices.head = head_;
+  prices.embedding = embedding_, prices.head = head_, prices.lone_head = on_its_own(head_);
   return prices;
 }
 

@@ -38,6 +38,8 @@ struct BlockPrice {
   std::int64_t expert_parameters = 0;  // of routed experts
   std::int64_t replicated = 0;         // of `parameters`, over a tensor group (block_program.hpp)
   std::int64_t frozen = 0, frozen_experts = 0;  // the same of what is not trained (block_program.hpp)
+  std::int64_t table = 0, borrowed = 0, borrowed_frozen = 0;  // of a tied table (block_program.hpp)
+  std::int64_t early = 0;              // of `parameters` those whose gradients B makes
   bool runs_backward = false;
   Traffic traffic;                     // of all passes
   std::array<Seconds, error_kinds> error{};
@@ -58,11 +60,14 @@ struct BlockPrice {
 struct SplitPrices {
   std::vector<BlockPrice> blocks;  // of the model's distinct blocks
   BlockPrice embedding, head;
+  BlockPrice lone_head;            // on another device than the embedding
   Bytes boundary;                  // of the activation between two blocks
 
   // The embedding, the head, and each distinct block, by number.
-  static constexpr int embedding_unit = -1, head_unit = -2;
-  [[nodiscard]] const BlockPrice& unit(int i) const { return i >= 0 ? blocks[static_cast<std::size_t>(i)] : i == embedding_unit ? embedding : head; }
+  static constexpr int embedding_unit = -1, head_unit = -2, lone_head_unit = -3;
+  [[nodiscard]] const BlockPrice& unit(int i) const {
+    return i >= 0 ? blocks[static_cast<std::size_t>(i)] : i == embedding_unit ? embedding : i == head_unit ? head : lone_head;
+  }
 };
 
 // The distinct blocks of a model and which of them each layer is.

@@ -54,6 +54,7 @@ BlockProgram lower(const BlockParts& parts, Recompute mode, bool apart) {
     block.parameters += op.parameters - op.expert_parameters;
     block.expert_parameters += op.expert_parameters;
     if (is_replicated(op.kind)) block.replicated += op.parameters;
+    if (op.weight_gradient.empty()) block.early += op.parameters;
     block.frozen += op.frozen - op.frozen_experts;
     block.frozen_experts += op.frozen_experts;
   }
@@ -76,8 +77,18 @@ BlockProgram lower(const BlockParts& parts, Recompute mode, bool apart) {
 BlockProgram lower_block(const Scenario& given, const Block& block, const Split& split, double load) {
   return lower(block_parts(given, block, split, load), split.recompute, split.apart);
 }
-BlockProgram lower_embedding(const Scenario& given, const Split& split) { return lower(embedding_parts(given, split), Recompute::none, split.apart); }
-BlockProgram lower_head(const Scenario& given, const Split& split) { return lower(head_parts(given, split), Recompute::none, split.apart); }
+
+BlockProgram lower_embedding(const Scenario& given, const Split& split) {
+  BlockProgram block = lower(embedding_parts(given, split), Recompute::none, split.apart);
+  if (given.model.tied_embeddings && !has_frozen_base(given.job.tuning)) block.table = table_parameters(given.model, split.tp);
+  return block;
+}
+
+BlockProgram lower_head(const Scenario& given, const Split& split) {
+  BlockProgram block = lower(head_parts(given, split), Recompute::none, split.apart);
+  if (given.model.tied_embeddings) (has_frozen_base(given.job.tuning) ? block.borrowed_frozen : block.borrowed) = table_parameters(given.model, split.tp);
+  return block;
+}
 
 std::vector<TensorId> saved_tensors(const BlockProgram& block) {
   const Body& body = block.pass(PassKind::forward);

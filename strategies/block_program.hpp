@@ -40,6 +40,9 @@ struct BlockProgram {
   std::int64_t replicated = 0;         // of `parameters` those that all of a tensor group hold, and see other tokens with under sequence parallelism
   std::int64_t frozen = 0;             // the same of what is not trained, in elements of the activations' format
   std::int64_t frozen_experts = 0;
+  std::int64_t early = 0;              // of `parameters` those whose gradients B makes (norms)
+  std::int64_t table = 0;              // of `parameters` those of a tied table of tokens: replicas exchange them on their own
+  std::int64_t borrowed = 0, borrowed_frozen = 0;  // of a tied table that the embedding on this device holds: not among the above
   bool runs_backward = false;
 
   [[nodiscard]] const Body& pass(PassKind kind) const { return passes[static_cast<std::size_t>(kind)]; }
@@ -49,7 +52,15 @@ struct BlockProgram {
 BlockProgram lower(const BlockParts&, Recompute, bool apart);
 BlockProgram lower_block(const Scenario&, const Block&, const Split&, double load = 1);
 BlockProgram lower_embedding(const Scenario&, const Split&);
-BlockProgram lower_head(const Scenario&, const Split&);
+BlockProgram lower_head(const Scenario&, const Split&);  // on the device of the embedding
+
+// The head on another device than the embedding: of a tied table it holds a copy.
+template <class Head>  // program or price
+Head on_its_own(Head head) {
+  head.parameters += head.borrowed, head.frozen += head.borrowed_frozen;
+  head.table = head.borrowed, head.borrowed = head.borrowed_frozen = 0;
+  return head;
+}
 
 // What forward leaves for backward; with the input where it stays.
 std::vector<TensorId> saved_tensors(const BlockProgram&);

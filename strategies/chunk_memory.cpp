@@ -49,8 +49,8 @@ class Walk {
   std::array<Bytes, memory_kinds> by_kind_{};
 };
 
-double trained(const BlockPrice& price) { return static_cast<double>(price.parameters + price.expert_parameters); }
-double all(const BlockPrice& price) { return trained(price) + static_cast<double>(price.frozen + price.frozen_experts); }
+double trained(const BlockPrice& price) { return static_cast<double>(price.parameters + price.expert_parameters + price.borrowed); }
+double all(const BlockPrice& price) { return trained(price) + static_cast<double>(price.frozen + price.frozen_experts + price.borrowed_frozen); }
 
 // Units that differ from their neighbours by what is gathered, scattered or away.
 class ShardedWalk {
@@ -93,7 +93,10 @@ class ShardedWalk {
       if (before == nullptr) walk_.add(unit.saved, MemoryKind::activations);
       if (next != nullptr) walk_.add(next->saved, MemoryKind::activations);
     }
+    const Bytes early = sharded_.early ? static_cast<double>(unit.early) * sharded_.gradients : Bytes{0};
+    if (kind_ == PassKind::input_gradient) walk_.add(early, MemoryKind::activations);
     walk_.add(gradients(unit), MemoryKind::gathered);
+    if (kind_ == PassKind::weight_gradient) walk_.add(-1.0 * early, MemoryKind::activations);
     walk_.run(unit.pass(kind_), 1);
     walk_.add(-1.0 * gathered(unit), MemoryKind::gathered);
     if (sharded_.offloaded && kind_ == PassKind::forward && before != nullptr) walk_.add(-1.0 * before->saved, MemoryKind::activations);

@@ -36,6 +36,7 @@ struct UnitRun {
 // What sharding adds to each unit of a chunk: bytes of its parameters while they are gathered, of its gradients until they are scattered.
 struct ShardedUnits {
   Bytes gathered, gradients;       // of one parameter; 0: none
+  bool early = false;              // B and W run apart: gradients that B makes wait for W
   bool ahead = false;              // the next unit's are gathered, the last one's scattered, meanwhile
   bool offloaded = false;          // saved activations live on the host
 };

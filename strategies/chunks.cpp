@@ -21,6 +21,8 @@ int chunk_on(const Plan& plan, int stage, int local) {
   return local * plan.pp + stage;
 }
 
+bool ends_meet(const Plan& plan) { return plan.pp == 1 || plan.schedule == ScheduleKind::zb_v || plan.schedule == ScheduleKind::dualpipe; }
+
 void chunk_begins(const Plan& plan, int blocks, std::vector<std::size_t>& begins) {
   const int chunks = plan.pp * plan.virtual_stages;
   begins.resize(static_cast<std::size_t>(chunks) + 1);

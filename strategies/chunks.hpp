@@ -18,6 +18,7 @@ int chunks_per_stage(const Plan&);
 int stage_of(const Plan&, int chunk, int up = 0);
 int local_chunk(const Plan&, int chunk, int up = 0);
 int chunk_on(const Plan&, int stage, int local);
+bool ends_meet(const Plan&);  // whether the first chunk and the last one lie on one device
 
 // The first block of every chunk and, last, the number of blocks. Where an even cut does not divide, the larger chunks come right after
 // the first one, which also holds the embedding; the last, which holds the head, is enlarged last.

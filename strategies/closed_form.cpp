@@ -156,7 +156,7 @@ void ClosedForm::sum_stages(const Plan& plan, std::int64_t tied) {
       sum.alone += copies * (chunk.forward_alone + chunk.back_alone);
     }
     sum.update = sum.update_alone = optimizer_time(context_, plan, sum.weights.dense, sum.weights.expert);
-    if (tied > 0 && kind.first == plan.pp - 1) sum.update = optimizer_time(context_, plan, sum.weights.dense + tied, sum.weights.expert);
+    if (tied > 0 && kind.first == plan.pp - 1) sum.update_alone = optimizer_time(context_, plan, sum.weights.dense - tied, sum.weights.expert);
     sum.summed = summed_time(plan, sum);
     sum.mirror = mirror_time(plan, sum);
   }
@@ -168,9 +168,9 @@ ClosedForm::Step ClosedForm::run(const Plan& plan, std::int64_t micro_batches, D
   Step step;
   // Each copy of a chunk under DualPipe sees half of the micro-batches.
   step.runs = static_cast<double>(micro_batches) / (plan.schedule == ScheduleKind::dualpipe && plan.pp > 1 ? 2 : 1);
-  step.tied = trained_second_table(context_.scenario.given, plan);
+  step.tied = exchanged_by_ends(context_.scenario.given, plan);
   step.tie = tie_time(plan, step.tied);
-  sum_stages(plan, step.tied);
+  sum_stages(plan, trained_second_table(context_.scenario.given, plan));
   for (std::size_t k = 1; k < stage_sums_.size(); ++k) {
     if (stage_sums_[k].work > stage_sums_[step.busiest].work) step.busiest = k;
   }

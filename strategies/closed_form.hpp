@@ -75,8 +75,8 @@ class ClosedForm {
   // From the first forward of a step to its end.
   struct Step {
     double runs = 0;           // of every chunk
-    std::int64_t tied = 0;     // parameters of the second copy of a tied table
-    Timing tie;                // adding up the gradients of both
+    std::int64_t tied = 0;     // gradients of a tied table that both ends add up
+    Timing tie;
     std::size_t busiest = 0;   // the kind of stage that works longest: the one whose time is broken down
     Seconds before, late, end;
     Seconds after;             // on the busiest stage: what its replicas exchange after the last backward

@@ -8,11 +8,6 @@
 #include "strategies/stage_program.hpp"
 
 namespace forerun {
-namespace {
-
-ReplicaElements elements_of(const BlockPrice& price) { return {price.parameters, price.expert_parameters}; }
-
-}  // namespace
 
 DataParallel::DataParallel(const ClosedFormContext& context, const SplitPrices& prices, const StageLayout& layout, const Plan& plan, std::int64_t micro_batches,
                            ReplicaPrices& replicas, ReplicaScratch& scratch)
@@ -26,13 +21,20 @@ DataParallel::DataParallel(const ClosedFormContext& context, const SplitPrices& 
   }
 }
 
+// What it holds.
+ReplicaElements DataParallel::elements_of(const BlockPrice& price) const {
+  const std::int64_t apart = table_apart(plan_) ? price.table : 0;
+  return {price.parameters - apart, price.expert_parameters, apart};
+}
+
 // Whether every unit of the chunk is a bucket of its own.
 bool DataParallel::unit_by_unit(const StageLayout::ChunkKind& chunk) const {
   const double size = context_.scenario.given.stack.bucket;
   if (plan_.zero >= 2 || size == 0) return true;
   std::array<double, 2> all{}, least{1e300, 1e300};
   each_run(chunk.runs, prices_, [&](const BlockPrice& price, int n) {
-    const std::array parameters{static_cast<double>(price.parameters), static_cast<double>(price.expert_parameters)};
+    const ReplicaElements elements = elements_of(price);
+    const std::array parameters{static_cast<double>(elements.dense), static_cast<double>(elements.expert)};
     for (std::size_t k = 0; k < 2; ++k) {
       all[k] += n * parameters[k];
       if (parameters[k] > 0) least[k] = std::min(least[k], parameters[k]);
@@ -70,6 +72,7 @@ void DataParallel::cut_in_buckets(const StageLayout::ChunkKind& chunk) {
   units.clear();
   each_run(chunk.runs, prices_, [&](const BlockPrice& price, int n) { units.insert(units.end(), static_cast<std::size_t>(n), &price); });
   elements.assign(units.size(), {});
+  for (std::size_t u = 0; u < units.size(); ++u) elements[u].table = elements_of(*units[u]).table;
   for (const auto part : {&ReplicaElements::dense, &ReplicaElements::expert}) {
     const std::size_t experts = part == &ReplicaElements::expert ? 1 : 0;
     if (replicas_.copies(experts) == 1) continue;
@@ -212,7 +215,7 @@ ReplicaVolume DataParallel::volume(const StageLayout::StageKind& stage) {
       const double n = copies * run.n;
       if (gathers_once()) replicas_.count_gather(run.elements, n, volume);
       if (plan_.zero == 3) replicas_.count_gather(gathered_of(*run.unit), (run.unit->runs_backward ? 2 : 1) * n * runs, volume);  // in forward and in backward
-      replicas_.count_reduce(run.elements, plan_.zero >= 2 ? n * runs : n, volume);
+      plan_.zero >= 2 ? replicas_.count_reduce(scattered_of(*run.unit), n * runs, volume) : replicas_.count_reduce(run.elements, n, volume);
     }
   }
   return volume;

@@ -41,6 +41,7 @@ class DataParallel {
   void cut(const StageLayout::ChunkKind&);
   void cut_in_buckets(const StageLayout::ChunkKind&);
   void add(const BlockPrice&, const ReplicaElements&, int n);
+  [[nodiscard]] ReplicaElements elements_of(const BlockPrice&) const;
   [[nodiscard]] bool unit_by_unit(const StageLayout::ChunkKind&) const;
   Seconds gather_before(int stage, Seconds arrival) const;
   Seconds reduce_after(int stage) const;

@@ -1,5 +1,6 @@
 #include "strategies/held_memory.hpp"
 
+#include "strategies/chunks.hpp"
 #include "strategies/shard.hpp"
 #include "strategies/work_price.hpp"
 
@@ -11,18 +12,20 @@ std::int64_t updated_parameters(const Plan& plan, std::int64_t dense, std::int64
   return expert == 0 ? of_dense : of_dense + shard_sizes(expert, size_of_group(GroupKind::expert_shard, plan)).largest;
 }
 
+Bytes sharded_gradient(const StateBytes& state, const Plan& plan) { return plan.zero == 3 ? state.unit_gradient : state.gradient; }
+
 std::int64_t second_table(const Model& model, const Plan& plan) {
-  return model.tied_embeddings && plan.pp > 1 && plan.schedule != ScheduleKind::zb_v && plan.schedule != ScheduleKind::dualpipe
-             ? std::int64_t{shard_vocab(model.vocab, plan.tp)} * model.hidden
-             : 0;
+  return model.tied_embeddings && !ends_meet(plan) ? table_parameters(model, plan.tp) : 0;
 }
 
 std::int64_t trained_second_table(const Scenario& given, const Plan& plan) { return has_frozen_base(given.job.tuning) ? 0 : second_table(given.model, plan); }
 
-StageWeights table_on(const Scenario& given, const Plan& plan, int stage) {
-  const std::int64_t copy = stage == plan.pp - 1 ? second_table(given.model, plan) : 0;
-  return has_frozen_base(given.job.tuning) ? StageWeights{.frozen = copy} : StageWeights{.dense = copy};
+std::int64_t exchanged_by_ends(const Scenario& given, const Plan& plan) {
+  const std::int64_t whole = trained_second_table(given, plan);
+  return plan.zero >= 2 ? shard_sizes(whole, size_of_group(GroupKind::shard, plan)).largest : whole;
 }
+
+bool table_apart(const Plan& plan) { return plan.zero >= 2 || (plan.zero == 1 && !ends_meet(plan)); }
 
 namespace {
 

@@ -27,12 +27,17 @@ HeldMemory held_memory(const Scenario&, const Plan&, const StageWeights&, Bytes 
 // The same where the bytes of a parameter are known.
 HeldMemory held_memory(const Scenario&, const StateBytes&, const Plan&, const StageWeights&, Bytes boundary);
 
+// Of one element of a unit's gradients until they are scattered (ZeRO-2 and 3).
+Bytes sharded_gradient(const StateBytes&, const Plan&);
+
 // Parameters of the copy of a tied table of tokens that the last stage of a pipeline holds for its head, on one rank; 0: there is none.
 std::int64_t second_table(const Model&, const Plan&);
 // The same where the table is trained: both ends then exchange its gradient.
 std::int64_t trained_second_table(const Scenario&, const Plan&);
-// What of that copy a stage has.
-StageWeights table_on(const Scenario&, const Plan&, int stage);
+// What both ends add up of it: all, or what a rank keeps where ZeRO cuts gradients.
+std::int64_t exchanged_by_ends(const Scenario&, const Plan&);
+// Whether replicas exchange a tied table on its own, as Megatron does, so that ranks at both ends that hold the same shard of it can add up their gradients.
+bool table_apart(const Plan&);
 
 // Those whose gradients a tensor group adds up once a step, since its members saw other tokens; 0 where that is not counted.
 std::int64_t summed_over_tp(const Scenario&, const Plan&, const StageWeights&);

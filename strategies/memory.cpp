@@ -45,7 +45,7 @@ void ClosedForm::memory(const SplitPrices& prices, const Plan& plan, MemoryUse& 
   const Bytes element = size_of(activation_dtype(given.job));
   ShardedUnits sharded;
   if (plan.zero == 3) sharded.gathered = element;
-  if (plan.zero >= 2) sharded.gradients = plan.zero == 3 ? element : context_.state.gradient;
+  if (plan.zero >= 2) sharded.gradients = sharded_gradient(context_.state, plan), sharded.early = splits_backward(plan);
   sharded.ahead = data_parallel_overlap(given.stack, plan) > 0;
   sharded.offloaded = plan.offload.activations;
 
@@ -64,9 +64,7 @@ void ClosedForm::memory(const SplitPrices& prices, const Plan& plan, MemoryUse& 
   use.stages.resize(static_cast<std::size_t>(plan.pp));
   held_.resize(layout.stage_kinds().size());
   for (std::size_t k = 0; k < held_.size(); ++k) {
-    StageWeights weights = stage_sums_[k].weights;
-    weights.add(table_on(given, plan, layout.stage_kinds()[k].first));
-    const HeldMemory held = held_memory(given, context_.state, plan, weights, prices.boundary);
+    const HeldMemory held = held_memory(given, context_.state, plan, stage_sums_[k].weights, prices.boundary);
     held_[k] = {.parameters = held.parameters, .gradients = held.gradients, .optimizer = held.optimizer, .activations = {}, .gathered = {}, .transient = {},
                 .communication = held.communication, .workspace = held.workspace};
   }

@@ -5,6 +5,7 @@
 // only where a wait says so. Sends are buffered; collectives match by (group, number of the collective in its group on that lane).
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string_view>
@@ -42,12 +43,17 @@ struct Computation {
   static constexpr int whole = -1;
   static constexpr int joins = -2;   // adds the first tensor that it reads to the second
   static constexpr int passes = -3;  // computes nothing: what it writes is the sum of what it reads
+  static constexpr int settles = -4;  // computes nothing: gradients that B made take their place among all of their unit
 
   OperatorKind kind{};
   Part part{};
   std::vector<Kernel> kernels;
   int piece = whole;  // of ring attention: over the keys of the rank so many before this one; as many as there are ranks: what follows the pieces
 };
+
+// What of units replicas exchange apart from each other. A tied table of tokens is among the dense part but where it has to go on its own (held_memory.hpp).
+enum class Share : std::uint8_t { dense, experts, table };
+inline constexpr std::array all_shares{Share::dense, Share::experts, Share::table};
 
 // `elements` as nccl-tests counts them (collective.hpp). A rank whose experts draw `load` times their share makes all wait.
 struct Communication {
@@ -60,6 +66,7 @@ struct Communication {
   int pieces = 1;     // of a send: each member of the tensor group sends one of them, and those of the next stage gather them
   bool home = false;  // of an all-to-all: positions, heads or tokens go back to the ranks that they came from
   int first_unit = -1, last_unit = -1;  // of StageProgram::units, whose parameters or gradients these are; -1: none
+  Share share{};       // what of them
 };
 
 // Between device and host memory.
@@ -143,7 +150,9 @@ struct Unit {
   UnitKind kind{};
   int layer = 0, chunk = 0;  // chunk: of the stage's own
   std::int64_t parameters = 0, expert_parameters = 0;  // trained ones on this rank, before ZeRO; of routed experts
+  std::int64_t table = 0, borrowed = 0;                // of a tied table: of `parameters` those, and those that the embedding on this device holds
   std::optional<TensorId> gathered, gradients;         // under ZeRO-3 and from ZeRO-2 on: where they are during a pass
+  std::optional<TensorId> early;                       // gradients that B makes where W runs apart: until then
 };
 
 // What the ranks of one or more roles run.

@@ -11,13 +11,17 @@ namespace forerun {
 
 // Of one rank, before it is cut.
 struct ReplicaElements {
-  std::int64_t dense = 0, expert = 0;
+  std::int64_t dense = 0, expert = 0, table = 0;  // table: of a tied one that goes on its own
 
   bool operator==(const ReplicaElements&) const = default;
 };
 
-// What ZeRO-3 gathers of a unit: frozen parameters as well.
-inline ReplicaElements gathered_of(const BlockPrice& unit) { return {unit.parameters + unit.frozen, unit.expert_parameters + unit.frozen_experts}; }
+// What ZeRO-3 gathers of a unit: frozen parameters as well, and a table that is not its own.
+inline ReplicaElements gathered_of(const BlockPrice& unit) {
+  return {unit.parameters - unit.table + unit.frozen + unit.borrowed_frozen, unit.expert_parameters + unit.frozen_experts, unit.table + unit.borrowed};
+}
+// Whose gradients ZeRO-2 and 3 scatter with it.
+inline ReplicaElements scattered_of(const BlockPrice& unit) { return {unit.parameters - unit.table, unit.expert_parameters, unit.table + unit.borrowed}; }
 
 // Equal buckets that follow each other.
 struct BucketRun {

@@ -42,26 +42,28 @@ const ReplicaPrices::Price& ReplicaPrices::reduce(std::int64_t elements, std::si
   });
 }
 
+void ReplicaPrices::count_gather(std::int64_t elements, std::size_t experts, double times, ReplicaVolume& volume) {
+  if (elements == 0) return;
+  const Price& price = gather(elements, experts);
+  volume.communication += times * price.time, volume.error += times * price.error;
+  volume.traffic.add(Flow::dp_all_gather, elements, parameter_, groups_[experts].shard.count, times);
+}
+
+void ReplicaPrices::count_reduce(std::int64_t elements, std::size_t experts, double times, ReplicaVolume& volume) {
+  if (elements == 0) return;
+  const Group& g = groups_[experts];
+  const Price& price = reduce(elements, experts);
+  volume.communication += times * price.time, volume.error += times * price.error;
+  volume.traffic.add(first_of_reduce(), elements, gradient_, g.shard.count, times);
+  volume.traffic.add(Flow::dp_all_reduce, shard_sizes(elements, g.shard.count).largest, gradient_, g.replica.count, times);
+}
+
 void ReplicaPrices::count_gather(const ReplicaElements& e, double times, ReplicaVolume& volume) {
-  for (std::size_t experts = 0; experts < 2; ++experts) {
-    const std::int64_t elements = experts == 1 ? e.expert : e.dense;
-    if (elements == 0) continue;
-    const Price& price = gather(elements, experts);
-    volume.communication += times * price.time, volume.error += times * price.error;
-    volume.traffic.add(Flow::dp_all_gather, elements, parameter_, groups_[experts].shard.count, times);
-  }
+  count_gather(e.dense, 0, times, volume), count_gather(e.expert, 1, times, volume), count_gather(e.table, 0, times, volume);
 }
 
 void ReplicaPrices::count_reduce(const ReplicaElements& e, double times, ReplicaVolume& volume) {
-  for (std::size_t experts = 0; experts < 2; ++experts) {
-    const std::int64_t elements = experts == 1 ? e.expert : e.dense;
-    if (elements == 0) continue;
-    const Group& g = groups_[experts];
-    const Price& price = reduce(elements, experts);
-    volume.communication += times * price.time, volume.error += times * price.error;
-    volume.traffic.add(first_of_reduce(), elements, gradient_, g.shard.count, times);
-    volume.traffic.add(Flow::dp_all_reduce, shard_sizes(elements, g.shard.count).largest, gradient_, g.replica.count, times);
-  }
+  count_reduce(e.dense, 0, times, volume), count_reduce(e.expert, 1, times, volume), count_reduce(e.table, 0, times, volume);
 }
 
 }  // namespace forerun

@@ -23,8 +23,8 @@ class ReplicaPrices {
   [[nodiscard]] int copies(std::size_t experts) const { return groups_[experts].shard.count * groups_[experts].replica.count; }
 
   // In whole picoseconds, as the simulator takes them.
-  Seconds gather(const ReplicaElements& e) { return gather(e.dense, 0).time + gather(e.expert, 1).time; }
-  Seconds reduce(const ReplicaElements& e) { return reduce(e.dense, 0).time + reduce(e.expert, 1).time; }
+  Seconds gather(const ReplicaElements& e) { return gather(e.dense, 0).time + gather(e.expert, 1).time + gather(e.table, 0).time; }
+  Seconds reduce(const ReplicaElements& e) { return reduce(e.dense, 0).time + reduce(e.expert, 1).time + reduce(e.table, 0).time; }
   void count_gather(const ReplicaElements&, double times, ReplicaVolume&);
   void count_reduce(const ReplicaElements&, double times, ReplicaVolume&);
 
@@ -38,7 +38,7 @@ class ReplicaPrices {
   };
   // The last few prices: nearly all chunks have the same units.
   struct Recent {
-    std::array<Price, 4> prices{};
+    std::array<Price, 6> prices{};
     std::size_t next = 0;
   };
 
@@ -47,6 +47,8 @@ class ReplicaPrices {
   const Price& gather(std::int64_t elements, std::size_t experts);
   const Price& reduce(std::int64_t elements, std::size_t experts);
   void add(Flow, std::int64_t elements, Bytes element, Axis, Price&);
+  void count_gather(std::int64_t elements, std::size_t experts, double times, ReplicaVolume&);
+  void count_reduce(std::int64_t elements, std::size_t experts, double times, ReplicaVolume&);
   [[nodiscard]] Flow first_of_reduce() const { return zero_ == 0 ? Flow::dp_all_reduce : Flow::dp_reduce_scatter; }
 
   ExchangeTable& exchanges_;

@@ -27,6 +27,7 @@ Block shard(const Block& block, int tp, int etp) {
 }
 
 int shard_vocab(int vocab, int tp) { return share(vocab, tp); }
+std::int64_t table_parameters(const Model& model, int tp) { return std::int64_t{shard_vocab(model.vocab, tp)} * model.hidden; }
 
 TokenShape local_tokens(const Job& job, const Split& split, const Block& block, double load) {
   TokenShape shape;

@@ -28,6 +28,7 @@ Split split_of(const Plan&);
 // experts over etp.
 Block shard(const Block&, int tp, int etp = 1);
 int shard_vocab(int vocab, int tp);
+std::int64_t table_parameters(const Model&, int tp);  // of the embedding of tokens
 
 // Tokens of one micro-batch on one rank. Balanced experts compute as many rows as their ranks send; `load` times as many otherwise.
 TokenShape local_tokens(const Job&, const Split&, const Block&, double load = 1);

@@ -12,7 +12,7 @@ std::uint64_t route(const Plan& plan) { return plan.schedule == ScheduleKind::zb
 
 void StageLayout::assign(const BlockKinds& kinds, const Plan& plan) {
   kinds_ = &kinds;
-  chunks_ = chunk_count(plan), stages_ = plan.pp, locals_ = static_cast<std::size_t>(chunks_per_stage(plan));
+  chunks_ = chunk_count(plan), stages_ = plan.pp, ends_meet_ = ends_meet(plan), locals_ = static_cast<std::size_t>(chunks_per_stage(plan));
   chunk_begins(plan, static_cast<int>(kinds.of_layer.size()), begin_);
   find_chunk_kinds(plan);
   on_stage_.clear();
@@ -40,7 +40,7 @@ std::vector<StageLayout::Run> StageLayout::runs_of(int chunk) const {
     runs.push_back({kinds_->of_layer[layer], static_cast<int>(next - layer)});
     layer = next;
   }
-  if (has_head(chunk)) runs.push_back({SplitPrices::head_unit, 1});
+  if (has_head(chunk)) runs.push_back({ends_meet_ ? SplitPrices::head_unit : SplitPrices::lone_head_unit, 1});
   return runs;
 }
 

@@ -56,6 +56,7 @@ class StageLayout {
 
   const BlockKinds* kinds_ = nullptr;
   int chunks_ = 0, stages_ = 0;
+  bool ends_meet_ = true;
   std::size_t locals_ = 1;
   std::vector<std::size_t> begin_;  // first layer of each chunk, and the end
   std::vector<ChunkKind> chunk_kinds_;

@@ -2,6 +2,8 @@
 // after all passes (stage_updates.cpp), the passes with their messages, gathers and copies (stage_passes.cpp).
 #pragma once
 
+#include <algorithm>
+#include <array>
 #include <map>
 #include <optional>
 
@@ -12,9 +14,7 @@
 
 namespace forerun::stage_lowering {
 
-inline constexpr TokenId receiving = 1000, gathering = 1001, gathering_experts = 1003, scattering = 1005, copying = 1009, kept = 1100;  // beyond any block's own
-
-enum class Experts : bool { no, yes };
+inline constexpr TokenId receiving = 1000, gathering = 1001, scattering = 1010, copying = 1020, kept = 1100;  // beyond any block's own
 
 // One block, the embedding or the head, in a chunk.
 struct PlacedUnit {
@@ -29,14 +29,18 @@ struct Chunk {
   TensorId boundary = 0, gradient = 0;   // of unit u: boundary + u is its input, boundary + u + 1 its output; but the first where the chunk before is on this stage
   TensorId input = 0, input_gradient = 0;  // of the first unit: then what the chunk before hands on
   TensorId gathered = 0, gradients = 0;  // of unit u, under ZeRO-3 and from ZeRO-2 on
+  std::vector<std::optional<TensorId>> early;  // of unit u: what B makes of its gradients, until W
   int from = -1, to = -1;                // stages of the chunks before and after; -1: none
-  std::vector<Bucket> buckets[2];        // by Experts
+  std::array<std::vector<Bucket>, all_shares.size()> buckets;
+
+  std::vector<Bucket>& buckets_of(Share share) { return buckets[static_cast<std::size_t>(share)]; }
+  [[nodiscard]] const std::vector<Bucket>& buckets_of(Share share) const { return buckets[static_cast<std::size_t>(share)]; }
 };
 
 // Parameters, or gradients, of neighbouring units.
 struct Piece {
   std::int64_t elements;
-  Experts experts;
+  Share share;
   int first_unit, last_unit;  // of StageProgram::units
 };
 
@@ -59,6 +63,7 @@ class StageLowering {
   void add_chunk(int local);
   void sharded_tensors(Chunk& chunk);
   void cut(Chunk& chunk);
+  [[nodiscard]] std::int64_t held(const Chunk& chunk, std::size_t u, Share share) const;  // trained parameters of a unit that live on this device
 
   // --- instructions -----------------------------------------------------------------------------------------------------------------
 
@@ -69,13 +74,13 @@ class StageLowering {
 
   // --- replicas ---------------------------------------------------------------------------------------------------------------------
 
-  [[nodiscard]] GroupKind shard_group(Experts experts) const;
+  [[nodiscard]] GroupKind shard_group(Share share) const;
   [[nodiscard]] Communication between_replicas(Flow flow, GroupKind group, const Piece& piece, Bytes element) const;
-  [[nodiscard]] static Piece piece_of(const Chunk& chunk, const Bucket& bucket, Experts experts) {
-    return {bucket.elements, experts, static_cast<int>(chunk.first_unit) + bucket.first_unit, static_cast<int>(chunk.first_unit) + bucket.last_unit};
+  [[nodiscard]] static Piece piece_of(const Chunk& chunk, const Bucket& bucket, Share share) {
+    return {bucket.elements, share, static_cast<int>(chunk.first_unit) + bucket.first_unit, static_cast<int>(chunk.first_unit) + bucket.last_unit};
   }
-  [[nodiscard]] static Piece piece_of(const Chunk& chunk, std::size_t u, Experts experts, std::int64_t elements) {
-    return {elements, experts, static_cast<int>(chunk.first_unit + u), static_cast<int>(chunk.first_unit + u)};
+  [[nodiscard]] static Piece piece_of(const Chunk& chunk, std::size_t u, Share share, std::int64_t elements) {
+    return {elements, share, static_cast<int>(chunk.first_unit + u), static_cast<int>(chunk.first_unit + u)};
   }
   void issue_gather(const Piece& piece, TokenId token);
   void issue_reduce(const Piece& piece, TokenId token, std::vector<TokenId>& issued);
@@ -93,7 +98,8 @@ class StageLowering {
   [[nodiscard]] StageWeights weights() const;
   void exchange_at_end(const Communication& c);
   void add_mirrored();
-  void update(std::int64_t tied);
+  [[nodiscard]] std::int64_t own_elements() const;
+  void update();
 
   // --- passes -----------------------------------------------------------------------------------------------------------------------
 
@@ -105,15 +111,14 @@ class StageLowering {
   void forward(const Chunk& chunk, int local, bool first);
   void backward(const Chunk& chunk, PassKind kind, bool last);
   void gather_unit(const Chunk& chunk, std::size_t u, std::optional<std::size_t> next, bool opens);
-  [[nodiscard]] static std::int64_t gathered(const Chunk& chunk, std::size_t u, Experts experts);
-  [[nodiscard]] bool has(const Chunk& chunk, std::size_t u, Experts experts) const;
+  template <class Visit>
+  void each_gathered(const Chunk& chunk, std::size_t u, Visit visit) const;
   void issue_unit(const Chunk& chunk, std::size_t u);
   void wait_for_unit(const Chunk& chunk, std::size_t u);
   void drop_unit(const Chunk& chunk, std::size_t u);
   void scatter_unit(const Chunk& chunk, std::size_t u);
-  [[nodiscard]] bool has_copies(const Chunk& chunk, std::size_t u, Experts experts) const;
   void wait_for_scatter(const Chunk& chunk, std::size_t u);
-  [[nodiscard]] bool reduces_in_passes(const Chunk& chunk) const { return dp_ > 0 && (!chunk.buckets[0].empty() || !chunk.buckets[1].empty()); }
+  [[nodiscard]] bool reduces_in_passes(const Chunk& chunk) const { return dp_ > 0 && std::ranges::any_of(chunk.buckets, [](const auto& list) { return !list.empty(); }); }
   void reduce_buckets(const Chunk& chunk, std::size_t u);
 
   // --- activations in host memory ---------------------------------------------------------------------------------------------------
@@ -144,7 +149,7 @@ class StageLowering {
   std::vector<Chunk> chunks_;
   std::map<const BlockProgram*, std::uint32_t> first_work_;
   Body* body_ = nullptr;
-  std::uint32_t nothing_ = 0;
+  std::uint32_t nothing_ = 0, settle_ = 0;
   TokenId token_ = kept;
   std::vector<Gather> gathers_;
   std::vector<TokenId> reductions_, scattered_;

@@ -79,7 +79,11 @@ void StageLowering::backward(const Chunk& chunk, PassKind kind, bool last) {
     const bool gathers = inputs && chunk.units[u].program->runs_backward;  // what no gradient is wanted of is last, and needs no parameters
     if (gathers) gather_unit(chunk, u, u > 0 && chunk.units[u - 1].program->runs_backward ? std::optional(u - 1) : std::nullopt, u + 1 == n);
     if (inputs && plan_.offload.activations) back(chunk, u);
-    if (makes_weight_gradients(kind) && plan_.zero >= 2) mark({.allocates = {chunk.gradients + static_cast<TensorId>(u)}});
+    const TensorId gradients = chunk.gradients + static_cast<TensorId>(u);
+    const std::optional<TensorId> early = kind == PassKind::backward ? std::nullopt : chunk.early[u];
+    if (early && inputs) mark({.allocates = {*early}});
+    if (makes_weight_gradients(kind) && plan_.zero >= 2) mark({.allocates = {gradients}});
+    if (early && !inputs) push({.work = settle_}, {.reads = {*early}, .writes = {gradients}, .releases = {*early}});
     append(chunk, u, kind);
     if (gathers) drop_unit(chunk, u);
     if (makes_weight_gradients(kind) && plan_.zero >= 2) scatter_unit(chunk, u);
@@ -97,27 +101,24 @@ void StageLowering::gather_unit(const Chunk& chunk, std::size_t u, std::optional
   if (next && dp_ > 0) issue_unit(chunk, *next);
 }
 
-// Frozen parameters as well.
-std::int64_t StageLowering::gathered(const Chunk& chunk, std::size_t u, Experts experts) {
+// visit(share, elements, token): frozen parameters as well, and a table that is not its own.
+template <class Visit>
+void StageLowering::each_gathered(const Chunk& chunk, std::size_t u, Visit visit) const {
   const BlockProgram& block = *chunk.units[u].program;
-  return experts == Experts::yes ? block.expert_parameters + block.frozen_experts : block.parameters + block.frozen;
-}
-
-bool StageLowering::has(const Chunk& chunk, std::size_t u, Experts experts) const {
-  return gathered(chunk, u, experts) > 0 && size_of_group(shard_group(experts), plan_) > 1;
+  for (const Share share : all_shares) {
+    const std::int64_t more = share == Share::experts ? block.frozen_experts : share == Share::table ? block.borrowed : block.frozen + block.borrowed_frozen;
+    const std::int64_t elements = held(chunk, u, share) + more;
+    if (elements > 0 && size_of_group(shard_group(share), plan_) > 1) visit(share, elements, static_cast<TokenId>(gathering + 2 * static_cast<int>(share) + u % 2));
+  }
 }
 
 void StageLowering::issue_unit(const Chunk& chunk, std::size_t u) {
   mark({.allocates = {chunk.gathered + static_cast<TensorId>(u)}});
-  const auto parity = static_cast<TokenId>(u % 2);
-  if (has(chunk, u, Experts::no)) issue_gather(piece_of(chunk, u, Experts::no, gathered(chunk, u, Experts::no)), static_cast<TokenId>(gathering + parity));
-  if (has(chunk, u, Experts::yes)) issue_gather(piece_of(chunk, u, Experts::yes, gathered(chunk, u, Experts::yes)), static_cast<TokenId>(gathering_experts + parity));
+  each_gathered(chunk, u, [&](Share share, std::int64_t elements, TokenId token) { issue_gather(piece_of(chunk, u, share, elements), token); });
 }
 
 void StageLowering::wait_for_unit(const Chunk& chunk, std::size_t u) {
-  const auto parity = static_cast<TokenId>(u % 2);
-  if (has(chunk, u, Experts::no)) wait(static_cast<TokenId>(gathering + parity));
-  if (has(chunk, u, Experts::yes)) wait(static_cast<TokenId>(gathering_experts + parity));
+  each_gathered(chunk, u, [&](Share, std::int64_t, TokenId token) { wait(token); });
 }
 
 void StageLowering::drop_unit(const Chunk& chunk, std::size_t u) {
@@ -128,14 +129,11 @@ void StageLowering::drop_unit(const Chunk& chunk, std::size_t u) {
 void StageLowering::scatter_unit(const Chunk& chunk, std::size_t u) {
   if (u + 1 < chunk.units.size() && dp_ > 0) wait_for_scatter(chunk, u + 1);
   scattered_.clear();
-  if (has_copies(chunk, u, Experts::no)) issue_reduce(piece_of(chunk, u, Experts::no, chunk.units[u].program->parameters), scattering, scattered_);
-  if (has_copies(chunk, u, Experts::yes)) issue_reduce(piece_of(chunk, u, Experts::yes, chunk.units[u].program->expert_parameters), static_cast<TokenId>(scattering + 2), scattered_);
+  for (const Share share : all_shares) {
+    const std::int64_t elements = held(chunk, u, share) + (share == Share::table ? chunk.units[u].program->borrowed : 0);
+    if (elements > 0) issue_reduce(piece_of(chunk, u, share, elements), static_cast<TokenId>(scattering + 2 * static_cast<int>(share)), scattered_);
+  }
   if (dp_ == 0 && u > 0) wait_for_scatter(chunk, u);
-}
-
-bool StageLowering::has_copies(const Chunk& chunk, std::size_t u, Experts experts) const {
-  const BlockProgram& block = *chunk.units[u].program;
-  return (experts == Experts::yes ? block.expert_parameters : block.parameters) > 0;
 }
 
 void StageLowering::wait_for_scatter(const Chunk& chunk, std::size_t u) {
@@ -145,9 +143,9 @@ void StageLowering::wait_for_scatter(const Chunk& chunk, std::size_t u) {
 }
 
 void StageLowering::reduce_buckets(const Chunk& chunk, std::size_t u) {
-  for (const Experts experts : {Experts::no, Experts::yes}) {
-    for (const Bucket& bucket : chunk.buckets[experts == Experts::yes ? 1 : 0]) {
-      if (bucket.first_unit == static_cast<int>(u)) issue_reduce(piece_of(chunk, bucket, experts), next_token(), reductions_);
+  for (const Share share : all_shares) {
+    for (const Bucket& bucket : chunk.buckets_of(share)) {
+      if (bucket.first_unit == static_cast<int>(u)) issue_reduce(piece_of(chunk, bucket, share), next_token(), reductions_);
     }
   }
 }

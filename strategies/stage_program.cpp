@@ -17,6 +17,7 @@ StageLowering::StageLowering(const PricedScenario& scenario, const BlockKinds& k
 StageProgram StageLowering::lower() {
   out_.first_work.push_back(0);
   nothing_ = work(Computation{.part = Part::update, .piece = Computation::passes});
+  settle_ = work(Computation{.part = Part::weight_gradient, .piece = Computation::settles});
   for (int local = 0; local < table_.chunks_per_stage; ++local) add_chunk(local);
   prologue();
   passes();
@@ -46,7 +47,8 @@ std::uint32_t StageLowering::works_of(const BlockProgram& block) {
 
 void StageLowering::add_unit(Chunk& chunk, UnitKind kind, const BlockProgram& block, int layer) {
   chunk.units.push_back({&block, works_of(block), static_cast<std::uint32_t>(out_.tensors.size())});
-  out_.units.push_back({.kind = kind, .layer = layer, .chunk = static_cast<int>(chunks_.size()), .parameters = block.parameters, .expert_parameters = block.expert_parameters});
+  out_.units.push_back({.kind = kind, .layer = layer, .chunk = static_cast<int>(chunks_.size()), .parameters = block.parameters, .expert_parameters = block.expert_parameters,
+                        .table = block.table, .borrowed = block.borrowed});
   out_.tensors.insert(out_.tensors.end(), block.tensors.begin(), block.tensors.end());
 }
 
@@ -64,7 +66,7 @@ void StageLowering::add_chunk(int local) {
   for (std::size_t layer = begins[c]; layer < begins[c + 1]; ++layer) {
     add_unit(chunk, UnitKind::block, programs_.blocks[static_cast<std::size_t>(kinds_.of_layer[layer])], static_cast<int>(layer));
   }
-  if (chunk.index + 1 == chunks) add_unit(chunk, UnitKind::head, programs_.head, static_cast<int>(kinds_.of_layer.size()));
+  if (chunk.index + 1 == chunks) add_unit(chunk, UnitKind::head, ends_meet(plan_) ? programs_.head : programs_.lone_head, static_cast<int>(kinds_.of_layer.size()));
   const Bytes row = boundary_bytes(given_, split_);
   chunk.boundary = static_cast<TensorId>(out_.tensors.size());
   for (const PlacedUnit& unit : chunk.units) tensor("activation between blocks", unit.program->tensors[BlockProgram::input].kind, row);
@@ -91,28 +93,41 @@ void StageLowering::sharded_tensors(Chunk& chunk) {
     const auto first = static_cast<TensorId>(out_.tensors.size());
     for (const PlacedUnit& unit : chunk.units) {
       const BlockProgram& block = *unit.program;
-      const std::int64_t elements = block.parameters + block.expert_parameters + (frozen ? block.frozen + block.frozen_experts : 0);
+      const std::int64_t elements = block.parameters + block.expert_parameters + block.borrowed + (frozen ? block.frozen + block.frozen_experts + block.borrowed_frozen : 0);
       tensor(name, MemoryKind::gathered, static_cast<double>(elements) * element);
     }
     return first;
   };
   if (plan_.zero == 3) chunk.gathered = of_units("gathered parameters", element_, true);
-  if (plan_.zero >= 2) chunk.gradients = of_units("gradients before they are scattered", plan_.zero == 3 ? element_ : state_.gradient, false);
+  if (plan_.zero >= 2) chunk.gradients = of_units("gradients before they are scattered", sharded_gradient(state_, plan_), false);
   for (std::size_t u = 0; u < chunk.units.size(); ++u) {
     Unit& unit = out_.units[chunk.first_unit + u];
     if (plan_.zero == 3) unit.gathered = chunk.gathered + static_cast<TensorId>(u);
     if (plan_.zero >= 2) unit.gradients = chunk.gradients + static_cast<TensorId>(u);
+    const std::int64_t early = plan_.zero >= 2 && splits_backward(plan_) ? chunk.units[u].program->early : 0;
+    if (early > 0) unit.early = tensor("gradients that wait for W", MemoryKind::activations, static_cast<double>(early) * sharded_gradient(state_, plan_));
+    chunk.early.push_back(unit.early);
   }
 }
 
 void StageLowering::cut(Chunk& chunk) {
   if (plan_.zero >= 2) return;
-  for (const Experts experts : {Experts::no, Experts::yes}) {
+  for (const Share share : {Share::dense, Share::experts}) {
     std::vector<std::int64_t> parameters;
-    for (const PlacedUnit& unit : chunk.units) parameters.push_back(experts == Experts::yes ? unit.program->expert_parameters : unit.program->parameters);
-    const int replicas = size_of_group(experts == Experts::yes ? GroupKind::expert_dp : GroupKind::dp, plan_);
-    if (replicas > 1) cut_buckets(parameters, given_.stack.bucket, replicas, chunk.buckets[experts == Experts::yes ? 1 : 0]);
+    for (std::size_t u = 0; u < chunk.units.size(); ++u) parameters.push_back(held(chunk, u, share));
+    const int replicas = size_of_group(share == Share::experts ? GroupKind::expert_dp : GroupKind::dp, plan_);
+    if (replicas > 1) cut_buckets(parameters, given_.stack.bucket, replicas, chunk.buckets_of(share));
   }
+  if (size_of_group(GroupKind::dp, plan_) == 1) return;
+  for (std::size_t u = chunk.units.size(); u-- > 0;) {
+    if (const std::int64_t n = held(chunk, u, Share::table); n > 0) chunk.buckets_of(Share::table).push_back({static_cast<int>(u), static_cast<int>(u), n});
+  }
+}
+
+std::int64_t StageLowering::held(const Chunk& chunk, std::size_t u, Share share) const {
+  const BlockProgram& block = *chunk.units[u].program;
+  const std::int64_t apart = table_apart(plan_) ? block.table : 0;
+  return share == Share::experts ? block.expert_parameters : share == Share::table ? apart : block.parameters - apart;
 }
 
 void StageLowering::push(Instruction in, const Operands& o) {
@@ -163,6 +178,7 @@ SplitPrograms lower_split(const Scenario& given, const BlockKinds& kinds, const 
   for (const Block& block : kinds.distinct) programs.blocks.push_back(lower_block(given, block, split, load));
   programs.embedding = lower_embedding(given, split);
   programs.head = lower_head(given, split);
+  programs.lone_head = on_its_own(programs.head);
   return programs;
 }
 

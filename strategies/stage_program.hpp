@@ -11,6 +11,7 @@ namespace forerun {
 struct SplitPrograms {
   std::vector<BlockProgram> blocks;  // by kind
   BlockProgram embedding, head;
+  BlockProgram lone_head;  // on another device than the embedding
 };
 SplitPrograms lower_split(const Scenario&, const BlockKinds&, const Split&, double load);
 

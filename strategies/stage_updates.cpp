@@ -3,33 +3,34 @@
 
 namespace forerun::stage_lowering {
 
-GroupKind StageLowering::shard_group(Experts experts) const {
-  if (plan_.sharding_group == 0) return experts == Experts::yes ? GroupKind::expert_dp : GroupKind::dp;
-  return experts == Experts::yes ? GroupKind::expert_shard : GroupKind::shard;
+GroupKind StageLowering::shard_group(Share share) const {
+  if (plan_.sharding_group == 0) return share == Share::experts ? GroupKind::expert_dp : GroupKind::dp;
+  return share == Share::experts ? GroupKind::expert_shard : GroupKind::shard;
 }
 
 Communication StageLowering::between_replicas(Flow flow, GroupKind group, const Piece& piece, Bytes element) const {
-  return {.flow = flow, .group = group, .elements = piece.elements, .element = element, .hidden = dp_, .first_unit = piece.first_unit, .last_unit = piece.last_unit};
+  return {.flow = flow, .group = group, .elements = piece.elements, .element = element, .hidden = dp_, .first_unit = piece.first_unit, .last_unit = piece.last_unit,
+          .share = piece.share};
 }
 
 // Parameters of the ranks that share a copy.
 void StageLowering::issue_gather(const Piece& piece, TokenId token) {
-  push({.lane = Lane::dp, .token = token, .work = work(between_replicas(Flow::dp_all_gather, shard_group(piece.experts), piece, element_))});
+  push({.lane = Lane::dp, .token = token, .work = work(between_replicas(Flow::dp_all_gather, shard_group(piece.share), piece, element_))});
 }
 
 // Gradients: to all replicas, or to the rank that keeps them and then to its likes in other sharding groups. Sets `token`, and `token + 1` for the latter.
 void StageLowering::issue_reduce(const Piece& piece, TokenId token, std::vector<TokenId>& issued) {
-  const Experts experts = piece.experts;
   const Bytes element = state_.reduction;
   const Flow flow = plan_.zero == 0 ? Flow::dp_all_reduce : Flow::dp_reduce_scatter;
-  if (size_of_group(shard_group(experts), plan_) > 1) {
-    push({.lane = Lane::dp, .token = token, .work = work(between_replicas(flow, shard_group(experts), piece, element))});
+  const GroupKind group = shard_group(piece.share);
+  if (size_of_group(group, plan_) > 1) {
+    push({.lane = Lane::dp, .token = token, .work = work(between_replicas(flow, group, piece, element))});
     issued.push_back(token);
   }
-  const GroupKind replica = experts == Experts::yes ? GroupKind::expert_replica : GroupKind::replica;
+  const GroupKind replica = piece.share == Share::experts ? GroupKind::expert_replica : GroupKind::replica;
   if (plan_.sharding_group != 0 && size_of_group(replica, plan_) > 1) {
     Piece share = piece;
-    share.elements = shard_sizes(piece.elements, size_of_group(shard_group(experts), plan_)).largest;
+    share.elements = shard_sizes(piece.elements, size_of_group(group, plan_)).largest;
     push({.lane = Lane::dp, .token = static_cast<TokenId>(token + 1), .work = work(between_replicas(Flow::dp_all_reduce, replica, share, element))});
     issued.push_back(static_cast<TokenId>(token + 1));
   }
@@ -38,8 +39,8 @@ void StageLowering::issue_reduce(const Piece& piece, TokenId token, std::vector<
 template <class Visit>
 void StageLowering::each_bucket(Visit visit) {
   for (Chunk& chunk : chunks_) {
-    for (const Experts experts : {Experts::no, Experts::yes}) {
-      for (const Bucket& bucket : chunk.buckets[experts == Experts::yes ? 1 : 0]) visit(chunk, experts, bucket);
+    for (const Share share : all_shares) {
+      for (const Bucket& bucket : chunk.buckets_of(share)) visit(chunk, share, bucket);
     }
   }
 }
@@ -55,12 +56,12 @@ void StageLowering::prologue() {
   push({.work = work(FrameworkFloor{})});
   if (plan_.zero == 1) {
     for (Chunk& chunk : chunks_) {
-      for (const Experts experts : {Experts::no, Experts::yes}) {
-        auto& buckets = chunk.buckets[experts == Experts::yes ? 1 : 0];
+      for (const Share share : all_shares) {
+        auto& buckets = chunk.buckets_of(share);
         for (auto bucket = buckets.rbegin(); bucket != buckets.rend(); ++bucket) {  // in the order of forward
-          if (size_of_group(shard_group(experts), plan_) == 1) continue;
+          if (size_of_group(shard_group(share), plan_) == 1) continue;
           const TokenId token = next_token();
-          issue_gather(piece_of(chunk, *bucket, experts), token);
+          issue_gather(piece_of(chunk, *bucket, share), token);
           if (dp_ == 0) {
             wait(token);
           } else {
@@ -77,11 +78,11 @@ void StageLowering::prologue() {
 void StageLowering::gather_units_at_start() {
   for (const Chunk& chunk : chunks_) {
     for (std::size_t u = 0; u < chunk.units.size(); ++u) {
-      for (const Experts experts : {Experts::no, Experts::yes}) {
-        const std::int64_t elements = experts == Experts::yes ? chunk.units[u].program->expert_parameters : chunk.units[u].program->parameters;
-        if (elements == 0 || size_of_group(shard_group(experts), plan_) == 1) continue;
+      for (const Share share : all_shares) {
+        const std::int64_t elements = held(chunk, u, share);
+        if (elements == 0 || size_of_group(shard_group(share), plan_) == 1) continue;
         const TokenId token = next_token();
-        issue_gather(piece_of(chunk, u, experts, elements), token);
+        issue_gather(piece_of(chunk, u, share, elements), token);
         if (dp_ == 0) {
           wait(token);
         } else {
@@ -95,9 +96,9 @@ void StageLowering::gather_units_at_start() {
 void StageLowering::epilogue() {
   open({});
   if (plan_.zero < 2 && dp_ == 0) {
-    each_bucket([&](const Chunk& chunk, Experts experts, const Bucket& bucket) {
+    each_bucket([&](const Chunk& chunk, Share share, const Bucket& bucket) {
       std::vector<TokenId> issued;
-      issue_reduce(piece_of(chunk, bucket, experts), next_token(), issued);
+      issue_reduce(piece_of(chunk, bucket, share), next_token(), issued);
       for (const TokenId token : issued) wait(token);
     });
   }
@@ -106,11 +107,11 @@ void StageLowering::epilogue() {
     exchange_at_end({.flow = Flow::tp_all_reduce, .group = GroupKind::tp, .elements = summed, .element = state_.reduction, .first_unit = 0, .last_unit = static_cast<int>(out_.units.size()) - 1});
   }
   if (plan_.schedule == ScheduleKind::dualpipe && plan_.pp > 1) add_mirrored();
-  const std::int64_t tied = trained_second_table(given_, plan_);
+  const std::int64_t tied = exchanged_by_ends(given_, plan_);
   if (tied > 0 && (out_.stage == 0 || out_.stage == plan_.pp - 1)) {  // both ends add their gradients of it
     exchange_at_end({.flow = Flow::pp_all_reduce, .group = GroupKind::ends, .elements = tied, .element = state_.reduction});
   }
-  update(tied);
+  update();
   call_once();
 }
 
@@ -121,7 +122,7 @@ void StageLowering::exchange_at_end(const Communication& c) {
 }
 
 StageWeights StageLowering::weights() const {
-  StageWeights sum = table_on(given_, plan_, out_.stage);
+  StageWeights sum;
   for (const Chunk& chunk : chunks_) {
     for (const PlacedUnit& unit : chunk.units) sum.add(*unit.program);
   }
@@ -130,20 +131,28 @@ StageWeights StageLowering::weights() const {
 
 // The copies of a chunk on two stages have seen half of the micro-batches each.
 void StageLowering::add_mirrored() {
-  std::int64_t dense = 0, expert = 0;
-  for (const Chunk& chunk : chunks_) {
-    for (const PlacedUnit& unit : chunk.units) dense += unit.program->parameters, expert += unit.program->expert_parameters;
-  }
-  const std::int64_t sum = updated_parameters(plan_, dense, expert);
-  exchange_at_end({.flow = Flow::pp_all_reduce, .group = GroupKind::mirror, .elements = sum, .element = state_.reduction});
+  exchange_at_end({.flow = Flow::pp_all_reduce, .group = GroupKind::mirror, .elements = own_elements(), .element = state_.reduction});
 }
 
-void StageLowering::update(std::int64_t tied) {
-  std::int64_t dense = out_.stage == plan_.pp - 1 ? tied : 0, expert = 0;
+// Of the gradients that a rank keeps: the largest shard of each piece.
+std::int64_t StageLowering::own_elements() const {
+  std::int64_t sum = 0;
   for (const Chunk& chunk : chunks_) {
-    for (const PlacedUnit& unit : chunk.units) dense += unit.program->parameters, expert += unit.program->expert_parameters;
+    for (const Share share : all_shares) {
+      const auto own = [&](std::int64_t elements) { return plan_.zero == 0 ? elements : shard_sizes(elements, size_of_group(shard_group(share), plan_)).largest; };
+      if (const std::vector<Bucket>& buckets = chunk.buckets_of(share); plan_.zero == 1 && !buckets.empty()) {
+        for (const Bucket& bucket : buckets) sum += own(bucket.elements);
+      } else {
+        for (std::size_t u = 0; u < chunk.units.size(); ++u) sum += own(held(chunk, u, share));
+      }
+    }
   }
-  const std::int64_t own = updated_parameters(plan_, dense, expert);
+  return sum;
+}
+
+void StageLowering::update() {
+  const StageWeights all = weights();
+  const std::int64_t own = updated_parameters(plan_, all.dense, all.expert);
   if (own == 0) return;
   if (!plan_.offload.optimizer) {
     const Bytes moved = optimizer_bytes(given_.stack, state_, static_cast<double>(own));

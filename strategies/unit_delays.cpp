@@ -40,7 +40,6 @@ Seconds UnitDelays::sharding(PassKind kind) {
   ExchangeClock clock(hides_, contention_, storage_);
   Seconds alone{0}, last_reduce{0}, before{0}, took{0}, backlog{0};
   std::size_t gathering = 0, scattering = 0;
-  const auto elements = [&](std::size_t i) { return ReplicaElements{units_[i]->parameters, units_[i]->expert_parameters}; };
   for (std::size_t i = 0; i < units_.size(); ++i) {
     // Once a unit takes as long as the equal one before it, and leaves as much to do, so do all equal ones after it.
     const Seconds takes = clock.now - before;
@@ -64,7 +63,7 @@ Seconds UnitDelays::sharding(PassKind kind) {
     clock.compute(pass.total, pass.busy());
     if (!scatter_units) continue;
     if (i > 0 && hides_ > 0) clock.wait(scattering, last_reduce);
-    last_reduce = replicas_.reduce(elements(i));
+    last_reduce = replicas_.reduce(scattered_of(*units_[i]));
     scattering = clock.issue(last_reduce);
     if (hides_ == 0) clock.wait(scattering, last_reduce);
   }

@@ -39,7 +39,7 @@ Plan some_executable_plan(bool experts) {
   if (plan.dp * plan.cp == 4 && plan.zero > 0) plan.sharding_group = one_of({0, 1, 2});
   plan.micro_batch = one_of({1, 2});
   plan.recompute = one_of({Recompute::none, Recompute::selective, Recompute::full});
-  if (experts) plan.ep = one_of({1, 2, 4});
+  if (experts) plan.ep = one_of({1, 2, 4}), plan.etp = one_of({1, 1, 2, 4});
   if (plan.pp > 1) {
     plan.schedule = static_cast<ScheduleKind>(one_of({0, 1, 2, 3, 4, 5, 6, 7}));
     if (plan.schedule == ScheduleKind::interleaved || plan.schedule == ScheduleKind::zb_v) plan.virtual_stages = 2;
@@ -59,6 +59,7 @@ Drawn some_execution(DType dtype) {
     model.norm = NormKind::layer;
     for (Block& block : model.blocks) std::get<Mlp>(block.feed_forward).gated = false;
   }
+  model.tied_embeddings = one_of({true, false});
   Plan plan = some_executable_plan(experts);
   Scenario given = on_this_machine(model, gpus(plan), {.sequence = 32, .global_batch = 16, .dtype = dtype});
   RC_PRE(check_plan(given, plan).empty() && check_executable(given, plan, Routing::balanced).empty());
@@ -118,9 +119,9 @@ double loss_with(const PricedScenario& scenario, const Program& program, const P
     const auto& units = rank.program().units;
     const auto visit = [&](auto use) {
       for (std::size_t u = 0; u < units.size(); ++u) {
-        if (units[u].kind != probe.unit || units[u].layer != probe.layer) continue;
+        const bool there = units[u].kind == probe.unit && units[u].layer == probe.layer;
         for (const Weight& w : weights.weights(u)) {
-          if (w.kind != probe.kind || w.expert != probe.expert) continue;
+          if (w.kind != probe.kind || w.expert != probe.expert || !(there || w.kind == WeightKind::table)) continue;  // both copies of a table
           for (std::int64_t i = 0; i < w.count; ++i) {
             if (whole_index(w, i) == probe.at) use(u, w, i);
           }

@@ -57,7 +57,20 @@ class Schedules : public testing::TestWithParam<ScheduleKind> {};
 
 TEST_P(Schedules, OfPipelines) {
   const bool several = GetParam() == ScheduleKind::interleaved || GetParam() == ScheduleKind::zb_v;
-  expect_equal_to_one_rank(dense(4), {.pp = 2, .virtual_stages = several ? 2 : 1, .schedule = GetParam()});
+  const Plan plan{.pp = 2, .virtual_stages = several ? 2 : 1, .schedule = GetParam()};
+  expect_equal_to_one_rank(dense(4), plan);
+  Scenario tied = dense(4);
+  tied.model.tied_embeddings = true;
+  expect_equal_to_one_rank(tied, plan);
+  for (int zero = 1; zero <= 3; ++zero) {
+    Plan sharded = plan;
+    sharded.dp = 2, sharded.zero = zero;
+    Scenario more = tied;
+    more.job.global_batch = 16;
+    expect_equal_to_one_rank(more, sharded);
+    sharded.tp = 2, sharded.sp = true;
+    expect_equal_to_one_rank(more, sharded);
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Executed, Schedules,
@@ -85,16 +98,50 @@ TEST(Executed, Experts) {
     expect_equal_to_one_rank(mixture(), {.tp = 2, .sp = true, .ep = 4, .dp = 2, .zero = 1}, {.steps = 3, .routing = routing});
   }
 }
-TEST(Executed, TiedHeads) {
-  Scenario given = dense();
+Scenario tied(int blocks = 2) {
+  Scenario given = dense(blocks);
   given.model.tied_embeddings = true;
-  expect_equal_to_one_rank(given, {.tp = 2, .dp = 2});
+  return given;
+}
+
+TEST(Executed, TiedHeads) {
+  for (int zero = 0; zero <= 3; ++zero) {
+    expect_equal_to_one_rank(tied(), {.tp = 2, .dp = 2, .zero = zero});
+    if (zero > 0) expect_equal_to_one_rank(tied(), {.dp = 4, .zero = zero, .sharding_group = 2});
+  }
+}
+TEST(Executed, TiedHeadsAcrossStages) {
+  for (int zero = 0; zero <= 3; ++zero) {
+    expect_equal_to_one_rank(tied(4), {.pp = 4, .dp = 2, .zero = zero});
+    expect_equal_to_one_rank(tied(4), {.tp = 2, .pp = 2, .virtual_stages = 2, .schedule = ScheduleKind::interleaved, .dp = 2, .zero = zero});
+    if (zero > 0) expect_equal_to_one_rank(tied(), {.pp = 2, .dp = 4, .zero = zero, .sharding_group = 2});
+  }
+}
+TEST(Executed, TiedHeadsWhoseShardsAreUnequal) {  // three ranks share a table of 64 x 32
+  Scenario given = tied();
+  given.job.global_batch = 6;
+  for (int zero = 1; zero <= 3; ++zero) expect_equal_to_one_rank(given, {.pp = 2, .dp = 3, .zero = zero});
+}
+TEST(Executed, ExpertsCutOverRanks) {
+  for (const Routing routing : {Routing::top_k, Routing::balanced}) {
+    const RunOptions options{.steps = 3, .routing = routing};
+    expect_equal_to_one_rank(mixture(), {.tp = 2, .sp = true, .etp = 2}, options);
+    expect_equal_to_one_rank(mixture(), {.ep = 2, .etp = 2, .dp = 4}, options);
+    expect_equal_to_one_rank(mixture(), {.tp = 2, .sp = true, .ep = 2, .etp = 2, .dp = 4, .zero = 3}, options);
+    expect_equal_to_one_rank(mixture(), {.tp = 2, .sp = true, .ep = 2, .etp = 2, .dp = 2, .zero = 1, .recompute = Recompute::full}, options);
+  }
 }
 TEST(Executed, AloneInTheirShards) {  // what no other rank has a copy of, or a share in
   for (int zero = 1; zero <= 3; ++zero) {
     expect_equal_to_one_rank(mixture(), {.ep = 2, .dp = 2, .zero = zero}, {.steps = 3, .routing = Routing::balanced});
     expect_equal_to_one_rank(mixture(), {.ep = 2, .dp = 4, .zero = zero, .sharding_group = 2}, {.steps = 3, .routing = Routing::balanced});
     expect_equal_to_one_rank(dense(), {.dp = 2, .zero = zero, .sharding_group = 1});
+  }
+}
+TEST(Executed, TiedHeadsAloneInTheirShards) {
+  for (int zero = 1; zero <= 3; ++zero) {
+    expect_equal_to_one_rank(tied(), {.dp = 2, .zero = zero, .sharding_group = 1});
+    expect_equal_to_one_rank(tied(), {.pp = 2, .dp = 2, .zero = zero, .sharding_group = 1});
   }
 }
 TEST(Executed, StagesWithoutBlocks) {
@@ -104,7 +151,7 @@ TEST(Executed, WithoutThreadsOfTheirOwn) { expect_equal_to_one_rank(dense(), {.d
 TEST(Executed, InBf16) {
   Scenario given = dense();
   given.job.dtype = DType::bf16;
-  for (const Plan& plan : {Plan{.dp = 2, .zero = 1}, Plan{.dp = 2, .zero = 2}, Plan{.tp = 2, .sp = true}, Plan{.cp = 2}, Plan{.pp = 2}}) {
+  for (const Plan& plan : {Plan{.dp = 2, .zero = 1}, Plan{.dp = 2, .zero = 2}, Plan{.dp = 2, .zero = 3}, Plan{.tp = 2, .sp = true}, Plan{.cp = 2}, Plan{.pp = 2}}) {
     const Ran one = run(given, one_rank(plan)), many = run(given, plan);
     ASSERT_EQ(many.execution.losses.size(), 3U);
     for (std::size_t i = 0; i < 3; ++i) EXPECT_TRUE(agrees(given, static_cast<int>(i), many.execution.losses[i], one.execution.losses[i])) << summary(plan);

@@ -133,5 +133,33 @@ TEST(CourseTraffic, OfATiedTableIsReducedBetweenTheEnds) {
   expect(estimate(test::priced(given), {.pp = 2}).traffic, Flow::pp_all_reduce, 2 * 1024 * D, 2 * 1024 * D);
 }
 
+// Each end first reduces its copy's gradients with its own replicas. Two micro-batches of each of two replicas; the stage with the head works longest.
+TEST(CourseTraffic, OfATiedTableIsAlsoReducedBetweenReplicas) {
+  Model model = test::m7(2);
+  model.vocab = 1024;
+  model.tied_embeddings = true;
+  const Scenario given = test::course_scenario(4, {.sequence = 64, .global_batch = 4, .dtype = DType::fp16}, model);
+  constexpr double stage = 2 * (12 * D * D + 1024 * D);
+  for (int zero = 0; zero <= 3; ++zero) {
+    const Traffic traffic = estimate(test::priced(given), {.pp = 2, .dp = 2, .zero = zero}).traffic;
+    const double reduced = zero >= 2 ? 2 * stage : stage;
+    if (zero == 0) expect(traffic, Flow::dp_all_reduce, reduced, reduced);
+    if (zero > 0) expect(traffic, Flow::dp_reduce_scatter, reduced, reduced / 2);
+    const double ends = 2 * 1024 * D / (zero >= 2 ? 2 : 1);  // of gradients that stay where they were scattered to, a shard
+    expect(traffic, Flow::pp_all_reduce, ends, ends);
+  }
+}
+
+TEST(CourseTraffic, OfATiedTableIsGatheredForTheHeadToo) {
+  Model model = test::m7(2);
+  model.vocab = 1024;
+  model.tied_embeddings = true;
+  const Scenario given = test::course_scenario(2, {.sequence = 64, .global_batch = 2, .dtype = DType::fp16}, model);
+  const Traffic traffic = estimate(test::priced(given), {.dp = 2, .zero = 3}).traffic;
+  constexpr double units = 2 * (2 * 12 * D * D + 2 * 1024 * D);  // two blocks, the embedding, the head
+  expect(traffic, Flow::dp_all_gather, 2 * units, units);         // forward and backward
+  expect(traffic, Flow::dp_reduce_scatter, units, units / 2);
+}
+
 }  // namespace
 }  // namespace forerun

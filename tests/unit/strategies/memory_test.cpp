@@ -1,6 +1,7 @@
 // Does a device hold what the papers say it holds?
 #include <gtest/gtest.h>
 
+#include "strategies/lower.hpp"
 #include "tests/support/scenarios.hpp"
 
 namespace forerun {
@@ -130,6 +131,38 @@ TEST(GatheredMemory, OfZeroThreeIsTheUnitAtWorkAndItsGradient) {
   given.stack.overlap.zero3 = 1;
   EXPECT_EQ(test::memory_of(given, {.dp = 8, .zero = 3}).peak().gathered.value(), 3 * 2 * 12.0 * 4096 * 4096);
   EXPECT_EQ(test::memory_of(given, {.dp = 8, .zero = 1}).peak().gathered.value(), 0);
+}
+
+TEST(GatheredMemory, HasGradientsInTheFormatInWhichProductsAddThem) {
+  Scenario given = test::course_scenario(8, course_job);
+  given.stack.precision.unit_gradients = DType::fp32;
+  EXPECT_EQ(test::memory_of(given, {.dp = 8, .zero = 3}).peak().gathered.value(), (2 + 4) * 12.0 * 4096 * 4096);
+}
+
+TEST(GatheredMemory, OfATiedHeadIsTheTableAgain) {
+  Model model = test::m7(1);
+  model.vocab = 65536;
+  model.tied_embeddings = true;
+  const Scenario given = test::course_scenario(8, course_job, model);
+  const StageMemory m = test::memory_of(given, {.dp = 8, .zero = 3}).peak();
+  EXPECT_EQ(m.gathered.value(), 2 * 2 * 65536.0 * 4096);
+  EXPECT_EQ(m.parameters.value(), 2 * (12.0 * 4096 * 4096 + 65536.0 * 4096) / 8);  // kept once
+}
+
+// Norms' gradients are made by B; with W apart they wait for it in memory of their own.
+TEST(GatheredMemory, OfBAndWApartHasTheGradientsOfNormsApart) {
+  Model model = test::m7(4);
+  model.norm = NormKind::rms;
+  const PricedScenario scenario = test::priced(test::course_scenario(4, course_job, model));
+  for (int zero = 1; zero <= 3; ++zero) {
+    const Program program = lower(scenario, {.pp = 2, .schedule = ScheduleKind::zb_h1, .dp = 2, .zero = zero});
+    for (const Unit& unit : program.stages[1].units) {
+      ASSERT_EQ(unit.early.has_value(), zero >= 2 && unit.kind == UnitKind::block);
+      if (unit.early) {
+        EXPECT_EQ(program.stages[1].tensors[*unit.early].bytes.value(), 2 * 2 * 4096);
+      }
+    }
+  }
 }
 
 TEST(MemoryUse, AddsWhatTheSoftwareTakes) {
