@@ -58,6 +58,12 @@ std::string share_text(double share) { return fmt::format("{:.1f} %", 100 * shar
 constexpr double busy = 0.03;
 std::string busy_text(double others) { return fmt::format("other programs had {} of the cores meanwhile: these times are not of this machine alone", share_text(others)); }
 
+// Above this, a prediction for equal shares is not that of the run.
+constexpr double skewed = 1.02;
+std::string skew_text(double skew) {
+  return fmt::format("the busiest rank's experts drew {:.2f} times an equal share of the rows, which predictions count on (--routing balanced runs equal shares)", skew);
+}
+
 // Of plans with a core for each rank, and of those that share them.
 struct Scores {
   std::size_t plans = 0;
@@ -90,7 +96,7 @@ void print_execution_json(const PricedScenario& scenario, const Plan& plan, cons
   const Timing band = estimate(scenario, plan).step;
   json["step"]["low"] = (c.step.predicted / band.median.value()) * band.low().value(), json["step"]["high"] = (c.step.predicted / band.median.value()) * band.high().value();
   json["step"]["evidence"] = to_string(band.evidence);
-  json["cores"] = c.cores, json["others"] = c.others;
+  json["cores"] = c.cores, json["others"] = c.others, json["expert_skew"] = c.expert_skew;
   json["time"] = to_json(c.time), json["memory"] = to_json(c.memory), json["bytes"] = to_json(c.bytes);
   json["losses"] = run.losses, json["reference"] = reference, json["agrees"] = same;
   std::cout << json.dump(2) << "\n";
@@ -108,6 +114,7 @@ void print_execution(const PricedScenario& scenario, const Plan& plan, const Com
   fmt::print("measured: median of the steps after the first, which differ by {:.1f} % (the middle half)", 100 * c.spread);
   const int ranks = gpus(plan);
   fmt::print("{}\n\n", ranks > c.cores ? fmt::format("; {} ranks take turns on {} cores", ranks, c.cores) : std::string());
+  if (c.expert_skew > skewed) fmt::print("{}\n\n", skew_text(c.expert_skew));
   if (c.others > busy) fmt::print("{}\n\n", busy_text(c.others));
   if (run.ranks.size() == 1 && ranks > 1) fmt::print("of rank 0: the others are processes of their own\n\n");
   fmt::print("{}\n", table_of("memory at the peak", c.memory, bytes_text));
@@ -129,6 +136,9 @@ void print_executions(const std::vector<ExecutedPlan>& rows) {
                share_text(scores.worst), share_text(scores.spread));
   }
   fmt::print("order of the plans: Kendall's tau {:.3f}\n", order_of(rows));
+  for (const ExecutedPlan& row : rows) {
+    if (row.comparison.expert_skew > skewed) fmt::print("{}: {}\n", row.plan, skew_text(row.comparison.expert_skew));
+  }
   std::vector<double> others;
   for (const ExecutedPlan& row : rows) others.push_back(row.comparison.others);
   if (const double middle = quantile(others, 0.5); middle > busy) fmt::print("{}\n", busy_text(middle));
@@ -139,7 +149,7 @@ void print_executions_json(const std::vector<ExecutedPlan>& rows) {
   json["plans"] = nlohmann::ordered_json::array();
   for (const ExecutedPlan& row : rows) {
     nlohmann::ordered_json entry = to_json({row.comparison.step})[0];
-    entry["name"] = row.plan, entry["ranks"] = row.ranks, entry["spread"] = row.comparison.spread, entry["others"] = row.comparison.others, entry["agrees"] = row.same;
+    entry["name"] = row.plan, entry["ranks"] = row.ranks, entry["spread"] = row.comparison.spread, entry["others"] = row.comparison.others, entry["expert_skew"] = row.comparison.expert_skew, entry["agrees"] = row.same;
     json["plans"].push_back(std::move(entry));
   }
   json["cores"] = cores_of_this_machine();

@@ -90,6 +90,9 @@ Comparison compare(const Simulation& s, const Execution& run, int cores, std::sp
     if (row.predicted > 0 || row.measured > 0) c.time.push_back(row);
   }
   if (s.program.plan.pp > 1) c.time.push_back({"waiting for stages", value(b.bubble), value(rank.bubble)});
+  for (const RankReport& one : run.ranks) {
+    if (one.expert_rows_promised > 0) c.expert_skew = std::max(c.expert_skew, static_cast<double>(one.expert_rows) / static_cast<double>(one.expert_rows_promised));
+  }
   c.memory = compare_memory(s, run);
   c.bytes = compare_bytes(s, run);
   return c;

@@ -25,6 +25,7 @@ struct Comparison {
   std::vector<Compared> time;      // seconds of the rank that computes most: computation, what stopped it by dimension, waiting for stages
   std::vector<Compared> memory;    // bytes at the peak of the rank that holds most, by category
   std::vector<Compared> bytes;     // API bytes of the rank that sends most, by flow
+  double expert_skew = 1;          // rows that the busiest rank's experts drew, over those of equal shares, which predictions count on
   int cores = 0;                   // that the ranks share
   double others = 0;               // of those cores, the share that other programs had: above a few percent, times say little
 };

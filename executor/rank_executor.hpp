@@ -58,6 +58,7 @@ struct RankReport {
   std::array<std::int64_t, memory_tags> peak{};  // at the peak of the last step, by MemoryTag
   std::array<Seconds, 5> exposed{};              // of the last step: communication that stopped the computation, by Dimension
   Seconds computation, bubble;                   // bubble: waited for messages of other stages
+  std::int64_t expert_rows = 0, expert_rows_promised = 0;  // that its experts drew in the last step, and would draw if all drew as many
   std::vector<Interval> intervals;       // of the last step, where it is recorded; so is `memory`
   std::vector<Allocator::Change> memory;
   std::shared_ptr<const std::map<const Instruction*, std::string>> names;  // what the intervals are called

@@ -104,6 +104,19 @@ Scenario tied(int blocks = 2) {
   return given;
 }
 
+TEST(Comparison, SaysHowUnequalExpertsDrew) {
+  for (const Routing routing : {Routing::top_k, Routing::balanced}) {
+    const Plan plan{.ep = 4, .dp = 4};
+    const Ran ran = run(mixture(), plan, {.steps = 1, .routing = routing});
+    std::int64_t rows = 0, promised = 0, most = 0;
+    for (const RankReport& rank : ran.execution.ranks) rows += rank.expert_rows, promised += rank.expert_rows_promised, most = std::max(most, rank.expert_rows);
+    EXPECT_EQ(rows, promised);  // none is dropped
+    EXPECT_EQ(promised, 8 * 16 * 2 * 2);  // sequences, tokens, choices, blocks
+    const Comparison c = compare(simulate(ran.scenario, plan), ran.execution, 4);
+    EXPECT_DOUBLE_EQ(c.expert_skew, static_cast<double>(most) / (static_cast<double>(promised) / 4));
+    EXPECT_EQ(c.expert_skew == 1, routing == Routing::balanced);
+  }
+}
 TEST(Executed, TiedHeads) {
   for (int zero = 0; zero <= 3; ++zero) {
     expect_equal_to_one_rank(tied(), {.tp = 2, .dp = 2, .zero = zero});
