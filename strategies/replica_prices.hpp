@@ -23,8 +23,16 @@ class ReplicaPrices {
   [[nodiscard]] int copies(std::size_t experts) const { return groups_[experts].shard.count * groups_[experts].replica.count; }
 
   // In whole picoseconds, as the simulator takes them.
-  Seconds gather(const ReplicaElements& e) { return gather(e.dense, 0).time + gather(e.expert, 1).time + gather(e.table, 0).time; }
-  Seconds reduce(const ReplicaElements& e) { return reduce(e.dense, 0).time + reduce(e.expert, 1).time + reduce(e.table, 0).time; }
+  Seconds gather(const ReplicaElements& e) {
+    Seconds sum = gather(e.dense, 0).time;  // one after the other: a price stays until the next is asked for
+    sum += gather(e.expert, 1).time;
+    return sum += gather(e.table, 0).time;
+  }
+  Seconds reduce(const ReplicaElements& e) {
+    Seconds sum = reduce(e.dense, 0).time;
+    sum += reduce(e.expert, 1).time;
+    return sum += reduce(e.table, 0).time;
+  }
   void count_gather(const ReplicaElements&, double times, ReplicaVolume&);
   void count_reduce(const ReplicaElements&, double times, ReplicaVolume&);
 
