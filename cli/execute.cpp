@@ -294,6 +294,7 @@ int run_all(const Options& o) {
 }
 
 int run(const Options& o) {
+  if (on_gpus(o)) ::setenv("CUDA_DEVICE_MAX_CONNECTIONS", "32", 0);  // lanes are more than the 8 queues that CUDA makes, and one that waits would stop another
   if (in_turn(o)) return run_all(o);
   const Result<Task> task = read(o, o.files.front(), routing_of(o));
   if (!task) return refuse(task.error());

@@ -30,8 +30,10 @@ void RankExecutor<T>::make_groups() {
   if (plan_.pp == 1) return;
   for (const Lane lane : {Lane::pp_forward, Lane::pp_backward}) {
     for (int chunk = 0; chunk < chunks_per_stage(plan_); ++chunk) {
-      const auto own_lane = static_cast<int>(lane_count + neighbours_.size());
-      neighbours_[{lane, chunk}] = {tensors_talk_.group(members(GroupKind::next_stage, plan_, rank_)), own_lane, {}};
+      for (const bool to_later : {false, true}) {
+        const auto own_lane = static_cast<int>(lane_count + neighbours_.size());
+        neighbours_[{lane, chunk, to_later}] = {.among = tensors_talk_.group(members(GroupKind::next_stage, plan_, rank_)), .lane = own_lane};
+      }
     }
   }
 }
@@ -41,8 +43,8 @@ Communicator& RankExecutor<T>::group(GroupKind kind, Lane lane) {
   return *groups_.at({kind, lane});
 }
 template <class T>
-typename RankExecutor<T>::Neighbours& RankExecutor<T>::neighbours(Lane lane, int chunk) {
-  return neighbours_.at({lane, chunk});
+typename RankExecutor<T>::Neighbours& RankExecutor<T>::neighbours(Lane lane, int chunk, int from_stage, int to_stage) {
+  return neighbours_.at({lane, chunk, to_stage > from_stage});
 }
 
 template <class T>
@@ -149,9 +151,13 @@ void RankExecutor<T>::pass_keys_on(const Communication& c, Communicator& among) 
     copy_rows<T>(backend_, s.sequences * s.keys, key_width(), {from.data() + executor_detail::query_width(s), executor_detail::row_of(s)}, {packed.data(), key_width()});
     from = packed;
   }
+  if (from.data() == to.data() && among.queues()) {  // what is sent is still read while what comes is written
+    const std::span<T> apart = scratch<T>(c.elements);
+    copy<T>(backend_, from, apart);
+    from = apart;
+  }
   const int n = among.size();
-  among.send((among.rank() + 1) % n, Elements(from));
-  among.receive((among.rank() + n - 1) % n, Elements(to));
+  among.shift((among.rank() + 1) % n, Elements(from), (among.rank() + n - 1) % n, Elements(to));
 }
 
 // Ulysses: from a share of the positions with all heads to all positions with a share of the heads, or home. Rows hold queries, keys and values, or outputs:
@@ -339,9 +345,15 @@ void RankExecutor<T>::send(const Communication& c) {
   const bool forward = lane == Lane::pp_forward;
   const int up = plan_.schedule == ScheduleKind::dualpipe ? body_->chunk : 0;
   const int receiver = local_chunk(plan_, chunk_on(plan_, pp_rank_, body_->chunk) + (forward ? 1 : -1), up);
-  const std::span<T> from = read(0), buffer = buffers_.as<T>().subspan(forward ? 0 : from.size(), from.size());
-  Neighbours& to = neighbours(lane, receiver);
-  if (to.sent) backend_.follow(*to.sent);  // the buffer is free again
+  const std::span<T> from = read(0);
+  Neighbours& to = neighbours(lane, receiver, pp_rank_, body_->to_stage);
+  std::span<T> buffer = buffers_.as<T>().subspan(forward ? 0 : from.size(), from.size());
+  if (to.among->queues()) {  // what is in line needs its memory longer: each has its own, beside what is counted
+    const auto bytes = static_cast<std::int64_t>(from.size_bytes());
+    if (to.buffer.bytes() < bytes) to.buffer = uncounted_.allocate("message", bytes);
+    buffer = to.buffer.template as<T>().first(from.size());
+    if (to.sent) backend_.follow(*to.sent);  // it is free again
+  }
   copy<T>(backend_, from, buffer);
   const CommunicationCounts before = to.among->counts();
   const auto go = [&] { to.among->send(body_->to_stage, Elements(buffer)); };

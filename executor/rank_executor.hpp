@@ -12,6 +12,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "executor/flat_weights.hpp"
@@ -129,6 +130,7 @@ class RankExecutor {
     std::unique_ptr<Communicator> among;
     int lane = 0;  // of the backend: messages of its own wait for none of the others
     std::optional<Mark> sent;
+    Allocation buffer;
   };
 
   // --- instructions (rank_instructions.hpp) --------------------------------------------------------------------------------------------------
@@ -253,7 +255,7 @@ class RankExecutor {
   [[nodiscard]] std::function<void()> exchange_replicas(const Communication&, Communicator&);
   void send(const Communication&);
   Communicator& group(GroupKind, Lane);
-  Neighbours& neighbours(Lane, int chunk);
+  Neighbours& neighbours(Lane, int chunk, int from_stage, int to_stage);
   void count(Flow, const CommunicationCounts& before, const CommunicationCounts& after);
 
   // --- data -------------------------------------------------------------------------------------------------------------------------
@@ -277,7 +279,8 @@ class RankExecutor {
   std::vector<Tensors> tensors_;  // of each micro-batch
   std::map<std::pair<std::int32_t, std::size_t>, Routed> routed_;
   std::map<std::pair<GroupKind, Lane>, std::unique_ptr<Communicator>> groups_;
-  std::map<std::pair<Lane, int>, Neighbours> neighbours_;  // by the chunk that receives
+  // By the chunk that receives, and whether a later stage does: of an interleaved pipeline the last stage's messages to the first go round behind none of the others.
+  std::map<std::tuple<Lane, int, bool>, Neighbours> neighbours_;
   std::unique_ptr<Communicator> rows_told_, rows_told_on_;  // how many rows go to whom: not part of the Program
   std::map<TokenId, Issued> issued_;
   std::span<A> rotary_, ring_sum_, ring_log_sum_exp_;  // in the workspace

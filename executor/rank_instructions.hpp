@@ -52,6 +52,7 @@ void RankExecutor<T>::step(bool update) {
   recorder_ = IntervalRecorder(Clock::now());
   records_ = options_.record && last;
   updates_ = update;
+  for (auto& [key, one] : neighbours_) one.sent.reset();  // marks are of one step
   backend_.start_clock();
   const auto begin = Clock::now();
   for (const Call& call : stage_.calls) perform(stage_.bodies[call.body], call);
@@ -172,7 +173,7 @@ const std::string& RankExecutor<T>::name_of_instruction() {
 template <class T>
 void RankExecutor<T>::receive() {
   const Lane lane = instruction_->lane;
-  Neighbours& from = neighbours(lane, body_->chunk);
+  Neighbours& from = neighbours(lane, body_->chunk, body_->from_stage, pp_rank_);
   const auto take = [&] { from.among->receive(body_->from_stage, Elements(written(0))); };
   if (!from.among->queues()) return timed(lane, true, {&report_.bubble}, take);
   issued_[instruction_->token] = {.stops = &report_.bubble, .work = beside(from.lane, lane, take)};

@@ -1,6 +1,7 @@
 #include "runtime/allocator.hpp"
 
 #include <algorithm>
+#include <bit>
 #include <cassert>
 #include <new>
 #include <utility>
@@ -36,6 +37,37 @@ Allocator::~Allocator() {
   trim();
 }
 
+namespace {
+
+// Of a block for so many bytes: a step of an eighth of their power of two, so that rows of experts, of another number each time, find a block that was there.
+std::int64_t block_size(std::int64_t bytes) {
+  const auto power = std::bit_floor(static_cast<std::uint64_t>(std::max<std::int64_t>(bytes, 1)));
+  const std::int64_t step = std::max(static_cast<std::int64_t>(Allocator::alignment), static_cast<std::int64_t>(power / 8));
+  return (bytes + step - 1) / step * step;
+}
+
+}  // namespace
+
+void* Allocator::block(std::string_view name, std::int64_t bytes) {
+  const std::int64_t size = block_size(bytes);
+  if (const auto kept = kept_.find(size); kept != kept_.end() && !kept->second.empty()) {
+    void* const data = kept->second.back();
+    kept->second.pop_back();
+    return data;
+  }
+  try {
+    return take(size);
+  } catch (const std::bad_alloc&) {
+    if (backend_ != nullptr) backend_->finish();  // what is in line may still use what is kept
+    trim();
+  }
+  try {
+    return take(size);
+  } catch (const std::bad_alloc&) {
+    throw std::runtime_error("'" + std::string(name) + "' needs " + std::to_string(bytes) + " B, and there is no room beside the " + std::to_string(in_use_) + " B that this rank uses");
+  }
+}
+
 void* Allocator::take(std::int64_t bytes) {
   return backend_ != nullptr ? backend_->take(bytes) : ::operator new(static_cast<std::size_t>(bytes), std::align_val_t{alignment});
 }
@@ -43,14 +75,7 @@ void* Allocator::take(std::int64_t bytes) {
 Allocation Allocator::allocate(std::string_view name, std::int64_t bytes, std::uint32_t tag) {
   assert(bytes >= 0);
   if (bytes > budget_ - in_use_) throw OutOfMemory(std::string(name), bytes, in_use_, budget_);
-  std::vector<void*>& kept = kept_[bytes];
-  void* data = nullptr;
-  if (kept.empty()) {
-    data = take(bytes);
-  } else {
-    data = kept.back();
-    kept.pop_back();
-  }
+  void* const data = block(name, bytes);
   const std::uint32_t id = next_++, said = name_id(name);
   held_.emplace(id, Held{tag, said, bytes});
   change(bytes, tag, said);
@@ -61,7 +86,7 @@ void Allocator::release(const Allocation& allocation) {
   const auto held = held_.find(allocation.id_);
   change(-held->second.bytes, held->second.tag, held->second.name);
   held_.erase(held);
-  kept_[allocation.bytes_].push_back(allocation.data_);
+  kept_[block_size(allocation.bytes_)].push_back(allocation.data_);
 }
 
 std::uint32_t Allocator::name_id(std::string_view name) {

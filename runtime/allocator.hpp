@@ -1,7 +1,7 @@
 // One rank's memory, counted to the byte: what is in use, the most that ever was, and by whom.
 //
 // An allocation counts what was asked for. Alignment and blocks kept for the next allocation of their size are not
-// counted, as a caching allocator reports `allocated` apart from `reserved`. One allocator a rank: it is not safe to
+// counted (blocks of like sizes serve each other), as a caching allocator reports `allocated` apart from `reserved`. One allocator a rank: it is not safe to
 // share between threads. Where a backend puts work in line, a block may be given out again while work on it is still in
 // line: the caller orders its lanes.
 #pragma once
@@ -104,6 +104,7 @@ class Allocator {
   std::uint32_t name_id(std::string_view);
   void change(std::int64_t delta, std::uint32_t tag, std::uint32_t name);
   void release(const Allocation&);
+  void* block(std::string_view name, std::int64_t bytes);
   void* take(std::int64_t bytes);
 
   struct Held {
@@ -120,7 +121,7 @@ class Allocator {
   std::size_t until_peak_ = 0;  // so many changes make the peak
   std::vector<std::string> names_;
   std::map<std::string, std::uint32_t, std::less<>> ids_;
-  std::map<std::int64_t, std::vector<void*>> kept_;  // free blocks by size
+  std::map<std::int64_t, std::vector<void*>> kept_;  // free blocks by their size
 };
 
 }  // namespace forerun

@@ -100,6 +100,11 @@ class Communicator {
                           std::span<const std::int64_t> receive_counts) = 0;
   virtual void send(int to, Elements) = 0;
   virtual void receive(int from, Elements) = 0;
+  // Both at once, as all members of a ring do: `out` and `in` do not overlap.
+  virtual void shift(int to, Elements out, int from, Elements in) {
+    send(to, out);
+    receive(from, in);
+  }
   virtual void barrier() = 0;
 
   // Threads of this rank that work at the same time (1 at first), so that all of them waiting for messages is told from some of them waiting. A thread that

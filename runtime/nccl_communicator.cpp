@@ -154,6 +154,18 @@ class NcclCommunicator final : public Communicator {
     });
   }
 
+  // In one group: each rank's send would else wait for a receive that stands behind the next rank's send.
+  void shift(int to, Elements out, int from, Elements in) override {
+    if (to == rank_ || from == rank_) return Communicator::shift(to, out, from, in);
+    count(CommunicationKind::send, send_count(out));
+    guarded("send", out, [&] {
+      calls_->grouped([&] {
+        if (out.count > 0) calls_->send(to, out);
+        if (in.count > 0) calls_->receive(from, in);
+      });
+    });
+  }
+
   void barrier() override {
     guarded("barrier", {}, [&] {
       if (calls_) calls_->wait();

@@ -34,9 +34,10 @@ template <class Body>
 void launch_attention(cudaStream_t stream, const Body& body, int threads, std::int64_t bytes) {
   const std::int64_t items = body.items();
   if (items == 0) return;
+  if (items > 0x7fffffff) throw std::runtime_error("attention of too many tiles for a GPU's grid");
   constexpr std::int64_t unasked = 48 << 10;
-  if (bytes > unasked) {
-    check(cudaFuncSetAttribute(for_each_team<Body>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(bytes)), "cudaFuncSetAttribute");
+  if (bytes > unasked) {  // always as much: ranks that are threads share the attribute
+    check(cudaFuncSetAttribute(for_each_team<Body>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_memory_limit())), "cudaFuncSetAttribute");
   }
   for_each_team<<<static_cast<unsigned>(items), static_cast<unsigned>(threads), static_cast<std::size_t>(bytes), stream>>>(body);
   check(cudaGetLastError(), "attention");

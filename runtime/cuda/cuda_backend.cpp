@@ -65,8 +65,8 @@ void CudaBackend::get(const void* from, void* host, std::int64_t bytes) {
 std::byte* CudaBackend::scratch(std::int64_t bytes) {
   Lane& on = lane();
   if (bytes > on.scratch_bytes) {
-    check(cudaStreamSynchronize(stream()), "cudaStreamSynchronize");  // the old one may be in use
-    on.scratch.reset();
+    // The old one may be in use, and to free it would wait for all of the GPU's streams: for messages of other ranks, too.
+    if (on.scratch) on.outgrown.push_back(std::move(on.scratch));
     on.scratch_bytes = 0;
     on.scratch = new_device_memory(bytes);
     on.scratch_bytes = bytes;
@@ -96,11 +96,18 @@ Mark CudaBackend::mark() {
 
 void CudaBackend::follow(Mark mark) { check(cudaStreamWaitEvent(stream(), marks_[static_cast<std::size_t>(mark.value)].get()), "cudaStreamWaitEvent"); }
 
-void CudaBackend::finish() { check(cudaDeviceSynchronize(), "cudaDeviceSynchronize"); }
+// Other ranks may use this GPU, too.
+void CudaBackend::finish() {
+  for (const Lane& one : lanes_) {
+    if (one.stream) check(cudaStreamSynchronize(one.stream.get()), "cudaStreamSynchronize");
+  }
+}
 
 // The origin is reached before this returns, so that all that any lane does from here on comes after it.
 void CudaBackend::start_clock() {
   finish();
+  for (Lane& one : lanes_) one.outgrown.clear();
+  lists_.forget_outgrown();
   if (marks_.empty()) marks_.push_back(new_event(/*with_time=*/true));
   check(cudaEventRecord(marks_[0].get(), lanes_[0].stream.get()), "cudaEventRecord");
   check(cudaEventSynchronize(marks_[0].get()), "cudaEventSynchronize");

@@ -51,6 +51,7 @@ class CudaBackend final : public Backend {
   struct Lane {
     Stream stream;
     DeviceMemory scratch;
+    std::vector<DeviceMemory> outgrown;  // until nothing is in line
     std::int64_t scratch_bytes = 0;
     std::unique_ptr<MatrixProducts> products;  // once there is one
   };

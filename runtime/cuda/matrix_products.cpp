@@ -113,6 +113,8 @@ struct MatrixProducts::Plan {
       lt.check(lt.MatmulPreferenceSetAttribute(wish.get(), which, &value, sizeof value), "cublasLtMatmulPreferenceSetAttribute");
     };
     set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, static_cast<std::uint64_t>(workspace));
+    // Partial sums of a cut k are never rounded to the result's format, nor added in an order that changes.
+    set(CUBLASLT_MATMUL_PREF_REDUCTION_SCHEME_MASK, static_cast<std::uint32_t>(CUBLASLT_REDUCTION_SCHEME_COMPUTE_TYPE));
     set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, kind.alignments[0]);
     set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, kind.alignments[1]);
     set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, kind.alignments[2]);
@@ -136,6 +138,8 @@ MatrixProducts::MatrixProducts(int device, cudaStream_t stream) : stream_(stream
 MatrixProducts::~MatrixProducts() = default;
 
 const MatrixProducts::Plan& MatrixProducts::plan_of(const Kind& kind) {
+  constexpr std::size_t most_kept = 4096;  // experts draw another number of rows each time
+  if (plans_.size() >= most_kept) plans_.clear();
   auto known = plans_.find(kind);
   if (known == plans_.end()) known = plans_.emplace(kind, std::make_unique<const Plan>(*library_, kind, workspace_bytes_)).first;
   return *known->second;

@@ -63,10 +63,10 @@ void ListRing::done(cudaStream_t stream) noexcept {
   ring_.hold(std::move(end_));
 }
 
-// Room for several such, so that one is written while others are read.
+// Room for several such, so that one is written while others are read. The old memory stays as long as something in line may read it.
 void ListRing::grow(std::int64_t bytes) {
   constexpr std::int64_t least = 4 << 20, alignment = PieceRing<Event>::alignment;
-  check(cudaDeviceSynchronize(), "cudaDeviceSynchronize");
+  if (host_) outgrown_.push_back({std::move(ring_), std::move(host_), std::move(device_)});
   const std::int64_t capacity = std::max(least, (4 * bytes + alignment - 1) / alignment * alignment);
   host_ = new_pinned_memory(capacity);
   device_ = new_device_memory(capacity);

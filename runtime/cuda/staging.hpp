@@ -38,13 +38,20 @@ class ListRing {
   // Puts the lists, one behind the other, in line on the stream; `at` gets where each is on the device. What is put in line before done(), which must follow, may read them.
   void upload(std::span<const std::span<const std::byte>> lists, std::span<const std::byte*> at, cudaStream_t);
   void done(cudaStream_t) noexcept;
+  void forget_outgrown() { outgrown_.clear(); }  // while nothing is in line
 
  private:
+  struct Outgrown {
+    PieceRing<Event> ring;
+    PinnedMemory host;
+    DeviceMemory device;
+  };
   void grow(std::int64_t bytes);
 
   PieceRing<Event> ring_{0};
   PinnedMemory host_;
   DeviceMemory device_;  // the same places as on the host
+  std::vector<Outgrown> outgrown_;
   EventPool events_;
   Event end_;  // of the kernels that read the last
 };

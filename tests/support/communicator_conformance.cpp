@@ -201,6 +201,16 @@ void sends_wait_for_nobody(Communicator& c, Backend& on) {
 }
 
 // Round the ring, where those of even rank send while the others receive: nobody waits for ever, even where sends wait.
+// All at once to the next rank, as rings do.
+void shifts(Communicator& c, Backend& on) {
+  const int next = (c.rank() + 1) % c.size(), before = (c.rank() + c.size() - 1) % c.size();
+  for (const int n : {0, 3, 300'000, 5}) {
+    const Tensor<double> out(on, std::vector<double>(static_cast<std::size_t>(n), c.rank())), in(on, std::int64_t{n});
+    c.shift(next, out.elements(), before, in.elements());
+    require(same(in.list(), std::vector<double>(static_cast<std::size_t>(n), before)), "what came from the rank before");
+  }
+}
+
 void sends_in_turn(Communicator& c, Backend& on) {
   const int next = (c.rank() + 1) % c.size(), before = (c.rank() + c.size() - 1) % c.size();
   constexpr std::int64_t lengths[] = {0, 3, 300'000, 5};
@@ -316,6 +326,7 @@ const std::vector<CommunicatorCase>& communicator_cases() {
       {"GathersBf16", gathers<BFloat16>},
       {"ExchangesUnevenParts", exchanges},
       {"MovesBytes", bytes_are_bytes},
+      {"ShiftsRoundARing", shifts},
       {"SendsInTurn", sends_in_turn},
       {"SendsWithoutWaiting", sends_wait_for_nobody, true},
       {"KeepsGroupsApart", groups_are_apart},

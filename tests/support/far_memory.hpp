@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "runtime/backend.hpp"
+#include "tests/support/far_operators.hpp"
 
 namespace forerun::test {
 
@@ -13,7 +14,7 @@ class FarMemory final : public Backend {
   [[nodiscard]] std::string_view name() const override { return "far"; }
   [[nodiscard]] bool queues() const override { return false; }
 
-  void* take(std::int64_t bytes) override { return moved(near_->take(bytes), distance); }
+  void* take(std::int64_t bytes) override { return moved(near_->take(bytes), far_distance); }
   void give_back(void* data, std::int64_t bytes) noexcept override { near_->give_back(here(data), bytes); }
   void copy(const void* from, void* to, std::int64_t bytes) override { near_->copy(here(from), here(to), bytes); }
   void copy_rows(std::int64_t rows, std::int64_t bytes, const void* from, std::int64_t from_stride, void* to, std::int64_t to_stride) override {
@@ -31,18 +32,14 @@ class FarMemory final : public Backend {
   [[nodiscard]] std::chrono::nanoseconds reached(Mark mark) override { return near_->reached(mark); }
 
  private:
-  static constexpr std::intptr_t distance = std::intptr_t{1} << 60;  // no processor has addresses so large
-
-  static void* moved(const void* data, std::intptr_t by) {
-    return reinterpret_cast<void*>(reinterpret_cast<std::intptr_t>(data) + by);  // NOLINT(performance-no-int-to-ptr): the point of it
-  }
-  static void* here(const void* data) { return data == nullptr ? nullptr : moved(data, -distance); }
-
-  Operators<double>& in_fp64() override { return near_->operators<double>(); }
-  Operators<float>& in_fp32() override { return near_->operators<float>(); }
-  Operators<BFloat16>& in_bf16() override { return near_->operators<BFloat16>(); }
+  Operators<double>& in_fp64() override { return fp64_; }
+  Operators<float>& in_fp32() override { return fp32_; }
+  Operators<BFloat16>& in_bf16() override { return bf16_; }
 
   std::unique_ptr<Backend> near_ = make_cpu_backend();
+  FarOperators<double> fp64_{near_->operators<double>()};
+  FarOperators<float> fp32_{near_->operators<float>()};
+  FarOperators<BFloat16> bf16_{near_->operators<BFloat16>()};
 };
 
 }  // namespace forerun::test

@@ -4,7 +4,9 @@
 #include <cmath>
 
 #include "executor/comparison.hpp"
+#include "runtime/staged_communicator.hpp"
 #include "tests/support/executions.hpp"
+#include "tests/support/far_memory.hpp"
 
 namespace forerun {
 namespace {
@@ -104,6 +106,28 @@ Scenario tied(int blocks = 2) {
   return given;
 }
 
+// Tensors lie where the host may not touch them, as on a GPU, and ranks talk about them through the host.
+TEST(Executed, NeverTouchesTheMemoryOfItsBackend) {
+  RunOptions options{.steps = 2, .background = false, .machine = [](Communicator& world) {
+                       RankMachine machine{std::make_unique<FarMemory>(), nullptr};
+                       machine.tensors = make_staged_communicator(world, *machine.backend);
+                       return machine;
+                     }};
+  for (const CpKind kind : {CpKind::ring, CpKind::all_gather, CpKind::ulysses}) expect_equal_to_one_rank(dense(), {.cp = 2, .cp_kind = kind}, options);
+  for (const ScheduleKind kind : {ScheduleKind::zb_v, ScheduleKind::interleaved}) expect_equal_to_one_rank(dense(4), {.pp = 2, .virtual_stages = 2, .schedule = kind}, options);
+  expect_equal_to_one_rank(dense(4), {.pp = 2, .schedule = ScheduleKind::dualpipe}, options);
+  for (int zero = 0; zero <= 3; ++zero) expect_equal_to_one_rank(dense(), {.tp = 2, .sp = true, .dp = 2, .zero = zero}, options);
+  Scenario tied = dense();
+  tied.model.tied_embeddings = true;
+  tied.model.norm = NormKind::layer;
+  for (Block& block : tied.model.blocks) block.feed_forward = Mlp{.width = 48, .gated = false};
+  expect_equal_to_one_rank(tied, {.tp = 2, .pp = 2}, options);
+  for (const Routing routing : {Routing::top_k, Routing::balanced}) {
+    options.routing = routing;
+    expect_equal_to_one_rank(mixture(), {.tp = 2, .sp = true, .ep = 2, .dp = 2, .zero = 1}, options);
+    expect_equal_to_one_rank(mixture(), {.tp = 2, .sp = true, .ep = 2, .etp = 2, .dp = 2}, options);
+  }
+}
 TEST(Comparison, SaysHowUnequalExpertsDrew) {
   for (const Routing routing : {Routing::top_k, Routing::balanced}) {
     const Plan plan{.ep = 4, .dp = 4};
