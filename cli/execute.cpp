@@ -254,8 +254,8 @@ int start_processes(const Task& task) {
 
 int run_all(const Options& o) {
   Problems problems;
-  if (o.communicator != "threads") problems.push_back({{}, "processes are started for one plan", "name one plan, or use --communicator threads"});
-  if (o.trace) problems.push_back({{}, "a trace is of one plan", "name one plan"});
+  if (o.communicator != "threads") problems.push_back({{}, "processes are started for one run of one plan", "name one plan and leave --runs out, or use --communicator threads"});
+  if (o.trace) problems.push_back({{}, "a trace is of one run of one plan", "name one plan, and leave --runs out"});
   std::vector<Task> tasks;
   for (const std::string& file : o.files) {
     Result<Task> task = read(o, file, routing_of(o));

@@ -58,6 +58,7 @@ Problems problems_of(const Options& o) {
   }
   if (!o.out.ends_with(".yaml")) problems.push_back({{}, fmt::format("--out {}: a calibration is a YAML file", quoted(o.out)), "end its name in .yaml"});
   for (Problem& problem : output_problems(o.out)) problems.push_back(std::move(problem));
+  if (const Result<std::vector<DType>> dtypes = dtypes_of(o); !dtypes) problems.insert(problems.end(), dtypes.error().begin(), dtypes.error().end());
   return problems;
 }
 
@@ -130,8 +131,7 @@ void print(const ProfileResult& r, const ProfileFits& fitted, const std::vector<
 
 int run(const Options& o) {
   if (const Problems problems = problems_of(o); !problems.empty()) return refuse(problems);
-  Result<std::vector<DType>> dtypes = dtypes_of(o);
-  if (!dtypes) return refuse(dtypes.error());
+  Result<std::vector<DType>> dtypes = dtypes_of(o);  // without problems: they are among those above
   if (o.backend == "cuda") return profile_cuda({.out = o.out, .quick = o.quick, .resume = o.resume, .json = o.json, .device = std::max(0, o.device), .dtypes = *dtypes,
                                                 .seed = static_cast<std::uint64_t>(o.seed)});
   ProfileOptions p = profile_options(o, *std::move(dtypes));

@@ -62,7 +62,7 @@ TEST(Execute, OfSeveralPlansIsARowEach) {
   EXPECT_EQ(both.at("kendall_tau"), 1);  // the first is far smaller
   const Answer refused = forerun_says("execute examples/execute/two-blocks.yaml examples/execute/tp.yaml --trace x.json --communicator mpi");
   EXPECT_EQ(refused.code, 2);
-  EXPECT_THAT(refused.err, HasSubstr("a trace is of one plan"));
+  EXPECT_THAT(refused.err, HasSubstr("a trace is of one run of one plan"));
 }
 
 TEST(Execute, ByProcessesHasTheLossesOfThreads) {

@@ -15,7 +15,8 @@ void write(const std::filesystem::path& path, const std::string& text) { std::of
 
 TEST(Profile, RefusesWhatItCannotMeasure) {
   const Scratch scratch;
-  EXPECT_THAT(forerun_says("profile --backend gpu --out x.txt", scratch.path()).err, AllOf(HasSubstr("'gpu' is no backend"), HasSubstr("a calibration is a YAML file")));
+  EXPECT_THAT(forerun_says("profile --backend gpu --out x.txt --dtype fp7", scratch.path()).err,
+              AllOf(HasSubstr("'gpu' is no backend"), HasSubstr("a calibration is a YAML file"), HasSubstr("'fp7' is no format")));
   EXPECT_THAT(forerun_says("profile --dtype fp32,fp7", scratch.path()).err, HasSubstr("'fp7' is no format"));
   EXPECT_TRUE(std::filesystem::is_empty(scratch.path()));
 }
