@@ -14,13 +14,6 @@ namespace {
 
 double value(Seconds time) { return time.value(); }
 
-std::vector<double> warm_steps(const Execution& run) {
-  std::vector<double> steps;
-  for (const Seconds step : run.steps) steps.push_back(value(step));
-  if (steps.size() > 1) steps.erase(steps.begin());
-  return steps;
-}
-
 Seconds computing(const Breakdown& b) { return b.compute + b.recompute + b.optimizer + b.host; }
 
 std::int64_t total(const RankReport& rank) { return std::accumulate(rank.peak.begin(), rank.peak.end(), std::int64_t{0}); }

@@ -87,6 +87,13 @@ Execution execute_as(Communicator& world, const PricedScenario& scenario, const 
   return result_of(std::move(reports));
 }
 
+std::vector<double> warm_steps(const Execution& run) {
+  std::vector<double> steps;
+  for (const Seconds step : run.steps) steps.push_back(step.value());
+  if (steps.size() > 1) steps.erase(steps.begin());
+  return steps;
+}
+
 Traffic promised_traffic(const Program& program, int rank) {
   const StageProgram& stage = program_of(program, rank);
   Traffic traffic;

@@ -20,6 +20,9 @@ Result<Execution> execute(const PricedScenario&, const Program&, const RunOption
 // As one of the processes that mpirun started; what is complete is on rank 0 alone.
 Execution execute_as(Communicator& world, const PricedScenario&, const Program&, const RunOptions&, const std::function<void(int, double)>& after_step = {});
 
+// In seconds: all steps but the first, which finds its memory untouched; where there is one alone, that.
+std::vector<double> warm_steps(const Execution&);
+
 // What the Program promises that a rank sends in a step.
 Traffic promised_traffic(const Program&, int rank);
 

@@ -7,12 +7,7 @@
 
 namespace forerun {
 
-Seconds warm_step(const Execution& run) {
-  std::vector<double> steps;
-  for (const Seconds step : run.steps) steps.push_back(step.value());
-  if (steps.size() > 1) steps.erase(steps.begin());
-  return Seconds{quantile(steps, 0.5)};
-}
+Seconds warm_step(const Execution& run) { return Seconds{quantile(warm_steps(run), 0.5)}; }
 
 Result<std::vector<Rounds>> execute_in_turn(std::span<const Planned> plans, const RunOptions& options, int rounds, const std::function<void(double)>& progress) {
   std::vector<Rounds> all(plans.size());

@@ -19,7 +19,7 @@ struct Rounds {
   std::vector<Seconds> runs;  // of each: warm_step()
 };
 
-// The median of all steps but the first, which finds its memory untouched.
+// The median of warm_steps().
 Seconds warm_step(const Execution&);
 
 // As many as plans. `progress(share)` after each run. Problems: of the first run that failed.

@@ -1,7 +1,7 @@
 // The operators of a transformer as one table, which each backend fills: all arithmetic on tensors goes through it.
 //
 // Spans and matrices lie in the backend's memory, but those whose name begins with `host_`. What an operator computes, and its shapes, are said where the CPU's
-// is declared (linear.hpp, norms.hpp, attention.hpp, ...).
+// is declared (norms.hpp, attention.hpp, ...).
 #pragma once
 
 #include <cstdint>
@@ -10,13 +10,18 @@
 #include "runtime/adamw.hpp"
 #include "runtime/attention.hpp"
 #include "runtime/cross_entropy.hpp"
-#include "runtime/linear.hpp"
 #include "runtime/matrix_product.hpp"
 #include "runtime/number.hpp"
 #include "runtime/rotary.hpp"
 #include "runtime/router.hpp"
 
 namespace forerun {
+
+// A linear layer Y[rows,out] = X[rows,in] W[in,out], contiguous. Cut by columns (out) or by rows (in) over ranks, a part's result is a slice, or a partial sum that the
+// ranks add up.
+struct LinearShape {
+  std::int64_t rows = 0, in = 0, out = 0;
+};
 
 template <class T>
 class Operators {
@@ -39,9 +44,11 @@ class Operators {
   void linear_forward(LinearShape s, In x, In w, Out y) {
     product(Turn::as_is, Turn::as_is, s.rows, s.out, s.in, {x.data(), s.in}, {w.data(), s.out}, {y.data(), s.out});
   }
+  // dX[rows,in] = dY W^T.
   void linear_input_gradient(LinearShape s, In dy, In w, Out dx) {
     product(Turn::as_is, Turn::transposed, s.rows, s.in, s.out, {dy.data(), s.out}, {w.data(), s.out}, {dx.data(), s.in});
   }
+  // dW[in,out] += X^T dY.
   void linear_weight_gradient(LinearShape s, In x, In dy, Sums dw) {
     add_product(Turn::transposed, Turn::as_is, s.in, s.out, s.rows, {x.data(), s.in}, {dy.data(), s.out}, {dw.data(), s.out});
   }

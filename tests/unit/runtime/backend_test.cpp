@@ -208,9 +208,11 @@ TEST_P(Backends, MultiplyLinearLayers) {
     table<T>().linear_forward(s, x.in(), w.in(), y.out());
     table<T>().linear_input_gradient(s, dy.in(), w.in(), dx.out());
     table<T>().linear_weight_gradient(s, x.in(), dy.in(), dw.out());
-    linear_forward<T>(s, x.host, w.host, y.host);
-    linear_input_gradient<T>(s, dy.host, w.host, dx.host);
-    linear_weight_gradient<T>(s, x.host, dy.host, dw.host);
+    using A = Arithmetic<T>;
+    const Matrix<const T> rows_in{x.host.data(), s.in}, weights{w.host.data(), s.out}, gradients{dy.host.data(), s.out};
+    multiply(Turn::as_is, Turn::as_is, s.rows, s.out, s.in, A(1), rows_in, weights, A(0), Matrix<T>{y.host.data(), s.out});
+    multiply(Turn::as_is, Turn::transposed, s.rows, s.in, s.out, A(1), gradients, weights, A(0), Matrix<T>{dx.host.data(), s.in});
+    multiply(Turn::transposed, Turn::as_is, s.in, s.out, s.rows, A(1), rows_in, gradients, A(1), Matrix<A>{dw.host.data(), s.out});
     expect_same(y, "y"), expect_same(dx, "dx"), expect_same(dw, "dw");
   });
 }
