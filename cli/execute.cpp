@@ -13,6 +13,7 @@
 #include "cli/arguments.hpp"
 #include "cli/common.hpp"
 #include "cli/execution_text.hpp"
+#include "cli/gpu_problems.hpp"
 #include "cli/progress.hpp"
 #include "executor/comparison.hpp"
 #include "executor/measured_trace.hpp"
@@ -48,15 +49,14 @@ int processors(const Options& o) { return on_gpus(o) ? std::max(1, cuda_devices(
 
 // What this build and machine cannot do.
 Problems unavailable(const Options& o) {
-  Problems problems;
+  Problems problems = on_gpus(o) ? problems_of_cuda(0) : Problems{};
+  const bool there = problems.empty();
   const auto refuse_if = [&](bool wrong, std::string what, std::string hint) {
     if (wrong) problems.push_back({{}, std::move(what), std::move(hint)});
   };
   const bool nccl = o.communicator == "nccl", by_mpi = o.communicator == "mpi" || nccl;
-  refuse_if(on_gpus(o) && !built_with_cuda(), "this build found no CUDA toolkit", "install one (nvcc on the PATH or in /usr/local/cuda) and build again, or use --backend cpu");
-  refuse_if(on_gpus(o) && built_with_cuda() && cuda_devices() == 0, "this machine has no GPU with a driver", "use --backend cpu: it runs on the cores of this machine");
   refuse_if(nccl && !on_gpus(o), "NCCL connects GPUs", "write --backend cuda, or use --communicator threads or mpi");
-  refuse_if(nccl && on_gpus(o) && cuda_devices() > 0 && !has_nccl(), "NCCL cannot be used: " + why_no_nccl(), "install libnccl2, or use --communicator threads or mpi");
+  refuse_if(nccl && on_gpus(o) && there && !has_nccl(), "NCCL cannot be used: " + why_no_nccl(), "install libnccl2, or use --communicator threads or mpi");
   refuse_if(by_mpi && o.trace, "a trace of processes would show rank 0 alone", "use --communicator threads");
   refuse_if(by_mpi && !has_mpi(), "this build found no MPI, which starts the ranks", "install libopenmpi-dev and openmpi-bin and build again, or use --communicator threads");
   return problems;

@@ -12,6 +12,7 @@
 #include "base/units.hpp"
 #include "cli/arguments.hpp"
 #include "cli/common.hpp"
+#include "cli/gpu_problems.hpp"
 #include "cli/profile_cuda.hpp"
 #include "cli/profile_fits.hpp"
 #include "cli/progress.hpp"
@@ -105,28 +106,21 @@ nlohmann::ordered_json to_json(const ProfileResult& r, const ProfileFits& fitted
   nlohmann::ordered_json json;
   json["machine"] = {{"name", machine_name(r.machine)}, {"processor", r.machine.processor}, {"cores", r.machine.cores}, {"memory_bytes", r.machine.memory.value()},
                      {"l2_bytes", r.machine.l2.value()}, {"last_cache_bytes", r.machine.last_cache.value()}, {"matrix_library", profiled_library()}};
-  nlohmann::ordered_json peaks;
-  for (const auto& [dtype, rate] : r.measured.product) peaks[std::string(to_string(dtype))] = rate.value();
-  json["measured"] = {{"bandwidth_alone_bytes_per_s", r.measured.alone.value()}, {"bandwidth_together_bytes_per_s", r.measured.together.value()}, {"product_flops_per_s", peaks},
+  json["measured"] = {{"bandwidth_alone_bytes_per_s", r.measured.alone.value()}, {"bandwidth_together_bytes_per_s", r.measured.together.value()}, {"product_flops_per_s", products_json(r.measured.product)},
                       {"call_s", r.measured.call.value()}, {"link_bytes_per_s", r.measured.link.value()}, {"link_latency_s", r.measured.link_latency.value()}};
   json["overlap"] = {{"product_slowdown", r.overlap.product_slowdown}, {"copy_slowdown", r.overlap.copy_slowdown}};
   json["samples"] = {{"kernels", r.kernels}, {"collectives", r.collectives}, {"kept", r.kept}};
   json["drift"] = r.drift;
-  json["remarks"] = r.remarks;
-  json["fits"] = fits_json(fitted);
-  json["written"] = written;
+  add_fits(json, r.remarks, fitted, written);
   return json;
 }
 
 void print(const ProfileResult& r, const ProfileFits& fitted, const std::vector<std::string>& written) {
-  std::string peaks;
-  for (const auto& [dtype, rate] : r.measured.product) peaks += fmt::format("{}{} {}", peaks.empty() ? "" : ", ", to_string(dtype), format(rate));
   fmt::print("{}: {} cores, {}, {}\n", r.machine.processor, r.machine.cores, format(r.machine.memory), profiled_library());
-  fmt::print("a core: products {}; memory {} with all cores at it, {} alone; a call {}\n", peaks, format(r.measured.together), format(r.measured.alone), format(r.measured.call));
+  fmt::print("a core: products {}; memory {} with all cores at it, {} alone; a call {}\n", products_text(r.measured.product), format(r.measured.together), format(r.measured.alone), format(r.measured.call));
   fmt::print("between ranks: {}, {}; a product beside copies takes {:.2f} times as long, copies beside products {:.2f} times\n\n", format(r.measured.link),
              format(r.measured.link_latency), r.overlap.product_slowdown, r.overlap.copy_slowdown);
-  fmt::print("{}\nerrors of predicted times: medians of the size, and of nine in ten, on rows left out of the fit\n", fits_table(fitted));
-  for (const std::string& path : written) fmt::print("wrote {}\n", path);
+  print_fits(fitted, written);
 }
 
 int run(const Options& o) {

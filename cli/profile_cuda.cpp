@@ -41,33 +41,26 @@ nlohmann::ordered_json to_json(const GpuProfileResult& r, const Host& host, cons
                  {"sms", r.gpu.sms}, {"memory_bytes", r.gpu.memory.value()}, {"l2_bytes", r.gpu.l2.value()}, {"clock_hz", r.gpu.clock.value()},
                  {"driver", host.driver}, {"driver_cuda", cuda_version(r.gpu.driver)}, {"built_with_cuda", cuda_version(r.gpu.runtime)}};
   if (r.mean_clock) json["gpu"]["mean_sm_clock_hz"] = r.mean_clock->value();
-  nlohmann::ordered_json peaks;
-  for (const auto& [dtype, rate] : r.measured.product) peaks[std::string(to_string(dtype))] = rate.value();
   const auto link = [](const HostLink& l) { return nlohmann::ordered_json{{"latency_s", l.latency.value()}, {"bytes_per_s", l.bandwidth.value()}}; };
-  json["measured"] = {{"copy_bytes_per_s", r.measured.copy.value()}, {"stream_bytes_per_s", r.measured.stream.value()}, {"product_flops_per_s", peaks},
+  json["measured"] = {{"copy_bytes_per_s", r.measured.copy.value()}, {"stream_bytes_per_s", r.measured.stream.value()}, {"product_flops_per_s", products_json(r.measured.product)},
                       {"launch", {{"in_line_s", r.measured.launch.value()}, {"by_host_s", r.measured.launch_by_host.value()}, {"alone_s", r.measured.launch_alone.value()}}},
                       {"host_to_device", link(r.measured.to_device)}, {"device_to_host", link(r.measured.to_host)}};
   json["overlap"] = {{"product_slowdown", r.overlap.product_slowdown}, {"copy_slowdown", r.overlap.copy_slowdown}};
   json["samples"] = {{"kernels", r.samples.rows}, {"collectives", 0}, {"kept", r.samples.kept}};
   json["drift"] = r.samples.drift;
-  json["remarks"] = r.remarks;
-  json["fits"] = fits_json(fitted);
-  json["written"] = written;
+  add_fits(json, r.remarks, fitted, written);
   return json;
 }
 
 void print(const GpuProfileResult& r, const ProfileFits& fitted, const std::vector<std::string>& written) {
-  std::string peaks;
-  for (const auto& [dtype, rate] : r.measured.product) peaks += fmt::format("{}{} {}", peaks.empty() ? "" : ", ", to_string(dtype), format(rate));
   const auto link = [](const HostLink& l) { return fmt::format("{} and {}", format(l.latency), format(l.bandwidth)); };
   fmt::print("{} ({}): {} multiprocessors, {}\n", r.gpu.name, r.in_catalogue ? "the catalogue's " + r.device : "not in the catalogue: " + r.device, r.gpu.sms, format(r.gpu.memory));
-  fmt::print("products {}; copies {}, sums {}\n", peaks, format(r.measured.copy), format(r.measured.stream));
+  fmt::print("products {}; copies {}, sums {}\n", products_text(r.measured.product), format(r.measured.copy), format(r.measured.stream));
   fmt::print("a launch: {} in a long line, {} of the host's time, {} alone until the host knows\n", format(r.measured.launch), format(r.measured.launch_by_host),
              format(r.measured.launch_alone));
   fmt::print("from the host {}; to the host {}; a product beside copies takes {:.2f} times as long, copies beside products {:.2f} times\n\n", link(r.measured.to_device),
              link(r.measured.to_host), r.overlap.product_slowdown, r.overlap.copy_slowdown);
-  fmt::print("{}\nerrors of predicted times: medians of the size, and of nine in ten, on rows left out of the fit\n", fits_table(fitted));
-  for (const std::string& path : written) fmt::print("wrote {}\n", path);
+  print_fits(fitted, written);
 }
 
 int measure_and_fit(const CudaProfile& o) {
@@ -104,22 +97,6 @@ int measure_and_fit(const CudaProfile& o) {
 }
 
 }  // namespace
-
-Problems problems_of_cuda(int device) {
-  if (!built_with_cuda()) {
-    return {{{}, "--backend cuda: this forerun was built without CUDA", "install the CUDA toolkit (nvcc), then configure and build again; or use --backend cpu"}};
-  }
-  const int devices = cuda_devices();
-  if (device < devices) return {};
-  if (devices > 0) return {{{}, fmt::format("--device {}: this machine has {}", device, devices == 1 ? "one GPU" : std::to_string(devices) + " GPUs"), "they are counted from 0"}};
-  std::string reason = "no GPU can be used";
-  try {
-    static_cast<void>(make_cuda_backend(device));
-  } catch (const std::runtime_error& error) {
-    reason = error.what();
-  }
-  return {{{}, "--backend cuda: " + reason, "run it where nvidia-smi lists a GPU; or use --backend cpu; timings taken elsewhere go to forerun fit SAMPLES.csv"}};
-}
 
 int profile_cuda(const CudaProfile& o) {
   try {

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "base/dtype.hpp"
-#include "base/result.hpp"
 
 namespace forerun::cli {
 
@@ -17,9 +16,6 @@ struct CudaProfile {
   std::vector<DType> dtypes;
   std::uint64_t seed = 1;
 };
-
-// What is missing here: CUDA in the build, a driver, a GPU, that GPU.
-Problems problems_of_cuda(int device);
 
 int profile_cuda(const CudaProfile&);  // returns the exit code
 

@@ -12,20 +12,9 @@
 #include "profiler/sample_file.hpp"
 
 namespace forerun::cli {
+namespace {
 
-Result<ProfileFits> fit_samples(const std::string& kernels_path, const std::string& collectives_path) {
-  const Result<KernelRows> kernels = read_kernel_rows(kernels_path);
-  const Result<CollectiveRows> collectives = collectives_path.empty() ? CollectiveRows{} : read_collective_rows(collectives_path);
-  if (!kernels || !collectives) return fail(problems_of(kernels, collectives));
-  const std::string date = today();
-  ProgressLine progress("fitting");
-  ProfileFits fitted{.kernels = fit_rows(*kernels, date, [&](std::size_t done, std::size_t total) { progress(static_cast<double>(done) / static_cast<double>(total)); }),
-                     .collectives = fit_collectives(collectives->rows, date)};
-  progress.finish();
-  return fitted;
-}
-
-std::string fits_table(const ProfileFits& fitted) {
+std::string table_of(const ProfileFits& fitted) {
   Table table({{"kind", Align::left}, {"of", Align::left}, {"samples"}, {"in sample"}, {"left out"}, {"90 %"}});
   const auto add = [&](std::string_view kind, const std::string& of, std::size_t n, const auto& in, const auto& out) {
     table.row({std::string(kind), of, std::to_string(n), format_percent(in.median), format_percent(out.median), format_percent(out.p90)});
@@ -40,7 +29,7 @@ std::string fits_table(const ProfileFits& fitted) {
   return table.text(terminal_width());
 }
 
-nlohmann::ordered_json fits_json(const ProfileFits& fitted) {
+nlohmann::ordered_json json_of(const ProfileFits& fitted) {
   nlohmann::ordered_json list = nlohmann::json::array();
   const auto errors = [](const auto& e) { return nlohmann::ordered_json{{"median", e.median}, {"p90", e.p90}}; };
   for (const KernelCalibration& device : fitted.kernels.devices) {
@@ -54,6 +43,43 @@ nlohmann::ordered_json fits_json(const ProfileFits& fitted) {
     }
   }
   return list;
+}
+
+}  // namespace
+
+Result<ProfileFits> fit_samples(const std::string& kernels_path, const std::string& collectives_path) {
+  const Result<KernelRows> kernels = read_kernel_rows(kernels_path);
+  const Result<CollectiveRows> collectives = collectives_path.empty() ? CollectiveRows{} : read_collective_rows(collectives_path);
+  if (!kernels || !collectives) return fail(problems_of(kernels, collectives));
+  const std::string date = today();
+  ProgressLine progress("fitting");
+  ProfileFits fitted{.kernels = fit_rows(*kernels, date, [&](std::size_t done, std::size_t total) { progress(static_cast<double>(done) / static_cast<double>(total)); }),
+                     .collectives = fit_collectives(collectives->rows, date)};
+  progress.finish();
+  return fitted;
+}
+
+void print_fits(const ProfileFits& fitted, const std::vector<std::string>& written) {
+  fmt::print("{}\nerrors of predicted times: medians of the size, and of nine in ten, on rows left out of the fit\n", table_of(fitted));
+  for (const std::string& path : written) fmt::print("wrote {}\n", path);
+}
+
+void add_fits(nlohmann::ordered_json& report, const std::vector<std::string>& remarks, const ProfileFits& fitted, const std::vector<std::string>& written) {
+  report["remarks"] = remarks;
+  report["fits"] = json_of(fitted);
+  report["written"] = written;
+}
+
+std::string products_text(const std::map<DType, FlopsPerSecond>& products) {
+  std::string text;
+  for (const auto& [dtype, rate] : products) text += fmt::format("{}{} {}", text.empty() ? "" : ", ", to_string(dtype), format(rate));
+  return text;
+}
+
+nlohmann::ordered_json products_json(const std::map<DType, FlopsPerSecond>& products) {
+  nlohmann::ordered_json json;
+  for (const auto& [dtype, rate] : products) json[std::string(to_string(dtype))] = rate.value();
+  return json;
 }
 
 std::string today() {

@@ -1,11 +1,14 @@
 // The fits of a profile's samples, by the same reading and fitting as `forerun fit` has.
 #pragma once
 
+#include <map>
 #include <string>
+#include <vector>
 
 #include <nlohmann/json_fwd.hpp>
 
 #include "base/result.hpp"
+#include "base/units.hpp"
 #include "studies/collective_fitting.hpp"
 #include "studies/kernel_fitting.hpp"
 
@@ -19,8 +22,13 @@ struct ProfileFits {
 // `collectives`: "" where there are none.
 Result<ProfileFits> fit_samples(const std::string& kernels, const std::string& collectives);
 
-std::string fits_table(const ProfileFits&);
-nlohmann::ordered_json fits_json(const ProfileFits&);
+// The end of every profile's report: the fits, what a person should know, the files.
+void print_fits(const ProfileFits&, const std::vector<std::string>& written);
+void add_fits(nlohmann::ordered_json& report, const std::vector<std::string>& remarks, const ProfileFits&, const std::vector<std::string>& written);
+
+// The fastest products of each format: "fp32 61.2 GFLOP/s, bf16 ...".
+std::string products_text(const std::map<DType, FlopsPerSecond>&);
+nlohmann::ordered_json products_json(const std::map<DType, FlopsPerSecond>&);
 
 // The date in UTC: 2026-01-31.
 std::string today();

@@ -1,4 +1,5 @@
 #include "runtime/cuda/attention.hpp"
+#include "runtime/cuda/attention_forward_bodies.hpp"
 #include "runtime/cuda/attention_launch.hpp"
 #include "runtime/instantiate.hpp"
 

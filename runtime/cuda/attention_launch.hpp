@@ -7,7 +7,7 @@
 #include <stdexcept>
 #include <string>
 
-#include "runtime/cuda/attention_bodies.hpp"
+#include "runtime/cuda/attention_spans.hpp"
 #include "runtime/cuda/check.hpp"
 
 namespace forerun::cuda {

@@ -8,6 +8,13 @@
 
 namespace forerun::cuda {
 
+template <class A>
+FORERUN_ANYWHERE A sum_of_chosen(const A* scores, const std::int32_t* chosen, int top_k) {
+  A sum = 0;
+  for (int j = 0; j < top_k; ++j) sum += scores[chosen[j]];
+  return sum;
+}
+
 // An item is a row.
 template <class T>
 struct RouterForward {
@@ -34,14 +41,8 @@ struct RouterForward {
       if (team.rank() == 0) best[j] = next;
       team.sync();
     }
-    const A all = shape.renormalise ? sum_of_chosen(p, best) : A(1);
+    const A all = shape.renormalise ? sum_of_chosen(p, best, shape.top_k) : A(1);
     for (int j = team.rank(); j < shape.top_k; j += team.size()) weights[row * shape.top_k + j] = p[best[j]] / all;
-  }
-
-  FORERUN_ANYWHERE A sum_of_chosen(const A* p, const std::int32_t* best) const {
-    A sum = 0;
-    for (int j = 0; j < shape.top_k; ++j) sum += p[best[j]];
-    return sum;
   }
 
  private:
@@ -79,8 +80,7 @@ struct RouterBackward {
     const std::int32_t* const of = chosen + row * shape.top_k;
     A c = 1, common = 0, along = 0;  // few terms: each thread finds them
     if (shape.renormalise) {
-      c = 0;
-      for (int j = 0; j < shape.top_k; ++j) c += p[of[j]];
+      c = sum_of_chosen(p, of, shape.top_k);
       for (int j = 0; j < shape.top_k; ++j) common += dw[j] * p[of[j]] / c;
     }
     for (int j = 0; j < shape.top_k; ++j) along += (dw[j] - common) / c * p[of[j]];

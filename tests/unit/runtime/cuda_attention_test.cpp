@@ -9,7 +9,8 @@
 #include <vector>
 
 #include "runtime/attention.hpp"
-#include "runtime/cuda/attention_bodies.hpp"
+#include "runtime/cuda/attention_backward_bodies.hpp"
+#include "runtime/cuda/attention_forward_bodies.hpp"
 #include "runtime/cuda_backend.hpp"
 #include "tests/support/host_team.hpp"
 

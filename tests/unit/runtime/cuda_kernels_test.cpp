@@ -1,5 +1,5 @@
 // What GPU kernels are made of, on the host: loops that take each element once, rows grouped by index, pieces of a ring, matrices in columns. Whole operators are
-// in backend_test.cpp.
+// in backend_operators_test.cpp.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
