@@ -3,6 +3,7 @@
 #pragma once
 
 #include <functional>
+#include <ostream>
 #include <stdexcept>
 #include <string>
 #include <string_view>
@@ -18,6 +19,8 @@ struct CommunicatorCase {
   std::string_view name;
   std::function<void(Communicator&, Backend&)> run;
   bool buffers_sends = false;  // only for those whose sends wait for nobody: not of a communicator that queues, among several ranks
+
+  friend void PrintTo(const CommunicatorCase& c, std::ostream* to) { *to << c.name; }  // GoogleTest would print its bytes
 };
 
 const std::vector<CommunicatorCase>& communicator_cases();
