@@ -31,6 +31,8 @@ int refuse(const Problems& problems) {
   return to_fix;
 }
 
+std::string counted(std::size_t n, std::string_view noun) { return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s"); }
+
 std::string headline(const Scenario& s) {
   return fmt::format("{} ({} parameters), {}, sequence {}, global batch {}, {}\n{}: {} x {}, software {}\n",
                      s.model.name, format_count(static_cast<double>(parameter_count(s.model))), to_string(s.job.kind),

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -31,6 +32,7 @@ Problems problems_of(const Results&... results) {
 
 int refuse(const Problems&);  // prints them to stderr and returns to_fix
 
+std::string counted(std::size_t n, std::string_view noun);  // "1 plan", "3 plans"
 std::string headline(const Scenario&);
 std::string band(const Timing&);                       // "14.7 s (13.1 to 16.5)"
 std::string breakdown_table(const Estimate&);          // time by category

@@ -1,25 +1,27 @@
 // What `execute` says of a run, and of several: tables and JSON.
 #pragma once
 
-#include <string>
+#include <optional>
 #include <vector>
 
+#include "cli/execute_tasks.hpp"
 #include "executor/comparison.hpp"
 
 namespace forerun::cli {
 
-// `reference`: the losses of one rank; empty: not asked for. `same`: they agree.
-void print_execution(const PricedScenario&, const Plan&, const Comparison&, const Execution&, const std::vector<double>& reference);
-void print_execution_json(const PricedScenario&, const Plan&, const Comparison&, const Execution&, const std::vector<double>& reference, bool same);
-
 struct ExecutedPlan {
-  std::string plan;
-  int ranks = 0;
+  const Task* task = nullptr;
   Comparison comparison;
-  bool same = true;
+  std::optional<bool> same;  // are the losses those of one rank? nullopt: nothing to compare
+  bool on_gpus = false;
 };
 
-// A row each, the errors of those with a core for each rank and of those that share them, and Kendall's tau of their order.
+// `reference`: the losses of one rank; empty: nothing to compare.
+void print_execution(const ExecutedPlan&, const Execution&, const std::vector<double>& reference);
+void print_execution_json(const ExecutedPlan&, const Execution&, const std::vector<double>& reference);
+
+// A row each, the errors of those with a core for each rank and of those that share them, and Kendall's tau of their
+// order.
 void print_executions(const std::vector<ExecutedPlan>&);
 void print_executions_json(const std::vector<ExecutedPlan>&);
 

@@ -27,7 +27,7 @@ struct Comparison {
   std::vector<Compared> bytes;     // API bytes of the rank that sends most, by flow
   double expert_skew = 1;          // rows that the busiest rank's experts drew, over those of equal shares, which predictions count on
   int cores = 0;                   // that the ranks share
-  double others = 0;               // of those cores, the share that other programs had: above a few percent, times say little
+  std::optional<double> others;    // of those cores, the share that other programs had: above a few percent, times say little
 };
 
 // `cores`: of this machine (or its GPUs); ranks beyond them take turns, which the step's prediction counts. `runs`: steps of several runs, of which `run` is one.

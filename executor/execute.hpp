@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <optional>
 
 #include "base/result.hpp"
 #include "executor/rank_executor.hpp"
@@ -12,7 +13,7 @@ struct Execution {
   std::vector<double> losses;     // of each step: the mean over all its tokens
   std::vector<Seconds> steps;     // the slowest rank's
   std::vector<RankReport> ranks;  // of a process: itself
-  double others = 0;              // share of this machine's cores that other programs had meanwhile
+  std::optional<double> others;   // share of this machine's cores that other programs had meanwhile; not of processes
 };
 
 // `after_step(step, loss)`: on rank 0, for progress. Ranks are threads. Problems: a rank that failed, with the instruction at which it did.

@@ -19,7 +19,7 @@ Result<std::vector<Rounds>> execute_in_turn(std::span<const Planned> plans, cons
       Result<Execution> run = execute(*plans[i].scenario, *plans[i].program, options);
       if (!run) return fail(run.error());
       all[i].runs.push_back(warm_step(*run));
-      others[i].push_back(run->others);
+      others[i].push_back(run->others.value_or(0));
       all[i].last = std::move(*run);
       if (progress) progress(++done / runs);
     }
