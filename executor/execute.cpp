@@ -8,6 +8,7 @@
 #include "runtime/cuda_backend.hpp"
 #include "runtime/nccl_communicator.hpp"
 #include "runtime/other_load.hpp"
+#include "runtime/rank_processes.hpp"
 #include "runtime/rank_threads.hpp"
 #include "runtime/staged_communicator.hpp"
 #include "strategies/work_price.hpp"
@@ -61,7 +62,7 @@ Execution result_of(std::vector<RankReport> ranks) {
 RankMachine on_the_cpu(Communicator&) { return {make_cpu_backend(), nullptr}; }
 
 RankMachine on_a_gpu(Communicator& world, bool nccl) {
-  RankMachine machine{make_cuda_backend(world.rank() % std::max(1, cuda_devices())), nullptr};
+  RankMachine machine{make_cuda_backend(rank_on_this_machine(world) % std::max(1, cuda_devices())), nullptr};
   machine.tensors = nccl ? make_nccl_communicator(world, *machine.backend) : make_staged_communicator(world, *machine.backend);
   return machine;
 }

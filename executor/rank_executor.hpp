@@ -37,7 +37,7 @@ struct RankMachine {
   std::unique_ptr<Communicator> tensors;
 };
 RankMachine on_the_cpu(Communicator& world);
-// Rank r takes GPU r modulo their number. Ranks that share one talk through the host's memory; `nccl`: each has its own. Throws std::runtime_error that says what is missing.
+// Rank r of this machine takes GPU r modulo their number. Ranks that share one talk through the host's memory; `nccl`: each has its own. Throws std::runtime_error that says what is missing.
 RankMachine on_a_gpu(Communicator& world, bool nccl);
 
 struct RunOptions {

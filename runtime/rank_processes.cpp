@@ -1,12 +1,13 @@
 #include "runtime/rank_processes.hpp"
 
+#include <cstdlib>
+
 #ifdef FORERUN_HAS_MPI
 
 #include <mpi.h>
 
 #include <algorithm>
 #include <cstdio>
-#include <cstdlib>
 #include <deque>
 #include <exception>
 #include <string>
@@ -180,3 +181,12 @@ int run_as_process(const std::function<void(Communicator&)>&) { throw std::logic
 }  // namespace forerun
 
 #endif
+
+namespace forerun {
+
+int rank_on_this_machine(const Communicator& world) {
+  const char* local = std::getenv("OMPI_COMM_WORLD_LOCAL_RANK");
+  return local != nullptr ? std::atoi(local) : world.rank();
+}
+
+}  // namespace forerun

@@ -10,6 +10,9 @@ namespace forerun {
 
 bool has_mpi();  // the build found it; else run_as_process fails
 
+// Among the ranks that run on this machine, from 0: mpirun's own count; `world`'s rank where mpirun started none.
+int rank_on_this_machine(const Communicator& world);
+
 // Runs `work` as this process's rank, once in a process: starts MPI, and ends it. Returns the exit code: 0. When `work`
 // throws, the rank and what was thrown go to stderr and all ranks are ended at once (MPI_Abort, exit code 1); when a
 // rank dies, mpirun ends the others.

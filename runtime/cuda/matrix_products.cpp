@@ -43,10 +43,17 @@ class Object {
   Destroy destroy_;
 };
 
+// Opened once: half a gigabyte takes its time.
+const SharedLibrary& opened() {
+  static const std::string name = "libcublasLt.so." + std::to_string(CUBLAS_VER_MAJOR);
+  static const SharedLibrary library{{name, "/usr/local/cuda/lib64/" + name}};
+  return library;
+}
+
 }  // namespace
 
 struct MatrixProducts::Library {
-  SharedLibrary file{{"libcublasLt.so." + std::to_string(CUBLAS_VER_MAJOR), "/usr/local/cuda/lib64/libcublasLt.so." + std::to_string(CUBLAS_VER_MAJOR)}};
+  SharedLibrary file = opened();
 #define FORERUN_CUBLAS(name) decltype(&cublasLt##name) name = file.function<decltype(&cublasLt##name)>("cublasLt" #name)  // NOLINT(bugprone-macro-parentheses): a member
   FORERUN_CUBLAS(Create);
   FORERUN_CUBLAS(Destroy);

@@ -22,7 +22,7 @@ namespace forerun {
 namespace {
 
 struct Nccl {
-  SharedLibrary library{{"libnccl.so.2"}};
+  SharedLibrary library{{"libnccl.so.2", "/usr/local/cuda/lib64/libnccl.so.2"}};
   decltype(&ncclGetErrorString) error_string = get<decltype(error_string)>("ncclGetErrorString");
   decltype(&ncclGetLastError) last_error = get<decltype(last_error)>("ncclGetLastError");
   decltype(&ncclGetUniqueId) unique_id = get<decltype(unique_id)>("ncclGetUniqueId");
@@ -138,6 +138,7 @@ class NcclComm final : public NcclCalls {
       const cudaError_t done = cudaStreamQuery(on_.stream());
       if (done == cudaSuccess) return;
       if (done != cudaErrorNotReady) throw LinkFailure(std::string("cudaStreamQuery: ") + cudaGetErrorString(done));
+      cudaGetLastError();  // "not ready" is not the next call's error
       std::this_thread::yield();
     }
   }

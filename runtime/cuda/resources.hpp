@@ -40,16 +40,12 @@ inline Event new_event(bool with_time) {
 }
 inline DeviceMemory new_device_memory(std::int64_t bytes) {
   void* data = nullptr;
-  const cudaError_t error = cudaMalloc(&data, static_cast<std::size_t>(bytes));
-  if (error != cudaSuccess) cudaGetLastError();  // it is not the next call's
-  check(error, "cudaMalloc");
+  check(cudaMalloc(&data, static_cast<std::size_t>(bytes)), "cudaMalloc");
   return DeviceMemory(static_cast<std::byte*>(data));
 }
 inline PinnedMemory new_pinned_memory(std::int64_t bytes) {
   void* data = nullptr;
-  const cudaError_t error = cudaMallocHost(&data, static_cast<std::size_t>(bytes));
-  if (error != cudaSuccess) cudaGetLastError();
-  check(error, "cudaMallocHost");
+  check(cudaMallocHost(&data, static_cast<std::size_t>(bytes)), "cudaMallocHost");
   return PinnedMemory(static_cast<std::byte*>(data));
 }
 

@@ -41,8 +41,7 @@ void conform(Communicator& world, Backend& on) {
 
 // Ranks of one machine have its GPUs in their order, as far as there are.
 void conform_over_nccl(Communicator& world, bool share) {
-  const char* local = std::getenv("OMPI_COMM_WORLD_LOCAL_RANK");
-  const int device = share ? 0 : local != nullptr ? std::atoi(local) : world.rank();
+  const int device = share ? 0 : rank_on_this_machine(world);
   std::string lacks = why_no_nccl();
   if (lacks.empty() && device >= cuda_devices()) lacks = "ranks of this machine: at least " + std::to_string(device + 1) + ", GPUs: " + std::to_string(cuda_devices());
   std::vector<float> lacking{lacks.empty() ? 0.f : 1.f};
