@@ -121,10 +121,19 @@ std::optional<double> order_of(const std::vector<ExecutedPlan>& rows) {
   return pair_order(steps).tau();
 }
 
-double median_others(const std::vector<ExecutedPlan>& rows) {
-  std::vector<double> others;
-  for (const ExecutedPlan& row : rows) others.push_back(row.comparison.others.value_or(0));
-  return quantile(others, 0.5);
+// "": no plan was disturbed.
+std::string busy_text(const std::vector<ExecutedPlan>& rows) {
+  std::size_t disturbed = 0;
+  double most = 0;
+  for (const ExecutedPlan& row : rows) {
+    const double others = row.comparison.others.value_or(0);
+    most = std::max(most, others);
+    if (others > busy) ++disturbed;
+  }
+  if (disturbed == 0) return "";
+  return fmt::format("other programs had more than {} of the cores during {} of {} (up to {}): their times are not of "
+                     "this machine alone",
+                     share_text(busy), disturbed, counted(rows.size(), "plan"), share_text(most));
 }
 
 std::vector<std::string> remarks_of(const ExecutedPlan& one, const Execution& run) {
@@ -218,7 +227,7 @@ void print_executions(const std::vector<ExecutedPlan>& rows) {
   for (const ExecutedPlan& row : rows) {
     for (const std::string& remark : remarks_of(row)) fmt::print("{}: {}\n", row.task->name, remark);
   }
-  if (const double others = median_others(rows); others > busy) fmt::print("{}\n", busy_text(others));
+  if (const std::string text = busy_text(rows); !text.empty()) fmt::print("{}\n", text);
 }
 
 void print_executions_json(const std::vector<ExecutedPlan>& rows) {
@@ -232,7 +241,9 @@ void print_executions_json(const std::vector<ExecutedPlan>& rows) {
     entry["agrees"] = json_or_null(row.same), entry["remarks"] = remarks_of(row);
     json["plans"].push_back(std::move(entry));
   }
-  json["cores"] = rows.front().comparison.cores, json["others"] = median_others(rows);
+  json["cores"] = rows.front().comparison.cores;
+  const std::string disturbed = busy_text(rows);
+  json["remarks"] = disturbed.empty() ? std::vector<std::string>{} : std::vector{disturbed};
   for (const bool shares : {false, true}) {
     const Scores scores = scores_of(rows, shares);
     json[shares ? "more_ranks_than_cores" : "a_core_a_rank"] = {
