@@ -1,13 +1,13 @@
 #include "executor/comparison.hpp"
 
 #include <fmt/format.h>
-#include <sched.h>
 
 #include <algorithm>
 #include <cmath>
 #include <numeric>
 
 #include "base/quantile.hpp"
+#include "runtime/cores.hpp"
 
 namespace forerun {
 namespace {
@@ -54,11 +54,7 @@ std::vector<Compared> compare_bytes(const Simulation& s, const Execution& run) {
 
 }  // namespace
 
-int cores_of_this_machine() {
-  cpu_set_t set;
-  CPU_ZERO(&set);
-  return sched_getaffinity(0, sizeof set, &set) == 0 ? std::max(1, CPU_COUNT(&set)) : 1;
-}
+int cores_of_this_machine() { return cores_of_this_process(); }
 
 Seconds step_on_cores(const Simulation& s, int cores) {
   Seconds work{0};

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <functional>
 #include <set>
+#include <stdexcept>
 #include <tuple>
 
 #include "executor/rank_attention.hpp"
@@ -78,9 +79,13 @@ void RankExecutor<T>::communicate(const Instruction& in, const Communication& c)
   auto& worker = workers_[static_cast<std::size_t>(in.lane)];
   if (!worker) worker = std::make_unique<LaneWorker>(world_);
   auto one = std::make_shared<Timed>(timed_from_here(in.lane, false, {}));
-  const std::uint64_t number = worker->issue([this, counted, one, work = std::move(work)] {
+  const std::uint64_t number = worker->issue([this, counted, one, work = std::move(work), here = where()] {
     one->begin = backend_.mark();
-    counted(work);
+    try {
+      counted(work);
+    } catch (const std::exception& error) {  // computation is at another instruction meanwhile
+      throw std::runtime_error(here + ": " + error.what());
+    }
     one->end = backend_.mark();
   });
   issued_[in.token] = {stops, worker.get(), number, one};

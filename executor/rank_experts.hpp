@@ -112,8 +112,6 @@ void RankExecutor<T>::tell_rows() {
   }
   r.send.assign(ranks, 0), r.receive.assign(ranks, 0), r.blocks.clear();
   for (std::size_t i = 0; i < coming.size(); ++i) r.send[i / local] += r.order.rows[i], r.receive[i / local] += coming[i];
-  report_.expert_rows += std::accumulate(coming.begin(), coming.end(), std::int64_t{0});
-  report_.expert_rows_promised += std::ssize(r.order.token);
   const auto peers = static_cast<std::size_t>(plan_.etp);
   std::vector<std::int64_t> all = coming;  // [rank that shares the experts, rank, expert]
   if (peers > 1) {
@@ -128,6 +126,8 @@ void RankExecutor<T>::tell_rows() {
     r.peers[i / coming.size()] += all[i];
     if (all[i] > 0) r.blocks.push_back({static_cast<int>(i % local), first, all[i]}), first += all[i];
   }
+  report_.expert_rows += first;
+  report_.expert_rows_promised += plan_.etp * std::ssize(r.order.token);
 }
 
 // With top-k routing what an instruction writes is as long as the rows that this rank received, or that the ranks which share its experts received together.

@@ -48,7 +48,7 @@ void RankExecutor<T>::step(bool update) {
   const bool last = step_ + 1 == options_.steps;
   report_.traffic = {}, report_.exposed = {}, report_.computation = report_.bubble = Seconds{0};
   report_.expert_rows = report_.expert_rows_promised = 0;
-  memory_.forget();
+  memory_.forget(), uncounted_.forget();
   recorder_ = IntervalRecorder(Clock::now());
   records_ = options_.record && last;
   updates_ = update;

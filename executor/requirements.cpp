@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "strategies/chunks.hpp"
+
 namespace forerun {
 namespace {
 
@@ -53,14 +55,32 @@ class Requirements {
                                .head_dim = a.head_dim, .value_dim = a.head_dim};
     const std::int64_t table = positions * a.head_dim, attention = attention_scratch<BFloat16>(shape) + (p_.cp > 1 ? 2 * rows * (query + heads) + rows * qkv : 0);
     const std::int64_t heads_moved = p_.cp > 1 && p_.cp_kind == CpKind::ulysses ? 2 * rows * qkv : 0;
-    std::int64_t logits = 0, norms = 0;
+    std::int64_t logits = 0;
     for (const Block& block : s_.model.blocks) {
-      const Moe* moe = std::get_if<Moe>(&block.feed_forward);
-      if (moe != nullptr) logits = std::max<std::int64_t>(logits, rows * (moe->experts + moe->top_k));
-      norms += 2 * norm_parameters(s_.model) + (moe != nullptr ? std::int64_t{moe->experts} * s_.model.hidden : 0);
+      if (const Moe* moe = std::get_if<Moe>(&block.feed_forward)) logits = std::max<std::int64_t>(logits, rows * (moe->experts + moe->top_k));
     }
     constexpr std::int64_t rounding = 64 * 16;  // of pieces to cache lines
-    return size * (table + std::max({attention, heads_moved, logits, norms + norm_parameters(s_.model), rows})) + rounding;
+    return size * (table + std::max({attention, heads_moved, logits, replicated(), rows})) + rounding;
+  }
+
+  // Of the stage with most: what sequence parallelism has a tensor group add up at the end of a step (summed_over_tp), norms and routers.
+  [[nodiscard]] std::int64_t replicated() const {
+    if (p_.tp == 1 || !p_.sp) return 0;
+    std::vector<std::size_t> begins;
+    chunk_begins(p_, static_cast<int>(s_.model.blocks.size()), begins);
+    std::int64_t most = 0;
+    for (int stage = 0; stage < p_.pp; ++stage) {
+      std::int64_t sum = norm_parameters(s_.model);  // the last one, wherever it is
+      for (int local = 0; local < chunks_per_stage(p_); ++local) {
+        const auto chunk = static_cast<std::size_t>(chunk_on(p_, stage, local));
+        for (std::size_t i = begins[chunk]; i < begins[chunk + 1]; ++i) {
+          const Moe* moe = std::get_if<Moe>(&s_.model.blocks[i].feed_forward);
+          sum += 2 * norm_parameters(s_.model) + (moe != nullptr ? std::int64_t{moe->experts} * s_.model.hidden : 0);
+        }
+      }
+      most = std::max(most, sum);
+    }
+    return most;
   }
 
   void job() {
@@ -77,7 +97,8 @@ class Requirements {
     refuse(m.positions != Positions::rotary && m.positions != Positions::none, "no learned positions and no ALiBi", "write positions: rotary");
     refuse(m.norm == NormKind::layer_no_bias, "no LayerNorm without a bias", "write norm: rms or layer");
     refuse(m.embedding_norm, "no norm after the embedding", "leave it out");
-    refuse(!m.final_norm || m.norm == NormKind::none, "no model without norms", "write norm: rms");
+    refuse(m.norm == NormKind::none, "no model without norms", "write norm: rms");
+    refuse(!m.final_norm, "no model without a last norm", "write final_norm: true");
     for (const Block& block : m.blocks) {
       const Attention& a = block.attention;
       refuse(a.latent.has_value(), "no latent attention", "use a model with heads of keys and values");

@@ -7,8 +7,9 @@
 #include <fstream>
 #include <iterator>
 #include <optional>
-#include <thread>
 #include <unistd.h>
+
+#include "runtime/cores.hpp"
 
 namespace forerun {
 namespace {
@@ -77,7 +78,7 @@ Machine parse_machine(std::string_view cpuinfo, std::string_view meminfo, int co
 }
 
 Machine this_machine() {
-  Machine machine = parse_machine(read("/proc/cpuinfo"), read("/proc/meminfo"), static_cast<int>(std::max(1U, std::thread::hardware_concurrency())));
+  Machine machine = parse_machine(read("/proc/cpuinfo"), read("/proc/meminfo"), cores_of_this_process());
   machine.l2 = cache(_SC_LEVEL2_CACHE_SIZE);
   machine.last_cache = max(machine.l2, max(cache(_SC_LEVEL3_CACHE_SIZE), cache(_SC_LEVEL4_CACHE_SIZE)));
   if (machine.l2 == Bytes{0}) machine.l2 = Bytes{1 << 20};

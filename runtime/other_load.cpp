@@ -5,29 +5,18 @@
 
 #include <algorithm>
 #include <fstream>
+#include <iterator>
+#include <sstream>
 #include <string>
+
+#include "runtime/cores.hpp"
 
 namespace forerun {
 namespace {
 
-struct Cores {
-  double busy = 0, all = 0;  // seconds of all cores together
-};
-
-Cores cores_now() {
+CoreTicks ticks_now() {
   std::ifstream file("/proc/stat");
-  std::string name;
-  if (!(file >> name) || name != "cpu") return {};
-  Cores sum;
-  const double second = static_cast<double>(::sysconf(_SC_CLK_TCK));
-  // user, nice, system, idle, iowait, irq, softirq, steal; guests are among user and nice
-  for (int field = 0; field < 8; ++field) {
-    double ticks = 0;
-    if (!(file >> ticks)) break;
-    sum.all += ticks / second;
-    if (field != 3 && field != 4) sum.busy += ticks / second;
-  }
-  return sum;
+  return core_ticks(std::string(std::istreambuf_iterator<char>(file), {}), own_cores());
 }
 
 double own_seconds() {
@@ -39,16 +28,31 @@ double own_seconds() {
 
 }  // namespace
 
-OtherLoad::OtherLoad() : own_(own_seconds()) {
-  const Cores now = cores_now();
-  busy_ = now.busy, all_ = now.all;
+// A line a core: its name, then the ticks of user, nice, system, idle, iowait, irq, softirq, steal, and of guests, which are among user and nice (proc(5)).
+CoreTicks core_ticks(std::string_view stat, std::span<const int> cores) {
+  CoreTicks sum;
+  std::istringstream lines{std::string(stat)};
+  for (std::string line; std::getline(lines, line);) {
+    std::istringstream fields(line);
+    std::string name;
+    fields >> name;
+    if (std::ranges::none_of(cores, [&](int core) { return name == "cpu" + std::to_string(core); })) continue;
+    std::int64_t ticks = 0;
+    for (int field = 0; field < 8 && fields >> ticks; ++field) {
+      sum.all += ticks;
+      if (field != 3 && field != 4) sum.busy += ticks;
+    }
+  }
+  return sum;
 }
 
+OtherLoad::OtherLoad() : then_(ticks_now()), own_(own_seconds()) {}
+
 double OtherLoad::share() const {
-  const Cores now = cores_now();
-  const double all = now.all - all_;
-  if (all <= 0) return 0;
-  return std::clamp((now.busy - busy_ - (own_seconds() - own_)) / all, 0.0, 1.0);
+  const CoreTicks now = ticks_now();
+  if (now.all <= then_.all) return 0;
+  const double own = (own_seconds() - own_) * static_cast<double>(::sysconf(_SC_CLK_TCK));
+  return std::clamp((static_cast<double>(now.busy - then_.busy) - own) / static_cast<double>(now.all - then_.all), 0.0, 1.0);
 }
 
 }  // namespace forerun

@@ -1,6 +1,7 @@
 #include "runtime/rank_threads.hpp"
 
 #include <numeric>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -33,7 +34,15 @@ void run_ranks(int ranks, const std::function<void(Communicator&)>& work) {
   std::iota(all.begin(), all.end(), 0);
   {
     std::vector<std::jthread> threads;
-    for (const int rank : all) threads.emplace_back([&, rank] { run_rank(hub, rank, all, work); });
+    threads.reserve(all.size());
+    for (const int rank : all) {
+      try {
+        threads.emplace_back([&, rank] { run_rank(hub, rank, all, work); });
+      } catch (const std::system_error& error) {  // those that run wait for it
+        hub->failed(rank, "rank " + std::to_string(rank) + ": its thread cannot be started: " + error.what());
+        break;
+      }
+    }
   }
   if (const auto failure = hub->failure()) throw RankFailure(failure->rank, failure->what);
 }

@@ -34,7 +34,7 @@ TEST(LaneWorker, HandsOnWhatWasThrownAndEndsTheOthers) {
     FAIL() << "nobody failed";
   } catch (const RankFailure& failure) {
     EXPECT_EQ(failure.rank, 1);
-    EXPECT_EQ(std::string(failure.what()), "a broken link");
+    EXPECT_EQ(std::string(failure.what()), "rank 1: a broken link");
   }
 }
 

@@ -141,6 +141,18 @@ TEST(Comparison, SaysHowUnequalExpertsDrew) {
     EXPECT_EQ(c.expert_skew == 1, routing == Routing::balanced);
   }
 }
+TEST(Comparison, CountsTheRowsThatRanksShareOnEachOfThem) {
+  const Plan plan{.ep = 2, .etp = 2, .dp = 4};
+  const Ran ran = run(mixture(), plan, {.steps = 1});
+  const auto& ranks = ran.execution.ranks;
+  ASSERT_EQ(ranks.size(), 4U);
+  constexpr std::int64_t all = 8 * 16 * 2 * 2;  // rows: sequences, tokens, choices, blocks
+  for (const RankReport& rank : ranks) EXPECT_EQ(rank.expert_rows_promised, all / 2);  // half of the experts, with a half of their columns each
+  EXPECT_EQ(ranks[0].expert_rows, ranks[1].expert_rows);
+  EXPECT_EQ(ranks[2].expert_rows, ranks[3].expert_rows);
+  EXPECT_EQ(ranks[0].expert_rows + ranks[2].expert_rows, all);
+  EXPECT_NE(ranks[0].expert_rows, ranks[2].expert_rows);  // chosen freely
+}
 TEST(Executed, TiedHeads) {
   for (int zero = 0; zero <= 3; ++zero) {
     expect_equal_to_one_rank(tied(), {.tp = 2, .dp = 2, .zero = zero});

@@ -1,8 +1,13 @@
 // Do ranks that are threads do what every communicator must, and does a failure end them all?
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <pthread.h>
+#include <sys/resource.h>
+#include <unistd.h>
 
 #include <atomic>
+#include <cstdlib>
+#include <fstream>
 #include <thread>
 #include <tuple>
 #include <vector>
@@ -84,6 +89,25 @@ TEST(RankThreads, DoNotWaitForARankThatHasEnded) {
   });
   EXPECT_EQ(rank, 1);
   EXPECT_THAT(what, AllOf(StartsWith("rank 1, all_reduce of 12 fp32 among 2: "), HasSubstr("rank 0 has ended")));
+}
+
+// With stacks of 1 GiB each, and room for one.
+int run_where_one_thread_fits() {
+  std::int64_t pages = 0;
+  std::ifstream("/proc/self/statm") >> pages;
+  const auto room = static_cast<rlim_t>(pages * ::sysconf(_SC_PAGESIZE)) + (3ULL << 29);
+  const rlimit limit{room, room};
+  pthread_attr_t stacks;
+  ::pthread_attr_init(&stacks);
+  ::pthread_attr_setstacksize(&stacks, 1ULL << 30);
+  if (pages == 0 || ::setrlimit(RLIMIT_AS, &limit) != 0 || ::pthread_setattr_default_np(&stacks) != 0) return 2;
+  const auto [rank, what] = failure_of(3, [](Communicator& c) { c.barrier(); });
+  return rank == 1 && what.starts_with("rank 1: its thread cannot be started: ") ? 0 : 1;
+}
+
+TEST(RankThreads, ThatCannotBeStartedEndTheOthers) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  EXPECT_EXIT(std::_Exit(run_where_one_thread_fits()), testing::ExitedWithCode(0), "");
 }
 
 TEST(RankThreads, StillReceiveWhatARankSentBeforeItEnded) {
