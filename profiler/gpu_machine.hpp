@@ -39,6 +39,6 @@ std::string device_name(const CudaDevice&);
 FlopsPerSecond peak_of(const CudaDevice&, const MeasuredGpu&, DType);
 Device device_of(const CudaDevice&, const MeasuredGpu&, std::optional<Watts> power);
 // One such GPU in a node; links between several are not known.
-Cluster cluster_of(const CudaDevice&, const MeasuredGpu&, std::optional<Watts> power);
+Cluster cluster_of(const Device&, const MeasuredGpu&);
 
 }  // namespace forerun

@@ -52,17 +52,22 @@ std::string device_text(const GpuProfileResult& r, const ProfileOptions& o, std:
                      power ? "the driver's limit" : "assumed", to_yaml(device_of(r.gpu, r.measured, power)));
 }
 
-std::string cluster_text(const GpuProfileResult& r, std::optional<Watts> power) {
+std::string cluster_text(const GpuProfileResult& r, const Device& device) {
   return fmt::format("# One GPU of this machine. Links: measured, copies from and to pinned memory of the host ({} and {}); links between GPUs were not measured.\n{}",
-                     format(r.measured.to_device.bandwidth), format(r.measured.to_host.bandwidth), to_yaml(cluster_of(r.gpu, r.measured, power)));
+                     format(r.measured.to_device.bandwidth), format(r.measured.to_host.bandwidth), to_yaml(cluster_of(device, r.measured)));
 }
 
-Result<void> describe(GpuProfileResult& r, const ProfileOptions& o, std::optional<Watts> power) {
+// The cluster is written in any case: with the calibration it takes the place of a plan's.
+Result<void> describe(GpuProfileResult& r, const ProfileOptions& o, const std::optional<Device>& known, std::optional<Watts> power) {
   const ProfilePaths paths = paths_of(o.stem);
-  if (const auto written = write_whole(paths.device, device_text(r, o, power)); !written) return written;
-  if (const auto written = write_whole(paths.cluster, cluster_text(r, power)); !written) return written;
-  r.written = {paths.device, paths.cluster};
-  return {};
+  const auto write = [&](const std::string& path, const std::string& text) {
+    r.written.push_back(path);
+    return write_whole(path, text);
+  };
+  if (!known) {
+    if (const auto written = write(paths.device, device_text(r, o, power)); !written) return written;
+  }
+  return write(paths.cluster, cluster_text(r, known ? *known : device_of(r.gpu, r.measured, power)));
 }
 
 }  // namespace
@@ -91,9 +96,7 @@ Result<GpuProfileResult> profile_gpu(const ProfileOptions& o, EventSampler& samp
   }
   if (progress) progress(0, "machine");
   result.measured = measure_gpu(sampler, o, around);
-  if (!known) {
-    if (const auto described = describe(result, o, around.power_limit); !described) return fail(described.error());
-  }
+  if (const auto described = describe(result, o, known, around.power_limit); !described) return fail(described.error());
   const Result<KernelSamples> samples = sample_kernels(o, sampler, result.device, progress);
   if (!samples) return fail(samples.error());
   result.samples = *samples;
