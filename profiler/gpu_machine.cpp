@@ -1,5 +1,7 @@
 #include "profiler/gpu_machine.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -50,6 +52,8 @@ std::optional<Device> catalogue_device(const CudaDevice& gpu) {
 }
 
 std::string device_name(const CudaDevice& gpu) { return slug(gpu.name); }
+
+std::string gpu_identity(const CudaDevice& gpu) { return fmt::format("{}-{}-sms-{:.0f}-gib", device_name(gpu), gpu.sms, gpu.memory.value() / 0x1p30); }
 
 FlopsPerSecond peak_of(const CudaDevice& gpu, const MeasuredGpu& measured, DType dtype) {
   constexpr double best_share = 0.9;

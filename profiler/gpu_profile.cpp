@@ -3,14 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 
 #include "base/units.hpp"
 
 namespace forerun {
 namespace {
-
-std::string name_of(const std::string& path) { return std::filesystem::path(path).filename().string(); }
 
 HostLink measure_host_link(const GpuSurroundings& around, HostDirection direction) {
   std::vector<std::pair<Bytes, Seconds>> copies;
@@ -89,15 +86,16 @@ Result<GpuProfileResult> profile_gpu(const ProfileOptions& o, EventSampler& samp
   GpuProfileResult result{.gpu = gpu};
   const std::optional<Device> known = catalogue_device(gpu);
   result.in_catalogue = known.has_value();
-  result.device = known ? known->name : name_of(paths_of(o.stem).device);
+  result.device = known ? known->name : file_name(paths_of(o.stem).device);
   if (!known && family_of(gpu.major, gpu.minor).empty()) {
     return fail(Problem{{}, fmt::format("{} has compute capability {}.{}, of which no family is known", gpu.name, gpu.major, gpu.minor),
                         "families are volta, turing, ampere, ada, hopper and blackwell (7.0 to 12.x)"});
   }
+  Result<SampleFile> file = SampleFile::open(paths_of(o.stem).samples, kernel_columns, {gpu_identity(gpu), result.device}, o.resume);
+  if (!file) return fail(file.error());
   if (progress) progress(0, "machine");
   result.measured = measure_gpu(sampler, o, around);
-  if (const auto described = describe(result, o, known, around.power_limit); !described) return fail(described.error());
-  const Result<KernelSamples> samples = sample_kernels(o, sampler, result.device, progress);
+  const Result<KernelSamples> samples = sample_kernels(o, sampler, *file, progress);
   if (!samples) return fail(samples.error());
   result.samples = *samples;
   const DType dtype = o.dtypes.front();
@@ -106,6 +104,7 @@ Result<GpuProfileResult> profile_gpu(const ProfileOptions& o, EventSampler& samp
   result.remarks = sampler.remarks();
   if (const auto drifted = drift_remark(result.samples.drift)) result.remarks.push_back(*drifted);
   result.remarks.emplace_back("links between GPUs cannot be measured with one GPU: plans take the fits of public tables");
+  if (const auto described = describe(result, o, known, around.power_limit); !described) return fail(described.error());
   return result;
 }
 

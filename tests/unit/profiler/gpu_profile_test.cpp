@@ -100,7 +100,7 @@ TEST_F(GpuProfiles, GoOnOnlyWithSamplesOfTheSameDevice) {
   EXPECT_EQ(same->samples.kept, same->samples.rows);
   const auto another = run(other_, again);
   ASSERT_FALSE(another);
-  EXPECT_THAT(to_string(another.error()), HasSubstr("these are samples of h200-sxm-141gb, not of gpu.device.yaml"));
+  EXPECT_THAT(to_string(another.error()), HasSubstr("these are samples of nvidia-h200-132-sms-140-gib, not of nvidia-h200-nvl-132-sms-140-gib"));
 }
 
 TEST_F(GpuProfiles, RefuseAGpuOfNoFamily) {

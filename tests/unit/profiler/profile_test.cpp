@@ -5,6 +5,8 @@
 
 #include <atomic>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -67,6 +69,7 @@ TEST_F(Profiles, GoOnWhereTheyWereInterrupted) {
   Pretender interrupted;
   interrupted.fail_after = 20;
   EXPECT_THROW(static_cast<void>(profile(options(), interrupted, machine_)), std::runtime_error);
+  EXPECT_FALSE(fs::exists(folder_ / "local.device.yaml") || fs::exists(folder_ / "local.cluster.yaml"));
   ProfileOptions again = options();
   again.resume = true;
   Pretender sampler;
@@ -80,6 +83,26 @@ TEST_F(Profiles, GoOnWhereTheyWereInterrupted) {
   EXPECT_EQ(nothing_left->kept, cases + nothing_left->collectives);
   const std::set<std::string> asked(last.prepared.begin(), last.prepared.end());
   EXPECT_LT(asked.size(), 10U);  // the machine and the reference, none of the sweep
+}
+
+TEST_F(Profiles, OfAnotherMachineAreNotGoneOnWith) {
+  Pretender first, second;
+  ASSERT_TRUE(profile(options(), first, machine_));
+  ProfileOptions again = options();
+  again.resume = true;
+  Machine other = machine_;
+  other.processor = "Another";
+  std::map<fs::path, std::string> before, after;
+  const auto read_all = [&](std::map<fs::path, std::string>& into) {
+    for (const auto& entry : fs::directory_iterator(folder_)) into[entry.path()] = std::string(std::istreambuf_iterator<char>(std::ifstream(entry.path()).rdbuf()), {});
+  };
+  read_all(before);
+  const auto refused = profile(again, second, other);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(to_string(refused.error()), testing::HasSubstr("these are samples of unknown-processor-2-cores-1-gib, not of another-2-cores-1-gib"));
+  EXPECT_TRUE(second.prepared.empty()) << "nothing is measured";
+  read_all(after);
+  EXPECT_EQ(before, after);
 }
 
 TEST(Sweep, IsTheSameForASeedAndAnotherForAnother) {
