@@ -129,9 +129,9 @@ int run(const Options& o) {
   if (o.backend == "cuda") return profile_cuda({.out = o.out, .quick = o.quick, .resume = o.resume, .json = o.json, .device = std::max(0, o.device), .dtypes = *dtypes,
                                                 .seed = static_cast<std::uint64_t>(o.seed)});
   ProfileOptions p = profile_options(o, *std::move(dtypes));
-  if (o.as_process) return profile_as_process(p);
-  p.started_by_mpi = mpi_command(o);
   const Machine machine = this_machine();
+  if (o.as_process) return profile_as_process(p, machine);
+  p.started_by_mpi = mpi_command(o);
   const auto sampler = make_cpu_sampler(machine.cores, cpu_pool(machine.last_cache), p.seed);
   ProgressLine kernels("measuring kernels"), ranks("measuring collectives");
   const Result<ProfileResult> result = profile(p, *sampler, machine, [&](double share, const std::string& what) { (what == "kernels" ? kernels : ranks)(share); });

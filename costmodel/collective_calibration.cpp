@@ -216,6 +216,10 @@ std::vector<NetworkCalibration> networks_of(const CollectiveCalibration& c, cons
   return list;
 }
 
+void only_library(CollectiveCalibration& c, std::string_view library) {
+  std::erase_if(c.node, [&](const NodeCalibration& n) { return n.library != library; });
+}
+
 bool is_for_steps(const CollectiveCalibration& c, const NodeCalibration& n) {
   const NodeCalibration* nccl = find_fit(c, n.kind, "nccl");
   if (nccl != nullptr) return nccl == &n;

@@ -73,6 +73,9 @@ std::optional<NcclGeneration> generation_named(std::string_view);
 CollectiveCalibration merged(const CollectiveCalibration& below, const CollectiveCalibration& over);
 // The constants that name this cluster.
 std::vector<NetworkCalibration> networks_of(const CollectiveCalibration&, const Cluster&);
+// Keeps no fits of other libraries, where the ranks are known to be connected by `library`: those of a host by "in-process" (threads) or "mpi" (processes).
+// A kind that it was not measured for is left without a curve.
+void only_library(CollectiveCalibration&, std::string_view library);
 // The fit of its kind that steps take: NCCL's, or the first where none is called so.
 bool is_for_steps(const CollectiveCalibration&, const NodeCalibration&);
 // The fit of a kind whose library is `library`, else null.

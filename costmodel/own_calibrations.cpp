@@ -118,6 +118,20 @@ OwnCalibrations layered(std::vector<CalibrationFile> files) {
   return own;
 }
 
+bool only_library_of_host(OwnCalibrations& own, std::string_view library) {
+  // Whether it had some and has none.
+  const auto lost_all = [&](CollectiveCalibration& c) {
+    if (c.generation != NcclGeneration::host || c.node.empty()) return false;
+    only_library(c, library);
+    return c.node.empty();
+  };
+  const bool lost = std::ranges::count_if(own.collectives, lost_all) > 0;
+  for (CalibrationFile& file : own.files) {
+    if (auto* c = std::get_if<CollectiveCalibration>(&file.of)) static_cast<void>(lost_all(*c));
+  }
+  return !lost;
+}
+
 Result<OwnCalibrations> load_calibrations(std::span<const std::string> paths) {
   Problems problems;
   std::vector<CalibrationFile> files;

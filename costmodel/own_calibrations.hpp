@@ -7,6 +7,7 @@
 
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -37,6 +38,9 @@ struct OwnCalibrations {
 };
 
 OwnCalibrations layered(std::vector<CalibrationFile>);
+// Of ranks on a host no curves but those of `library` ("in-process", "mpi"), in what lies over the shipped ones and in what the files say they hold.
+// False where there were curves and none of them is left.
+bool only_library_of_host(OwnCalibrations&, std::string_view library);
 // Problems of all files at once.
 Result<OwnCalibrations> load_calibrations(std::span<const std::string> paths);
 

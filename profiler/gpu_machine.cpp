@@ -1,5 +1,7 @@
 #include "profiler/gpu_machine.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -51,6 +53,8 @@ std::optional<Device> catalogue_device(const CudaDevice& gpu) {
 
 std::string device_name(const CudaDevice& gpu) { return slug(gpu.name); }
 
+std::string gpu_identity(const CudaDevice& gpu) { return fmt::format("{}-{}-sms-{:.0f}-gib", device_name(gpu), gpu.sms, gpu.memory.value() / 0x1p30); }
+
 FlopsPerSecond peak_of(const CudaDevice& gpu, const MeasuredGpu& measured, DType dtype) {
   constexpr double best_share = 0.9;
   const auto rate = std::ranges::find_if(rates, [&](const Rate& r) { return r.major == gpu.major && r.minor == gpu.minor; });
@@ -71,11 +75,11 @@ Device device_of(const CudaDevice& gpu, const MeasuredGpu& measured, std::option
           .clock = gpu.clock, .launch_overhead = measured.launch, .concurrent_streams = 128, .power = power.value_or(assumed), .price = std::nullopt, .default_cluster = ""};
 }
 
-Cluster cluster_of(const CudaDevice& gpu, const MeasuredGpu& measured, std::optional<Watts> power) {
+Cluster cluster_of(const Device& device, const MeasuredGpu& measured) {
   const Link link{.bandwidth = measured.to_device.bandwidth < measured.to_host.bandwidth ? measured.to_device.bandwidth : measured.to_host.bandwidth,
                   .latency = max(measured.to_device.latency, measured.to_host.latency)};
-  const Node node{.device = device_of(gpu, measured, power), .devices = 1, .fabric = {.kind = FabricKind::pcie, .link = link}, .host = link, .nics = 0, .nic = {}};
-  return {.name = device_name(gpu) + "-alone", .aliases = {}, .nodes = {{.count = 1, .node = node}}, .network = {}, .max_gpus = 0};
+  const Node node{.device = device, .devices = 1, .fabric = {.kind = FabricKind::pcie, .link = link}, .host = link, .nics = 0, .nic = {}};
+  return {.name = device.name + "-alone", .aliases = {}, .nodes = {{.count = 1, .node = node}}, .network = {}, .max_gpus = 0};
 }
 
 }  // namespace forerun

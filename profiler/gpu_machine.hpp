@@ -34,11 +34,13 @@ std::optional<Device> catalogue_device(const CudaDevice&);
 
 // "nvidia-h200-nvl".
 std::string device_name(const CudaDevice&);
+// "nvidia-h200-nvl-132-sms-140-gib": a part of a GPU is not the whole.
+std::string gpu_identity(const CudaDevice&);
 // Peaks: what the tensor cores of its family do a clock and multiprocessor (whitepapers), at its boost clock; or, where a product was faster than nine tenths of
 // that or the family's are not known, that product's rate over 0.9. `power`: the board's limit, where the driver told it.
 FlopsPerSecond peak_of(const CudaDevice&, const MeasuredGpu&, DType);
 Device device_of(const CudaDevice&, const MeasuredGpu&, std::optional<Watts> power);
 // One such GPU in a node; links between several are not known.
-Cluster cluster_of(const CudaDevice&, const MeasuredGpu&, std::optional<Watts> power);
+Cluster cluster_of(const Device&, const MeasuredGpu&);
 
 }  // namespace forerun

@@ -3,14 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 
 #include "base/units.hpp"
 
 namespace forerun {
 namespace {
-
-std::string name_of(const std::string& path) { return std::filesystem::path(path).filename().string(); }
 
 HostLink measure_host_link(const GpuSurroundings& around, HostDirection direction) {
   std::vector<std::pair<Bytes, Seconds>> copies;
@@ -52,17 +49,22 @@ std::string device_text(const GpuProfileResult& r, const ProfileOptions& o, std:
                      power ? "the driver's limit" : "assumed", to_yaml(device_of(r.gpu, r.measured, power)));
 }
 
-std::string cluster_text(const GpuProfileResult& r, std::optional<Watts> power) {
+std::string cluster_text(const GpuProfileResult& r, const Device& device) {
   return fmt::format("# One GPU of this machine. Links: measured, copies from and to pinned memory of the host ({} and {}); links between GPUs were not measured.\n{}",
-                     format(r.measured.to_device.bandwidth), format(r.measured.to_host.bandwidth), to_yaml(cluster_of(r.gpu, r.measured, power)));
+                     format(r.measured.to_device.bandwidth), format(r.measured.to_host.bandwidth), to_yaml(cluster_of(device, r.measured)));
 }
 
-Result<void> describe(GpuProfileResult& r, const ProfileOptions& o, std::optional<Watts> power) {
+// The cluster is written in any case: with the calibration it takes the place of a plan's.
+Result<void> describe(GpuProfileResult& r, const ProfileOptions& o, const std::optional<Device>& known, std::optional<Watts> power) {
   const ProfilePaths paths = paths_of(o.stem);
-  if (const auto written = write_whole(paths.device, device_text(r, o, power)); !written) return written;
-  if (const auto written = write_whole(paths.cluster, cluster_text(r, power)); !written) return written;
-  r.written = {paths.device, paths.cluster};
-  return {};
+  const auto write = [&](const std::string& path, const std::string& text) {
+    r.written.push_back(path);
+    return write_whole(path, text);
+  };
+  if (!known) {
+    if (const auto written = write(paths.device, device_text(r, o, power)); !written) return written;
+  }
+  return write(paths.cluster, cluster_text(r, known ? *known : device_of(r.gpu, r.measured, power)));
 }
 
 }  // namespace
@@ -84,17 +86,16 @@ Result<GpuProfileResult> profile_gpu(const ProfileOptions& o, EventSampler& samp
   GpuProfileResult result{.gpu = gpu};
   const std::optional<Device> known = catalogue_device(gpu);
   result.in_catalogue = known.has_value();
-  result.device = known ? known->name : name_of(paths_of(o.stem).device);
+  result.device = known ? known->name : file_name(paths_of(o.stem).device);
   if (!known && family_of(gpu.major, gpu.minor).empty()) {
     return fail(Problem{{}, fmt::format("{} has compute capability {}.{}, of which no family is known", gpu.name, gpu.major, gpu.minor),
                         "families are volta, turing, ampere, ada, hopper and blackwell (7.0 to 12.x)"});
   }
+  Result<SampleFile> file = SampleFile::open(paths_of(o.stem).samples, kernel_columns, {gpu_identity(gpu), result.device}, o.resume);
+  if (!file) return fail(file.error());
   if (progress) progress(0, "machine");
   result.measured = measure_gpu(sampler, o, around);
-  if (!known) {
-    if (const auto described = describe(result, o, around.power_limit); !described) return fail(described.error());
-  }
-  const Result<KernelSamples> samples = sample_kernels(o, sampler, result.device, progress);
+  const Result<KernelSamples> samples = sample_kernels(o, sampler, *file, progress);
   if (!samples) return fail(samples.error());
   result.samples = *samples;
   const DType dtype = o.dtypes.front();
@@ -103,6 +104,7 @@ Result<GpuProfileResult> profile_gpu(const ProfileOptions& o, EventSampler& samp
   result.remarks = sampler.remarks();
   if (const auto drifted = drift_remark(result.samples.drift)) result.remarks.push_back(*drifted);
   result.remarks.emplace_back("links between GPUs cannot be measured with one GPU: plans take the fits of public tables");
+  if (const auto described = describe(result, o, known, around.power_limit); !described) return fail(described.error());
   return result;
 }
 

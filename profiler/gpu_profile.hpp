@@ -1,7 +1,7 @@
 // The profile of one GPU but its fit: what it is and does, then every sample of its kernels into their file.
 //
 // Rows name the device of the catalogue where this GPU is one, so that a fit to them serves every plan on clusters of it; otherwise STEM.device.yaml, which is
-// written beside them with STEM.cluster.yaml, a node of one such GPU. Links between GPUs are not measured: one GPU has none.
+// written beside them. STEM.cluster.yaml is a node of one such GPU. Links between GPUs are not measured: one GPU has none.
 #pragma once
 
 #include <functional>

@@ -14,22 +14,13 @@ constexpr double drifted = 0.1;
 
 class Sweep {
  public:
-  Sweep(const ProfileOptions& o, Sampler& sampler, const std::string& device, const ProfileProgress& progress)
-      : o_(o), sampler_(sampler), device_(device), progress_(progress) {}
+  Sweep(const ProfileOptions& o, Sampler& sampler, SampleFile& file, const ProfileProgress& progress) : o_(o), sampler_(sampler), file_(file), progress_(progress) {}
 
   Result<KernelSamples> run() {
-    const std::string path = paths_of(o_.stem).samples;
-    Result<SampleFile> file = SampleFile::open(path, kernel_columns, o_.resume);
-    if (!file) return fail(file.error());
-    for (const std::string& other : file->devices()) {
-      if (other != device_) {
-        return fail(Problem{{path, 0, 0}, fmt::format("these are samples of {}, not of {}", other, device_), "leave --resume out to begin anew, or name another file with --out"});
-      }
-    }
     const std::vector<KernelCase> cases = plan_sweep(o_.sweep, o_.range, o_.dtypes, o_.seed);
     std::vector<const KernelCase*> missing;
     for (const KernelCase& one : cases) {
-      if (file->has(source, key_of(one))) {
+      if (file_.has(source, key_of(one))) {
         ++result_.kept;
       } else {
         missing.push_back(&one);
@@ -39,9 +30,9 @@ class Sweep {
     const std::size_t part = passes() > 1 ? part_of_passes : 1;
     for (std::size_t first = 0; first < missing.size(); first += part) {
       const auto of_part = std::span(missing).subspan(first, std::min(part, missing.size() - first));
-      if (const auto added = add(*file, of_part); !added) return fail(added.error());
+      if (const auto added = add(of_part); !added) return fail(added.error());
     }
-    result_.rows = file->rows();
+    result_.rows = file_.rows();
     return result_;
   }
 
@@ -52,7 +43,7 @@ class Sweep {
 
   [[nodiscard]] std::size_t passes() const { return static_cast<std::size_t>(o_.passes); }
 
-  Result<void> add(SampleFile& file, std::span<const KernelCase* const> part) {
+  Result<void> add(std::span<const KernelCase* const> part) {
     const Effort share{o_.effort.budget / static_cast<double>(passes()), (o_.effort.fewest + passes() - 1) / passes(), (o_.effort.most + passes() - 1) / passes()};
     std::vector<std::vector<RunTimes>> times(part.size());
     std::vector<double> drift(part.size());
@@ -65,13 +56,13 @@ class Sweep {
       }
     }
     for (std::size_t i = 0; i < part.size(); ++i) {
-      if (const auto added = add(file, *part[i], times[i], drift[i]); !added) return added;
+      if (const auto added = add(*part[i], times[i], drift[i]); !added) return added;
     }
     return {};
   }
 
   // The pass whose time is the median says the spread.
-  Result<void> add(SampleFile& file, const KernelCase& one, std::vector<RunTimes>& passes, double drift) const {
+  Result<void> add(const KernelCase& one, std::vector<RunTimes>& passes, double drift) {
     std::ranges::sort(passes, {}, [](const RunTimes& t) { return t.median.value(); });
     const RunTimes& t = passes[passes.size() / 2];
     std::size_t runs = 0, outliers = 0;
@@ -81,7 +72,7 @@ class Sweep {
     if (passes.size() > 1) remarks += fmt::format(";passes={:.3f}", (passes.back().median - passes.front().median) / t.median);
     if (std::abs(drift) > drifted) remarks += fmt::format(";drift={:+.2f}", drift);
     if (!t.notes.empty()) remarks += ";" + t.notes;
-    return file.add(source, key_of(one), kernel_row(source, device_, one, t.median, sampler_.library(), remarks));
+    return file_.add(source, key_of(one), kernel_row(source, file_.owner().gpu, one, t.median, sampler_.library(), remarks));
   }
 
   void check_reference() {
@@ -93,7 +84,7 @@ class Sweep {
 
   const ProfileOptions& o_;
   Sampler& sampler_;
-  const std::string& device_;
+  SampleFile& file_;
   const ProfileProgress& progress_;
   KernelSamples result_;
   std::size_t measured_ = 0, measurements_ = 0;
@@ -103,8 +94,8 @@ class Sweep {
 
 }  // namespace
 
-Result<KernelSamples> sample_kernels(const ProfileOptions& o, Sampler& sampler, const std::string& device, const ProfileProgress& progress) {
-  return Sweep(o, sampler, device, progress).run();
+Result<KernelSamples> sample_kernels(const ProfileOptions& o, Sampler& sampler, SampleFile& file, const ProfileProgress& progress) {
+  return Sweep(o, sampler, file, progress).run();
 }
 
 std::optional<std::string> drift_remark(double drift) {

@@ -13,8 +13,8 @@ struct KernelSamples {
   double drift = 0;                // largest, of the reference product over its first time, less 1
 };
 
-// `device`: as rows name it. Problems: a file that cannot be written, or that has rows of another device.
-Result<KernelSamples> sample_kernels(const ProfileOptions&, Sampler&, const std::string& device, const ProfileProgress&);
+// Into a file of kernels, those that it lacks. Problems: it cannot be written.
+Result<KernelSamples> sample_kernels(const ProfileOptions&, Sampler&, SampleFile&, const ProfileProgress&);
 
 // Where it drifted by more than a tenth.
 std::optional<std::string> drift_remark(double drift);

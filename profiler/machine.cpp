@@ -88,6 +88,8 @@ Machine this_machine() {
 
 std::string machine_name(const Machine& machine) { return fmt::format("{}-{}-cores", slug(machine.processor), machine.cores); }
 
+std::string machine_identity(const Machine& machine) { return fmt::format("{}-{:.0f}-gib", machine_name(machine), machine.memory.value() / 0x1p30); }
+
 FlopsPerSecond peak_of(const Machine& machine, const MeasuredMachine& measured, DType dtype) {
   constexpr double units = 2, operations = 2, best_share = 0.9;
   const double lanes = dtype == DType::fp64 ? machine.lanes / 2.0 : machine.lanes;

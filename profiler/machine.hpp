@@ -41,6 +41,8 @@ struct MeasuredMachine {
 std::string slug(std::string_view);
 // "intel-xeon-processor-2-cores"; the device is "...-core".
 std::string machine_name(const Machine&);
+// That and its memory: "intel-xeon-processor-2-cores-8-gib", what tells it from another whose samples are kept under the same name.
+std::string machine_identity(const Machine&);
 // Two vector units that multiply and add, at the clock that /proc/cpuinfo shows; where a product was faster than nine tenths of that (a clock that
 // rises), that product's rate over 0.9. In bf16 arithmetic is fp32's.
 FlopsPerSecond peak_of(const Machine&, const MeasuredMachine&, DType);

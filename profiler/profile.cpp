@@ -17,10 +17,6 @@
 namespace forerun {
 namespace {
 
-namespace fs = std::filesystem;
-
-std::string name_of(const std::string& path) { return fs::path(path).filename().string(); }
-
 MeasuredMachine measure_machine(Sampler& sampler, const ProfileOptions& o) {
   MeasuredMachine m;
   const Effort longer{.budget = 4.0 * o.effort.budget, .fewest = o.effort.fewest, .most = 4 * o.effort.most};
@@ -98,6 +94,8 @@ void remark(ProfileResult& r) {
 
 ProfilePaths paths_of(const std::string& stem) { return {stem + ".device.yaml", stem + ".cluster.yaml", stem + ".samples.csv", stem + ".collectives.csv"}; }
 
+std::string file_name(const std::string& path) { return std::filesystem::path(path).filename().string(); }
+
 ProfileOptions sized(ProfileOptions o) {
   o.sweep = o.quick ? quick_sweep : SweepSize{};
   o.effort = {.budget = Seconds{o.quick ? 0.05 : 0.15}, .fewest = 5, .most = static_cast<std::size_t>(o.quick ? 40 : 100)};
@@ -106,19 +104,23 @@ ProfileOptions sized(ProfileOptions o) {
 }
 
 Result<ProfileResult> profile(const ProfileOptions& o, Sampler& sampler, const Machine& machine, const ProfileProgress& progress) {
+  const ProfilePaths paths = paths_of(o.stem);
+  Result<SampleFile> of_kernels = SampleFile::open(paths.samples, kernel_columns, {machine_identity(machine), file_name(paths.device)}, o.resume);
+  if (!of_kernels) return fail(of_kernels.error());
+  Result<SampleFile> of_ranks = open_rank_samples(o, machine, o.resume);
+  if (!of_ranks) return fail(of_ranks.error());
   ProfileResult result{.machine = machine};
   if (progress) progress(0, "machine");
   result.measured = measure_machine(sampler, o);
   measure_link(machine.cores, o, result.measured);
-  const ProfilePaths paths = paths_of(o.stem);
-  if (const auto written = write_whole(paths.device, device_text(result, o)); !written) return fail(written.error());
-  if (const auto written = write_whole(paths.cluster, cluster_text(result)); !written) return fail(written.error());
-  const Result<KernelSamples> kernels = sample_kernels(o, sampler, name_of(paths.device), progress);
+  const Result<KernelSamples> kernels = sample_kernels(o, sampler, *of_kernels, progress);
   if (!kernels) return fail(kernels.error());
   result.kernels = kernels->rows, result.kept = kernels->kept, result.drift = kernels->drift;
-  if (const auto sampled = sample_ranks(o, machine, progress, result); !sampled) return fail(sampled.error());
+  if (const auto sampled = sample_ranks(o, machine, *of_ranks, progress, result); !sampled) return fail(sampled.error());
   result.overlap = measure_overlap(sampler, o);
   remark(result);
+  if (const auto written = write_whole(paths.device, device_text(result, o)); !written) return fail(written.error());
+  if (const auto written = write_whole(paths.cluster, cluster_text(result)); !written) return fail(written.error());
   return result;
 }
 

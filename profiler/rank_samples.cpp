@@ -1,7 +1,6 @@
 #include "profiler/rank_samples.hpp"
 
 #include <cstdlib>
-#include <filesystem>
 #include <set>
 
 #include "profiler/collectives.hpp"
@@ -23,8 +22,7 @@ Result<void> sample(Communicator& ranks, const std::vector<CollectiveCase>& case
     const Seconds time = time_collective(ranks, cases[i], o.effort.budget);
     if (file == nullptr || !written || file->has(source, key_of(cases[i]))) continue;
     if (progress) progress(static_cast<double>(i) / static_cast<double>(cases.size()), "collectives");
-    const std::string cluster = std::filesystem::path(paths_of(o.stem).cluster).filename().string();
-    written = file->add(source, key_of(cases[i]), collective_row(source, cluster, cases[i], time, ""));
+    written = file->add(source, key_of(cases[i]), collective_row(source, file->owner().gpu, cases[i], time, ""));
   }
   return written;
 }
@@ -37,43 +35,45 @@ std::vector<CollectiveCase> missing(const SampleFile& file, const char* source, 
 
 }  // namespace
 
-Result<void> sample_ranks(const ProfileOptions& o, const Machine& machine, const ProfileProgress& progress, ProfileResult& result) {
-  Result<SampleFile> file = SampleFile::open(paths_of(o.stem).collectives, collective_columns, o.resume);
-  if (!file) return fail(file.error());
-  result.kept += file->rows();
+Result<SampleFile> open_rank_samples(const ProfileOptions& o, const Machine& machine, bool resume) {
+  return SampleFile::open(paths_of(o.stem).collectives, collective_columns, {machine_identity(machine), file_name(paths_of(o.stem).cluster)}, resume);
+}
+
+Result<void> sample_ranks(const ProfileOptions& o, const Machine& machine, SampleFile& file, const ProfileProgress& progress, ProfileResult& result) {
+  result.kept += file.rows();
   for (const int ranks : std::set<int>{2, std::max(2, machine.cores)}) {
-    const std::vector<CollectiveCase> cases = missing(*file, threads, ranks, o);
+    const std::vector<CollectiveCase> cases = missing(file, threads, ranks, o);
     Result<void> written;
     run_ranks(ranks, [&](Communicator& c) {
-      const Result<void> own = sample(c, cases, threads, o, c.rank() == 0 ? &*file : nullptr, progress);
+      const Result<void> own = sample(c, cases, threads, o, c.rank() == 0 ? &file : nullptr, progress);
       if (c.rank() == 0) written = own;
     });
     if (!written) return written;
   }
-  result.collectives = file->rows();
-  if (o.started_by_mpi.empty() || missing(*file, processes, 2, o).empty()) return {};
+  result.collectives = file.rows();
+  if (o.started_by_mpi.empty() || missing(file, processes, 2, o).empty()) return {};
   if (progress) progress(0, "collectives of processes");
   if (std::system(o.started_by_mpi.c_str()) != 0) {
     result.remarks.emplace_back("mpirun failed: no collectives of processes");
     return {};
   }
-  Result<SampleFile> all = SampleFile::open(paths_of(o.stem).collectives, collective_columns, true);
+  const Result<SampleFile> all = open_rank_samples(o, machine, true);
   if (!all) return fail(all.error());
   result.collectives = all->rows();
   return {};
 }
 
-Result<void> sample_as_process(const ProfileOptions& o, Communicator& ranks) {
+Result<void> sample_as_process(const ProfileOptions& o, const Machine& machine, Communicator& ranks) {
   if (ranks.rank() != 0) return sample(ranks, plan_collectives(ranks.size(), o.largest_message, o.quick ? 2 : 3), processes, o, nullptr, {});
-  Result<SampleFile> file = SampleFile::open(paths_of(o.stem).collectives, collective_columns, true);
+  Result<SampleFile> file = open_rank_samples(o, machine, true);
   // Every rank measures all of them: they would have to agree on what is missing.
   const Result<void> done = sample(ranks, plan_collectives(ranks.size(), o.largest_message, o.quick ? 2 : 3), processes, o, file ? &*file : nullptr, {});
   return file ? done : fail(file.error());
 }
 
-int profile_as_process(const ProfileOptions& o) {
+int profile_as_process(const ProfileOptions& o, const Machine& machine) {
   return run_as_process([&](Communicator& ranks) {
-    if (const auto done = sample_as_process(o, ranks); !done) throw std::runtime_error(to_string(done.error()));
+    if (const auto done = sample_as_process(o, machine, ranks); !done) throw std::runtime_error(to_string(done.error()));
   });
 }
 

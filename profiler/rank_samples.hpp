@@ -6,10 +6,12 @@
 
 namespace forerun {
 
-// Two ranks, and as many as there are cores.
-Result<void> sample_ranks(const ProfileOptions&, const Machine&, const ProfileProgress&, ProfileResult&);
+Result<SampleFile> open_rank_samples(const ProfileOptions&, const Machine&, bool resume);
+
+// Two ranks, and as many as there are cores; what the file lacks.
+Result<void> sample_ranks(const ProfileOptions&, const Machine&, SampleFile&, const ProfileProgress&, ProfileResult&);
 
 // What each process does that `started_by_mpi` starts; rank 0 writes.
-Result<void> sample_as_process(const ProfileOptions&, Communicator&);
+Result<void> sample_as_process(const ProfileOptions&, const Machine&, Communicator&);
 
 }  // namespace forerun

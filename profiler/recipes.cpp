@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "profiler/random.hpp"
+#include "runtime/expert_order.hpp"
 #include "runtime/instantiate.hpp"
 
 namespace forerun {
@@ -41,6 +42,24 @@ class Table {
 template <class A>
 Table<LossStatistics<A>> statistics(Backend& on, std::int64_t rows) {
   return {on, std::vector<LossStatistics<A>>(static_cast<std::size_t>(rows), {0, 1, 0})};
+}
+
+constexpr int experts = 8, copies = 2;  // of which each row goes to two
+
+// Two different ones, drawn.
+ExpertOrder routed(std::int64_t rows) {
+  Random random(static_cast<std::uint64_t>(rows));
+  std::vector<std::int32_t> chosen;
+  for (std::int64_t row = 0; row < rows; ++row) {
+    const std::int64_t first = random.below(experts), other = (first + 1 + random.below(experts - 1)) % experts;
+    chosen.insert(chosen.end(), {static_cast<std::int32_t>(first), static_cast<std::int32_t>(other)});
+  }
+  return order_by_expert(experts, copies, chosen);
+}
+
+template <class A>
+Table<A> halves(Backend& on, std::int64_t rows) {
+  return {on, std::vector<A>(static_cast<std::size_t>(copies * rows), A(0.5))};
 }
 
 template <class T>
@@ -127,7 +146,7 @@ const Streams<T>& streams() {
                  [](Ops ops, O o) { ops.layer_norm_backward(epsilon, o.cold[0], o.cold[1], o.warm[0], o.out[0], o.sums[0], o.sums[1]); }};
        }},
       {"add", [](On, C c) -> R { return {{all(c)}, {all(c)}, {all(c)}, {}, [](Ops ops, O o) { ops.add(o.warm[0], o.cold[0], o.out[0]); }}; }},
-      {"accumulate", [](On, C c) -> R { return {{all(c)}, {}, {}, {all(c)}, [](Ops ops, O o) { ops.accumulate(o.warm[0], o.sums[0]); }}; }},
+      {"add_in_place", [](On, C c) -> R { return {{}, {all(c)}, {all(c)}, {}, [](Ops ops, O o) { ops.add(o.out[0], o.cold[0], o.out[0]); }}; }},
       {"swiglu_forward", [](On, C c) -> R { return {{2 * all(c)}, {}, {all(c)}, {}, [w = c.width](Ops ops, O o) { ops.swiglu_forward(w, o.warm[0], o.out[0]); }}; }},
       {"swiglu_backward",
        [](On, C c) -> R {
@@ -157,13 +176,29 @@ const Streams<T>& streams() {
                    ops.cross_entropy_backward(0, 0, A(0.01), o.sums[0], told.all(), *targets, o.out[0]);
                  }};
        }},
-      {"gather_rows",
+      {"dispatch_forward",
        [](On, C c) -> R {
-         return {{all(c)}, {}, {2 * all(c)}, {}, [w = c.width, index = drawn(2 * c.rows, c.rows)](Ops ops, O o) { ops.gather_rows(w, o.warm[0], *index, o.out[0]); }};
+         return {{all(c)}, {}, {copies * all(c)}, {}, [w = c.width, token = routed(c.rows).token](Ops ops, O o) { ops.gather_rows(w, o.warm[0], token, o.out[0]); }};
        }},
-      {"add_rows",
-       [](On, C c) -> R {
-         return {{2 * all(c)}, {}, {all(c)}, {}, [w = c.width, index = drawn(2 * c.rows, c.rows)](Ops ops, O o) { ops.add_rows(w, o.warm[0], *index, o.out[0]); }};
+      {"combine_forward",
+       [](On on, C c) -> R {
+         return {{copies * all(c)}, {}, {all(c)}, {}, [w = c.width, place = Table(on, routed(c.rows).place), weights = halves<A>(on, c.rows)](Ops ops, O o) {
+                   ops.combine_forward(w, copies, o.warm[0], place.all(), weights.all(), o.out[0]);
+                 }};
+       }},
+      {"dispatch_backward",
+       [](On on, C c) -> R {
+         return {{copies * all(c)}, {}, {all(c)}, {copies * c.rows}, [w = c.width, place = Table(on, routed(c.rows).place)](Ops ops, O o) {
+                   ops.fill_sums(A(1), o.sums[0]);
+                   ops.combine_forward(w, copies, o.warm[0], place.all(), std::span<const A>(o.sums[0]), o.out[0]);
+                 }};
+       }},
+      {"combine_backward",
+       [](On on, C c) -> R {
+         return {{all(c)}, {copies * all(c)}, {copies * all(c)}, {copies * c.rows},
+                 [w = c.width, place = Table(on, routed(c.rows).place), weights = halves<A>(on, c.rows)](Ops ops, O o) {
+                   ops.combine_backward(w, copies, o.cold[0], place.all(), weights.all(), o.warm[0], o.out[0], o.sums[0]);
+                 }};
        }},
       {"copy", [](On on, C c) -> R { return {{}, {all(c)}, {all(c)}, {}, [&on](Ops, O o) { copy<T>(on, o.cold[0], o.out[0]); }}; }},
       {"adamw_update",

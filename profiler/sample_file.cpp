@@ -49,13 +49,22 @@ std::vector<std::string> cells(std::string_view line) {
 // The key of a row that this file's functions wrote, with its source; "" where it is none of theirs.
 std::string key_of_row(std::string_view line, bool kernels) {
   const std::vector<std::string> c = cells(line);
-  if (kernels && c.size() == 16) {
+  if (kernels && c.size() == 17) {
     std::string key = c[0];
     for (std::size_t i = 2; i < 14; ++i) key += "," + c[i];
     const std::size_t first = c[15].find(';'), second = c[15].find(';', first + 1), third = c[15].find(';', second + 1);
     return key + "," + c[15].substr(first + 1, third - first - 1);
   }
-  return !kernels && c.size() == 8 ? fmt::format("{},{},{},{}", c[0], c[3], c[4], c[5]) : "";
+  return !kernels && c.size() == 9 ? fmt::format("{},{},{},{}", c[0], c[3], c[4], c[5]) : "";
+}
+
+Result<void> check_owner(std::string_view row, const SampleOwner& owner, const Position& at) {
+  const std::vector<std::string> c = cells(row);
+  const std::string &machine = c.back(), &gpu = c[1];
+  if (machine == owner.machine && gpu == owner.gpu) return {};
+  const bool other = machine != owner.machine;
+  return fail(Problem{at, fmt::format("these are samples of {}, not of {}", other ? machine : gpu, other ? owner.machine : owner.gpu),
+                      "leave --resume out to begin anew, or name another file with --out"});
 }
 
 Problem unwritable(const std::string& path) { return {{path, 0, 0}, "cannot be written", "name a file in a folder where you may write"}; }
@@ -78,9 +87,9 @@ std::string collective_row(const std::string& source, const std::string& gpu, co
   return fmt::format("{},{},fp32,{},{:.0f},{},{},{}", source, gpu, c.kind, c.bytes.value(), c.ranks, microseconds(time), remarks);
 }
 
-Result<SampleFile> SampleFile::open(const std::string& path, std::string_view columns, bool resume) {
+Result<SampleFile> SampleFile::open(const std::string& path, std::string_view columns, const SampleOwner& owner, bool resume) {
   SampleFile samples;
-  samples.path_ = path;
+  samples.path_ = path, samples.owner_ = owner;
   std::string kept;
   if (resume) {
     std::ifstream in(path, std::ios::binary);
@@ -92,11 +101,16 @@ Result<SampleFile> SampleFile::open(const std::string& path, std::string_view co
   if (kept.substr(0, header) != columns) {
     return fail(Problem{{path, 1, 1}, "these are not the samples of a profile: other columns", "leave --resume out to begin anew, or name another file with --out"});
   }
+  int line = 1;
   for (std::size_t from = header + 1; from < kept.size();) {
+    ++line;
     const std::size_t to = kept.find('\n', from);
     const std::string_view row = std::string_view(kept).substr(from, to - from);
     const std::string key = key_of_row(row, columns == kernel_columns);
-    if (!key.empty()) samples.keys_.insert(key), samples.devices_.insert(cells(row)[1]);
+    if (!key.empty()) {
+      if (const auto own = check_owner(row, owner, {path, line, 1}); !own) return fail(own.error());
+      samples.keys_.insert(key);
+    }
     from = to + 1;
   }
   if (const auto written = write_whole(path, kept); !written) return fail(written.error());
@@ -106,7 +120,7 @@ Result<SampleFile> SampleFile::open(const std::string& path, std::string_view co
 }
 
 Result<void> SampleFile::add(const std::string& source, const std::string& key, const std::string& row) {
-  file_ << row + "\n" << std::flush;
+  file_ << row + "," + owner_.machine + "\n" << std::flush;
   if (!file_) return fail(unwritable(path_));
   keys_.insert(source + "," + key);
   return {};

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <array>
+#include <string_view>
 
 #include "profiler/random.hpp"
 
@@ -46,21 +47,22 @@ KernelCase attention(DType dtype, Random& random, const SweepRange& range, Flops
 
 // Bytes an element of `width` and a row of them, as the operators of a plan count them.
 struct StreamingOperation {
-  const char* name;
+  std::string_view name;
   StreamingKind kind;
   bool backward;
   double narrow, wide;  // elements of the tensors' format and of that of sums that move for one element of the shape
 };
-// A norm reads x and writes y; backward reads x and dy and writes dx. SwiGLU reads two and writes one; backward reads three and writes two. Gradients
-// are added up in place. A permutation makes two copies of a row. Cross entropy keeps exponentials, counted as 4 bytes, beside the logits. AdamW reads the gradient, reads
-// and writes two moments and the master, and writes the parameter where it has a format of its own.
-constexpr std::array<StreamingOperation, 20> operations{{
+// A norm reads x and writes y; backward reads x and dy and writes dx. The gradients of a branch and of what went past it are added up in place. SwiGLU reads two
+// and writes one; backward reads three and writes two. Two copies of a row go to experts, and come back as one; the gradient of each way sums or makes them again,
+// and that of the way back reads what the experts made as well. Cross entropy keeps exponentials, counted as 4 bytes, beside the logits. AdamW reads the gradient,
+// reads and writes two moments and the master, and writes the parameter where it has a format of its own.
+constexpr std::array<StreamingOperation, 22> operations{{
     {"rms_norm_forward", StreamingKind::norm, false, 2, 0},
     {"layer_norm_forward", StreamingKind::norm, false, 2, 0},
     {"rms_norm_backward", StreamingKind::norm, true, 3, 0},
     {"layer_norm_backward", StreamingKind::norm, true, 3, 0},
     {"add", StreamingKind::elementwise, false, 3, 0},
-    {"accumulate", StreamingKind::elementwise, true, 1, 2},
+    {"add_in_place", StreamingKind::elementwise, true, 3, 0},
     {"swiglu_forward", StreamingKind::activation, false, 3, 0},
     {"gelu_forward", StreamingKind::activation, false, 2, 0},
     {"swiglu_backward", StreamingKind::activation, true, 5, 0},
@@ -71,11 +73,15 @@ constexpr std::array<StreamingOperation, 20> operations{{
     {"embedding_weight_gradient", StreamingKind::embedding, true, 1, 2},
     {"cross_entropy_forward", StreamingKind::cross_entropy, false, 1, 2},
     {"cross_entropy_backward", StreamingKind::cross_entropy, true, 1, 1},
-    {"gather_rows", StreamingKind::permute, false, 3, 0},
-    {"add_rows", StreamingKind::permute, true, 3, 0},
+    {"dispatch_forward", StreamingKind::permute, false, 3, 0},
+    {"combine_forward", StreamingKind::permute, false, 3, 0},
+    {"dispatch_backward", StreamingKind::permute, true, 3, 0},
+    {"combine_backward", StreamingKind::permute, true, 5, 0},
     {"copy", StreamingKind::cast, false, 2, 0},
     {"adamw_update", StreamingKind::optimizer, false, 0, 7},
 }};
+
+const StreamingOperation& named(std::string_view name) { return *std::ranges::find(operations, name, &StreamingOperation::name); }
 
 // Its kind has no other operation.
 bool alone(const StreamingOperation& o) {
@@ -85,7 +91,7 @@ bool alone(const StreamingOperation& o) {
 KernelCase streaming(const StreamingOperation& o, DType dtype, std::int64_t rows, std::int64_t width) {
   const bool own_parameters = o.kind == StreamingKind::optimizer && size(dtype) != wide(dtype);
   const double element = o.narrow * size(dtype) + o.wide * wide(dtype) + (own_parameters ? size(dtype) : 0);
-  return {.operation = o.name, .dtype = dtype, .kernel = Streaming{o.kind, static_cast<double>(rows * width) * Bytes{element}, o.backward}, .rows = rows, .width = width};
+  return {.operation = std::string(o.name), .dtype = dtype, .kernel = Streaming{o.kind, static_cast<double>(rows * width) * Bytes{element}, o.backward}, .rows = rows, .width = width};
 }
 
 KernelCase streaming(const StreamingOperation& o, DType dtype, Random& random, const SweepRange& range) {
@@ -127,11 +133,11 @@ std::vector<KernelCase> plan_sweep(const SweepSize& sizes, const SweepRange& ran
   return cases;
 }
 
-KernelCase stream_case(DType dtype, const SweepRange& range) { return streaming(operations[4], dtype, range.most_streamed / 1024, 1024); }
-KernelCase copy_case(DType dtype, const SweepRange& range) { return streaming(operations[18], dtype, range.most_streamed / 1024, 1024); }
+KernelCase stream_case(DType dtype, const SweepRange& range) { return streaming(named("add"), dtype, range.most_streamed / 1024, 1024); }
+KernelCase copy_case(DType dtype, const SweepRange& range) { return streaming(named("copy"), dtype, range.most_streamed / 1024, 1024); }
 KernelCase product_case(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k) {
   return {.operation = "linear_forward", .dtype = dtype, .kernel = gemm(dtype, m, n, k, false)};
 }
-KernelCase call_case() { return streaming(operations[4], DType::fp32, 1, 16); }
+KernelCase call_case() { return streaming(named("add"), DType::fp32, 1, 16); }
 
 }  // namespace forerun

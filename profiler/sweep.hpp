@@ -1,7 +1,7 @@
 // The shapes that a profile measures: log-uniform over what models use that the device can train, from a fixed seed.
 //
-// Products in the three orders of a linear layer, attention causal with grouped queries, forward and backward, and each streaming kind by the bytes that
-// plans' operators count for it (workloads/operators.cpp), forward and backward.
+// Products in the three orders of a linear layer, attention causal with grouped queries, forward and backward, and of each streaming kind what the executor runs
+// where a plan prices it, by the bytes that plans' operators count for it (workloads/operators.cpp), forward and backward.
 #pragma once
 
 #include <span>
@@ -38,7 +38,7 @@ SweepRange gpu_range(Bytes memory);
 
 std::vector<KernelCase> plan_sweep(const SweepSize&, const SweepRange&, std::span<const DType>, std::uint64_t seed);
 
-KernelCase stream_case(DType, const SweepRange& = {});        // a a sum of tensors as large as the sweep's largest
+KernelCase stream_case(DType, const SweepRange& = {});        // a sum of tensors as large as the sweep's largest
 KernelCase product_case(DType, std::int64_t m, std::int64_t n, std::int64_t k);  // forward
 KernelCase copy_case(DType, const SweepRange& = {});          // of a tensor as large as the sweep's largest
 KernelCase call_case();                                       // next to nothing

@@ -1,6 +1,7 @@
 // Do a user's calibrations lie over the shipped ones, kind by kind, and are those of other devices and networks refused where they stand?
 #include "costmodel/own_calibrations.hpp"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -70,6 +71,28 @@ TEST(OwnCalibrations, OfTwoFilesTheLaterWins) {
   EXPECT_EQ(own.of_device("d")->fits.size(), 2U);
   EXPECT_EQ(choose_fit(*own.of_device("d"), KernelKind::gemm, DType::bf16, "")->library, "second: with \"quotes\"");
   EXPECT_EQ(own.of_device("e"), nullptr);
+}
+
+// Messages between processes take 3 us more than between threads; only threads broadcast.
+TEST(OwnCalibrations, OfAHostKeepTheCurvesOfOneLibrary) {
+  const auto entry = [](const char* kind, const char* library, const char* start) {
+    return fmt::format("  - {{kind: {}, library: {}, source: me, date: today, samples: 9, parameters: {{start: {}}}, left_out: {{median: 0.1, p90: 0.2}}, spread: [0.1, 0.1, 0.1]}}\n", kind,
+                       library, start);
+  };
+  const OwnCalibrations own = layered({parsed("generation: host\nport: 5 GB/s\nnode:\n" + entry("send", "in-process", "2 us") + entry("broadcast", "in-process", "2 us") +
+                                              entry("send", "mpi", "5 us")),
+                                       parsed(network)});
+  OwnCalibrations processes = own, threads = own, none = own;
+  EXPECT_TRUE(only_library_of_host(processes, "mpi"));
+  EXPECT_TRUE(only_library_of_host(threads, "in-process"));
+  EXPECT_FALSE(only_library_of_host(none, "nccl"));
+  const CollectiveCalibration& c = *processes.of_generation(NcclGeneration::host);
+  ASSERT_EQ(c.node.size(), 1U);
+  EXPECT_DOUBLE_EQ(c.node[0].fit.form.start, 5e-6);
+  EXPECT_TRUE(is_for_steps(c, c.node[0]));
+  EXPECT_EQ(std::get<CollectiveCalibration>(processes.files[0].of), c);
+  EXPECT_EQ(threads.of_generation(NcclGeneration::host)->node.size(), 2U);
+  EXPECT_EQ(*processes.of_generation(NcclGeneration::hopper), *own.of_generation(NcclGeneration::hopper));
 }
 
 TEST(OwnCalibrations, WhatIsNoCalibrationIsSaid) {

@@ -77,7 +77,7 @@ TEST(GpuMachine, HasTheBandwidthThatTheDriverSaysOrMore) {
 }
 
 TEST(GpuMachine, IsAClusterWhoseFileReadsBack) {
-  const Cluster cluster = cluster_of(gpu("NVIDIA H200 NVL", 132, 139.8), measured(), Watts{600});
+  const Cluster cluster = cluster_of(device_of(gpu("NVIDIA H200 NVL", 132, 139.8), measured(), Watts{600}), measured());
   EXPECT_EQ(node_of(cluster).device.name, "nvidia-h200-nvl");
   EXPECT_EQ(node_of(cluster).device.power, Watts{600});
   EXPECT_EQ(node_of(cluster).host.bandwidth, BytesPerSecond{48e9});

@@ -8,6 +8,7 @@
 #include <iterator>
 
 #include "base/yaml.hpp"
+#include "hardware/catalog.hpp"
 #include "profiler/gpu_profile.hpp"
 
 namespace forerun {
@@ -15,6 +16,7 @@ namespace {
 
 namespace fs = std::filesystem;
 using testing::Contains;
+using testing::ElementsAre;
 using testing::HasSubstr;
 using testing::StartsWith;
 
@@ -58,6 +60,12 @@ TEST_F(GpuProfiles, NameTheCataloguesDevice) {
   EXPECT_THAT(text("gpu.samples.csv"), HasSubstr("\nprofile,h200-sxm-141gb,bf16,gemm,"));
   EXPECT_THAT(text("gpu.samples.csv"), HasSubstr(";launches="));
   EXPECT_FALSE(fs::exists(folder_ / "gpu.device.yaml"));
+  const auto cluster = find_cluster(folder_ / "gpu.cluster.yaml");
+  ASSERT_TRUE(cluster) << to_string(cluster.error());
+  EXPECT_EQ(node_of(*cluster).device, *find_device("h200-sxm-141gb"));
+  EXPECT_EQ(node_of(*cluster).devices, 1);
+  EXPECT_NEAR(node_of(*cluster).host.bandwidth.value(), 40e9, 1e6);  // the slower way
+  EXPECT_THAT(result->written, ElementsAre(folder_ / "gpu.cluster.yaml"));
   EXPECT_EQ(result->samples.rows, plan_sweep(options().sweep, options().range, options().dtypes, 1).size());
   EXPECT_NEAR(result->measured.to_host.bandwidth.value(), 40e9, 1e4);
   EXPECT_GT(result->measured.product.at(DType::fp32), FlopsPerSecond{0});
@@ -77,7 +85,10 @@ TEST_F(GpuProfiles, DescribeADeviceThatTheCatalogueDoesNotKnow) {
   EXPECT_EQ(device.name, "nvidia-h200-nvl");
   EXPECT_EQ(device.family, "hopper");
   EXPECT_EQ(device.power, Watts{333});
-  EXPECT_TRUE(fs::exists(folder_ / "gpu.cluster.yaml"));
+  const auto cluster = find_cluster(folder_ / "gpu.cluster.yaml");
+  ASSERT_TRUE(cluster) << to_string(cluster.error());
+  EXPECT_EQ(node_of(*cluster).device, device);
+  EXPECT_THAT(result->written, ElementsAre(folder_ / "gpu.device.yaml", folder_ / "gpu.cluster.yaml"));
 }
 
 TEST_F(GpuProfiles, GoOnOnlyWithSamplesOfTheSameDevice) {
@@ -89,7 +100,7 @@ TEST_F(GpuProfiles, GoOnOnlyWithSamplesOfTheSameDevice) {
   EXPECT_EQ(same->samples.kept, same->samples.rows);
   const auto another = run(other_, again);
   ASSERT_FALSE(another);
-  EXPECT_THAT(to_string(another.error()), HasSubstr("these are samples of h200-sxm-141gb, not of gpu.device.yaml"));
+  EXPECT_THAT(to_string(another.error()), HasSubstr("these are samples of nvidia-h200-132-sms-140-gib, not of nvidia-h200-nvl-132-sms-140-gib"));
 }
 
 TEST_F(GpuProfiles, RefuseAGpuOfNoFamily) {

@@ -5,6 +5,8 @@
 
 #include <atomic>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <map>
 #include <set>
 
@@ -67,6 +69,7 @@ TEST_F(Profiles, GoOnWhereTheyWereInterrupted) {
   Pretender interrupted;
   interrupted.fail_after = 20;
   EXPECT_THROW(static_cast<void>(profile(options(), interrupted, machine_)), std::runtime_error);
+  EXPECT_FALSE(fs::exists(folder_ / "local.device.yaml") || fs::exists(folder_ / "local.cluster.yaml"));
   ProfileOptions again = options();
   again.resume = true;
   Pretender sampler;
@@ -82,6 +85,26 @@ TEST_F(Profiles, GoOnWhereTheyWereInterrupted) {
   EXPECT_LT(asked.size(), 10U);  // the machine and the reference, none of the sweep
 }
 
+TEST_F(Profiles, OfAnotherMachineAreNotGoneOnWith) {
+  Pretender first, second;
+  ASSERT_TRUE(profile(options(), first, machine_));
+  ProfileOptions again = options();
+  again.resume = true;
+  Machine other = machine_;
+  other.processor = "Another";
+  std::map<fs::path, std::string> before, after;
+  const auto read_all = [&](std::map<fs::path, std::string>& into) {
+    for (const auto& entry : fs::directory_iterator(folder_)) into[entry.path()] = std::string(std::istreambuf_iterator<char>(std::ifstream(entry.path()).rdbuf()), {});
+  };
+  read_all(before);
+  const auto refused = profile(again, second, other);
+  ASSERT_FALSE(refused);
+  EXPECT_THAT(to_string(refused.error()), testing::HasSubstr("these are samples of unknown-processor-2-cores-1-gib, not of another-2-cores-1-gib"));
+  EXPECT_TRUE(second.prepared.empty()) << "nothing is measured";
+  read_all(after);
+  EXPECT_EQ(before, after);
+}
+
 TEST(Sweep, IsTheSameForASeedAndAnotherForAnother) {
   const std::vector<DType> fp32{DType::fp32};
   EXPECT_EQ(plan_sweep(quick_sweep, {}, fp32, 1), plan_sweep(quick_sweep, {}, fp32, 1));
@@ -89,11 +112,12 @@ TEST(Sweep, IsTheSameForASeedAndAnotherForAnother) {
   for (const KernelCase& one : plan_sweep(quick_sweep, {}, fp32, 1)) EXPECT_LE(flops(one.kernel), quick_sweep.most_work);
 }
 
-// An element of 4 bytes; 16 columns, 8 rows: SwiGLU's backward pass reads three tensors and writes two.
+// Elements of 4 bytes: SwiGLU's backward pass reads three tensors and writes two; that of two copies coming back reads them and one gradient, and writes two.
 TEST(Sweep, CountsBytesAsPlansDo) {
   for (const KernelCase& one : plan_sweep(quick_sweep, {}, std::vector{DType::fp32}, 3)) {
     const double elements = static_cast<double>(one.rows * one.width);
-    const std::map<std::string, double> of_element{{"swiglu_backward", 20}, {"rms_norm_forward", 8}, {"adamw_update", 28}};
+    const std::map<std::string, double> of_element{{"swiglu_backward", 20}, {"rms_norm_forward", 8}, {"adamw_update", 28}, {"add_in_place", 12},
+                                                  {"dispatch_backward", 12}, {"combine_backward", 20}};
     if (!of_element.contains(one.operation)) continue;
     EXPECT_DOUBLE_EQ(bytes_moved(one.kernel).value(), of_element.at(one.operation) * elements) << one.operation;
   }

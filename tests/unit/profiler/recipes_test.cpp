@@ -1,4 +1,5 @@
 // Does each operation of a sweep run on a backend with the operands that its recipe names, and write numbers into all that it says it writes?
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -34,10 +35,10 @@ struct Tensors {
   }
 };
 
-// Gradients of attention and of gathered rows are added to what is there.
+// Gradients of attention, and those that meet in place, are added to what is there.
 bool adds(const KernelCase& c) {
   const auto* attention = std::get_if<FusedAttention>(&c.kernel);
-  return c.operation == "add_rows" || (attention != nullptr && attention->backward);
+  return c.operation == "add_in_place" || (attention != nullptr && attention->backward);
 }
 
 template <class T>
@@ -81,20 +82,42 @@ TEST(Recipes, ReadWeightsColdAndActivationsWarm) {
   for (const float x : tensors.out[0]) EXPECT_EQ(x, 10.0F);
 }
 
-// What a sweep says that an operation moves is what its recipe reads and writes, but for small vectors (weights of norms, statistics).
+// What a sweep says that an operation moves is what its recipe reads and writes, but for small vectors (weights of norms and of copies, statistics).
 TEST(Recipes, MoveTheBytesThatTheSweepCounts) {
   const auto backend = make_cpu_backend();
   const SweepSize small{.products = 0, .attentions = 0, .each_streaming = 3};
   for (const KernelCase& c : plan_sweep(small, {}, std::vector{DType::fp32}, 2)) {
-    if (c.table > 0 || c.operation == "gather_rows" || c.operation == "add_rows" || c.operation == "adamw_update") continue;  // read in part; read and written
+    if (c.table > 0 || c.operation == "adamw_update") continue;  // read in part; some read, some written as well
     const Recipe<float> made = recipe<float>(*backend, c);
-    double elements = 0;
+    const auto large = [&](std::int64_t n) { return n > 2 * std::max(c.rows, c.width) ? static_cast<double>(n) : 0.0; };
+    double elements = c.operation == "add_in_place" ? large(made.out[0]) : 0;  // read as well
     for (const auto* list : {&made.warm, &made.cold, &made.out}) {
-      for (const std::int64_t n : *list) elements += n == c.width ? 0 : static_cast<double>(n);
+      for (const std::int64_t n : *list) elements += large(n);
     }
-    for (const std::int64_t n : made.sums) elements += n == c.width ? 0 : (c.operation == "cross_entropy_backward" ? 1 : 2) * static_cast<double>(n);
+    for (const std::int64_t n : made.sums) elements += (c.operation == "cross_entropy_backward" ? 1 : 2) * large(n);
     EXPECT_DOUBLE_EQ(bytes_moved(c.kernel).value(), 4 * elements) << c.operation;
   }
+}
+
+// Two copies of a row, halved and summed, are the row; the gradient of making them is their sum, the gradient of summing them is half of it in each.
+TEST(Recipes, SendRowsToExpertsAndBack) {
+  const auto backend = make_cpu_backend();
+  const auto run = [&](const char* operation, std::int64_t seen) {
+    const Recipe<double> made = recipe<double>(*backend, {.operation = operation, .dtype = DType::fp64, .kernel = Streaming{StreamingKind::permute}, .rows = 6, .width = 4});
+    Tensors<double> tensors(made);
+    for (auto* list : {&tensors.warm, &tensors.cold}) {
+      for (auto& tensor : *list) std::ranges::fill(tensor, 1.0);
+    }
+    made.run(backend->operators<double>(), tensors.operands());
+    EXPECT_EQ(std::ssize(tensors.out[0]), seen) << operation;
+    return tensors;
+  };
+  EXPECT_THAT(run("dispatch_forward", 2 * 24).out[0], testing::Each(1.0));
+  EXPECT_THAT(run("combine_forward", 24).out[0], testing::Each(1.0));
+  EXPECT_THAT(run("dispatch_backward", 24).out[0], testing::Each(2.0));
+  const auto back = run("combine_backward", 2 * 24);
+  EXPECT_THAT(back.out[0], testing::Each(0.5));
+  EXPECT_THAT(back.sums[0], testing::Each(4.0));  // of a weight: the row along its gradient, four ones
 }
 
 }  // namespace
