@@ -22,7 +22,7 @@
 #include "runtime/backend.hpp"
 #include "runtime/communicator.hpp"
 #include "runtime/expert_order.hpp"
-#include "runtime/interval_recorder.hpp"
+#include "runtime/interval.hpp"
 #include "strategies/traffic.hpp"
 
 namespace forerun {
@@ -60,8 +60,9 @@ struct RankReport {
   std::array<Seconds, 5> exposed{};              // of the last step: communication that stopped the computation, by Dimension
   Seconds computation, bubble;                   // bubble: waited for messages of other stages
   std::int64_t expert_rows = 0, expert_rows_promised = 0;  // that its experts drew in the last step, and would draw if all drew as many
-  std::vector<Interval> intervals;       // of the last step, where it is recorded; so is `memory`
-  std::vector<Allocator::Change> memory;
+  // Of the last step, where it is recorded, since the first rank began it: by begin, lanes as track_of says.
+  std::vector<Interval> intervals;
+  std::vector<Allocator::Change> memory;  // positions: nanoseconds
   std::shared_ptr<const std::map<const Instruction*, std::string>> names;  // what the intervals are called
 };
 
@@ -145,6 +146,8 @@ class RankExecutor {
   void timed(Lane, bool stops, Category, F&& work);
   [[nodiscard]] Timed timed_from_here(Lane, bool stops, Category);
   void settle();  // all times, when the step is done
+  void record();  // what is drawn of it
+  [[nodiscard]] std::uint64_t now() const { return static_cast<std::uint64_t>((Clock::now() - origin_).count()); }  // of the step
   [[nodiscard]] Seconds* exposed(Dimension d) { return &report_.exposed[static_cast<std::size_t>(d)]; }
   // `work` in line on a lane of its own, once what computation has in line is done.
   template <class F>
@@ -300,7 +303,7 @@ class RankExecutor {
   bool records_ = false, updates_ = true;
   std::vector<Timed> timed_;  // of this step
   std::mutex traffic_mutex_;
-  IntervalRecorder recorder_;
+  Clock::time_point origin_;  // when the step began
   std::shared_ptr<std::map<const Instruction*, std::string>> names_ = std::make_shared<std::map<const Instruction*, std::string>>();
   std::array<std::unique_ptr<LaneWorker>, lane_count> workers_;  // last: what they are given uses all of the above
 };

@@ -49,17 +49,16 @@ void RankExecutor<T>::step(bool update) {
   report_.traffic = {}, report_.exposed = {}, report_.computation = report_.bubble = Seconds{0};
   report_.expert_rows = report_.expert_rows_promised = 0;
   memory_.forget(), uncounted_.forget();
-  recorder_ = IntervalRecorder(Clock::now());
   records_ = options_.record && last;
   updates_ = update;
   for (auto& [key, one] : neighbours_) one.sent.reset();  // marks are of one step
-  backend_.start_clock();
-  const auto begin = Clock::now();
+  origin_ = backend_.start_clock();
   for (const Call& call : stage_.calls) perform(stage_.bodies[call.body], call);
   backend_.finish();
-  report_.steps.push_back(Clock::now() - begin);
+  report_.steps.push_back(Clock::now() - origin_);
   report_.losses.push_back(on_.take_losses());
   settle();
+  if (records_) record();
   const std::vector<std::int64_t> peak = memory_.peak_by_tag();
   report_.peak = {};
   std::copy_n(peak.begin(), std::min(peak.size(), memory_tags), report_.peak.begin());
@@ -69,12 +68,7 @@ void RankExecutor<T>::step(bool update) {
 
 template <class T>
 RankReport RankExecutor<T>::report() const {
-  RankReport report = report_;
-  if (!options_.record) return report;
-  report.intervals = recorder_.intervals();
-  report.memory = memory_.changes();
-  report.names = names_;
-  return report;
+  return report_;
 }
 
 template <class T>
@@ -100,14 +94,14 @@ void RankExecutor<T>::perform(const Instruction& in) {
   unit_ = in.unit, reads_ = in.reads, writes_ = in.writes;
   operands_ = body_->operands.data() + in.first_operand;
   const TensorId* touches = body_->touches.data() + in.first_touch;
-  if (records_) memory_.move_to(static_cast<std::uint64_t>(recorder_.now().count()));
+  if (records_) memory_.move_to(now());
   for (std::size_t i = 0; i < in.allocates; ++i) allocate(touches[i]);
   switch (in.code) {
     case Code::run: run(in); break;
     case Code::wait: wait(in.token); break;
     case Code::receive: receive(); break;
   }
-  if (records_) memory_.move_to(static_cast<std::uint64_t>(recorder_.now().count()));
+  if (records_) memory_.move_to(now());
   for (std::size_t i = in.allocates; i < std::size_t{in.allocates} + in.releases; ++i) release(touches[i]);
   scratch_used_ = scratch_kept_;
 }
@@ -158,9 +152,23 @@ void RankExecutor<T>::settle() {
     const Seconds time{std::chrono::duration<double>(end - begin).count()};
     if (one.category.in != nullptr) *one.category.in += time;
     if (one.category.not_in != nullptr) *one.category.not_in -= time;
-    if (one.name != nullptr) recorder_.add({*one.name, one.kind, one.track, begin, end});
+    if (one.name != nullptr) report_.intervals.push_back({*one.name, one.kind, one.track, begin, end});
   }
   timed_.clear();
+}
+
+// Each rank began when it began; all are drawn from where the first of them did. They are threads of one process, which share a clock.
+template <class T>
+void RankExecutor<T>::record() {
+  std::int64_t began = origin_.time_since_epoch().count();
+  std::vector<std::int64_t> all(static_cast<std::size_t>(world_.size()));
+  world_.all_gather(Elements(std::as_writable_bytes(std::span(&began, 1))), Elements(std::as_writable_bytes(std::span(all))));
+  const std::chrono::nanoseconds after(began - *std::ranges::min_element(all));
+  for (Interval& one : report_.intervals) one.begin += after, one.end += after;
+  std::ranges::stable_sort(report_.intervals, {}, &Interval::begin);
+  report_.memory = memory_.changes();
+  for (Allocator::Change& one : report_.memory) one.position += static_cast<std::uint64_t>(after.count());
+  report_.names = names_;
 }
 
 template <class T>

@@ -77,7 +77,7 @@ double spent(std::span<const double> begins, std::span<const double> ends, std::
 
 std::vector<double> of_all(Communicator& ranks, std::vector<double>& mine) {
   std::vector<double> all(mine.size() * static_cast<std::size_t>(ranks.size()));
-  ranks.all_gather(std::span<double>(mine), std::span<double>(all), std::ssize(mine));
+  ranks.all_gather(std::span<double>(mine), std::span<double>(all));
   return all;
 }
 

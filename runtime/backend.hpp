@@ -46,7 +46,8 @@ class Backend {
   virtual Mark mark() = 0;         // here, on the lane in use
   virtual void follow(Mark) = 0;   // what comes next on the lane in use waits for it
   virtual void finish() = 0;       // waits until all that is in line is done; throws what went wrong
-  virtual void start_clock() = 0;  // marks from here on are of a new step: nothing is in line
+  // Marks from here on are of a new step: nothing is in line. Says when that was, by the host's clock.
+  virtual std::chrono::steady_clock::time_point start_clock() = 0;
   // When a mark was reached, since start_clock(); waits until it is.
   [[nodiscard]] virtual std::chrono::nanoseconds reached(Mark) = 0;
 

@@ -76,8 +76,8 @@ struct Elements {
 // "all_reduce of 12 fp32 among 4"; without the elements where the tensor is none.
 std::string operation_of(std::string_view name, const Elements&, int ranks);
 
-// `row`: shards are cut between rows of so many elements, larger ones first (base/shard_sizes.hpp). Tensors of one call
-// agree in type on all ranks; those that are only read are not changed. Reductions are of fp64, fp32 and bf16; of bf16,
+// Shards are cut as base/shard_sizes.hpp says, larger ones first. Tensors of one call agree in type on all ranks; those
+// that are only read are not changed. Reductions are of fp64, fp32 and bf16; of bf16,
 // every partial sum is rounded.
 class Communicator {
  public:
@@ -90,11 +90,9 @@ class Communicator {
   [[nodiscard]] virtual int size() const = 0;
   [[nodiscard]] virtual bool queues() const { return false; }
 
-  virtual void all_reduce(Elements, Reduction, std::int64_t row = 1) = 0;  // in place
-  virtual void reduce_scatter(Elements whole, Elements mine, Reduction,
-                              std::int64_t row = 1) = 0;  // reads whole; mine may be its place in it
-  virtual void all_gather(Elements mine, Elements whole,
-                          std::int64_t row = 1) = 0;  // reads mine, which may be its place in whole
+  virtual void all_reduce(Elements, Reduction) = 0;                            // in place
+  virtual void reduce_scatter(Elements whole, Elements mine, Reduction) = 0;  // reads whole; mine may be its place in it
+  virtual void all_gather(Elements mine, Elements whole) = 0;                 // reads mine, which may be its place in whole
   // To rank i go send_counts[i] elements of `send`, one rank's after the other's; from it come receive_counts[i].
   virtual void all_to_all(Elements send, std::span<const std::int64_t> send_counts, Elements receive,
                           std::span<const std::int64_t> receive_counts) = 0;

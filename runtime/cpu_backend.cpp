@@ -10,7 +10,7 @@
 #include "runtime/elementwise.hpp"
 #include "runtime/embedding.hpp"
 #include "runtime/expert_order.hpp"
-#include "runtime/interval_recorder.hpp"
+#include "runtime/interval.hpp"
 #include "runtime/norms.hpp"
 
 namespace forerun {
@@ -130,7 +130,7 @@ class CpuBackend final : public Backend {
   Mark mark() override { return {(Clock::now() - origin_).count()}; }  // any thread of the rank may ask
   void follow(Mark) override {}
   void finish() override {}
-  void start_clock() override { origin_ = Clock::now(); }
+  Clock::time_point start_clock() override { return origin_ = Clock::now(); }
   [[nodiscard]] std::chrono::nanoseconds reached(Mark mark) override { return std::chrono::nanoseconds(mark.value); }
 
  private:

@@ -1,7 +1,6 @@
 // Which elements of a collective's tensors are whose.
 #pragma once
 
-#include <cassert>
 #include <numeric>
 #include <span>
 
@@ -10,11 +9,10 @@
 
 namespace forerun {
 
-// A rank's shard of a tensor, in rows of `row` elements.
-inline Elements shard_of(const Elements& whole, int ranks, int rank, std::int64_t row) {
-  assert(whole.count % row == 0);
-  const Shard of = shard_of(whole.count / row, ranks, rank);
-  return whole.part(of.first * row, of.count * row);
+// A rank's shard of a tensor.
+inline Elements shard_of(const Elements& whole, int ranks, int rank) {
+  const Shard of = shard_of(whole.count, ranks, rank);
+  return whole.part(of.first, of.count);
 }
 
 // What an all-to-all sends to a rank, or receives from it.

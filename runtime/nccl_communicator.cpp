@@ -97,30 +97,30 @@ class NcclCommunicator final : public Communicator {
   [[nodiscard]] bool queues() const override { return true; }
   [[nodiscard]] const CommunicationCounts& counts() const override { return counts_; }
 
-  void all_reduce(Elements whole, Reduction how, std::int64_t row) override {
+  void all_reduce(Elements whole, Reduction how) override {
     if (size_ == 1) return;
-    count(CommunicationKind::all_reduce, ring_count(CommunicationKind::all_reduce, whole, size_, rank_, row));
+    count(CommunicationKind::all_reduce, ring_count(CommunicationKind::all_reduce, whole, size_, rank_));
     if (whole.count == 0) return;
     guarded("all_reduce", whole, [&] { calls_->all_reduce(whole, how); });
   }
 
-  void reduce_scatter(Elements whole, Elements mine, Reduction how, std::int64_t row) override {
+  void reduce_scatter(Elements whole, Elements mine, Reduction how) override {
     if (size_ == 1) return copy(whole, mine);
-    count(CommunicationKind::reduce_scatter, ring_count(CommunicationKind::reduce_scatter, whole, size_, rank_, row));
+    count(CommunicationKind::reduce_scatter, ring_count(CommunicationKind::reduce_scatter, whole, size_, rank_));
     if (whole.count == 0) return;
     guarded("reduce_scatter", whole, [&] {
-      if (equal_shards(whole, row)) return calls_->reduce_scatter(whole, mine, how);
-      for_each_shard(whole, row, [&](int rank, Elements shard) { calls_->reduce(shard, rank == rank_ ? mine : shard, how, rank); });
+      if (equal_shards(whole)) return calls_->reduce_scatter(whole, mine, how);
+      for_each_shard(whole, [&](int rank, Elements shard) { calls_->reduce(shard, rank == rank_ ? mine : shard, how, rank); });
     });
   }
 
-  void all_gather(Elements mine, Elements whole, std::int64_t row) override {
+  void all_gather(Elements mine, Elements whole) override {
     if (size_ == 1) return copy(mine, whole);
-    count(CommunicationKind::all_gather, ring_count(CommunicationKind::all_gather, whole, size_, rank_, row));
+    count(CommunicationKind::all_gather, ring_count(CommunicationKind::all_gather, whole, size_, rank_));
     if (whole.count == 0) return;
     guarded("all_gather", whole, [&] {
-      if (equal_shards(whole, row)) return calls_->all_gather(mine, whole);
-      for_each_shard(whole, row, [&](int rank, Elements shard) { calls_->broadcast(rank == rank_ ? mine : shard, shard, rank); });
+      if (equal_shards(whole)) return calls_->all_gather(mine, whole);
+      for_each_shard(whole, [&](int rank, Elements shard) { calls_->broadcast(rank == rank_ ? mine : shard, shard, rank); });
     });
   }
 
@@ -192,12 +192,12 @@ class NcclCommunicator final : public Communicator {
     std::int64_t room = 0, bytes = 0;
   };
 
-  [[nodiscard]] bool equal_shards(const Elements& whole, std::int64_t row) const { return whole.count / row % size_ == 0; }
+  [[nodiscard]] bool equal_shards(const Elements& whole) const { return whole.count % size_ == 0; }
   template <class Work>
-  void for_each_shard(const Elements& whole, std::int64_t row, const Work& work) const {
+  void for_each_shard(const Elements& whole, const Work& work) const {
     calls_->grouped([&] {
       for (int rank = 0; rank < size_; ++rank) {
-        const Elements shard = shard_of(whole, size_, rank, row);
+        const Elements shard = shard_of(whole, size_, rank);
         if (shard.count > 0) work(rank, shard);
       }
     });

@@ -26,9 +26,9 @@ class RingCommunicator final : public Communicator {
   [[nodiscard]] int size() const override { return size_; }
   [[nodiscard]] const CommunicationCounts& counts() const override { return counts_; }
 
-  void all_reduce(Elements whole, Reduction how, std::int64_t row) override {
+  void all_reduce(Elements whole, Reduction how) override {
     collective(CommunicationKind::all_reduce, whole, [&] {
-      for_each_piece(whole, row, [&](const Cut& cut) {
+      for_each_piece(whole, [&](const Cut& cut) {
         Message reduced = scattered(whole, how, cut);
         copy_from(reduced, piece(whole, rank_, cut));
         spread(whole, std::move(reduced), cut);
@@ -36,11 +36,11 @@ class RingCommunicator final : public Communicator {
     });
   }
 
-  void reduce_scatter(Elements whole, Elements mine, Reduction how, std::int64_t row) override {
+  void reduce_scatter(Elements whole, Elements mine, Reduction how) override {
     if (size_ == 1) return copy(whole, mine);
     collective(CommunicationKind::reduce_scatter, whole, [&] {
-      const std::int64_t first = (shard(whole, rank_, row).data - whole.data) / whole.element();
-      for_each_piece(whole, row, [&](const Cut& cut) {
+      const std::int64_t first = (shard(whole, rank_).data - whole.data) / whole.element();
+      for_each_piece(whole, [&](const Cut& cut) {
         const Elements place = piece(whole, rank_, cut);
         const Elements to = mine.part((place.data - whole.data) / whole.element() - first, place.count);
         copy_from(scattered(whole, how, cut), to);
@@ -48,10 +48,10 @@ class RingCommunicator final : public Communicator {
     });
   }
 
-  void all_gather(Elements mine, Elements whole, std::int64_t row) override {
-    copy(mine, shard(whole, rank_, row));
+  void all_gather(Elements mine, Elements whole) override {
+    copy(mine, shard(whole, rank_));
     collective(CommunicationKind::all_gather, whole, [&] {
-      for_each_piece(whole, row, [&](const Cut& cut) { spread(whole, filled(piece(whole, rank_, cut)), cut); });
+      for_each_piece(whole, [&](const Cut& cut) { spread(whole, filled(piece(whole, rank_, cut)), cut); });
     });
   }
 
@@ -100,16 +100,16 @@ class RingCommunicator final : public Communicator {
   // --- the two passes of a ring: k - 1 messages to the rank after, each a shard, or a piece of one
 
   struct Cut {
-    std::int64_t row, pieces, number;
+    std::int64_t pieces, number;
   };
 
   template <class Work>
-  void for_each_piece(Elements whole, std::int64_t row, const Work& work) const {
-    const std::int64_t pieces = ring_pieces(whole, size_, row);
-    for (std::int64_t number = 0; number < pieces; ++number) work(Cut{row, pieces, number});
+  void for_each_piece(Elements whole, const Work& work) const {
+    const std::int64_t pieces = ring_pieces(whole, size_);
+    for (std::int64_t number = 0; number < pieces; ++number) work(Cut{pieces, number});
   }
   [[nodiscard]] Elements piece(Elements whole, int rank, const Cut& cut) const {
-    const Elements all = shard(whole, rank, cut.row);
+    const Elements all = shard(whole, rank);
     const Shard of = shard_of(all.count, cut.pieces, cut.number);
     return all.part(of.first, of.count);
   }
@@ -138,9 +138,7 @@ class RingCommunicator final : public Communicator {
   }
 
   [[nodiscard]] int after(int steps) const { return ((rank_ + steps) % size_ + size_) % size_; }
-  [[nodiscard]] Elements shard(Elements whole, int rank, std::int64_t row) const {
-    return shard_of(whole, size_, rank, row);
-  }
+  [[nodiscard]] Elements shard(Elements whole, int rank) const { return shard_of(whole, size_, rank); }
   Message filled(Elements from) {
     Message message = links_->message(from.bytes());
     std::copy_n(from.data, from.bytes(), message.data());

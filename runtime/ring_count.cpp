@@ -12,19 +12,19 @@ constexpr std::int64_t most_in_piece = 128 << 10;  // bytes
 
 }  // namespace
 
-std::int64_t ring_pieces(const Elements& whole, int ranks, std::int64_t row) {
-  const std::int64_t largest = shard_sizes(whole.count / row, ranks).largest * row * whole.element();
+std::int64_t ring_pieces(const Elements& whole, int ranks) {
+  const std::int64_t largest = shard_sizes(whole.count, ranks).largest * whole.element();
   return std::max<std::int64_t>(1, (largest + most_in_piece - 1) / most_in_piece);
 }
 
-CommunicationCount ring_count(CommunicationKind kind, const Elements& whole, int ranks, int rank, std::int64_t row) {
+CommunicationCount ring_count(CommunicationKind kind, const Elements& whole, int ranks, int rank) {
   const bool gathers = kind != CommunicationKind::reduce_scatter, scatters = kind != CommunicationKind::all_gather;
   assert(ranks > 1 && (kind == CommunicationKind::all_reduce || gathers != scatters));
   CommunicationCount count{.calls = 1, .api_bytes = whole.bytes()};
-  const std::int64_t messages = ring_pieces(whole, ranks, row) * (ranks - 1);
+  const std::int64_t messages = ring_pieces(whole, ranks) * (ranks - 1);
   const auto add_pass = [&](int kept) {
     count.messages += messages;
-    count.wire_bytes += whole.bytes() - shard_of(whole, ranks, kept, row).bytes();
+    count.wire_bytes += whole.bytes() - shard_of(whole, ranks, kept).bytes();
   };
   if (scatters) add_pass(rank);
   if (gathers) add_pass((rank + 1) % ranks);

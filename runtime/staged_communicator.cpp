@@ -15,25 +15,25 @@ class StagedCommunicator final : public Communicator {
   [[nodiscard]] int size() const override { return host_.size(); }
   [[nodiscard]] const CommunicationCounts& counts() const override { return host_.counts(); }
 
-  void all_reduce(Elements whole, Reduction how, std::int64_t row) override {
+  void all_reduce(Elements whole, Reduction how) override {
     if (size() == 1) return;
     const Elements staged = fetched(whole, first_);
-    host_.all_reduce(staged, how, row);
+    host_.all_reduce(staged, how);
     store(staged, whole);
   }
 
   // `mine` has a place of its own on the host, whether it lies in `whole` or not: the rest of `whole` stays as it is.
-  void reduce_scatter(Elements whole, Elements mine, Reduction how, std::int64_t row) override {
+  void reduce_scatter(Elements whole, Elements mine, Reduction how) override {
     if (size() == 1) return copy(whole, mine);
     const Elements result = room_for(mine, second_);
-    host_.reduce_scatter(fetched(whole, first_), result, how, row);
+    host_.reduce_scatter(fetched(whole, first_), result, how);
     store(result, mine);
   }
 
-  void all_gather(Elements mine, Elements whole, std::int64_t row) override {
+  void all_gather(Elements mine, Elements whole) override {
     if (size() == 1) return copy(mine, whole);
     const Elements result = room_for(whole, second_);
-    host_.all_gather(fetched(mine, first_), result, row);
+    host_.all_gather(fetched(mine, first_), result);
     store(result, whole);
   }
 

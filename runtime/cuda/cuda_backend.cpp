@@ -104,7 +104,7 @@ void CudaBackend::finish() {
 }
 
 // The origin is reached before this returns, so that all that any lane does from here on comes after it.
-void CudaBackend::start_clock() {
+std::chrono::steady_clock::time_point CudaBackend::start_clock() {
   finish();
   for (Lane& one : lanes_) one.outgrown.clear();
   lists_.forget_outgrown();
@@ -112,6 +112,7 @@ void CudaBackend::start_clock() {
   check(cudaEventRecord(marks_[0].get(), lanes_[0].stream.get()), "cudaEventRecord");
   check(cudaEventSynchronize(marks_[0].get()), "cudaEventSynchronize");
   marked_ = 1;
+  return std::chrono::steady_clock::now();
 }
 
 std::chrono::nanoseconds CudaBackend::reached(Mark mark) {

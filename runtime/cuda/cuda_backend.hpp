@@ -44,7 +44,7 @@ class CudaBackend final : public Backend {
   Mark mark() override;
   void follow(Mark) override;
   void finish() override;
-  void start_clock() override;
+  std::chrono::steady_clock::time_point start_clock() override;
   [[nodiscard]] std::chrono::nanoseconds reached(Mark) override;
 
  private:

@@ -41,14 +41,13 @@ T reduced(Reduction how, T a, T b) {
 
 // Shard s is x[s+1] + ... + x[s], from the left, as communicator.hpp says.
 template <class T>
-std::vector<T> reduced(Reduction how, int ranks, std::int64_t n, std::int64_t row) {
+std::vector<T> reduced(Reduction how, int ranks, std::int64_t n) {
   std::vector<std::vector<T>> all;
   for (int rank = 0; rank < ranks; ++rank) all.push_back(brought<T>(rank, n));
   std::vector<T> result(static_cast<std::size_t>(n));
   for (int s = 0; s < ranks; ++s) {
-    const Shard of = shard_of(n / row, ranks, s);
-    for (auto i = static_cast<std::size_t>(of.first * row); i < static_cast<std::size_t>((of.first + of.count) * row);
-         ++i) {
+    const Shard of = shard_of(n, ranks, s);
+    for (auto i = static_cast<std::size_t>(of.first); i < static_cast<std::size_t>(of.first + of.count); ++i) {
       const auto from = [&](int step) { return all[static_cast<std::size_t>((s + step) % ranks)][i]; };
       result[i] = from(1);
       for (int step = 2; step <= ranks; ++step) result[i] = reduced(how, result[i], from(step));
@@ -74,7 +73,7 @@ class Tensor {
   }
 
   [[nodiscard]] Elements elements() const { return span(data_, static_cast<std::size_t>(size_)); }
-  [[nodiscard]] Elements shard(const Communicator& c, std::int64_t row) const { return shard_of(elements(), c.size(), c.rank(), row); }
+  [[nodiscard]] Elements shard(const Communicator& c) const { return shard_of(elements(), c.size(), c.rank()); }
   void put(const std::vector<T>& list) { on_.put(list.data(), data_, bytes()); }
   [[nodiscard]] std::vector<T> list() const {
     std::vector<T> list(static_cast<std::size_t>(size_));
@@ -92,9 +91,9 @@ class Tensor {
 };
 
 template <class T>
-std::vector<T> shard(const std::vector<T>& whole, const Communicator& c, std::int64_t row) {
-  const Shard of = shard_of(std::ssize(whole) / row, c.size(), c.rank());
-  return {whole.begin() + of.first * row, whole.begin() + (of.first + of.count) * row};
+std::vector<T> shard(const std::vector<T>& whole, const Communicator& c) {
+  const Shard of = shard_of(std::ssize(whole), c.size(), c.rank());
+  return {whole.begin() + of.first, whole.begin() + of.first + of.count};
 }
 
 template <class T>
@@ -115,43 +114,37 @@ bool agree(const std::vector<T>& a, const std::vector<T>& b, Reduction how, cons
 template <class T>
 void reduces(Communicator& c, Backend& on) {
   for (const Reduction how : {Reduction::sum, Reduction::largest}) {
-    for (const std::int64_t rows : sizes) {
-      for (const std::int64_t row : {1, 5}) {
-        const std::int64_t n = rows / row * row;
-        const std::vector<T> expected = reduced<T>(how, c.size(), n, row), mine = brought<T>(c.rank(), n);
-        const std::string what = std::to_string(n) + " elements in rows of " + std::to_string(row);
-        Tensor<T> whole(on, mine);
-        c.all_reduce(whole.elements(), how, row);
-        require(agree(whole.list(), expected, how, c), "all_reduce of " + what + " is the ring's sum");
+    for (const std::int64_t n : sizes) {
+      const std::vector<T> expected = reduced<T>(how, c.size(), n), mine = brought<T>(c.rank(), n);
+      const std::string what = std::to_string(n) + " elements";
+      Tensor<T> whole(on, mine);
+      c.all_reduce(whole.elements(), how);
+      require(agree(whole.list(), expected, how, c), "all_reduce of " + what + " is the ring's sum");
 
-        whole.put(mine);
-        const std::vector<T> own = shard(expected, c, row);
-        const Tensor<T> result(on, std::ssize(own));
-        c.reduce_scatter(whole.elements(), result.elements(), how, row);
-        require(agree(result.list(), own, how, c), "reduce_scatter of " + what + " is this rank's shard of it");
-        require(same(whole.list(), mine), "reduce_scatter leaves what it reads");
-        c.reduce_scatter(whole.elements(), whole.shard(c, row), how, row);
-        require(agree(shard(whole.list(), c, row), own, how, c), "reduce_scatter into its place");
-      }
+      whole.put(mine);
+      const std::vector<T> own = shard(expected, c);
+      const Tensor<T> result(on, std::ssize(own));
+      c.reduce_scatter(whole.elements(), result.elements(), how);
+      require(agree(result.list(), own, how, c), "reduce_scatter of " + what + " is this rank's shard of it");
+      require(same(whole.list(), mine), "reduce_scatter leaves what it reads");
+      c.reduce_scatter(whole.elements(), whole.shard(c), how);
+      require(agree(shard(whole.list(), c), own, how, c), "reduce_scatter into its place");
     }
   }
 }
 
 template <class T>
 void gathers(Communicator& c, Backend& on) {
-  for (const std::int64_t rows : sizes) {
-    for (const std::int64_t row : {1, 5}) {
-      const std::vector<T> expected = brought<T>(99, rows / row * row);
-      const Tensor<T> source(on, expected), whole(on, std::ssize(expected));
-      c.all_gather(source.shard(c, row), whole.elements(), row);
-      require(same(whole.list(), expected), "all_gather of " + std::to_string(expected.size()));
-      std::vector<T> own(expected.size());
-      const Shard of = shard_of(std::ssize(expected) / row, c.size(), c.rank());
-      std::ranges::copy(shard(expected, c, row), own.begin() + of.first * row);
-      const Tensor<T> in_place(on, own);
-      c.all_gather(in_place.shard(c, row), in_place.elements(), row);
-      require(same(in_place.list(), expected), "all_gather in place");
-    }
+  for (const std::int64_t n : sizes) {
+    const std::vector<T> expected = brought<T>(99, n);
+    const Tensor<T> source(on, expected), whole(on, n);
+    c.all_gather(source.shard(c), whole.elements());
+    require(same(whole.list(), expected), "all_gather of " + std::to_string(n));
+    std::vector<T> own(expected.size());
+    std::ranges::copy(shard(expected, c), own.begin() + shard_of(n, c.size(), c.rank()).first);
+    const Tensor<T> in_place(on, own);
+    c.all_gather(in_place.shard(c), in_place.elements());
+    require(same(in_place.list(), expected), "all_gather in place");
   }
 }
 

@@ -28,7 +28,7 @@ class FarMemory final : public Backend {
   Mark mark() override { return near_->mark(); }
   void follow(Mark mark) override { near_->follow(mark); }
   void finish() override { near_->finish(); }
-  void start_clock() override { near_->start_clock(); }
+  std::chrono::steady_clock::time_point start_clock() override { return near_->start_clock(); }
   [[nodiscard]] std::chrono::nanoseconds reached(Mark mark) override { return near_->reached(mark); }
 
  private:

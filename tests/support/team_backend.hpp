@@ -90,7 +90,7 @@ class TeamBackend final : public Backend {
   Mark mark() override { return cpu_->mark(); }
   void follow(Mark mark) override { cpu_->follow(mark); }
   void finish() override { cpu_->finish(); }
-  void start_clock() override { cpu_->start_clock(); }
+  std::chrono::steady_clock::time_point start_clock() override { return cpu_->start_clock(); }
   [[nodiscard]] std::chrono::nanoseconds reached(Mark mark) override { return cpu_->reached(mark); }
 
  private:

@@ -60,7 +60,11 @@ Drawn some_execution(DType dtype) {
     for (Block& block : model.blocks) std::get<Mlp>(block.feed_forward).gated = false;
   }
   model.tied_embeddings = one_of({true, false});
+  model.positions = one_of({Positions::rotary, Positions::rotary, Positions::none});
   Plan plan = some_executable_plan(experts);
+  if (plan.cp == 1 || plan.cp_kind != CpKind::ring) {  // rings of windows are refused
+    for (Block& block : model.blocks) block.attention.window = one_of<std::optional<int>>({std::nullopt, 1, 7});
+  }
   Scenario given = on_this_machine(model, gpus(plan), {.sequence = 32, .global_batch = 16, .dtype = dtype});
   RC_PRE(check_plan(given, plan).empty() && check_executable(given, plan, Routing::balanced).empty());
   return {given, plan};

@@ -3,10 +3,16 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <chrono>
 #include <filesystem>
 #include <sstream>
 #include <string_view>
+#include <thread>
 #include <vector>
+
+#include "runtime/rank_threads.hpp"
+#include "tests/support/executions.hpp"
 
 namespace forerun {
 namespace {
@@ -38,6 +44,31 @@ TEST(MeasuredTrace, HasTheSimulatorsTracksAndCounters) {
   std::ostringstream out;
   write_measured_trace(runs, out);
   EXPECT_EQ(out.str(), expected_trace);
+}
+
+// The second stages begin late, when the message of the first ones is there: on one axis, none has it before it is sent.
+TEST(RecordedRun, HasOneOriginForAllRanksAndForMemory) {
+  const Plan plan{.pp = 2, .dp = 2};
+  const Result<PricedScenario> scenario = price(test::on_this_machine(test::small_model(), gpus(plan), test::small_job()));
+  ASSERT_TRUE(scenario);
+  const Program program = lower(*scenario, plan);
+  std::vector<RankReport> ranks(4);
+  run_ranks(4, [&](Communicator& world) {
+    const RankMachine machine = on_the_cpu(world);
+    RankExecutor<double> rank(*scenario, program, {world, world, *machine.backend}, {.steps = 1, .record = true});
+    if (world.rank() >= 2) std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    rank.step();
+    ranks[static_cast<std::size_t>(world.rank())] = rank.report();
+  });
+  for (const RankReport& rank : ranks) {
+    ASSERT_FALSE(rank.intervals.empty() || rank.memory.empty());
+    EXPECT_TRUE(std::ranges::is_sorted(rank.intervals, {}, &Interval::begin));
+    EXPECT_LE(rank.memory.front().position, static_cast<std::uint64_t>(rank.intervals.front().begin.count()));  // memory is there before what uses it
+  }
+  for (const std::size_t first : {0U, 1U}) {
+    const auto pass = [&](const RankReport& rank) { return *std::ranges::find(rank.intervals, track_of(Lane::pp_forward, true), &Interval::lane); };
+    EXPECT_LT(pass(ranks[first]).begin, pass(ranks[first + 2]).end);
+  }
 }
 
 TEST(MeasuredTrace, ThatCannotBeWrittenLeavesNothing) {

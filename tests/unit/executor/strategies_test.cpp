@@ -4,9 +4,11 @@
 #include <cmath>
 
 #include "executor/comparison.hpp"
+#include "runtime/nccl_calls.hpp"
 #include "runtime/staged_communicator.hpp"
 #include "tests/support/executions.hpp"
 #include "tests/support/far_memory.hpp"
+#include "tests/support/host_nccl.hpp"
 
 namespace forerun {
 namespace {
@@ -127,6 +129,43 @@ TEST(Executed, NeverTouchesTheMemoryOfItsBackend) {
     expect_equal_to_one_rank(mixture(), {.tp = 2, .sp = true, .ep = 2, .dp = 2, .zero = 1}, options);
     expect_equal_to_one_rank(mixture(), {.tp = 2, .sp = true, .ep = 2, .etp = 2, .dp = 2}, options);
   }
+}
+// As over NCCL: calls are put in line, sums have another order than a ring's, and a shift of both ways is one call. Messages between stages need lanes that work
+// at the same time, which the host has not.
+TEST(Executed, OverACommunicatorThatQueues) {
+  RunOptions options{.steps = 3, .machine = [](Communicator& world) {
+                       RankMachine machine{std::make_unique<FarMemory>(), nullptr};
+                       Backend& on = *machine.backend;
+                       machine.tensors = make_communicator_of([&on](Communicator& host) { return std::make_unique<HostNccl>(host, on); }, world, on);
+                       return machine;
+                     }};
+  expect_equal_to_one_rank(dense(), {.tp = 2}, options);
+  for (const CpKind kind : {CpKind::ring, CpKind::all_gather, CpKind::ulysses}) expect_equal_to_one_rank(dense(), {.cp = 4, .cp_kind = kind}, options);
+  for (int zero = 0; zero <= 3; ++zero) {
+    expect_equal_to_one_rank(dense(), {.dp = 4, .zero = zero}, options);
+    expect_equal_to_one_rank(dense(), {.tp = 2, .sp = true, .dp = 2, .zero = zero}, options);
+    if (zero > 0) expect_equal_to_one_rank(tied(), {.dp = 4, .zero = zero, .sharding_group = 2}, options);
+  }
+  for (const Routing routing : {Routing::top_k, Routing::balanced}) {
+    options.routing = routing;
+    expect_equal_to_one_rank(mixture(), {.tp = 2, .sp = true, .ep = 4, .dp = 2, .zero = 1}, options);
+    expect_equal_to_one_rank(mixture(), {.ep = 2, .etp = 2, .dp = 4, .zero = 3}, options);
+  }
+}
+double first_loss(const Scenario& given) { return run(given, {}, {.steps = 1}).execution.losses.at(0); }
+
+TEST(Executed, WindowsAndPositions) {
+  Scenario windowed = dense(), unplaced = dense();
+  for (Block& block : windowed.model.blocks) block.attention.window = 4;
+  unplaced.model.positions = Positions::none;
+  const double plain = first_loss(dense());
+  EXPECT_GT(std::abs(first_loss(windowed) - plain), 1e-4);
+  EXPECT_GT(std::abs(first_loss(unplaced) - plain), 1e-4);
+  Scenario wide = dense();
+  for (Block& block : wide.model.blocks) block.attention.window = wide.job.sequence;
+  EXPECT_EQ(first_loss(wide), plain);
+  for (const Plan& plan : {Plan{.tp = 2}, Plan{.cp = 2, .cp_kind = CpKind::all_gather}, Plan{.cp = 2, .cp_kind = CpKind::ulysses}}) expect_equal_to_one_rank(windowed, plan);
+  for (const Plan& plan : {Plan{.tp = 2}, Plan{.cp = 2}, Plan{.pp = 2}}) expect_equal_to_one_rank(unplaced, plan);
 }
 TEST(Comparison, SaysHowUnequalExpertsDrew) {
   for (const Routing routing : {Routing::top_k, Routing::balanced}) {
