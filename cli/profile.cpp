@@ -4,15 +4,18 @@
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
+#include <cstdlib>
 #include <filesystem>
 #include <iostream>
 #include <memory>
+#include <optional>
 
 #include "base/text.hpp"
 #include "base/units.hpp"
 #include "cli/arguments.hpp"
 #include "cli/common.hpp"
 #include "cli/gpu_problems.hpp"
+#include "cli/mpi_environment.hpp"
 #include "cli/profile_cuda.hpp"
 #include "cli/profile_fits.hpp"
 #include "cli/progress.hpp"
@@ -25,7 +28,8 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Options {
-  std::string backend = "cpu", out = "local.yaml";
+  std::string backend = "cpu";
+  std::optional<std::string> out;
   std::vector<std::string> dtypes;  // none: the backend's usual ones
   int seed = 1, device = -1;        // -1: not given
   bool quick = false, resume = false, json = false, as_process = false;
@@ -48,6 +52,9 @@ Result<std::vector<DType>> dtypes_of(const Options& o) {
   return list;
 }
 
+// Of the cores; a GPU has its own name.
+std::string out_of(const Options& o) { return o.out.value_or("local.yaml"); }
+
 Problems problems_of(const Options& o) {
   Problems problems = o.problems;
   if (o.backend == "cuda") {
@@ -57,37 +64,50 @@ Problems problems_of(const Options& o) {
   } else if (o.device >= 0) {
     problems.push_back({{}, "--device says which GPU: the cores are measured all at once", "leave it out, or write --backend cuda"});
   }
-  if (!o.out.ends_with(".yaml")) problems.push_back({{}, fmt::format("--out {}: a calibration is a YAML file", quoted(o.out)), "end its name in .yaml"});
-  for (Problem& problem : output_problems(o.out)) problems.push_back(std::move(problem));
+  if (o.out && !o.out->ends_with(".yaml")) problems.push_back({{}, fmt::format("--out {}: a calibration is a YAML file", quoted(*o.out)), "end its name in .yaml"});
+  for (Problem& problem : o.out || o.backend == "cpu" ? output_problems(out_of(o)) : Problems{}) problems.push_back(std::move(problem));
   if (const Result<std::vector<DType>> dtypes = dtypes_of(o); !dtypes) problems.insert(problems.end(), dtypes.error().begin(), dtypes.error().end());
   return problems;
 }
 
 ProfileOptions profile_options(const Options& o, std::vector<DType> dtypes) {
-  ProfileOptions p{.stem = o.out.substr(0, o.out.size() - std::string_view(".yaml").size()), .quick = o.quick, .resume = o.resume, .dtypes = std::move(dtypes),
+  ProfileOptions p{.stem = stem_of(out_of(o)), .quick = o.quick, .resume = o.resume, .dtypes = std::move(dtypes),
                    .seed = static_cast<std::uint64_t>(o.seed)};
   return sized(std::move(p));
 }
 
-// This program again, as two ranks that MPI starts; empty where there is no mpirun.
-std::string mpi_command(const Options& o) {
+bool on_path(std::string_view program) {
   const char* path = std::getenv("PATH");
   bool found = false;
   for (std::string_view rest = path == nullptr ? "" : path; !rest.empty() && !found;) {
     const std::size_t to = std::min(rest.find(':'), rest.size());
     std::error_code ignored;
-    found = fs::exists(fs::path(rest.substr(0, to)) / "mpirun", ignored);
+    found = fs::exists(fs::path(rest.substr(0, to)) / program, ignored);
     rest.remove_prefix(std::min(to + 1, rest.size()));
   }
-  std::error_code ignored;
-  const fs::path self = fs::read_symlink("/proc/self/exe", ignored);
-  if (!found || !can_profile_processes() || self.empty() || self.string().find('\'') != std::string::npos || o.out.find('\'') != std::string::npos) return "";
-  return fmt::format("OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 OMPI_MCA_hwloc_base_binding_policy=none "
-                     "OMPI_MCA_btl_vader_single_copy_mechanism=none mpirun --oversubscribe -n 2 '{}' profile --as-process{} --out '{}' </dev/null >/dev/null 2>&1",
-                     self.string(), o.quick ? " --quick" : "", o.out);
+  return found;
 }
 
-std::string collectives_path(const Options& o) { return o.out.substr(0, o.out.size() - std::string_view(".yaml").size()) + ".collectives.yaml"; }
+// How this program is started again as two ranks, or everything that stands against it.
+struct MpiStart {
+  std::string command;
+  std::vector<std::string> missing;
+};
+
+MpiStart mpi_start(const Options& o) {
+  MpiStart start;
+  std::error_code ignored;
+  const std::string self = fs::read_symlink("/proc/self/exe", ignored).string(), out = out_of(o);
+  if (!can_profile_processes()) start.missing.emplace_back("this build found no MPI");
+  if (!on_path("mpirun")) start.missing.emplace_back("there is no mpirun on PATH");
+  if (self.empty()) start.missing.emplace_back("/proc/self/exe does not say where this program is");
+  for (const std::string& path : {self, out}) {
+    if (path.find('\'') != std::string::npos) start.missing.push_back(path + " has a quote, which a command for mpirun cannot have");
+  }
+  start.command = fmt::format("mpirun --oversubscribe -n 2 '{}' profile --as-process{} --out '{}'", self, o.quick ? " --quick" : "", out);
+  if (!start.missing.empty()) start.command.clear();
+  return start;
+}
 
 Result<std::vector<std::string>> save(const Options& o, const ProfileFits& fitted) {
   std::vector<std::string> written;
@@ -95,10 +115,10 @@ Result<std::vector<std::string>> save(const Options& o, const ProfileFits& fitte
     written.push_back(path);
     return write_whole(path, text);
   };
-  if (const auto kernels = save_kernels(o.out, "", fitted); !kernels) return fail(kernels.error());
-  written.push_back(o.out);
+  if (const auto kernels = save_kernels(out_of(o), "", fitted); !kernels) return fail(kernels.error());
+  written.push_back(out_of(o));
   if (fitted.collectives.calibrations.empty()) return written;
-  if (const auto ranks = add(collectives_path(o), to_yaml(fitted.collectives.calibrations.front())); !ranks) return fail(ranks.error());
+  if (const auto ranks = add(stem_of(out_of(o)) + ".collectives.yaml", to_yaml(fitted.collectives.calibrations.front())); !ranks) return fail(ranks.error());
   return written;
 }
 
@@ -131,12 +151,15 @@ int run(const Options& o) {
   ProfileOptions p = profile_options(o, *std::move(dtypes));
   const Machine machine = this_machine();
   if (o.as_process) return profile_as_process(p, machine);
-  p.started_by_mpi = mpi_command(o);
+  const MpiStart mpi = mpi_start(o);
+  p.started_by_mpi = mpi.command;
+  set_mpi_environment();
   const auto sampler = make_cpu_sampler(machine.cores, cpu_pool(machine.last_cache), p.seed);
   ProgressLine kernels("measuring kernels"), ranks("measuring collectives");
-  const Result<ProfileResult> result = profile(p, *sampler, machine, [&](double share, const std::string& what) { (what == "kernels" ? kernels : ranks)(share); });
+  Result<ProfileResult> result = profile(p, *sampler, machine, [&](double share, const std::string& what) { (what == "kernels" ? kernels : ranks)(share); });
   kernels.finish(), ranks.finish();
   if (!result) return refuse(result.error());
+  for (const std::string& reason : mpi.missing) result->remarks.push_back("no collectives of processes: " + reason);
   for (const std::string& remark : result->remarks) fmt::print(stderr, "note: {}\n", remark);
   const ProfilePaths paths = paths_of(p.stem);
   const Result<ProfileFits> fitted = fit_samples(paths.samples, paths.collectives);
@@ -160,7 +183,8 @@ void add_profile(CLI::App& app, int& code) {
   verb->add_flag("--quick", o->quick, "fewer and smaller shapes: two minutes instead of ten");
   verb->add_option("--backend", o->backend, "cpu: the cores of this machine; cuda: one GPU")->type_name("NAME");
   add_number(*verb, "--device", o->device, 0, 1023, o->problems, "which GPU, from 0");
-  verb->add_option("--out", o->out, "calibration to write; beside it NAME.device.yaml, NAME.cluster.yaml, NAME.collectives.yaml and the samples as CSV")->type_name("FILE.yaml");
+  verb->add_option("--out", o->out, "calibration to write (usually local.yaml; of a GPU its name, such as nvidia-h200.yaml); beside it NAME.device.yaml, NAME.cluster.yaml, "
+                                   "NAME.collectives.yaml and the samples as CSV")->type_name("FILE.yaml");
   verb->add_flag("--resume", o->resume, "go on with the samples of an interrupted profile");
   verb->add_option("--dtype", o->dtypes, "formats to measure: fp32, bf16, fp64 (usually fp32; on a GPU bf16 and fp32)")->delimiter(',');
   add_number(*verb, "--seed", o->seed, 0, 1'000'000'000, o->problems, "of the shapes");

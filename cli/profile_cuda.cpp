@@ -9,6 +9,7 @@
 #include <optional>
 
 #include "base/units.hpp"
+#include "cli/arguments.hpp"
 #include "cli/common.hpp"
 #include "cli/profile_fits.hpp"
 #include "cli/progress.hpp"
@@ -65,10 +66,12 @@ void print(const GpuProfileResult& r, const ProfileFits& fitted, const std::vect
 
 int measure_and_fit(const CudaProfile& o) {
   const CudaDevice gpu = cuda_device(o.device);
+  const std::string out = o.out.value_or(device_name(gpu) + ".yaml");
+  if (const Problems problems = output_problems(out); !problems.empty()) return refuse(problems);
   const GpuMonitor monitor(gpu.pci_bus);
   const EventOptions events = event_options(gpu, o.seed);
   const CudaSampler sampler = make_cuda_sampler(o.device, events, monitor);
-  const ProfileOptions p = sized_for_gpu({.stem = o.out.substr(0, o.out.size() - std::string_view(".yaml").size()), .quick = o.quick, .resume = o.resume, .dtypes = o.dtypes, .seed = o.seed},
+  const ProfileOptions p = sized_for_gpu({.stem = stem_of(out), .quick = o.quick, .resume = o.resume, .dtypes = o.dtypes, .seed = o.seed},
                                          gpu.memory);
   ProgressLine progress("measuring kernels");
   Result<GpuProfileResult> result =
@@ -84,8 +87,8 @@ int measure_and_fit(const CudaProfile& o) {
   const Result<ProfileFits> fitted = fit_samples(samples, "");
   if (!fitted) return refuse(fitted.error());
   const Host host{monitor.driver().value_or("unknown"), monitor.most_sm_clock()};
-  if (const auto saved = save_kernels(o.out, header(o, *result, host), *fitted); !saved) return refuse(saved.error());
-  std::vector<std::string> written{o.out};
+  if (const auto saved = save_kernels(out, header(o, *result, host), *fitted); !saved) return refuse(saved.error());
+  std::vector<std::string> written{out};
   written.insert(written.end(), result->written.begin(), result->written.end());
   written.push_back(samples);
   if (o.json) {

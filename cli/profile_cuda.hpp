@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -10,7 +11,7 @@
 namespace forerun::cli {
 
 struct CudaProfile {
-  std::string out;  // ends in .yaml
+  std::optional<std::string> out;  // ends in .yaml; else the GPU says: "nvidia-h200.yaml"
   bool quick = false, resume = false, json = false;
   int device = 0;
   std::vector<DType> dtypes;

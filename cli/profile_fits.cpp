@@ -89,6 +89,8 @@ std::string today() {
   return fmt::format("{:04d}-{:02d}-{:02d}", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday);
 }
 
+std::string stem_of(const std::string& calibration) { return calibration.substr(0, calibration.rfind(".yaml")); }
+
 Result<void> save_kernels(const std::string& path, const std::string& header, const ProfileFits& fitted) {
   if (fitted.kernels.devices.empty()) return fail(Problem{{path, 0, 0}, "too few samples of every kind to fit", "run forerun profile without --resume"});
   return write_whole(path, header + to_yaml(fitted.kernels.devices.front()));

@@ -33,6 +33,9 @@ nlohmann::ordered_json products_json(const std::map<DType, FlopsPerSecond>&);
 // The date in UTC: 2026-01-31.
 std::string today();
 
+// "here" of "here.yaml", the calibration's name: what the files beside it are named by.
+std::string stem_of(const std::string& calibration);
+
 // The calibration of kernels, `header` (comments) before it; problem: too few samples, or not writable.
 Result<void> save_kernels(const std::string& path, const std::string& header, const ProfileFits&);
 

@@ -28,7 +28,7 @@ struct ProfileOptions {
   int passes = 1;  // over the cases of a part of the sweep, with a share of the effort each: a case's time is their median, which one busy second does not move
   KernelCase reference = product_case(DType::fp32, 512, 512, 512);  // timed again and again through the sweep
   Bytes largest_message{16.0 * (1 << 20)};
-  std::string started_by_mpi;  // how to start this profile's collectives as processes: a command; empty: not at all
+  std::string started_by_mpi;  // how to start this profile's collectives as processes: a command, of which stderr is read; empty: not at all
 };
 
 // The usual sizes, quick or not.
@@ -44,7 +44,7 @@ struct ProfileResult {
   Overlap overlap;
   std::size_t kernels = 0, collectives = 0, kept = 0;  // rows; kept: of an earlier run
   double drift = 0;                                    // largest, of the reference product over its first time, less 1
-  std::vector<std::string> remarks;                    // what a person should know: throttling, no MPI
+  std::vector<std::string> remarks;                    // what a person should know: throttling, an mpirun that failed
 };
 
 struct ProfilePaths {

@@ -1,7 +1,13 @@
 #include "profiler/rank_samples.hpp"
 
-#include <cstdlib>
+#include <stdio.h>  // popen
+
+#include <algorithm>
+#include <array>
+#include <cctype>
+#include <optional>
 #include <set>
+#include <string_view>
 
 #include "profiler/collectives.hpp"
 #include "runtime/matrix_product.hpp"
@@ -33,6 +39,31 @@ std::vector<CollectiveCase> missing(const SampleFile& file, const char* source, 
   return cases;
 }
 
+// What a failed program said last, of its own or else of mpirun's words.
+std::string last_words(std::string_view text) {
+  constexpr std::string_view ours = "forerun: ";
+  std::string last, own;
+  for (std::size_t from = 0; from < text.size();) {
+    const std::size_t to = std::min(text.find('\n', from), text.size());
+    const std::string_view line = text.substr(from, to - from);
+    if (std::ranges::any_of(line, [](unsigned char c) { return std::isalpha(c) != 0; })) last = line;
+    if (line.starts_with(ours)) own = line.substr(ours.size());
+    from = to + 1;
+  }
+  return own.empty() ? last : own;
+}
+
+// Nothing where the command succeeds.
+std::optional<std::string> failure_of(const std::string& command) {
+  std::FILE* pipe = ::popen((command + " </dev/null 2>&1 >/dev/null").c_str(), "r");
+  if (pipe == nullptr) return "no shell can be started";
+  std::string text;
+  std::array<char, 4096> part{};
+  while (const std::size_t n = std::fread(part.data(), 1, part.size(), pipe)) text.append(part.data(), n);
+  if (::pclose(pipe) == 0) return std::nullopt;
+  return last_words(text);
+}
+
 }  // namespace
 
 Result<SampleFile> open_rank_samples(const ProfileOptions& o, const Machine& machine, bool resume) {
@@ -53,8 +84,8 @@ Result<void> sample_ranks(const ProfileOptions& o, const Machine& machine, Sampl
   result.collectives = file.rows();
   if (o.started_by_mpi.empty() || missing(file, processes, 2, o).empty()) return {};
   if (progress) progress(0, "collectives of processes");
-  if (std::system(o.started_by_mpi.c_str()) != 0) {
-    result.remarks.emplace_back("mpirun failed: no collectives of processes");
+  if (const auto why = failure_of(o.started_by_mpi)) {
+    result.remarks.push_back("no collectives of processes: mpirun failed" + (why->empty() ? "" : ": " + *why));
     return {};
   }
   const Result<SampleFile> all = open_rank_samples(o, machine, true);

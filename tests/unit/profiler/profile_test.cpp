@@ -85,6 +85,22 @@ TEST_F(Profiles, GoOnWhereTheyWereInterrupted) {
   EXPECT_LT(asked.size(), 10U);  // the machine and the reference, none of the sweep
 }
 
+TEST_F(Profiles, SayWhyProcessesCouldNotBeMeasured) {
+  const auto remarks = [&](const std::string& command) {
+    ProfileOptions o = options();
+    o.started_by_mpi = command;
+    Pretender sampler;
+    const auto result = profile(o, sampler, machine_);
+    return result ? result->remarks : std::vector<std::string>{to_string(result.error())};
+  };
+  EXPECT_THAT(remarks("true"), testing::IsEmpty());
+  EXPECT_THAT(remarks("(echo no slots; echo --- >&2; echo 'not enough slots' >&2; echo ------ >&2; exit 1)"),
+              testing::ElementsAre("no collectives of processes: mpirun failed: not enough slots"));
+  EXPECT_THAT(remarks("(echo 'forerun: rank 0: other columns' >&2; echo MPI_ABORT was invoked >&2; exit 1)"),
+              testing::ElementsAre("no collectives of processes: mpirun failed: rank 0: other columns"));
+  EXPECT_THAT(remarks("exit 1"), testing::ElementsAre("no collectives of processes: mpirun failed"));
+}
+
 TEST_F(Profiles, OfAnotherMachineAreNotGoneOnWith) {
   Pretender first, second;
   ASSERT_TRUE(profile(options(), first, machine_));

@@ -1,0 +1,18 @@
+#include "cli/mpi_environment.hpp"
+
+#include <array>
+#include <cstdlib>
+#include <utility>
+
+namespace forerun::cli {
+
+void set_mpi_environment() {
+  constexpr std::array<std::pair<const char*, const char*>, 5> variables{{{"OMPI_ALLOW_RUN_AS_ROOT", "1"},
+                                                                          {"OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"},
+                                                                          {"OMPI_MCA_mpi_yield_when_idle", "1"},
+                                                                          {"OMPI_MCA_hwloc_base_binding_policy", "none"},
+                                                                          {"OMPI_MCA_btl_vader_single_copy_mechanism", "none"}}};
+  for (const auto& [name, value] : variables) ::setenv(name, value, 0);
+}
+
+}  // namespace forerun::cli
