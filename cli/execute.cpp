@@ -13,6 +13,7 @@
 #include "cli/common.hpp"
 #include "cli/execute_tasks.hpp"
 #include "cli/execution_text.hpp"
+#include "cli/mpi_environment.hpp"
 #include "cli/progress.hpp"
 #include "executor/comparison.hpp"
 #include "executor/measured_trace.hpp"
@@ -143,15 +144,8 @@ std::vector<std::string> own_arguments() {
 // Starts mpirun in place of this process, with as many of it as the plan has ranks.
 int start_processes(const Task& task) {
   const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
-  // As root in a container; ranks that wait give way to those that share their core.
-  for (const auto& [name, value] : {std::pair{"OMPI_ALLOW_RUN_AS_ROOT", "1"},
-                                    {"OMPI_ALLOW_RUN_AS_ROOT_CONFIRM", "1"},
-                                    {"OMPI_MCA_mpi_yield_when_idle", "1"},
-                                    {"OMPI_MCA_hwloc_base_binding_policy", "none"},
-                                    {"OMPI_MCA_btl_vader_single_copy_mechanism", "none"},
-                                    {started_by_us, "1"}}) {
-    ::setenv(name, value, 0);
-  }
+  set_mpi_environment();
+  ::setenv(started_by_us, "1", 1);
   std::vector<std::string> words{"mpirun", "--oversubscribe", "-n", std::to_string(task.ranks()), self};
   const std::vector<std::string> given = own_arguments();
   words.insert(words.end(), given.begin(), given.end());

@@ -86,6 +86,11 @@ Result<Measured> read_measured(const ExecuteOptions& o) {
   }
   if (!problems.empty()) return fail(std::move(problems));
   measured.own = std::move(*own);
+  const bool processes = o.communicator == "mpi";
+  if (!o.on_gpus() && !only_library_of_host(measured.own, processes ? "mpi" : "in-process")) {
+    fmt::print(stderr, "note: no collectives of {} were profiled: they are predicted from the links of the cluster\n",
+               processes ? "processes" : "threads");
+  }
   return measured;
 }
 

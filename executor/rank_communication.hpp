@@ -37,6 +37,22 @@ void RankExecutor<T>::make_groups() {
       }
     }
   }
+  for (const auto& [key, one] : neighbours_) greet(one);
+}
+
+// NCCL connects two ranks at their first message, and the host of either waits there for the other's. Where both send
+// first (DualPipe) they would wait for ever: so they meet in calls that send and receive at once.
+template <class T>
+void RankExecutor<T>::greet(const Neighbours& stages) {
+  Communicator& among = *stages.among;
+  const int n = among.size(), own = among.rank();
+  if (!among.queues() || n == 1) return;
+  const Allocation out = uncounted_.allocate("greeting", sizeof(T)), in = uncounted_.allocate("greeting", sizeof(T));
+  backend_.use_lane(stages.lane);
+  backend_.clear(out.as<T>().data(), sizeof(T));
+  for (const int step : {1, n - 1}) among.shift((own + step) % n, Elements(out.as<T>()), (own + n - step) % n, Elements(in.as<T>()));
+  backend_.use_lane(0);
+  backend_.finish();
 }
 
 template <class T>

@@ -241,6 +241,7 @@ class RankExecutor {
   // --- communication (rank_communication.hpp) ---------------------------------------------------------------------------------------
 
   void make_groups();
+  void greet(const Neighbours&);
   void communicate(const Instruction&, const Communication&);
   void exchange(const Communication&, Communicator&);
   void exchange_activations(const Communication&, Communicator&);

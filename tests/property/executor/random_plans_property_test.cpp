@@ -70,7 +70,26 @@ Drawn some_execution(DType dtype) {
   return {given, plan};
 }
 
+// What goes over the links is promised of the rank that sends most.
+bool links_as_promised(const Ran& ran) {
+  Traffic promised, sent;
+  for (const RankReport& rank : ran.execution.ranks) {
+    const Traffic own = promised_traffic(ran.program, rank.rank);
+    for (std::size_t f = 0; f < flow_count; ++f) {
+      const auto flow = static_cast<Flow>(f);
+      promised[flow].wire = std::max(promised[flow].wire, own[flow].wire);
+      sent[flow].wire = std::max(sent[flow].wire, rank.traffic[flow].wire);
+    }
+  }
+  for (std::size_t f = 0; f < flow_count; ++f) {
+    const auto flow = static_cast<Flow>(f);
+    if (promised[flow].wire != sent[flow].wire) return false;
+  }
+  return true;
+}
+
 bool promised(const Ran& ran) {
+  if (!links_as_promised(ran)) return false;
   for (const RankReport& rank : ran.execution.ranks) {
     const Traffic promise = promised_traffic(ran.program, rank.rank);
     for (std::size_t f = 0; f < flow_count; ++f) {
