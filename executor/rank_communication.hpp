@@ -92,10 +92,9 @@ void RankExecutor<T>::communicate(const Instruction& in, const Communication& c)
     issued_[in.token] = {.stops = stops, .work = beside(static_cast<int>(in.lane), in.lane, [&] { counted(work); })};
     return;
   }
-  auto& worker = workers_[static_cast<std::size_t>(in.lane)];
-  if (!worker) worker = std::make_unique<LaneWorker>(world_);
+  if (!replicas_talk_) replicas_talk_ = std::make_unique<LaneWorker>(world_);
   auto one = std::make_shared<Timed>(timed_from_here(in.lane, false, {}));
-  const std::uint64_t number = worker->issue([this, counted, one, work = std::move(work), here = where()] {
+  const std::uint64_t number = replicas_talk_->issue([this, counted, one, work = std::move(work), here = where()] {
     one->begin = backend_.mark();
     try {
       counted(work);
@@ -104,7 +103,7 @@ void RankExecutor<T>::communicate(const Instruction& in, const Communication& c)
     }
     one->end = backend_.mark();
   });
-  issued_[in.token] = {stops, worker.get(), number, one};
+  issued_[in.token] = {stops, number, one};
 }
 
 template <class T>

@@ -123,8 +123,7 @@ class RankExecutor {
   // What runs beside computation: a thread does it, or a lane has it in line.
   struct Issued {
     Seconds* stops = nullptr;  // the time that computation waits for it
-    LaneWorker* worker = nullptr;
-    std::uint64_t number = 0;
+    std::uint64_t number = 0;  // of what the thread does; 0: a lane has it
     std::shared_ptr<Timed> work;
   };
   struct Neighbours {
@@ -306,7 +305,7 @@ class RankExecutor {
   std::mutex traffic_mutex_;
   Clock::time_point origin_;  // when the step began
   std::shared_ptr<std::map<const Instruction*, std::string>> names_ = std::make_shared<std::map<const Instruction*, std::string>>();
-  std::array<std::unique_ptr<LaneWorker>, lane_count> workers_;  // last: what they are given uses all of the above
+  std::unique_ptr<LaneWorker> replicas_talk_;  // last: what it is given uses all of the above
 };
 
 }  // namespace forerun

@@ -193,7 +193,7 @@ void RankExecutor<T>::wait(TokenId token) {
   if (found == issued_.end()) return;  // done at its issue
   const Issued issued = found->second;
   issued_.erase(found);
-  timed(Lane::dp, true, {issued.stops}, [&] { issued.worker != nullptr ? issued.worker->wait(issued.number) : backend_.follow(issued.work->end); });
+  timed(Lane::dp, true, {issued.stops}, [&] { issued.number > 0 ? replicas_talk_->wait(issued.number) : backend_.follow(issued.work->end); });
   if (records_) timed_.push_back(*issued.work);
 }
 

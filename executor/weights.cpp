@@ -43,7 +43,6 @@ class Weights {
   }
 
   void norm(WeightKind kind) {
-    if (model_.norm == NormKind::none) return;
     const std::int64_t n = norm_parameters(model_);
     add({.kind = kind, .ones = h_, .replicated = true, .all_rows = 1, .all_columns = n, .rows = {0, 1}, .columns = {{0, n}}}, 0);
   }
@@ -53,7 +52,7 @@ class Weights {
   }
 
   void head() {
-    if (model_.final_norm) norm(WeightKind::final_norm);
+    norm(WeightKind::final_norm);
     if (model_.tied_embeddings) {
       if (!ends_meet(plan_)) table();
       return;
@@ -68,7 +67,7 @@ class Weights {
     norm(WeightKind::attention_norm);
     matrix(WeightKind::qkv, h_, query + 2 * key, {0, h_}, {share(query), from(query, share(key)), from(query + key, share(key))});
     matrix(WeightKind::attention_output, query, h_, share(query), {{0, h_}});
-    if (block.norms >= 2) norm(WeightKind::feed_forward_norm);
+    norm(WeightKind::feed_forward_norm);
     if (const Mlp* mlp = std::get_if<Mlp>(&block.feed_forward)) return layer(mlp->width, mlp->gated, share(mlp->width), -1);
     const Moe& moe = std::get<Moe>(block.feed_forward);
     add({.kind = WeightKind::router, .replicated = true, .all_rows = h_, .all_columns = moe.experts, .rows = {0, h_}, .columns = {{0, moe.experts}}},

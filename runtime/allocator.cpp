@@ -4,19 +4,12 @@
 #include <bit>
 #include <cassert>
 #include <new>
+#include <stdexcept>
 #include <utility>
 
 #include "runtime/backend.hpp"
 
 namespace forerun {
-
-OutOfMemory::OutOfMemory(std::string who, std::int64_t wanted, std::int64_t used, std::int64_t limit)
-    : std::runtime_error("'" + who + "' needs " + std::to_string(wanted) + " B, but " + std::to_string(used) +
-                         " B of " + std::to_string(limit) + " B are in use"),
-      name(std::move(who)),
-      bytes(wanted),
-      in_use(used),
-      budget(limit) {}
 
 Allocation::Allocation(Allocation&& other) noexcept { *this = std::move(other); }
 
@@ -56,25 +49,20 @@ void* Allocator::block(std::string_view name, std::int64_t bytes) {
     return data;
   }
   try {
-    return take(size);
+    return backend_.take(size);
   } catch (const std::bad_alloc&) {
-    if (backend_ != nullptr) backend_->finish();  // what is in line may still use what is kept
+    backend_.finish();  // what is in line may still use what is kept
     trim();
   }
   try {
-    return take(size);
+    return backend_.take(size);
   } catch (const std::bad_alloc&) {
     throw std::runtime_error("'" + std::string(name) + "' needs " + std::to_string(bytes) + " B, and there is no room beside the " + std::to_string(in_use_) + " B that this rank uses");
   }
 }
 
-void* Allocator::take(std::int64_t bytes) {
-  return backend_ != nullptr ? backend_->take(bytes) : ::operator new(static_cast<std::size_t>(bytes), std::align_val_t{alignment});
-}
-
 Allocation Allocator::allocate(std::string_view name, std::int64_t bytes, std::uint32_t tag) {
   assert(bytes >= 0);
-  if (bytes > budget_ - in_use_) throw OutOfMemory(std::string(name), bytes, in_use_, budget_);
   void* const data = block(name, bytes);
   const std::uint32_t id = next_++, said = name_id(name);
   held_.emplace(id, Held{tag, said, bytes});
@@ -144,13 +132,7 @@ void Allocator::forget() {
 
 void Allocator::trim() {
   for (auto& [bytes, blocks] : kept_) {
-    for (void* block : blocks) {
-      if (backend_ != nullptr) {
-        backend_->give_back(block, bytes);
-      } else {
-        ::operator delete(block, std::align_val_t{alignment});
-      }
-    }
+    for (void* block : blocks) backend_.give_back(block, bytes);
   }
   kept_.clear();
 }

@@ -8,24 +8,13 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <limits>
 #include <map>
 #include <span>
-#include <stdexcept>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace forerun {
-
-// The budget does not hold an allocation. what(): "'NAME' needs 24 B, but 90 B of 100 B are in use".
-class OutOfMemory : public std::runtime_error {
- public:
-  OutOfMemory(std::string name, std::int64_t bytes, std::int64_t in_use, std::int64_t budget);
-
-  std::string name;
-  std::int64_t bytes, in_use, budget;
-};
 
 class Allocator;
 class Backend;
@@ -61,14 +50,13 @@ class Allocation {
 class Allocator {
  public:
   static constexpr std::size_t alignment = 64;  // a cache line, and the widest vector
-  static constexpr std::int64_t unlimited = std::numeric_limits<std::int64_t>::max();
 
   // One change of what is in use. `position` is the caller's: an instruction's number, or a time.
   struct Change {
     std::uint64_t position = 0;
     std::int64_t delta = 0;
     std::uint32_t tag = 0;
-    std::uint32_t name = 0;  // of names()
+    std::uint32_t name = 0;  // a number of each name
 
     bool operator==(const Change&) const = default;
   };
@@ -80,14 +68,13 @@ class Allocator {
     bool operator==(const Live&) const = default;
   };
 
-  explicit Allocator(std::int64_t budget = unlimited) : budget_(budget) {}
-  explicit Allocator(Backend& on) : backend_(&on) {}  // of its memory, without a budget; the backend outlives it
+  explicit Allocator(Backend& on) : backend_(on) {}  // of its memory; the backend outlives it
   ~Allocator();
   Allocator(const Allocator&) = delete;
   Allocator& operator=(const Allocator&) = delete;
 
   void move_to(std::uint64_t position) { position_ = position; }  // of the changes from here on; never falls
-  // `tag` is a small number: what the bytes are for. Throws OutOfMemory, and counts nothing then.
+  // `tag` is a small number: what the bytes are for. Throws std::runtime_error where there is no room, and counts nothing then.
   Allocation allocate(std::string_view name, std::int64_t bytes, std::uint32_t tag = 0);
 
   [[nodiscard]] std::int64_t in_use() const { return in_use_; }
@@ -95,9 +82,8 @@ class Allocator {
   [[nodiscard]] std::vector<Live> live_at_peak() const;  // when the peak was first reached, in the order of allocation
   [[nodiscard]] std::vector<std::int64_t> peak_by_tag() const;  // their sum is the peak
   [[nodiscard]] const std::vector<Change>& changes() const { return changes_; }  // in order
-  [[nodiscard]] const std::vector<std::string>& names() const { return names_; }
   void forget();  // what was before: the peak is what is in use now. For the steps after a warm-up.
-  void trim();  // gives kept blocks back to the backend: of the host, where none was given
+  void trim();  // gives kept blocks back to the backend
 
  private:
   friend class Allocation;
@@ -105,14 +91,13 @@ class Allocator {
   void change(std::int64_t delta, std::uint32_t tag, std::uint32_t name);
   void release(const Allocation&);
   void* block(std::string_view name, std::int64_t bytes);
-  void* take(std::int64_t bytes);
 
   struct Held {
     std::uint32_t tag, name;
     std::int64_t bytes;
   };
-  Backend* backend_ = nullptr;
-  std::int64_t budget_ = unlimited, in_use_ = 0, peak_ = 0;
+  Backend& backend_;
+  std::int64_t in_use_ = 0, peak_ = 0;
   std::uint64_t position_ = 0;
   std::uint32_t next_ = 1;
   std::map<std::uint32_t, Held> held_;  // by id, so in the order of allocation

@@ -98,7 +98,7 @@ class Communicator {
                           std::span<const std::int64_t> receive_counts) = 0;
   virtual void send(int to, Elements) = 0;
   virtual void receive(int from, Elements) = 0;
-  // Both at once, as all members of a ring do: `out` and `in` do not overlap.
+  // Both at once, as all members of a ring do. `in` may be `out`, but not where the communicator `queues`: there they do not overlap.
   virtual void shift(int to, Elements out, int from, Elements in) {
     send(to, out);
     receive(from, in);

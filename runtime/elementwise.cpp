@@ -20,17 +20,6 @@ void accumulate(std::span<const T> x, std::span<Arithmetic<T>> sum) {
 }
 
 template <class T>
-void scale(Arithmetic<T> factor, std::span<T> x) {
-  for (T& v : x) v = T(factor * Arithmetic<T>(v));
-}
-
-template <class T>
-void widen(std::span<const T> x, std::span<Arithmetic<T>> y) {
-  assert(x.size() == y.size());
-  for (std::size_t i = 0; i < y.size(); ++i) y[i] = Arithmetic<T>(x[i]);
-}
-
-template <class T>
 void narrow(std::span<const Arithmetic<T>> x, std::span<T> y) {
   assert(x.size() == y.size());
   for (std::size_t i = 0; i < y.size(); ++i) y[i] = T(x[i]);
@@ -54,24 +43,13 @@ void add_rows(std::int64_t width, std::span<const T> dy, std::span<const std::in
   }
 }
 
-template <class T>
-double sum_of_squares(std::span<const T> x) {
-  double sum = 0;
-#pragma omp simd reduction(+ : sum)
-  for (std::size_t i = 0; i < x.size(); ++i) sum += static_cast<double>(x[i]) * static_cast<double>(x[i]);
-  return sum;
-}
-
 // NOLINTBEGIN(bugprone-macro-parentheses): the argument is a type
 #define FORERUN_ELEMENTWISE(T)                                                                                 \
   template void add<T>(std::span<const T>, std::span<const T>, std::span<T>);                                  \
   template void accumulate<T>(std::span<const T>, std::span<Arithmetic<T>>);                                   \
-  template void scale<T>(Arithmetic<T>, std::span<T>);                                                         \
-  template void widen<T>(std::span<const T>, std::span<Arithmetic<T>>);                                        \
   template void narrow<T>(std::span<const Arithmetic<T>>, std::span<T>);                                       \
   template void gather_rows<T>(std::int64_t, std::span<const T>, std::span<const std::int32_t>, std::span<T>); \
-  template void add_rows<T>(std::int64_t, std::span<const T>, std::span<const std::int32_t>, std::span<T>);    \
-  template double sum_of_squares<T>(std::span<const T>);
+  template void add_rows<T>(std::int64_t, std::span<const T>, std::span<const std::int32_t>, std::span<T>);
 // NOLINTEND(bugprone-macro-parentheses)
 FORERUN_FOR_EACH_NUMBER(FORERUN_ELEMENTWISE)
 

@@ -17,12 +17,7 @@ void add(std::span<const T> a, std::span<const T> b, std::span<T> sum);
 template <class T>
 void accumulate(std::span<const T> x, std::span<Arithmetic<T>> sum);
 
-template <class T>
-void scale(Arithmetic<T> factor, std::span<T> x);
-
-// To and from the format of sums.
-template <class T>
-void widen(std::span<const T> x, std::span<Arithmetic<T>> y);
+// From the format of sums.
 template <class T>
 void narrow(std::span<const Arithmetic<T>> x, std::span<T> y);
 
@@ -31,9 +26,5 @@ template <class T>
 void gather_rows(std::int64_t width, std::span<const T> x, std::span<const std::int32_t> index, std::span<T> y);
 template <class T>
 void add_rows(std::int64_t width, std::span<const T> dy, std::span<const std::int32_t> index, std::span<T> dx);
-
-// The sum of squares, for the norm of a gradient; in double, in order.
-template <class T>
-double sum_of_squares(std::span<const T> x);
 
 }  // namespace forerun

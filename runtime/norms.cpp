@@ -78,15 +78,16 @@ void weight_gradient(Statistics<Arithmetic<T>> s, const T* x, const T* dy, std::
   for (std::size_t j = 0; j < db.size(); ++j) db[j] += A(dy[j]);
 }
 
-// Empty w and dx: only the weights' part; empty dw: only the input's.
+// Reads x and dy once.
 template <bool centred, class T>
-void backward(double epsilon, std::size_t width, std::span<const T> x, std::span<const T> w, std::span<const T> dy,
+void backward(double epsilon, std::span<const T> x, std::span<const T> w, std::span<const T> dy,
               std::span<T> dx, std::span<Arithmetic<T>> dw, std::span<Arithmetic<T>> db) {
+  const std::size_t width = w.size();
   assert(x.size() % width == 0 && dy.size() == x.size());
   for (std::size_t row = 0; row < x.size(); row += width) {
     const auto s = statistics<centred>(epsilon, x.data() + row, width);
-    if (!dw.empty()) weight_gradient(s, x.data() + row, dy.data() + row, dw, db);
-    if (!dx.empty()) input_gradient<centred>(s, x.data() + row, w, dy.data() + row, dx.data() + row);
+    weight_gradient(s, x.data() + row, dy.data() + row, dw, db);
+    input_gradient<centred>(s, x.data() + row, w, dy.data() + row, dx.data() + row);
   }
 }
 
@@ -97,19 +98,9 @@ void rms_norm_forward(double epsilon, std::span<const T> x, std::span<const T> w
   forward<false, T>(epsilon, x, w, {}, y);
 }
 template <class T>
-void rms_norm_input_gradient(double epsilon, std::span<const T> x, std::span<const T> w, std::span<const T> dy,
-                             std::span<T> dx) {
-  backward<false, T>(epsilon, w.size(), x, w, dy, dx, {}, {});
-}
-template <class T>
-void rms_norm_weight_gradient(double epsilon, std::span<const T> x, std::span<const T> dy,
-                              std::span<Arithmetic<T>> dw) {
-  backward<false, T>(epsilon, dw.size(), x, {}, dy, {}, dw, {});
-}
-template <class T>
 void rms_norm_backward(double epsilon, std::span<const T> x, std::span<const T> w, std::span<const T> dy,
                        std::span<T> dx, std::span<Arithmetic<T>> dw) {
-  backward<false, T>(epsilon, w.size(), x, w, dy, dx, dw, {});
+  backward<false, T>(epsilon, x, w, dy, dx, dw, {});
 }
 
 template <class T>
@@ -118,35 +109,18 @@ void layer_norm_forward(double epsilon, std::span<const T> x, std::span<const T>
   forward<true, T>(epsilon, x, w, b, y);
 }
 template <class T>
-void layer_norm_input_gradient(double epsilon, std::span<const T> x, std::span<const T> w, std::span<const T> dy,
-                               std::span<T> dx) {
-  backward<true, T>(epsilon, w.size(), x, w, dy, dx, {}, {});
-}
-template <class T>
-void layer_norm_weight_gradient(double epsilon, std::span<const T> x, std::span<const T> dy,
-                                std::span<Arithmetic<T>> dw, std::span<Arithmetic<T>> db) {
-  backward<true, T>(epsilon, dw.size(), x, {}, dy, {}, dw, db);
-}
-template <class T>
 void layer_norm_backward(double epsilon, std::span<const T> x, std::span<const T> w, std::span<const T> dy,
                          std::span<T> dx, std::span<Arithmetic<T>> dw, std::span<Arithmetic<T>> db) {
-  backward<true, T>(epsilon, w.size(), x, w, dy, dx, dw, db);
+  backward<true, T>(epsilon, x, w, dy, dx, dw, db);
 }
 
 // NOLINTBEGIN(bugprone-macro-parentheses): the argument is a type
 #define FORERUN_NORMS(T)                                                                                               \
   template void rms_norm_forward<T>(double, std::span<const T>, std::span<const T>, std::span<T>);                     \
-  template void rms_norm_input_gradient<T>(double, std::span<const T>, std::span<const T>, std::span<const T>,         \
-                                           std::span<T>);                                                              \
-  template void rms_norm_weight_gradient<T>(double, std::span<const T>, std::span<const T>, std::span<Arithmetic<T>>); \
   template void rms_norm_backward<T>(double, std::span<const T>, std::span<const T>, std::span<const T>, std::span<T>, \
                                      std::span<Arithmetic<T>>);                                                        \
   template void layer_norm_forward<T>(double, std::span<const T>, std::span<const T>, std::span<const T>,              \
                                       std::span<T>);                                                                   \
-  template void layer_norm_input_gradient<T>(double, std::span<const T>, std::span<const T>, std::span<const T>,       \
-                                             std::span<T>);                                                            \
-  template void layer_norm_weight_gradient<T>(double, std::span<const T>, std::span<const T>,                          \
-                                              std::span<Arithmetic<T>>, std::span<Arithmetic<T>>);                     \
   template void layer_norm_backward<T>(double, std::span<const T>, std::span<const T>, std::span<const T>,             \
                                        std::span<T>, std::span<Arithmetic<T>>, std::span<Arithmetic<T>>);
 // NOLINTEND(bugprone-macro-parentheses)

@@ -15,12 +15,6 @@ namespace forerun {
 template <class T>
 void rms_norm_forward(double epsilon, std::span<const T> x, std::span<const T> w, std::span<T> y);
 template <class T>
-void rms_norm_input_gradient(double epsilon, std::span<const T> x, std::span<const T> w, std::span<const T> dy,
-                             std::span<T> dx);
-template <class T>
-void rms_norm_weight_gradient(double epsilon, std::span<const T> x, std::span<const T> dy, std::span<Arithmetic<T>> dw);
-// Both at once, reading x and dy once.
-template <class T>
 void rms_norm_backward(double epsilon, std::span<const T> x, std::span<const T> w, std::span<const T> dy,
                        std::span<T> dx, std::span<Arithmetic<T>> dw);
 
@@ -28,12 +22,6 @@ void rms_norm_backward(double epsilon, std::span<const T> x, std::span<const T> 
 template <class T>
 void layer_norm_forward(double epsilon, std::span<const T> x, std::span<const T> w, std::span<const T> b,
                         std::span<T> y);
-template <class T>
-void layer_norm_input_gradient(double epsilon, std::span<const T> x, std::span<const T> w, std::span<const T> dy,
-                               std::span<T> dx);
-template <class T>
-void layer_norm_weight_gradient(double epsilon, std::span<const T> x, std::span<const T> dy,
-                                std::span<Arithmetic<T>> dw, std::span<Arithmetic<T>> db);
 template <class T>
 void layer_norm_backward(double epsilon, std::span<const T> x, std::span<const T> w, std::span<const T> dy,
                          std::span<T> dx, std::span<Arithmetic<T>> dw, std::span<Arithmetic<T>> db);

@@ -1,4 +1,4 @@
-// Are the gradients of norms those of finite differences, and B and W apart the same as together?
+// Are the gradients of norms those of finite differences?
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
@@ -21,29 +21,18 @@ struct Case {
 RC_GTEST_PROP(RmsNorm, HasTheGradientsOfItsFunction, ()) {
   Case c;
   const auto f = [&] { return rms_norm_forward<double>(epsilon, c.x, c.w, c.y), dot(c.y, c.dy); };
-  rms_norm_input_gradient<double>(epsilon, c.x, c.w, c.dy, c.dx);
-  rms_norm_weight_gradient<double>(epsilon, c.x, c.dy, c.dw);
+  rms_norm_backward<double>(epsilon, c.x, c.w, c.dy, c.dx, c.dw);
   RC_ASSERT(distance(c.dx, differences(c.x, f)) < close_to_differences);
   RC_ASSERT(distance(c.dw, differences(c.w, f)) < close_to_differences);
-  Numbers dx(c.x.size()), dw(c.w.size());
-  rms_norm_backward<double>(epsilon, c.x, c.w, c.dy, dx, dw);
-  RC_ASSERT(dx == c.dx);
-  RC_ASSERT(dw == c.dw);
 }
 
 RC_GTEST_PROP(LayerNorm, HasTheGradientsOfItsFunction, ()) {
   Case c;
   const auto f = [&] { return layer_norm_forward<double>(epsilon, c.x, c.w, c.b, c.y), dot(c.y, c.dy); };
-  layer_norm_input_gradient<double>(epsilon, c.x, c.w, c.dy, c.dx);
-  layer_norm_weight_gradient<double>(epsilon, c.x, c.dy, c.dw, c.db);
+  layer_norm_backward<double>(epsilon, c.x, c.w, c.dy, c.dx, c.dw, c.db);
   RC_ASSERT(distance(c.dx, differences(c.x, f)) < close_to_differences);
   RC_ASSERT(distance(c.dw, differences(c.w, f)) < close_to_differences);
   RC_ASSERT(distance(c.db, differences(c.b, f)) < close_to_differences);
-  Numbers dx(c.x.size()), dw(c.w.size()), db(c.b.size());
-  layer_norm_backward<double>(epsilon, c.x, c.w, c.dy, dx, dw, db);
-  RC_ASSERT(dx == c.dx);
-  RC_ASSERT(dw == c.dw);
-  RC_ASSERT(db == c.db);
 }
 
 template <class T>
