@@ -128,7 +128,8 @@ nlohmann::ordered_json to_json(const ProfileResult& r, const ProfileFits& fitted
                      {"l2_bytes", r.machine.l2.value()}, {"last_cache_bytes", r.machine.last_cache.value()}, {"matrix_library", profiled_library()}};
   json["measured"] = {{"bandwidth_alone_bytes_per_s", r.measured.alone.value()}, {"bandwidth_together_bytes_per_s", r.measured.together.value()}, {"product_flops_per_s", products_json(r.measured.product)},
                       {"call_s", r.measured.call.value()}, {"link_bytes_per_s", r.measured.link.value()}, {"link_latency_s", r.measured.link_latency.value()}};
-  json["overlap"] = {{"product_slowdown", r.overlap.product_slowdown}, {"copy_slowdown", r.overlap.copy_slowdown}};
+  json["overlap"] = nullptr;
+  if (r.overlap) json["overlap"] = {{"product_slowdown", r.overlap->product_slowdown}, {"copy_slowdown", r.overlap->copy_slowdown}};
   json["samples"] = {{"kernels", r.kernels}, {"collectives", r.collectives}, {"kept", r.kept}};
   json["drift"] = r.drift;
   add_fits(json, r.remarks, fitted, written);
@@ -138,8 +139,10 @@ nlohmann::ordered_json to_json(const ProfileResult& r, const ProfileFits& fitted
 void print(const ProfileResult& r, const ProfileFits& fitted, const std::vector<std::string>& written) {
   fmt::print("{}: {} cores, {}, {}\n", r.machine.processor, r.machine.cores, format(r.machine.memory), profiled_library());
   fmt::print("a core: products {}; memory {} with all cores at it, {} alone; a call {}\n", products_text(r.measured.product), format(r.measured.together), format(r.measured.alone), format(r.measured.call));
-  fmt::print("between ranks: {}, {}; a product beside copies takes {:.2f} times as long, copies beside products {:.2f} times\n\n", format(r.measured.link),
-             format(r.measured.link_latency), r.overlap.product_slowdown, r.overlap.copy_slowdown);
+  const std::string overlap = r.overlap ? fmt::format("a product beside copies takes {:.2f} times as long, copies beside products {:.2f} times", r.overlap->product_slowdown,
+                                                      r.overlap->copy_slowdown)
+                                        : "products beside copies: not measured with one core";
+  fmt::print("between ranks: {}, {}; {}\n\n", format(r.measured.link), format(r.measured.link_latency), overlap);
   print_fits(fitted, written);
 }
 

@@ -7,7 +7,6 @@
 #include <cmath>
 
 #include "hardware/catalog.hpp"
-#include "profiler/machine.hpp"
 
 namespace forerun {
 namespace {
@@ -55,21 +54,21 @@ std::string device_name(const CudaDevice& gpu) { return slug(gpu.name); }
 
 std::string gpu_identity(const CudaDevice& gpu) { return fmt::format("{}-{}-sms-{:.0f}-gib", device_name(gpu), gpu.sms, gpu.memory.value() / 0x1p30); }
 
-FlopsPerSecond peak_of(const CudaDevice& gpu, const MeasuredGpu& measured, DType dtype) {
+Peak peak_of(const CudaDevice& gpu, const MeasuredGpu& measured, DType dtype) {
   constexpr double best_share = 0.9;
   const auto rate = std::ranges::find_if(rates, [&](const Rate& r) { return r.major == gpu.major && r.minor == gpu.minor; });
   const bool tensor = dtype == DType::bf16 || dtype == DType::fp16;
   const double of_clock = rate == rates.end() || !(tensor || dtype == DType::fp32) ? 0 : tensor ? rate->tensor : rate->single;
   const FlopsPerSecond derived{of_clock * gpu.sms * gpu.clock.value()};
   const auto found = measured.product.find(dtype);
-  return found == measured.product.end() ? derived : max(derived, found->second / best_share);
+  return found == measured.product.end() || derived > found->second / best_share ? Peak{derived} : Peak{found->second / best_share, true};
 }
 
 Device device_of(const CudaDevice& gpu, const MeasuredGpu& measured, std::optional<Watts> power) {
   constexpr Watts assumed{300};
   constexpr double best_share = 0.92;  // of the datasheet's bandwidth that a stream reaches: A100 to H200, 0.90 to 0.94
   std::map<DType, FlopsPerSecond> peaks;
-  for (const auto& [dtype, rate] : measured.product) peaks[dtype] = peak_of(gpu, measured, dtype);
+  for (const auto& [dtype, rate] : measured.product) peaks[dtype] = peak_of(gpu, measured, dtype).rate;
   return {.name = device_name(gpu), .aliases = {}, .vendor = "nvidia", .family = family_of(gpu.major, gpu.minor), .peak = peaks,
           .memory = {.capacity = gpu.memory, .bandwidth = max(gpu.bandwidth, max(measured.copy, measured.stream) / best_share)}, .l2 = gpu.l2, .sms = gpu.sms,
           .clock = gpu.clock, .launch_overhead = measured.launch, .concurrent_streams = 128, .power = power.value_or(assumed), .price = std::nullopt, .default_cluster = ""};

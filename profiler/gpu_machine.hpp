@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "hardware/cluster.hpp"
+#include "profiler/machine.hpp"
 #include "runtime/cuda_device.hpp"
 
 namespace forerun {
@@ -38,7 +39,7 @@ std::string device_name(const CudaDevice&);
 std::string gpu_identity(const CudaDevice&);
 // Peaks: what the tensor cores of its family do a clock and multiprocessor (whitepapers), at its boost clock; or, where a product was faster than nine tenths of
 // that or the family's are not known, that product's rate over 0.9. `power`: the board's limit, where the driver told it.
-FlopsPerSecond peak_of(const CudaDevice&, const MeasuredGpu&, DType);
+Peak peak_of(const CudaDevice&, const MeasuredGpu&, DType);
 Device device_of(const CudaDevice&, const MeasuredGpu&, std::optional<Watts> power);
 // One such GPU in a node; links between several are not known.
 Cluster cluster_of(const Device&, const MeasuredGpu&);

@@ -25,9 +25,9 @@ MeasuredGpu measure_gpu(EventSampler& sampler, const ProfileOptions& o, const Gp
   const DType dtype = o.dtypes.front();
   m.copy = rate(copy_case(dtype, o.range)), m.stream = rate(stream_case(dtype, o.range));
   for (const DType of : o.dtypes) {
-    for (const std::int64_t n : o.range.squares) {
+    for (const std::int64_t n : measured_squares(o.range, o.sweep)) {
       const KernelCase product = product_case(of, n, n, n);
-      if (flops(product.kernel) <= o.sweep.most_work) m.product[of] = max(m.product[of], flops(product.kernel) / time(product));
+      m.product[of] = max(m.product[of], flops(product.kernel) / time(product));
     }
   }
   m.launch = launches.in_line, m.launch_by_host = launches.by_host, m.launch_alone = launches.alone;
@@ -38,9 +38,8 @@ MeasuredGpu measure_gpu(EventSampler& sampler, const ProfileOptions& o, const Gp
 std::string device_text(const GpuProfileResult& r, const ProfileOptions& o, std::optional<Watts> power) {
   std::string peaks;
   for (const auto& [dtype, rate] : r.measured.product) {
-    const FlopsPerSecond peak = peak_of(r.gpu, r.measured, dtype);
     peaks += fmt::format("# compute, {}: {}; the fastest of square products does {}\n", to_string(dtype),
-                         0.89 * peak > rate ? "of its family's whitepaper a multiprocessor and clock" : "that product's rate over 0.9", format(rate));
+                         peak_of(r.gpu, r.measured, dtype).of_product ? "that product's rate over 0.9" : "of its family's whitepaper a multiprocessor and clock", format(rate));
   }
   return fmt::format("# {}, compute capability {}.{}. Written by `forerun profile --backend cuda{}`.\n{}"
                      "# memory bandwidth: the driver's clock and bus, or what a stream reached over 0.92; copies move {}, a sum of two tensors into a third {}\n"
@@ -71,7 +70,7 @@ Result<void> describe(GpuProfileResult& r, const ProfileOptions& o, const std::o
 
 ProfileOptions sized_for_gpu(ProfileOptions o, Bytes memory) {
   o.sweep = o.quick ? quick_gpu_sweep : gpu_sweep;
-  o.range = gpu_range(memory);
+  o.range = gpu_range(memory, o.dtypes);
   o.effort = {.budget = Seconds{o.quick ? 0.03 : 0.1}, .fewest = 5, .most = static_cast<std::size_t>(o.quick ? 15 : 40)};
   o.reference = product_case(o.dtypes.front(), 4096, 4096, 4096);
   return o;

@@ -90,17 +90,17 @@ std::string machine_name(const Machine& machine) { return fmt::format("{}-{}-cor
 
 std::string machine_identity(const Machine& machine) { return fmt::format("{}-{:.0f}-gib", machine_name(machine), machine.memory.value() / 0x1p30); }
 
-FlopsPerSecond peak_of(const Machine& machine, const MeasuredMachine& measured, DType dtype) {
+Peak peak_of(const Machine& machine, const MeasuredMachine& measured, DType dtype) {
   constexpr double units = 2, operations = 2, best_share = 0.9;
   const double lanes = dtype == DType::fp64 ? machine.lanes / 2.0 : machine.lanes;
   const FlopsPerSecond derived{units * operations * lanes * machine.clock.value()};
   const auto found = measured.product.find(dtype);
-  return found == measured.product.end() ? derived : max(derived, found->second / best_share);
+  return found == measured.product.end() || derived > found->second / best_share ? Peak{derived} : Peak{found->second / best_share, true};
 }
 
 Device device_of(const Machine& machine, const MeasuredMachine& measured) {
   std::map<DType, FlopsPerSecond> peaks;
-  for (const auto& [dtype, rate] : measured.product) peaks[dtype] = peak_of(machine, measured, dtype);
+  for (const auto& [dtype, rate] : measured.product) peaks[dtype] = peak_of(machine, measured, dtype).rate;
   constexpr Watts assumed_per_core{6};  // a server part of 350 W has about sixty cores; nothing here measures power
   return {.name = machine_name(machine) + "-core", .aliases = {}, .vendor = machine.processor.starts_with("Intel") ? "intel" : machine.processor.starts_with("AMD") ? "amd" : "other",
           .family = "cpu", .peak = peaks, .memory = {.capacity = machine.memory / machine.cores, .bandwidth = measured.together}, .l2 = machine.l2,

@@ -45,7 +45,11 @@ std::string machine_name(const Machine&);
 std::string machine_identity(const Machine&);
 // Two vector units that multiply and add, at the clock that /proc/cpuinfo shows; where a product was faster than nine tenths of that (a clock that
 // rises), that product's rate over 0.9. In bf16 arithmetic is fp32's.
-FlopsPerSecond peak_of(const Machine&, const MeasuredMachine&, DType);
+struct Peak {
+  FlopsPerSecond rate;
+  bool of_product = false;
+};
+Peak peak_of(const Machine&, const MeasuredMachine&, DType);
 Device device_of(const Machine&, const MeasuredMachine&);
 Cluster cluster_of(const Machine&, const MeasuredMachine&);
 

@@ -24,9 +24,8 @@ MeasuredMachine measure_machine(Sampler& sampler, const ProfileOptions& o) {
   const auto rate = [&](int ranks) { return bytes_moved(stream.kernel) / measure(sampler, stream, longer, ranks).median; };
   m.alone = rate(1), m.together = rate(sampler.ranks());
   for (const DType dtype : o.dtypes) {
-    for (const std::int64_t n : o.range.squares) {
+    for (const std::int64_t n : measured_squares(o.range, o.sweep)) {
       const KernelCase product = product_case(dtype, n, n, n);
-      if (flops(product.kernel) > o.sweep.most_work) continue;
       const FlopsPerSecond found = flops(product.kernel) / measure(sampler, product, longer, sampler.ranks()).median;
       m.product[dtype] = max(m.product[dtype], found);
     }
@@ -49,11 +48,11 @@ void measure_link(int ranks, const ProfileOptions& o, MeasuredMachine& m) {
 std::string device_text(const ProfileResult& r, const ProfileOptions& o) {
   std::string peaks;
   for (const auto& [dtype, rate] : r.measured.product) {
-    const FlopsPerSecond peak = peak_of(r.machine, r.measured, dtype);
-    peaks += fmt::format("# compute, {}: {}; the fastest of square products up to 1024, with all ranks running, does {}\n", to_string(dtype),
-                         0.89 * peak > rate ? fmt::format("derived, two units of {} lanes at /proc/cpuinfo's clock", dtype == DType::fp64 ? r.machine.lanes / 2 : r.machine.lanes)
-                                            : "that product's rate over 0.9, more than the clock of /proc/cpuinfo allows",
-                         format(rate));
+    peaks += fmt::format("# compute, {}: {}; the fastest of square products up to {}, with all ranks running, does {}\n", to_string(dtype),
+                         peak_of(r.machine, r.measured, dtype).of_product
+                             ? "that product's rate over 0.9, more than the clock of /proc/cpuinfo allows"
+                             : fmt::format("derived, two units of {} lanes at /proc/cpuinfo's clock", dtype == DType::fp64 ? r.machine.lanes / 2 : r.machine.lanes),
+                         std::ranges::max(measured_squares(o.range, o.sweep)), format(rate));
   }
   return fmt::format("# One core of this machine, as one of {} ranks sees it. Written by `forerun profile{}`.\n{}"
                      "# memory bandwidth: measured, a sum of two tensors into a third, on all cores at once: {} a core; one alone gets {}\n"
@@ -67,8 +66,8 @@ std::string cluster_text(const ProfileResult& r) {
 }
 
 // Each beside the other, and alone.
-Overlap measure_overlap(Sampler& sampler, const ProfileOptions& o) {
-  if (sampler.ranks() < 2) return {};
+std::optional<Overlap> measure_overlap(Sampler& sampler, const ProfileOptions& o) {
+  if (sampler.ranks() < 2) return std::nullopt;
   const KernelCase product = o.reference, copy = stream_case(DType::fp32, o.range);
   const auto beside = [&](const KernelCase& timed, const KernelCase& other) {
     const Seconds alone = measure(sampler, timed, o.effort, 1).median;
@@ -80,7 +79,7 @@ Overlap measure_overlap(Sampler& sampler, const ProfileOptions& o) {
     running.wait(false);
     return measure(sampler, timed, o.effort, 1).median / alone;
   };
-  return {beside(product, copy), beside(copy, product)};
+  return Overlap{beside(product, copy), beside(copy, product)};
 }
 
 void remark(ProfileResult& r) {

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -41,7 +42,7 @@ struct Overlap {  // of products in one thread beside copies in another
 struct ProfileResult {
   Machine machine;
   MeasuredMachine measured;
-  Overlap overlap;
+  std::optional<Overlap> overlap;  // nothing: one core
   std::size_t kernels = 0, collectives = 0, kept = 0;  // rows; kept: of an earlier run
   double drift = 0;                                    // largest, of the reference product over its first time, less 1
   std::vector<std::string> remarks;                    // what a person should know: throttling, an mpirun that failed

@@ -107,13 +107,21 @@ KernelCase streaming(const StreamingOperation& o, DType dtype, Random& random, c
 
 }  // namespace
 
-SweepRange gpu_range(Bytes memory) {
-  // Bytes of the sampler's memory for each element of its largest tensor: five tensors read, three written and four of sums, in fp32 and in bf16.
-  constexpr double bytes = 12 * 4 + (8 * 2 + 4 * 4), share = 0.7;
+SweepRange gpu_range(Bytes memory, std::span<const DType> dtypes) {
+  constexpr double share = 0.7;
+  // Of the sampler's memory for each element of its largest tensor: five tensors read, three written and four of sums, in every format.
+  double bytes = 0;
+  for (const DType dtype : dtypes) bytes += 8 * size(dtype) + 4 * wide(dtype);
   std::int64_t elements = 1 << 27;
   while (elements > 1 << 20 && bytes * static_cast<double>(elements) > share * memory.value()) elements /= 2;
   return {.rows = {16, 16384}, .widths = {64, 16384}, .sequences = {1, 8}, .kv_heads = {1, 32}, .tokens = {64, 8192}, .head_sizes = {64, 128}, .vocabulary = {1024, 131072},
           .table = {1024, 131072}, .most_streamed = elements, .most_attended = elements, .squares = {4096, 6144, 8192, 12288}};
+}
+
+std::vector<std::int64_t> measured_squares(const SweepRange& range, const SweepSize& sizes) {
+  std::vector<std::int64_t> list = range.squares;
+  std::erase_if(list, [&](std::int64_t n) { return flops(product_case(DType::fp32, n, n, n).kernel) > sizes.most_work; });
+  return list;
 }
 
 std::vector<KernelCase> plan_sweep(const SweepSize& sizes, const SweepRange& range, std::span<const DType> dtypes, std::uint64_t seed) {

@@ -33,8 +33,10 @@ struct SweepRange {
   std::int64_t most_attended = 1LL << 40;           // elements of an attention's queries
   std::vector<std::int64_t> squares{384, 512, 768, 1024};  // products that tell the peak
 };
-// For a GPU: to 8192 tokens, widths of 16384 and, where its memory holds them all, tensors of 134 million elements.
-SweepRange gpu_range(Bytes memory);
+// For a GPU: to 8192 tokens, widths of 16384 and, where its memory holds them all in all formats, tensors of 134 million elements.
+SweepRange gpu_range(Bytes memory, std::span<const DType>);
+// Those that are small enough.
+std::vector<std::int64_t> measured_squares(const SweepRange&, const SweepSize&);
 
 std::vector<KernelCase> plan_sweep(const SweepSize&, const SweepRange&, std::span<const DType>, std::uint64_t seed);
 

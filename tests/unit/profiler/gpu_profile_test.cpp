@@ -111,13 +111,15 @@ TEST_F(GpuProfiles, RefuseAGpuOfNoFamily) {
   EXPECT_THAT(to_string(result.error()), HasSubstr("compute capability 6.0"));
 }
 
-// 80 bytes for each of 134 million elements are 10.7 GB: too much for seven tenths of 12 GB.
+// In fp32 and bf16, 80 bytes for each of 134 million elements are 10.7 GB: too much for seven tenths of 12 GB. With fp64, 176 bytes are 23.6 GB.
 TEST(GpuSweep, FitsTheMemory) {
-  EXPECT_EQ(gpu_range(Bytes{80e9}).most_streamed, 1 << 27);
-  EXPECT_EQ(gpu_range(Bytes{12e9}).most_streamed, 1 << 26);
-  const std::vector<DType> bf16{DType::bf16};
+  const std::vector<DType> bf16{DType::bf16}, two{DType::bf16, DType::fp32}, three{DType::bf16, DType::fp32, DType::fp64};
+  EXPECT_EQ(gpu_range(Bytes{80e9}, two).most_streamed, 1 << 27);
+  EXPECT_EQ(gpu_range(Bytes{12e9}, two).most_streamed, 1 << 26);
+  EXPECT_EQ(gpu_range(Bytes{30e9}, two).most_streamed, 1 << 27);
+  EXPECT_EQ(gpu_range(Bytes{30e9}, three).most_streamed, 1 << 26);
   double most_rows = 0, most_bytes = 0, most_tokens = 0;
-  for (const KernelCase& one : plan_sweep(quick_gpu_sweep, gpu_range(Bytes{80e9}), bf16, 1)) {
+  for (const KernelCase& one : plan_sweep(quick_gpu_sweep, gpu_range(Bytes{80e9}, bf16), bf16, 1)) {
     EXPECT_LE(flops(one.kernel), quick_gpu_sweep.most_work);
     if (const auto* g = std::get_if<Gemm>(&one.kernel)) most_rows = std::max(most_rows, static_cast<double>(g->m));
     if (const auto* a = std::get_if<FusedAttention>(&one.kernel)) {

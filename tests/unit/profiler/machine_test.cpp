@@ -37,8 +37,10 @@ TEST(Machine, ThatSaysNothingStillHasANameAndAClock) {
 
 // fp32: 2 units x 16 lanes x 2 x 2.5 GHz; fp64: 8 lanes make the same 80 GFLOP/s that the product already did, so that over 0.9.
 TEST(Machine, HasThePeakOfItsUnitsOrOfAFasterProduct) {
-  EXPECT_DOUBLE_EQ(peak_of(four_cores(), measured, DType::fp32).value(), 160e9);
-  EXPECT_DOUBLE_EQ(peak_of(four_cores(), measured, DType::fp64).value(), 80e9 / 0.9);
+  EXPECT_DOUBLE_EQ(peak_of(four_cores(), measured, DType::fp32).rate.value(), 160e9);
+  EXPECT_DOUBLE_EQ(peak_of(four_cores(), measured, DType::fp64).rate.value(), 80e9 / 0.9);
+  EXPECT_FALSE(peak_of(four_cores(), measured, DType::fp32).of_product);
+  EXPECT_TRUE(peak_of(four_cores(), measured, DType::fp64).of_product);
 }
 
 TEST(Machine, GivesADeviceWhatARankGetsBesideTheOthers) {

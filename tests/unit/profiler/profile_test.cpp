@@ -12,6 +12,7 @@
 
 #include "profiler/collectives.hpp"
 #include "profiler/cpu_sampler.hpp"
+#include "profiler/kernel_samples.hpp"
 #include "profiler/profile.hpp"
 #include "runtime/rank_threads.hpp"
 
@@ -63,6 +64,7 @@ TEST_F(Profiles, WriteARowACaseAndDescribeTheMachine) {
   EXPECT_EQ(result->kernels, cases.size());
   EXPECT_EQ(result->collectives, plan_collectives(2, Bytes{4096}, 2).size());
   for (const char* name : {"local.device.yaml", "local.cluster.yaml", "local.samples.csv", "local.collectives.csv"}) EXPECT_TRUE(fs::exists(folder_ / name)) << name;
+  EXPECT_FALSE(result->overlap) << "with one rank nothing runs beside another";
 }
 
 TEST_F(Profiles, GoOnWhereTheyWereInterrupted) {
@@ -119,6 +121,88 @@ TEST_F(Profiles, OfAnotherMachineAreNotGoneOnWith) {
   EXPECT_TRUE(second.prepared.empty()) << "nothing is measured";
   read_all(after);
   EXPECT_EQ(before, after);
+}
+
+// Runs of the n-th measurement of a case take 1, 4 or 2 us.
+class Unsteady final : public Sampler {
+ public:
+  [[nodiscard]] std::string library() const override { return "unsteady"; }
+  [[nodiscard]] int ranks() const override { return 1; }
+  std::unique_ptr<PreparedCase> prepare(const KernelCase& one, int) override {
+    if (measured == fail_after) throw std::runtime_error("power cut");
+    const bool reference = one == ProfileOptions{}.reference;
+    if (!reference) ++measured;
+    constexpr std::array<double, 3> microseconds{1, 4, 2};
+    return std::make_unique<Constant>(Seconds{1e-6 * (reference ? 1 : microseconds.at(static_cast<std::size_t>(passes_[key_of(one)]++ % 3)))});
+  }
+  std::size_t measured = 0, fail_after = 1'000'000;
+
+ private:
+  class Constant final : public PreparedCase {
+   public:
+    explicit Constant(Seconds time) : time_(time) {}
+    Seconds run() override { return time_; }
+
+   private:
+    Seconds time_;
+  };
+  std::map<std::string, int> passes_;
+};
+
+class Passes : public Profiles {
+ protected:
+  // As few products as fill a part of the sweep and begin another.
+  [[nodiscard]] ProfileOptions three() const {
+    ProfileOptions o = options();
+    o.sweep = {.products = 260, .attentions = 0, .each_streaming = 0, .most_work = Flops{1e8}};
+    o.effort = {.budget = Seconds{0}, .fewest = 9, .most = 9};
+    o.passes = 3;
+    return o;
+  }
+  static Result<SampleFile> file(const ProfileOptions& o, bool resume) { return SampleFile::open(paths_of(o.stem).samples, kernel_columns, {"box", "local.device.yaml"}, resume); }
+};
+
+TEST_F(Passes, GiveACaseTheirMedianAndSayHowFarTheyLieApart) {
+  auto samples = file(three(), false);
+  Unsteady sampler;
+  const auto result = sample_kernels(three(), sampler, *samples, {});
+  ASSERT_TRUE(result) << to_string(result.error());
+  EXPECT_EQ(result->rows, 260U);
+  EXPECT_EQ(sampler.measured, 3 * 260U);
+  std::ifstream in(paths_of(three().stem).samples);
+  std::string row;
+  std::getline(in, row);
+  while (std::getline(in, row)) {
+    EXPECT_THAT(row, testing::HasSubstr(",2.0000,unsteady;"));  // of 1, 4 and 2 us
+    EXPECT_THAT(row, testing::HasSubstr(";runs=9;"));           // a third of them in each pass
+    EXPECT_THAT(row, testing::HasSubstr(";passes=1.500"));      // (4 - 1) / 2
+  }
+}
+
+// The first part is whole after 750 measurements; until then nothing is.
+TEST_F(Passes, OfAPartAreLostTogether) {
+  for (const auto& [interrupted_after, kept] : {std::pair<std::size_t, std::size_t>{749, 0}, {760, 250}}) {
+    {
+      auto samples = file(three(), false);
+      Unsteady sampler;
+      sampler.fail_after = interrupted_after;
+      EXPECT_THROW(static_cast<void>(sample_kernels(three(), sampler, *samples, {})), std::runtime_error);
+    }
+    auto samples = file(three(), true);
+    EXPECT_EQ(samples->rows(), kept);
+    Unsteady sampler;
+    const auto result = sample_kernels(three(), sampler, *samples, {});
+    ASSERT_TRUE(result);
+    EXPECT_EQ(result->kept, kept);
+    EXPECT_EQ(result->rows, 260U);
+    EXPECT_EQ(sampler.measured, 3 * (260 - kept));
+  }
+}
+
+// Products of 2 n^3 FLOPs: quick profiles do without 1024, which is more than 2 GFLOP.
+TEST(Sweep, MeasuresSquaresThatAreSmallEnough) {
+  EXPECT_THAT(measured_squares({}, quick_sweep), testing::ElementsAre(384, 512, 768));
+  EXPECT_THAT(measured_squares({}, SweepSize{}), testing::ElementsAre(384, 512, 768, 1024));
 }
 
 TEST(Sweep, IsTheSameForASeedAndAnotherForAnother) {
