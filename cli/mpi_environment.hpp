@@ -3,7 +3,11 @@
 
 namespace forerun::cli {
 
-// Of this process and those that it starts; what the user has set stays. As root in a container; on any core; ranks that wait give way to those that share theirs.
-void set_mpi_environment();
+// Ranks that wait: keep their core, which times collectives even where other programs want it (each time given away costs a slice of the scheduler: 4 ms and more
+// in place of microseconds); or give way, which ranks that share a core must.
+enum class Waiting : bool { keeps_the_core, gives_way };
+
+// Of this process and those that it starts; what the user has set stays. As root in a container, and on any core.
+void set_mpi_environment(Waiting);
 
 }  // namespace forerun::cli

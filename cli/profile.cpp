@@ -156,7 +156,7 @@ int run(const Options& o) {
   if (o.as_process) return profile_as_process(p, machine);
   const MpiStart mpi = mpi_start(o);
   p.started_by_mpi = mpi.command;
-  set_mpi_environment();
+  set_mpi_environment(Waiting::keeps_the_core);
   const auto sampler = make_cpu_sampler(machine.cores, cpu_pool(machine.last_cache), p.seed);
   ProgressLine kernels("measuring kernels"), ranks("measuring collectives");
   Result<ProfileResult> result = profile(p, *sampler, machine, [&](double share, const std::string& what) { (what == "kernels" ? kernels : ranks)(share); });

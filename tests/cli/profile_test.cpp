@@ -38,6 +38,26 @@ TEST(Profile, OfCoresHasNoDevice) {
   EXPECT_THAT(answer.err, HasSubstr("--device says which GPU"));
 }
 
+// Said before anything is measured: what is there stays, and nothing is added.
+TEST(Profile, GoesOnOnlyWithItsOwnSamples) {
+  const Scratch scratch;
+  const std::string columns = "source,gpu,dtype,kind,m,n,k,batch,heads,kv_heads,head_dim,q_len,kv_len,bytes,time_us,notes,machine\n";
+  const std::string others = columns + "profile,my.device.yaml,fp32,gemm,8,8,8,1,,,,,,,1.0,forerun;linear_forward;;spread=0,another-machine\n";
+  for (const auto& [text, said] : {std::pair<std::string, std::string>{others, "my.samples.csv:2:1: error: these are samples of another-machine, not of "},
+                                   {"a,b\n1,2\n", "my.samples.csv:1:1: error: these are not the samples of a profile"}}) {
+    write(scratch.path() / "my.samples.csv", text);
+    const Answer answer = forerun_says("profile --quick --resume --out my.yaml", scratch.path());
+    EXPECT_EQ(answer.code, 2);
+    EXPECT_THAT(answer.err, AllOf(HasSubstr(said), HasSubstr("name another file with --out")));
+    EXPECT_EQ(read_text(scratch.path() / "my.samples.csv"), text);
+    EXPECT_EQ(files_in(scratch.path()).size(), 1U);
+  }
+}
+
+TEST(Profile, SaysWhereItsCalibrationGoes) {
+  EXPECT_THAT(forerun_says("profile --help").out, HasSubstr("usually local.yaml; of a GPU its name, such as nvidia-h200.yaml"));
+}
+
 const std::string device = "name: my-core\nvendor: other\nfamily: cpu\ncompute: {fp32: 100 GFLOP/s}\nmemory: {capacity: 4 GiB, bandwidth: 10 GB/s}\nl2: 1 MiB\nsms: 1\n"
                            "clock: 2 GHz\nlaunch_overhead: 0.1 us\nconcurrent_streams: 1\npower: 6 W\n";
 const std::string cluster = "name: my-box\nnodes:\n  - device: my.device.yaml\n    devices: 2\n    fabric: {kind: switched, bandwidth: 5 GB/s, latency: 2 us}\n"
