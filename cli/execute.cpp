@@ -144,7 +144,7 @@ std::vector<std::string> own_arguments() {
 // Starts mpirun in place of this process, with as many of it as the plan has ranks.
 int start_processes(const Task& task) {
   const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
-  set_mpi_environment();
+  set_mpi_environment(Waiting::gives_way);
   ::setenv(started_by_us, "1", 1);
   std::vector<std::string> words{"mpirun", "--oversubscribe", "-n", std::to_string(task.ranks()), self};
   const std::vector<std::string> given = own_arguments();

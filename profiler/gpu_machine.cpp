@@ -68,15 +68,16 @@ Device device_of(const CudaDevice& gpu, const MeasuredGpu& measured, std::option
   constexpr Watts assumed{300};
   constexpr double best_share = 0.92;  // of the datasheet's bandwidth that a stream reaches: A100 to H200, 0.90 to 0.94
   std::map<DType, FlopsPerSecond> peaks;
-  for (const auto& [dtype, rate] : measured.product) peaks[dtype] = peak_of(gpu, measured, dtype).rate;
+  for (const auto& [dtype, rate] : measured.product) peaks[dtype] = four_digits(peak_of(gpu, measured, dtype).rate);
   return {.name = device_name(gpu), .aliases = {}, .vendor = "nvidia", .family = family_of(gpu.major, gpu.minor), .peak = peaks,
-          .memory = {.capacity = gpu.memory, .bandwidth = max(gpu.bandwidth, max(measured.copy, measured.stream) / best_share)}, .l2 = gpu.l2, .sms = gpu.sms,
-          .clock = gpu.clock, .launch_overhead = measured.launch, .concurrent_streams = 128, .power = power.value_or(assumed), .price = std::nullopt, .default_cluster = ""};
+          .memory = {.capacity = gpu.memory, .bandwidth = four_digits(max(gpu.bandwidth, max(measured.copy, measured.stream) / best_share))}, .l2 = gpu.l2, .sms = gpu.sms,
+          .clock = gpu.clock, .launch_overhead = four_digits(measured.launch), .concurrent_streams = 128, .power = power.value_or(assumed), .price = std::nullopt, .default_cluster = ""};
 }
 
 Cluster cluster_of(const Device& device, const MeasuredGpu& measured) {
-  const Link link{.bandwidth = measured.to_device.bandwidth < measured.to_host.bandwidth ? measured.to_device.bandwidth : measured.to_host.bandwidth,
-                  .latency = max(measured.to_device.latency, measured.to_host.latency)};
+  const BytesPerSecond slower = measured.to_device.bandwidth < measured.to_host.bandwidth ? measured.to_device.bandwidth : measured.to_host.bandwidth;
+  const Link link{.bandwidth = four_digits(slower),
+                  .latency = four_digits(max(measured.to_device.latency, measured.to_host.latency))};
   const Node node{.device = device, .devices = 1, .fabric = {.kind = FabricKind::pcie, .link = link}, .host = link, .nics = 0, .nic = {}};
   return {.name = device.name + "-alone", .aliases = {}, .nodes = {{.count = 1, .node = node}}, .network = {}, .max_gpus = 0};
 }

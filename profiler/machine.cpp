@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cctype>
+#include <cmath>
 #include <charconv>
 #include <fstream>
 #include <iterator>
@@ -90,6 +91,12 @@ std::string machine_name(const Machine& machine) { return fmt::format("{}-{}-cor
 
 std::string machine_identity(const Machine& machine) { return fmt::format("{}-{:.0f}-gib", machine_name(machine), machine.memory.value() / 0x1p30); }
 
+double four_digits(double value) {
+  if (value == 0 || !std::isfinite(value)) return value;
+  const double last = std::floor(std::log10(std::abs(value))) - 3, scale = std::pow(10, std::abs(last));  // of ten
+  return last > 0 ? std::round(value / scale) * scale : std::round(value * scale) / scale;
+}
+
 Peak peak_of(const Machine& machine, const MeasuredMachine& measured, DType dtype) {
   constexpr double units = 2, operations = 2, best_share = 0.9;
   const double lanes = dtype == DType::fp64 ? machine.lanes / 2.0 : machine.lanes;
@@ -100,16 +107,16 @@ Peak peak_of(const Machine& machine, const MeasuredMachine& measured, DType dtyp
 
 Device device_of(const Machine& machine, const MeasuredMachine& measured) {
   std::map<DType, FlopsPerSecond> peaks;
-  for (const auto& [dtype, rate] : measured.product) peaks[dtype] = peak_of(machine, measured, dtype).rate;
+  for (const auto& [dtype, rate] : measured.product) peaks[dtype] = four_digits(peak_of(machine, measured, dtype).rate);
   constexpr Watts assumed_per_core{6};  // a server part of 350 W has about sixty cores; nothing here measures power
   return {.name = machine_name(machine) + "-core", .aliases = {}, .vendor = machine.processor.starts_with("Intel") ? "intel" : machine.processor.starts_with("AMD") ? "amd" : "other",
-          .family = "cpu", .peak = peaks, .memory = {.capacity = machine.memory / machine.cores, .bandwidth = measured.together}, .l2 = machine.l2,
-          .sms = 1, .clock = machine.clock, .launch_overhead = measured.call, .concurrent_streams = 1, .power = assumed_per_core, .price = std::nullopt,
+          .family = "cpu", .peak = peaks, .memory = {.capacity = machine.memory / machine.cores, .bandwidth = four_digits(measured.together)}, .l2 = machine.l2,
+          .sms = 1, .clock = machine.clock, .launch_overhead = four_digits(measured.call), .concurrent_streams = 1, .power = assumed_per_core, .price = std::nullopt,
           .default_cluster = ""};
 }
 
 Cluster cluster_of(const Machine& machine, const MeasuredMachine& measured) {
-  const Link link{.bandwidth = measured.link, .latency = measured.link_latency};
+  const Link link{.bandwidth = four_digits(measured.link), .latency = four_digits(measured.link_latency)};
   const Node node{.device = device_of(machine, measured), .devices = machine.cores, .fabric = {.kind = FabricKind::switched, .link = link}, .host = link, .nics = 0, .nic = {}};
   return {.name = machine_name(machine), .aliases = {}, .nodes = {{.count = 1, .node = node}}, .network = {}, .max_gpus = 0};
 }

@@ -37,6 +37,13 @@ struct MeasuredMachine {
   Seconds link_latency;               // a small one
 };
 
+// Measured figures as files hold them: no measurement is good for more than four digits.
+double four_digits(double);
+template <class Q>
+Q four_digits(Q quantity) {
+  return Q{four_digits(quantity.value())};
+}
+
 // "Intel(R) Xeon(R) Processor @ 2.60GHz" becomes "intel-xeon-processor-2-60ghz".
 std::string slug(std::string_view);
 // "intel-xeon-processor-2-cores"; the device is "...-core".

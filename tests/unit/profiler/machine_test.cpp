@@ -61,5 +61,13 @@ TEST(Machine, IsAClusterWhoseFileReadsBack) {
   EXPECT_EQ(again, cluster);
 }
 
+TEST(Machine, WritesFourDigitsOfWhatWasMeasured) {
+  EXPECT_EQ(four_digits(16337582545.424156), 16340000000.0);
+  EXPECT_EQ(four_digits(9.609500011720229e-6), 9.61e-6);
+  EXPECT_EQ(four_digits(1.0), 1.0);
+  EXPECT_EQ(four_digits(0.0), 0.0);
+  EXPECT_EQ(four_digits(BytesPerSecond{123456}), BytesPerSecond{123500});
+}
+
 }  // namespace
 }  // namespace forerun
