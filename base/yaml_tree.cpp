@@ -154,7 +154,9 @@ std::string hint_for(std::string_view message, std::string_view line) {
   return "check the brackets, quotes and indentation here and on the line above";
 }
 
-std::string not_readable(const std::string& file) { return file.ends_with(".json") ? "this is not JSON: " : "this is not YAML: "; }
+std::string not_readable(const std::string& file) {
+  return file.ends_with(".json") ? "this is not JSON: " : "this is not YAML: ";
+}
 
 std::string_view line_of(std::string_view text, int line) {
   for (; line > 1 && !text.empty(); --line) text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);

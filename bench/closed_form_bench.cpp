@@ -40,8 +40,9 @@ struct Item {
   std::size_t split;
 };
 
-// All valid plans of llama3-70b on 64 GPUs in shuffled order, each with its full breakdown and the memory of every stage, whether it fits or
-// not. An iteration is a search: it begins without any table, prices the distinct splits, then every plan; no plan's result serves another.
+// All valid plans of llama3-70b on 64 GPUs in shuffled order, each with its full breakdown and the memory of every
+// stage, whether it fits or not. An iteration is a search: it begins without any table, prices the distinct splits,
+// then every plan; no plan's result serves another.
 void closed_form_evaluations(benchmark::State& state) {
   const ClosedFormContext context(must(price(llama(64))));
   const std::vector<Split> all = splits(context.scenario.given);

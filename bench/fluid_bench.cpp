@@ -14,7 +14,8 @@
 namespace forerun {
 namespace {
 
-// Hosts below leaf switches with half as much bandwidth up as down, below a spine that never blocks. All links are alike.
+// Hosts below leaf switches with half as much bandwidth up as down, below a spine that never blocks. All links are
+// alike.
 constexpr std::uint32_t hosts = 512, leaf = 32, uplinks = leaf / 2;
 constexpr double link_rate = 50e9;  // bytes a second: 400 Gb/s
 constexpr std::uint32_t up = 0, down = hosts, leaf_up = 2 * hosts, leaf_down = leaf_up + hosts / leaf * uplinks;
@@ -37,7 +38,8 @@ std::vector<Transfer> random_transfers(std::int64_t count) {
   Random random(1);
   std::vector<Transfer> transfers;
   while (std::ssize(transfers) < count) {
-    const auto from = static_cast<std::uint32_t>(random.next() % hosts), to = static_cast<std::uint32_t>(random.next() % hosts);
+    const auto from = static_cast<std::uint32_t>(random.next() % hosts),
+               to = static_cast<std::uint32_t>(random.next() % hosts);
     if (from != to) transfers.push_back({.size = std::pow(10.0, 6 + 3 * random.uniform()), .path = path(from, to)});
   }
   return transfers;
@@ -66,7 +68,7 @@ double error_against_scratch(const FluidSystem& fluid, const Running& running) {
 }
 
 struct Check {
-  double error = 0;    // the largest relative difference of a rate to that of a system that solves all of them at once
+  double error = 0;  // the largest relative difference of a rate to that of a system that solves all of them at once
   double changed = 0;  // rates for each completion
 };
 
@@ -104,7 +106,8 @@ BENCHMARK(fluid_completions)->Arg(2048)->Unit(benchmark::kMillisecond);
 // Nothing is in the way: a task with room starts and stops beside many others on the same capacities.
 void fluid_start_stop_with_room(benchmark::State& state) {
   FluidSystem fluid;
-  const std::vector<Demand> demands{{.capacity = fluid.add(1), .share = 0.25 / 1024}, {.capacity = fluid.add(1), .share = 0.5 / 1024}};
+  const std::vector<Demand> demands{{.capacity = fluid.add(1), .share = 0.25 / 1024},
+                                    {.capacity = fluid.add(1), .share = 0.5 / 1024}};
   for (int i = 0; i < 1024; ++i) fluid.start(demands);
   for (auto _ : state) {
     const FlowId flow = fluid.start(demands);

@@ -1,4 +1,5 @@
-// How many events a second does the event core handle, and how long does it take to set up and replay a training step of many ranks?
+// How many events a second does the event core handle, and how long does it take to set up and replay a training step
+// of many ranks?
 #include <benchmark/benchmark.h>
 
 #include <cstdint>
@@ -30,8 +31,9 @@ void event_queue_hold(benchmark::State& state) {
 }
 BENCHMARK(event_queue_hold)->Arg(65536)->Arg(1048576);
 
-// A training step of 32 layers over TP 8 x DP: per layer two computations and two all-reduces over TP (16 MB) forward, the same backward, and
-// an all-reduce of gradients over DP (64 MB) beside it, on a stream of its own. A collective is one task on the streams of all its ranks.
+// A training step of 32 layers over TP 8 x DP: per layer two computations and two all-reduces over TP (16 MB) forward,
+// the same backward, and an all-reduce of gradients over DP (64 MB) beside it, on a stream of its own. A collective is
+// one task on the streams of all its ranks.
 constexpr std::uint32_t tp = 8, layers = 32;
 constexpr double compute_units = 132, communication_units = 20;
 
@@ -96,7 +98,7 @@ class TrainingStep {
   TaskGraphBuilder builder_;
   std::vector<StreamId> compute_, gradients_;
   std::vector<CapacityId> units_;  // of a rank: what computations and collectives share
-  std::vector<TaskId> last_;       // computation of each rank
+  std::vector<TaskId> last_;  // computation of each rank
 };
 
 // Items are nodes as other simulators count them: a collective once for each of its ranks.

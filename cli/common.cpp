@@ -16,7 +16,8 @@ namespace {
 
 std::string own_sources(const PricedScenario& s) {
   std::string text;
-  for (const CalibrationFile& file : s.own.files) text += fmt::format("Own calibration {}: {}.\n", file.subject.file, join(contents(file, s.given.cluster), ", "));
+  for (const CalibrationFile& file : s.own.files)
+    text += fmt::format("Own calibration {}: {}.\n", file.subject.file, join(contents(file, s.given.cluster), ", "));
   return text;
 }
 
@@ -52,7 +53,8 @@ std::string band(const Timing& t) {
 }
 
 std::string breakdown_table(const Estimate& e) {
-  return breakdown_table(e.breakdown, e.step.median, fmt::format("80 % band {} to {}", format(e.step.low()), format(e.step.high())));
+  return breakdown_table(e.breakdown, e.step.median,
+                         fmt::format("80 % band {} to {}", format(e.step.low()), format(e.step.high())));
 }
 
 std::string breakdown_table(const Breakdown& b, Seconds step, const std::string& note) {
@@ -118,28 +120,36 @@ std::string traffic_table(const Traffic& traffic) {
 
 std::string sources(const PricedScenario& s) {
   const bool fitted = s.parameters.evidence >= Evidence::fitted;
-  const std::string kernels = fitted ? fmt::format("products and attention fitted to measurements of {}, the rest by ", s.device().name) : "";
+  const std::string kernels =
+      fitted ? fmt::format("products and attention fitted to measurements of {}, the rest by ", s.device().name) : "";
   return own_sources(s) + fmt::format(
-      "Times: {} rung: {}family '{}' ({}); 80 % bands of steps {}.\n"
-      "MFU counts attention over the full square, as Narayanan et al. 2021 do, against the dense {} peak. Software figures: {} ({}).\n",
-      to_string(s.parameters.evidence), kernels, s.parameters.family, s.parameters.source,
-      s.given.stack.spread ? "from runs of this software that its fit did not see" : "from kernels alone, not checked against runs of this software",
-      to_string(s.given.job.dtype), s.given.stack.name,
-      s.given.stack.source);
+                              "Times: {} rung: {}family '{}' ({}); 80 % bands of steps {}.\n"
+                              "MFU counts attention over the full square, as Narayanan et al. 2021 do, against the "
+                              "dense {} peak. Software figures: {} ({}).\n",
+                              to_string(s.parameters.evidence), kernels, s.parameters.family, s.parameters.source,
+                              s.given.stack.spread ? "from runs of this software that its fit did not see"
+                                                   : "from kernels alone, not checked against runs of this software",
+                              to_string(s.given.job.dtype), s.given.stack.name, s.given.stack.source);
 }
 
 void add_calibrations(CLI::App& verb, std::vector<std::string>& files) {
-  verb.add_option("--calibration", files, "fits of your own (forerun fit) over the shipped ones; may be given several times")
+  verb.add_option("--calibration", files,
+                  "fits of your own (forerun fit) over the shipped ones; may be given several times")
       ->type_name("FILE")
       ->allow_extra_args(false)
       ->take_all();
 }
 
 int does_not_fit(const Plan& plan, const MemoryUse& memory, const std::vector<Change>& would_fit) {
-  fmt::print(stderr, "does not fit: short by {} at stage {}; {} bind\n", format(-memory.headroom()), memory.peak_stage, binding_category(memory));
-  for (const Change& change : would_fit) fmt::print(stderr, "  would fit: {} ({})\n", change.what, format(change.total));
+  fmt::print(stderr, "does not fit: short by {} at stage {}; {} bind\n", format(-memory.headroom()), memory.peak_stage,
+             binding_category(memory));
+  for (const Change& change : would_fit)
+    fmt::print(stderr, "  would fit: {} ({})\n", change.what, format(change.total));
   if (would_fit.empty()) {
-    fmt::print(stderr, "  no recompute, ZeRO level or micro-batch is enough; forerun plan looks for another split of the {} devices\n", gpus(plan));
+    fmt::print(
+        stderr,
+        "  no recompute, ZeRO level or micro-batch is enough; forerun plan looks for another split of the {} devices\n",
+        gpus(plan));
   }
   return nothing_fits;
 }

@@ -10,7 +10,8 @@ class App;
 
 namespace forerun::cli {
 
-// --seed, --jitter, --straggler RANK=FACTOR (several times), --fail RANK@TIME. What cannot be read goes to the problems.
+// --seed, --jitter, --straggler RANK=FACTOR (several times), --fail RANK@TIME. What cannot be read goes to the
+// problems.
 void add_disturbances(CLI::App&, Disturbances&, Problems&);
 
 // Ranks that the plan does not have, and ranks that are named twice.

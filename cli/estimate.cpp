@@ -39,7 +39,8 @@ int run(const Options& options) {
   Result<PricedScenario> scenario = price(file->scenario, *own);
   if (!scenario) return refuse(scenario.error());
   const Estimate e = estimate(*scenario, file->plan);
-  const std::vector<Change> changes = e.memory.fits() ? std::vector<Change>{} : adjust(ClosedFormContext(*scenario), file->plan);
+  const std::vector<Change> changes =
+      e.memory.fits() ? std::vector<Change>{} : adjust(ClosedFormContext(*scenario), file->plan);
   if (options.json) {
     nlohmann::ordered_json json = to_json(scenario->given);
     json["plan"] = to_json(file->plan);
@@ -66,8 +67,9 @@ void add_estimate(CLI::App& app, int& code) {
       ->type_name("FILE");
   add_calibrations(*verb, options->calibrations);
   verb->add_flag("--json", options->json, "the same fields for programs");
-  verb->footer("Examples:\n  forerun estimate plan.yaml\n  forerun estimate examples/course/dp.yaml --json\n"
-               "  forerun estimate plan.yaml --calibration mine.yaml");
+  verb->footer(
+      "Examples:\n  forerun estimate plan.yaml\n  forerun estimate examples/course/dp.yaml --json\n"
+      "  forerun estimate plan.yaml --calibration mine.yaml");
   verb->callback([options, &code] { code = run(*options); });
 }
 

@@ -131,9 +131,10 @@ std::string busy_text(const std::vector<ExecutedPlan>& rows) {
     if (others > busy) ++disturbed;
   }
   if (disturbed == 0) return "";
-  return fmt::format("other programs had more than {} of the cores during {} of {} (up to {}): their times are not of "
-                     "this machine alone",
-                     share_text(busy), disturbed, counted(rows.size(), "plan"), share_text(most));
+  return fmt::format(
+      "other programs had more than {} of the cores during {} of {} (up to {}): their times are not of "
+      "this machine alone",
+      share_text(busy), disturbed, counted(rows.size(), "plan"), share_text(most));
 }
 
 std::vector<std::string> remarks_of(const ExecutedPlan& one, const Execution& run) {

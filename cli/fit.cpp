@@ -1,7 +1,7 @@
+#include <fmt/format.h>
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <fmt/format.h>
 
 #include <filesystem>
 #include <fstream>
@@ -13,11 +13,11 @@
 #include "base/text_file.hpp"
 #include "cli/common.hpp"
 #include "cli/progress.hpp"
+#include "costmodel/own_calibrations.hpp"
 #include "hardware/catalog.hpp"
 #include "studies/collective_place.hpp"
 #include "studies/collective_report.hpp"
 #include "studies/csv.hpp"
-#include "costmodel/own_calibrations.hpp"
 #include "studies/kernel_report.hpp"
 #include "studies/stack_fit.hpp"
 
@@ -31,7 +31,8 @@ struct Options {
 };
 
 // What most stacks are fitted by, where the command does not say.
-const std::vector<std::string> usual_parameters{"host.per_kernel", "host.per_step", "reach.gemm", "reach.attention", "reach.streaming", "reach.communication"};
+const std::vector<std::string> usual_parameters{"host.per_kernel", "host.per_step",   "reach.gemm",
+                                                "reach.attention", "reach.streaming", "reach.communication"};
 
 bool write(const std::filesystem::path& path, const std::string& text) {
   std::ofstream file(path);
@@ -50,9 +51,11 @@ struct Fitted {
 Result<std::vector<std::filesystem::path>> save(const Fitted& fitted, const std::string& out) {
   const bool folder = out.ends_with('/') || std::filesystem::is_directory(out);
   if (!folder && fitted.files() > 1) {
-    return fail(Problem{{}, fmt::format("these samples make {} calibrations ({} of kernels, {} of collectives), and {} would be one file", fitted.files(),
-                                        fitted.kernels.devices.size(), fitted.collectives.calibrations.size(), out),
-                        fmt::format("name a folder, as in --out {}/", std::filesystem::path(out).replace_extension().string())});
+    return fail(Problem{
+        {},
+        fmt::format("these samples make {} calibrations ({} of kernels, {} of collectives), and {} would be one file",
+                    fitted.files(), fitted.kernels.devices.size(), fitted.collectives.calibrations.size(), out),
+        fmt::format("name a folder, as in --out {}/", std::filesystem::path(out).replace_extension().string())});
   }
   std::error_code ignored;
   if (folder) std::filesystem::create_directories(out, ignored);
@@ -67,13 +70,15 @@ Result<std::vector<std::filesystem::path>> save(const Fitted& fitted, const std:
     }
   };
   for (const KernelCalibration& device : fitted.kernels.devices) add(device.device, to_yaml(device));
-  for (const CollectiveCalibration& c : fitted.collectives.calibrations) add(fmt::format("collectives-{}", to_string(c.generation)), to_yaml(c));
+  for (const CollectiveCalibration& c : fitted.collectives.calibrations)
+    add(fmt::format("collectives-{}", to_string(c.generation)), to_yaml(c));
   if (!problems.empty()) return fail(std::move(problems));
   return written;
 }
 
 std::string row_of(const char* name, const ErrorSummary& e) {
-  return fmt::format("{:<10} mean {:.1f} %, median {:.1f} %, p90 {:.1f} %, worst {:.1f} %, bias {:+.1f} %\n", name, 100 * e.mape, 100 * e.median, 100 * e.p90, 100 * e.worst, 100 * e.bias);
+  return fmt::format("{:<10} mean {:.1f} %, median {:.1f} %, p90 {:.1f} %, worst {:.1f} %, bias {:+.1f} %\n", name,
+                     100 * e.mape, 100 * e.median, 100 * e.p90, 100 * e.worst, 100 * e.bias);
 }
 
 Result<std::vector<RowCondition>> conditions(const std::vector<std::string>& texts) {
@@ -92,11 +97,17 @@ Result<std::vector<RowCondition>> conditions(const std::vector<std::string>& tex
 }
 
 std::string text_of(const StackFit& fit, const std::string& stack) {
-  std::string text = fmt::format("step times of {} runs of {}, {} {}", fit.runs, stack, fit.groups, fit.groups == 1 ? "model" : "models");
-  text += fmt::format("{}\n{}{}", fit.where.empty() ? "" : fmt::format("; {} runs not chosen", fit.dropped), row_of("as stated", fit.before), row_of("fitted", fit.after));
+  std::string text = fmt::format("step times of {} runs of {}, {} {}", fit.runs, stack, fit.groups,
+                                 fit.groups == 1 ? "model" : "models");
+  text += fmt::format("{}\n{}{}", fit.where.empty() ? "" : fmt::format("; {} runs not chosen", fit.dropped),
+                      row_of("as stated", fit.before), row_of("fitted", fit.after));
   if (!fit.left_out) return text + "one model: no left-out score\n";
-  text += row_of("left out", fit.left_out->errors) + fmt::format("80 % bands hold {:.0f} % of the runs left out\n", 100 * fit.left_out->in_band);
-  if (fit.left_out->errors.mape >= fit.before.mape) text += "WARNING: fitted values predict unseen models worse than the stated ones; do not use this fit for other models\n";
+  text += row_of("left out", fit.left_out->errors) +
+          fmt::format("80 % bands hold {:.0f} % of the runs left out\n", 100 * fit.left_out->in_band);
+  if (fit.left_out->errors.mape >= fit.before.mape)
+    text +=
+        "WARNING: fitted values predict unseen models worse than the stated ones; do not use this fit for other "
+        "models\n";
   return text;
 }
 
@@ -109,7 +120,8 @@ int run_stack(const Options& o) {
   if (!where) return refuse(where.error());
   ProgressLine progress("fitting");
   progress(0);
-  const Result<StackFit> fit = fit_stack(*stated, *rows, {.parameters = o.parameters.empty() ? usual_parameters : o.parameters, .where = *where});
+  const Result<StackFit> fit = fit_stack(
+      *stated, *rows, {.parameters = o.parameters.empty() ? usual_parameters : o.parameters, .where = *where});
   progress.finish();
   if (!fit) return refuse(fit.error());
   const StackFitRecord record = record_of(*fit, o.date);
@@ -137,17 +149,24 @@ Result<Samples> read_samples(const std::string& file) {
   const bool only_collectives = table->column("collective").has_value() && !table->column("kind");
   if (!only_collectives) {
     Result<KernelRows> kernels = read_kernel_rows(file);
-    if (kernels) samples.kernels = *std::move(kernels);
-    else problems = kernels.error();
+    if (kernels)
+      samples.kernels = *std::move(kernels);
+    else
+      problems = kernels.error();
   }
   if (only_collectives || samples.kernels.collectives > 0) {
     Result<CollectiveRows> collectives = read_collective_rows(file);
-    if (collectives) samples.collectives = *std::move(collectives);
-    else problems.insert(problems.end(), collectives.error().begin(), collectives.error().end());
+    if (collectives)
+      samples.collectives = *std::move(collectives);
+    else
+      problems.insert(problems.end(), collectives.error().begin(), collectives.error().end());
   }
   if (problems.empty() && samples.kernels.rows.empty() && samples.collectives.rows.empty()) {
-    problems.push_back({{file, 0, 0}, "no rows to fit", "write a row a kernel or collective; kinds are gemm, attn_prefill, attn_decode, norm, elementwise, allreduce, "
-                                                        "allgather, reducescatter, alltoall, broadcast, sendrecv"});
+    problems.push_back(
+        {{file, 0, 0},
+         "no rows to fit",
+         "write a row a kernel or collective; kinds are gemm, attn_prefill, attn_decode, norm, elementwise, allreduce, "
+         "allgather, reducescatter, alltoall, broadcast, sendrecv"});
   }
   if (!problems.empty()) return fail(std::move(problems));
   return samples;
@@ -164,9 +183,13 @@ Result<std::string> cluster_name(const Options& o, const Samples& samples) {
     if (row.nodes == 1) continue;
     if (const auto place = placer.place(row)) devices.insert(node_of(place->cluster).device.name);
   }
-  if (devices.empty()) return fail(Problem{{}, "--cluster says where rows of several nodes were measured, and there are none", "leave --cluster out"});
+  if (devices.empty())
+    return fail(Problem{
+        {}, "--cluster says where rows of several nodes were measured, and there are none", "leave --cluster out"});
   if (!is_homogeneous(*cluster) || devices != std::set<std::string>{node_of(*cluster).device.name}) {
-    return fail(Problem{{}, fmt::format("the rows of several nodes were measured on {}, which {} does not have", join({devices.begin(), devices.end()}, ", "), cluster->name),
+    return fail(Problem{{},
+                        fmt::format("the rows of several nodes were measured on {}, which {} does not have",
+                                    join({devices.begin(), devices.end()}, ", "), cluster->name),
                         "name the cluster that they were measured on; a file for each"});
   }
   return cluster->name;
@@ -177,7 +200,8 @@ Problem nothing_fitted(const std::string& file, const Fitted& fitted) {
   why.insert(why.end(), fitted.collectives.not_fitted.begin(), fitted.collectives.not_fitted.end());
   constexpr std::size_t shown = 5;
   if (why.size() > shown) why.resize(shown);
-  return {{file, 0, 0}, "no group of rows is large enough to fit: " + join(why, ", "),
+  return {{file, 0, 0},
+          "no group of rows is large enough to fit: " + join(why, ", "),
           fmt::format("measure at least {} shapes of a kind of kernel, eight sizes of a collective", fewest_samples)};
 }
 
@@ -189,14 +213,17 @@ int run(const Options& o) {
   if (!cluster) return refuse(cluster.error());
   Fitted fitted;
   ProgressLine progress("fitting");
-  fitted.kernels = fit_rows(samples->kernels, o.date, [&](std::size_t done, std::size_t total) { progress(static_cast<double>(done) / static_cast<double>(total)); });
+  fitted.kernels = fit_rows(samples->kernels, o.date, [&](std::size_t done, std::size_t total) {
+    progress(static_cast<double>(done) / static_cast<double>(total));
+  });
   fitted.collectives = fit_collectives(samples->collectives.rows, o.date, *cluster);
   progress.finish();
   if (fitted.files() == 0) return refuse({nothing_fitted(o.file, fitted)});
   const auto written = save(fitted, o.out);
   if (!written) return refuse(written.error());
   const std::string kernels = samples->kernels.rows.empty() ? "" : to_text(fitted.kernels, terminal_width());
-  const std::string collectives = samples->collectives.rows.empty() ? "" : to_text(fitted.collectives, terminal_width());
+  const std::string collectives =
+      samples->collectives.rows.empty() ? "" : to_text(fitted.collectives, terminal_width());
   fmt::print("{}{}{}", kernels, kernels.empty() || collectives.empty() ? "" : "\n", collectives);
   for (const auto& path : *written) fmt::print("wrote {}\n", path.string());
   return answered;
@@ -205,18 +232,39 @@ int run(const Options& o) {
 }  // namespace
 
 void add_fit(CLI::App& app, int& code) {
-  CLI::App* verb = app.add_subcommand("fit", "Fit calibrations of kernels and collectives, or a software stack, to measurements");
+  CLI::App* verb =
+      app.add_subcommand("fit", "Fit calibrations of kernels and collectives, or a software stack, to measurements");
   auto o = std::make_shared<Options>();
-  verb->add_option("samples", o->file, "CSV, a row a kernel (source, gpu, dtype, kind, its shape, time_us, notes) or a collective (as `validate collectives` reads); with --stack a row a training run")->required();
-  verb->add_option("--out", o->out, "calibration to write; a folder (FOLDER/) for kernels and collectives together, or of several devices")->required();
-  verb->add_option("--cluster", o->cluster, "where the rows of several nodes were measured: its steps then take the constants of that network")->type_name("NAME|FILE");
+  verb->add_option("samples", o->file,
+                   "CSV, a row a kernel (source, gpu, dtype, kind, its shape, time_us, notes) or a collective (as "
+                   "`validate collectives` reads); with --stack a row a training run")
+      ->required();
+  verb->add_option(
+          "--out", o->out,
+          "calibration to write; a folder (FOLDER/) for kernels and collectives together, or of several devices")
+      ->required();
+  verb->add_option("--cluster", o->cluster,
+                   "where the rows of several nodes were measured: its steps then take the constants of that network")
+      ->type_name("NAME|FILE");
   verb->add_option("--date", o->date, "written into each fit");
-  verb->add_option("--stack", o->stack, "fit this software stack to measured training runs instead (CSV as `validate training` reads); --out is a stack file");
-  verb->add_option("--parameters", o->parameters, "of the stack, to be fitted; by default host.per_kernel, host.per_step and reach.*")->delimiter(',')->needs("--stack");
-  verb->add_option("--where", o->where, "only runs that fulfil this, as in \"pp = 1 and gpus <= 256\"; columns of the CSV; = != < <= > >=, of texts = != ~ (holds) !~; repeatable")->allow_extra_args(false)->needs("--stack");
-  verb->footer("Example:\n  forerun fit samples.csv --out calibration.yaml\n  forerun validate kernels others.csv --calibration calibration.yaml\n"
-               "  forerun fit nccl-tests.csv --cluster p5 --out network.yaml\n  forerun estimate plan.yaml --calibration calibration.yaml --calibration network.yaml\n"
-               "  forerun fit runs.csv --stack nanotron --out my-nanotron.yaml");
+  verb->add_option("--stack", o->stack,
+                   "fit this software stack to measured training runs instead (CSV as `validate training` reads); "
+                   "--out is a stack file");
+  verb->add_option("--parameters", o->parameters,
+                   "of the stack, to be fitted; by default host.per_kernel, host.per_step and reach.*")
+      ->delimiter(',')
+      ->needs("--stack");
+  verb->add_option("--where", o->where,
+                   "only runs that fulfil this, as in \"pp = 1 and gpus <= 256\"; columns of the CSV; = != < <= > >=, "
+                   "of texts = != ~ (holds) !~; repeatable")
+      ->allow_extra_args(false)
+      ->needs("--stack");
+  verb->footer(
+      "Example:\n  forerun fit samples.csv --out calibration.yaml\n  forerun validate kernels others.csv --calibration "
+      "calibration.yaml\n"
+      "  forerun fit nccl-tests.csv --cluster p5 --out network.yaml\n  forerun estimate plan.yaml --calibration "
+      "calibration.yaml --calibration network.yaml\n"
+      "  forerun fit runs.csv --stack nanotron --out my-nanotron.yaml");
   verb->callback([o, &code] { code = run(*o); });
 }
 

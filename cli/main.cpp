@@ -28,7 +28,8 @@ int main(int argc, char** argv) {
   app.require_subcommand(1);
   app.set_version_flag("--version", FORERUN_VERSION);
   app.footer(
-      "Exit codes: 0 answered; 1 a run failed; 2 something to fix, with its place and a hint; 3 no plan fits, with what binds and what "
+      "Exit codes: 0 answered; 1 a run failed; 2 something to fix, with its place and a hint; 3 no plan fits, with "
+      "what binds and what "
       "would fit.");
   int code = forerun::cli::answered;
   forerun::cli::add_plan(app, code);

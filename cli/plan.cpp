@@ -98,10 +98,10 @@ std::string plans_table(const std::vector<SimulatedPlan>& plans) {
     Seconds communication{0};
     for (const Seconds t : e.breakdown.exposed) communication += t;
     const SimulatedFigures f = figures(e, plans[i].best_known());
-    table.row({fmt::format("{}", i + 1), summary(plans[i].ranked.plan), plans[i].step ? format(*plans[i].step) : "-", band(e.step), format_count(f.tokens_per_second),
-               format_percent(f.mfu), format(e.memory.total()), share(e.breakdown.compute + e.breakdown.recompute, e),
-               share(communication, e), share(e.breakdown.bubble, e),
-               share(e.breakdown.optimizer + e.breakdown.host, e)});
+    table.row({fmt::format("{}", i + 1), summary(plans[i].ranked.plan), plans[i].step ? format(*plans[i].step) : "-",
+               band(e.step), format_count(f.tokens_per_second), format_percent(f.mfu), format(e.memory.total()),
+               share(e.breakdown.compute + e.breakdown.recompute, e), share(communication, e),
+               share(e.breakdown.bubble, e), share(e.breakdown.optimizer + e.breakdown.host, e)});
   }
   return table.text(terminal_width());
 }
@@ -132,22 +132,31 @@ std::string ranking_notes(const std::vector<SimulatedPlan>& plans) {
   std::vector<std::string> differ, missing;
   for (std::size_t i = 0; i < plans.size(); ++i) {
     if (!plans[i].step) missing.push_back(fmt::format("#{}", i + 1));
-    if (std::abs(plans[i].difference()) > worth_saying) differ.push_back(fmt::format("#{} by {:+.1f} %", i + 1, 100 * plans[i].difference()));
+    if (std::abs(plans[i].difference()) > worth_saying)
+      differ.push_back(fmt::format("#{} by {:+.1f} %", i + 1, 100 * plans[i].difference()));
   }
   std::string text = "Ranked by the closed form.";
   if (missing.size() < plans.size()) {
-    text = differ.empty() ? "Ranked by simulation. It differs from the closed form by 3 % or less for each of them." : "Ranked by simulation. It differs from the closed form by more than 3 %: " + join(differ, ", ") + ".";
+    text = differ.empty()
+               ? "Ranked by simulation. It differs from the closed form by 3 % or less for each of them."
+               : "Ranked by simulation. It differs from the closed form by more than 3 %: " + join(differ, ", ") + ".";
   }
-  if (!missing.empty()) text += fmt::format(" Not simulated (-): {}, whose steps are too large or whose places are too low.", join(missing, ", "));
+  if (!missing.empty())
+    text += fmt::format(" Not simulated (-): {}, whose steps are too large or whose places are too low.",
+                        join(missing, ", "));
   return text + "\n";
 }
 
 // The plan against which the closed form says what each choice is worth.
 std::string worth_title(const std::vector<SimulatedPlan>& plans) {
-  if (plans.front().rank == 0) return "What each choice is worth (rule of thumb: TP up to the node, then PP, then DP):\n";
+  if (plans.front().rank == 0)
+    return "What each choice is worth (rule of thumb: TP up to the node, then PP, then DP):\n";
   const auto first = std::ranges::find(plans, std::size_t{0}, &SimulatedPlan::rank);
-  const std::string which = first == plans.end() ? "its first plan" : fmt::format("its first plan, #{}", first - plans.begin() + 1);
-  return fmt::format("What each choice is worth in closed form, against {} (rule of thumb: TP up to the node, then PP, then DP):\n", which);
+  const std::string which =
+      first == plans.end() ? "its first plan" : fmt::format("its first plan, #{}", first - plans.begin() + 1);
+  return fmt::format(
+      "What each choice is worth in closed form, against {} (rule of thumb: TP up to the node, then PP, then DP):\n",
+      which);
 }
 
 void print(const PricedScenario& scenario, const SearchResult& result, const std::vector<SimulatedPlan>& plans) {
@@ -162,7 +171,8 @@ void print(const PricedScenario& scenario, const SearchResult& result, const std
   fmt::print("{}", sources(scenario));
 }
 
-nlohmann::ordered_json json_of(const PricedScenario& scenario, const SearchResult& result, const std::vector<SimulatedPlan>& plans) {
+nlohmann::ordered_json json_of(const PricedScenario& scenario, const SearchResult& result,
+                               const std::vector<SimulatedPlan>& plans) {
   nlohmann::ordered_json json = to_json(scenario.given);
   json["plans"] = nlohmann::ordered_json::array();
   for (const SimulatedPlan& plan : plans) json["plans"].push_back(to_json(plan));
@@ -281,7 +291,8 @@ void add_plan(CLI::App& app, int& code) {
   verb->add_option("--stack", o->stack, "software whose constants apply: catalogue name or YAML file")
       ->capture_default_str()
       ->type_name("NAME|FILE");
-  add_number(*verb, "--top", o->top, 1, 1000, o->problems, "plans to show; the first 10 at least are simulated")->default_str("5");
+  add_number(*verb, "--top", o->top, 1, 1000, o->problems, "plans to show; the first 10 at least are simulated")
+      ->default_str("5");
   add_number(*verb, "--threads", o->threads, 0, 4096, o->problems, "threads of the search; 0: all cores")
       ->default_str("0");
   add_number(*verb, "--headroom", o->headroom, 0, 0.9, o->problems,

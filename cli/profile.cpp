@@ -1,7 +1,7 @@
+#include <fmt/format.h>
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <cstdlib>
@@ -39,13 +39,16 @@ struct Options {
 Result<std::vector<DType>> dtypes_of(const Options& o) {
   std::vector<DType> list;
   Problems problems;
-  const std::vector<std::string> usual = o.backend == "cuda" ? std::vector<std::string>{"bf16", "fp32"} : std::vector<std::string>{"fp32"};
+  const std::vector<std::string> usual =
+      o.backend == "cuda" ? std::vector<std::string>{"bf16", "fp32"} : std::vector<std::string>{"fp32"};
   for (const std::string& name : o.dtypes.empty() ? usual : o.dtypes) {
     const auto dtype = dtype_from(lower(name));
     if (dtype == DType::fp32 || dtype == DType::bf16 || dtype == DType::fp64) {
       if (std::find(list.begin(), list.end(), *dtype) == list.end()) list.push_back(*dtype);
     } else {
-      problems.push_back({{}, fmt::format("{} is no format that kernels of forerun compute in", quoted(name)), "write fp32, bf16 or fp64, or several with commas"});
+      problems.push_back({{},
+                          fmt::format("{} is no format that kernels of forerun compute in", quoted(name)),
+                          "write fp32, bf16 or fp64, or several with commas"});
     }
   }
   if (!problems.empty()) return fail(std::move(problems));
@@ -62,16 +65,24 @@ Problems problems_of(const Options& o) {
   } else if (o.backend != "cpu") {
     problems.push_back({{}, fmt::format("{} is no backend", quoted(o.backend)), "write cpu or cuda"});
   } else if (o.device >= 0) {
-    problems.push_back({{}, "--device says which GPU: the cores are measured all at once", "leave it out, or write --backend cuda"});
+    problems.push_back(
+        {{}, "--device says which GPU: the cores are measured all at once", "leave it out, or write --backend cuda"});
   }
-  if (o.out && !o.out->ends_with(".yaml")) problems.push_back({{}, fmt::format("--out {}: a calibration is a YAML file", quoted(*o.out)), "end its name in .yaml"});
-  for (Problem& problem : o.out || o.backend == "cpu" ? output_problems(out_of(o)) : Problems{}) problems.push_back(std::move(problem));
-  if (const Result<std::vector<DType>> dtypes = dtypes_of(o); !dtypes) problems.insert(problems.end(), dtypes.error().begin(), dtypes.error().end());
+  if (o.out && !o.out->ends_with(".yaml"))
+    problems.push_back(
+        {{}, fmt::format("--out {}: a calibration is a YAML file", quoted(*o.out)), "end its name in .yaml"});
+  for (Problem& problem : o.out || o.backend == "cpu" ? output_problems(out_of(o)) : Problems{})
+    problems.push_back(std::move(problem));
+  if (const Result<std::vector<DType>> dtypes = dtypes_of(o); !dtypes)
+    problems.insert(problems.end(), dtypes.error().begin(), dtypes.error().end());
   return problems;
 }
 
 ProfileOptions profile_options(const Options& o, std::vector<DType> dtypes) {
-  ProfileOptions p{.stem = stem_of(out_of(o)), .quick = o.quick, .resume = o.resume, .dtypes = std::move(dtypes),
+  ProfileOptions p{.stem = stem_of(out_of(o)),
+                   .quick = o.quick,
+                   .resume = o.resume,
+                   .dtypes = std::move(dtypes),
                    .seed = static_cast<std::uint64_t>(o.seed)};
   return sized(std::move(p));
 }
@@ -102,9 +113,11 @@ MpiStart mpi_start(const Options& o) {
   if (!on_path("mpirun")) start.missing.emplace_back("there is no mpirun on PATH");
   if (self.empty()) start.missing.emplace_back("/proc/self/exe does not say where this program is");
   for (const std::string& path : {self, out}) {
-    if (path.find('\'') != std::string::npos) start.missing.push_back(path + " has a quote, which a command for mpirun cannot have");
+    if (path.find('\'') != std::string::npos)
+      start.missing.push_back(path + " has a quote, which a command for mpirun cannot have");
   }
-  start.command = fmt::format("mpirun --oversubscribe -n 2 '{}' profile --as-process{} --out '{}'", self, o.quick ? " --quick" : "", out);
+  start.command = fmt::format("mpirun --oversubscribe -n 2 '{}' profile --as-process{} --out '{}'", self,
+                              o.quick ? " --quick" : "", out);
   if (!start.missing.empty()) start.command.clear();
   return start;
 }
@@ -118,18 +131,32 @@ Result<std::vector<std::string>> save(const Options& o, const ProfileFits& fitte
   if (const auto kernels = save_kernels(out_of(o), "", fitted); !kernels) return fail(kernels.error());
   written.push_back(out_of(o));
   if (fitted.collectives.calibrations.empty()) return written;
-  if (const auto ranks = add(stem_of(out_of(o)) + ".collectives.yaml", to_yaml(fitted.collectives.calibrations.front())); !ranks) return fail(ranks.error());
+  if (const auto ranks =
+          add(stem_of(out_of(o)) + ".collectives.yaml", to_yaml(fitted.collectives.calibrations.front()));
+      !ranks)
+    return fail(ranks.error());
   return written;
 }
 
-nlohmann::ordered_json to_json(const ProfileResult& r, const ProfileFits& fitted, const std::vector<std::string>& written) {
+nlohmann::ordered_json to_json(const ProfileResult& r, const ProfileFits& fitted,
+                               const std::vector<std::string>& written) {
   nlohmann::ordered_json json;
-  json["machine"] = {{"name", machine_name(r.machine)}, {"processor", r.machine.processor}, {"cores", r.machine.cores}, {"memory_bytes", r.machine.memory.value()},
-                     {"l2_bytes", r.machine.l2.value()}, {"last_cache_bytes", r.machine.last_cache.value()}, {"matrix_library", profiled_library()}};
-  json["measured"] = {{"bandwidth_alone_bytes_per_s", r.measured.alone.value()}, {"bandwidth_together_bytes_per_s", r.measured.together.value()}, {"product_flops_per_s", products_json(r.measured.product)},
-                      {"call_s", r.measured.call.value()}, {"link_bytes_per_s", r.measured.link.value()}, {"link_latency_s", r.measured.link_latency.value()}};
+  json["machine"] = {{"name", machine_name(r.machine)},
+                     {"processor", r.machine.processor},
+                     {"cores", r.machine.cores},
+                     {"memory_bytes", r.machine.memory.value()},
+                     {"l2_bytes", r.machine.l2.value()},
+                     {"last_cache_bytes", r.machine.last_cache.value()},
+                     {"matrix_library", profiled_library()}};
+  json["measured"] = {{"bandwidth_alone_bytes_per_s", r.measured.alone.value()},
+                      {"bandwidth_together_bytes_per_s", r.measured.together.value()},
+                      {"product_flops_per_s", products_json(r.measured.product)},
+                      {"call_s", r.measured.call.value()},
+                      {"link_bytes_per_s", r.measured.link.value()},
+                      {"link_latency_s", r.measured.link_latency.value()}};
   json["overlap"] = nullptr;
-  if (r.overlap) json["overlap"] = {{"product_slowdown", r.overlap->product_slowdown}, {"copy_slowdown", r.overlap->copy_slowdown}};
+  if (r.overlap)
+    json["overlap"] = {{"product_slowdown", r.overlap->product_slowdown}, {"copy_slowdown", r.overlap->copy_slowdown}};
   json["samples"] = {{"kernels", r.kernels}, {"collectives", r.collectives}, {"kept", r.kept}};
   json["drift"] = r.drift;
   add_fits(json, r.remarks, fitted, written);
@@ -137,11 +164,15 @@ nlohmann::ordered_json to_json(const ProfileResult& r, const ProfileFits& fitted
 }
 
 void print(const ProfileResult& r, const ProfileFits& fitted, const std::vector<std::string>& written) {
-  fmt::print("{}: {} cores, {}, {}\n", r.machine.processor, r.machine.cores, format(r.machine.memory), profiled_library());
-  fmt::print("a core: products {}; memory {} with all cores at it, {} alone; a call {}\n", products_text(r.measured.product), format(r.measured.together), format(r.measured.alone), format(r.measured.call));
-  const std::string overlap = r.overlap ? fmt::format("a product beside copies takes {:.2f} times as long, copies beside products {:.2f} times", r.overlap->product_slowdown,
-                                                      r.overlap->copy_slowdown)
-                                        : "products beside copies: not measured with one core";
+  fmt::print("{}: {} cores, {}, {}\n", r.machine.processor, r.machine.cores, format(r.machine.memory),
+             profiled_library());
+  fmt::print("a core: products {}; memory {} with all cores at it, {} alone; a call {}\n",
+             products_text(r.measured.product), format(r.measured.together), format(r.measured.alone),
+             format(r.measured.call));
+  const std::string overlap =
+      r.overlap ? fmt::format("a product beside copies takes {:.2f} times as long, copies beside products {:.2f} times",
+                              r.overlap->product_slowdown, r.overlap->copy_slowdown)
+                : "products beside copies: not measured with one core";
   fmt::print("between ranks: {}, {}; {}\n\n", format(r.measured.link), format(r.measured.link_latency), overlap);
   print_fits(fitted, written);
 }
@@ -149,8 +180,14 @@ void print(const ProfileResult& r, const ProfileFits& fitted, const std::vector<
 int run(const Options& o) {
   if (const Problems problems = problems_of(o); !problems.empty()) return refuse(problems);
   Result<std::vector<DType>> dtypes = dtypes_of(o);  // without problems: they are among those above
-  if (o.backend == "cuda") return profile_cuda({.out = o.out, .quick = o.quick, .resume = o.resume, .json = o.json, .device = std::max(0, o.device), .dtypes = *dtypes,
-                                                .seed = static_cast<std::uint64_t>(o.seed)});
+  if (o.backend == "cuda")
+    return profile_cuda({.out = o.out,
+                         .quick = o.quick,
+                         .resume = o.resume,
+                         .json = o.json,
+                         .device = std::max(0, o.device),
+                         .dtypes = *dtypes,
+                         .seed = static_cast<std::uint64_t>(o.seed)});
   ProfileOptions p = profile_options(o, *std::move(dtypes));
   const Machine machine = this_machine();
   if (o.as_process) return profile_as_process(p, machine);
@@ -159,7 +196,9 @@ int run(const Options& o) {
   set_mpi_environment(Waiting::keeps_the_core);
   const auto sampler = make_cpu_sampler(machine.cores, cpu_pool(machine.last_cache), p.seed);
   ProgressLine kernels("measuring kernels"), ranks("measuring collectives");
-  Result<ProfileResult> result = profile(p, *sampler, machine, [&](double share, const std::string& what) { (what == "kernels" ? kernels : ranks)(share); });
+  Result<ProfileResult> result = profile(p, *sampler, machine, [&](double share, const std::string& what) {
+    (what == "kernels" ? kernels : ranks)(share);
+  });
   kernels.finish(), ranks.finish();
   if (!result) return refuse(result.error());
   for (const std::string& reason : mpi.missing) result->remarks.push_back("no collectives of processes: " + reason);
@@ -169,7 +208,8 @@ int run(const Options& o) {
   if (!fitted) return refuse(fitted.error());
   Result<std::vector<std::string>> written = save(o, *fitted);
   if (!written) return refuse(written.error());
-  for (const std::string& path : {paths.device, paths.cluster, paths.samples, paths.collectives}) written->push_back(path);
+  for (const std::string& path : {paths.device, paths.cluster, paths.samples, paths.collectives})
+    written->push_back(path);
   if (o.json) {
     std::cout << to_json(*result, *fitted, *written).dump(2) << "\n";
   } else {
@@ -181,20 +221,29 @@ int run(const Options& o) {
 }  // namespace
 
 void add_profile(CLI::App& app, int& code) {
-  CLI::App* verb = app.add_subcommand("profile", "Measure this machine: its kernels and collectives become a calibration, its cores a cluster; or one GPU's kernels");
+  CLI::App* verb = app.add_subcommand("profile",
+                                      "Measure this machine: its kernels and collectives become a calibration, its "
+                                      "cores a cluster; or one GPU's kernels");
   auto o = std::make_shared<Options>();
   verb->add_flag("--quick", o->quick, "fewer and smaller shapes: two minutes instead of ten");
   verb->add_option("--backend", o->backend, "cpu: the cores of this machine; cuda: one GPU")->type_name("NAME");
   add_number(*verb, "--device", o->device, 0, 1023, o->problems, "which GPU, from 0");
-  verb->add_option("--out", o->out, "calibration to write (usually local.yaml; of a GPU its name, such as nvidia-h200.yaml); beside it NAME.device.yaml, NAME.cluster.yaml, "
-                                   "NAME.collectives.yaml and the samples as CSV")->type_name("FILE.yaml");
+  verb->add_option("--out", o->out,
+                   "calibration to write (usually local.yaml; of a GPU its name, such as nvidia-h200.yaml); beside it "
+                   "NAME.device.yaml, NAME.cluster.yaml, "
+                   "NAME.collectives.yaml and the samples as CSV")
+      ->type_name("FILE.yaml");
   verb->add_flag("--resume", o->resume, "go on with the samples of an interrupted profile");
-  verb->add_option("--dtype", o->dtypes, "formats to measure: fp32, bf16, fp64 (usually fp32; on a GPU bf16 and fp32)")->delimiter(',');
+  verb->add_option("--dtype", o->dtypes, "formats to measure: fp32, bf16, fp64 (usually fp32; on a GPU bf16 and fp32)")
+      ->delimiter(',');
   add_number(*verb, "--seed", o->seed, 0, 1'000'000'000, o->problems, "of the shapes");
   verb->add_flag("--json", o->json, "the same fields for programs");
   verb->add_flag("--as-process", o->as_process, "one of the ranks that MPI starts")->group("");
-  verb->footer("Examples:\n  forerun profile --quick\n  forerun profile --dtype fp32,bf16 --out here.yaml\n  forerun profile --backend cuda --quick --out h100.yaml\n"
-               "  forerun estimate plan.yaml --calibration local.yaml --calibration local.collectives.yaml   (plan: cluster: {use: local.cluster.yaml, gpus: 2})");
+  verb->footer(
+      "Examples:\n  forerun profile --quick\n  forerun profile --dtype fp32,bf16 --out here.yaml\n  forerun profile "
+      "--backend cuda --quick --out h100.yaml\n"
+      "  forerun estimate plan.yaml --calibration local.yaml --calibration local.collectives.yaml   (plan: cluster: "
+      "{use: local.cluster.yaml, gpus: 2})");
   verb->callback([o, &code] { code = run(*o); });
 }
 

@@ -24,7 +24,8 @@ Result<ProfileFits> fit_samples(const std::string& kernels, const std::string& c
 
 // The end of every profile's report: the fits, what a person should know, the files.
 void print_fits(const ProfileFits&, const std::vector<std::string>& written);
-void add_fits(nlohmann::ordered_json& report, const std::vector<std::string>& remarks, const ProfileFits&, const std::vector<std::string>& written);
+void add_fits(nlohmann::ordered_json& report, const std::vector<std::string>& remarks, const ProfileFits&,
+              const std::vector<std::string>& written);
 
 // The fastest products of each format: "fp32 61.2 GFLOP/s, bf16 ...".
 std::string products_text(const std::map<DType, FlopsPerSecond>&);

@@ -25,7 +25,8 @@ class ProgressLine {
 // The same for work that cannot say how far it is: how long it has taken, while this lives.
 class ElapsedLine {
  public:
-  explicit ElapsedLine(std::string what) : thread_([this, text = std::move(what)](const std::stop_token& stop) { run(stop, text); }) {}
+  explicit ElapsedLine(std::string what)
+      : thread_([this, text = std::move(what)](const std::stop_token& stop) { run(stop, text); }) {}
 
  private:
   void run(const std::stop_token&, const std::string& what);

@@ -43,8 +43,10 @@ void print(const PricedScenario& scenario, const Estimate& e, const Simulation& 
   if (const std::string drawn = picture(s, width, colours); !drawn.empty()) fmt::print("{}\n", drawn);
   if (s.complete()) {
     const std::uint32_t role = busiest(s);
-    fmt::print("Where the time of {} went:\n{}\n", name_of_role(s.program, role), breakdown_table(s.roles[role].breakdown, s.step, "simulated"));
-    if (s.program.plan.pp > 1) fmt::print("The busiest rank of each stage (communication: what it waited for):\n{}\n", stage_times(s, width));
+    fmt::print("Where the time of {} went:\n{}\n", name_of_role(s.program, role),
+               breakdown_table(s.roles[role].breakdown, s.step, "simulated"));
+    if (s.program.plan.pp > 1)
+      fmt::print("The busiest rank of each stage (communication: what it waited for):\n{}\n", stage_times(s, width));
     fmt::print("{}\n", critical_path_table(s.path, width));
   }
   fmt::print("{}\n{}\n{}", stage_memory(s, width), traffic_table(s.roles[sends_most(s)].traffic), sources(scenario));
@@ -66,13 +68,17 @@ Result<PricedScenario> read(const Options& o, Plan& plan) {
 
 // What is too large to simulate in reasonable time and memory.
 Problems size_problems(const PricedScenario& scenario, const Plan& plan, const Options& o, bool every_rank) {
-  const std::size_t folded = instructions_run(lower(scenario, plan)), count = every_rank ? instructions_run(lower(scenario, plan, {.every_rank = true, .different = {}})) : folded;
+  const std::size_t folded = instructions_run(lower(scenario, plan)),
+                    count = every_rank ? instructions_run(lower(scenario, plan, {.every_rank = true, .different = {}}))
+                                       : folded;
   if (count <= most_instructions) return {};
   const bool noise = o.disturbances.jitter > 0;
-  const std::string hint = !every_rank                ? "a smaller global batch, or a larger micro-batch, has fewer passes"
-                           : folded > most_instructions ? "even one rank of each kind is too large: make the global batch smaller"
-                           : noise                      ? "--jitter needs every rank, because ranks that are simulated as one would share their noise; leave it out, or use a smaller plan"
-                                                        : "leave out --every-rank: ranks that do the same at the same time are simulated as one";
+  const std::string hint =
+      !every_rank                  ? "a smaller global batch, or a larger micro-batch, has fewer passes"
+      : folded > most_instructions ? "even one rank of each kind is too large: make the global batch smaller"
+      : noise ? "--jitter needs every rank, because ranks that are simulated as one would share their noise; leave it "
+                "out, or use a smaller plan"
+              : "leave out --every-rank: ranks that do the same at the same time are simulated as one";
   return {{{}, fmt::format("this would be a simulation of {} tasks; {} are the most", count, most_instructions), hint}};
 }
 
@@ -105,12 +111,14 @@ int run(const Options& o) {
     return answered;
   }
   const bool every_rank = o.every_rank || o.disturbances.jitter > 0;
-  if (const Problems problems = size_problems(*scenario, plan, o, every_rank); !problems.empty()) return refuse(problems);
+  if (const Problems problems = size_problems(*scenario, plan, o, every_rank); !problems.empty())
+    return refuse(problems);
   std::optional<Simulation> simulation;
   Problems problems;
   {
     const ElapsedLine progress("simulating");
-    simulation = simulate(*scenario, plan, {.every_rank = every_rank, .disturbances = o.disturbances, .detailed = o.trace.has_value()});
+    simulation = simulate(*scenario, plan,
+                          {.every_rank = every_rank, .disturbances = o.disturbances, .detailed = o.trace.has_value()});
     if (o.trace) problems = save_trace(*simulation, *o.trace);
   }
   if (!problems.empty()) return refuse(problems);
@@ -122,10 +130,12 @@ int run(const Options& o) {
 }  // namespace
 
 void add_simulate(CLI::App& app, int& code) {
-  CLI::App* verb = app.add_subcommand("simulate", "Run one plan as discrete events: timeline, breakdown, critical path, memory");
+  CLI::App* verb =
+      app.add_subcommand("simulate", "Run one plan as discrete events: timeline, breakdown, critical path, memory");
   auto o = std::make_shared<Options>();
   verb->add_option("plan", o->file, "plan.yaml, as 'forerun plan --save' writes it")->required()->type_name("FILE");
-  verb->add_flag("--every-rank", o->every_rank, "simulate each rank; otherwise one of those that do the same at the same time");
+  verb->add_flag("--every-rank", o->every_rank,
+                 "simulate each rank; otherwise one of those that do the same at the same time");
   verb->add_flag("--program", o->program, "print what each stage does, instruction by instruction, instead");
   add_calibrations(*verb, o->calibrations);
   add_disturbances(*verb, o->disturbances, o->problems);

@@ -1,7 +1,7 @@
+#include <fmt/format.h>
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include <algorithm>
@@ -33,13 +33,16 @@ constexpr std::size_t worst_runs = 25;  // that a terminal shows
 
 int run_training(const Options& o) {
   ProgressLine progress("predicting");
-  Result<TrainingValidation> validation =
-      validate_training(o.file, [&](std::size_t done, std::size_t total) { progress(static_cast<double>(done) / static_cast<double>(total)); });
+  Result<TrainingValidation> validation = validate_training(o.file, [&](std::size_t done, std::size_t total) {
+    progress(static_cast<double>(done) / static_cast<double>(total));
+  });
   progress.finish();
   if (!validation) return refuse(validation.error());
   if (o.left_out_sources) {
     ProgressLine fitting("refitting stacks");
-    const auto left = leave_sources_out(*validation, o.file, [&](std::size_t done, std::size_t total) { fitting(static_cast<double>(done) / static_cast<double>(total)); });
+    const auto left = leave_sources_out(*validation, o.file, [&](std::size_t done, std::size_t total) {
+      fitting(static_cast<double>(done) / static_cast<double>(total));
+    });
     fitting.finish();
     if (!left) return refuse(left.error());
   }
@@ -71,10 +74,13 @@ Problems useless(const OwnCalibrations& own, const KernelRows& rows, const std::
   for (const CalibrationFile& file : own.files) {
     const auto* kernels = std::get_if<KernelCalibration>(&file.of);
     if (kernels == nullptr) {
-      problems.push_back({file.subject, "a calibration of collectives, and only kernels are scored", "give it to forerun validate collectives"});
+      problems.push_back({file.subject, "a calibration of collectives, and only kernels are scored",
+                          "give it to forerun validate collectives"});
     } else if (devices.count(kernels->device) == 0) {
       problems.push_back({file.subject, fmt::format("a calibration of {}, of which there is no row", kernels->device),
-                          only_device.empty() ? fmt::format("add --only-device {} to predict other devices with it", kernels->device) : fmt::format("only {} is used", only_device)});
+                          only_device.empty()
+                              ? fmt::format("add --only-device {} to predict other devices with it", kernels->device)
+                              : fmt::format("only {} is used", only_device)});
     }
   }
   return problems;
@@ -84,7 +90,10 @@ Problems useless(const OwnCalibrations& own, const KernelRows& rows, const std::
 Result<KernelCalibration> only(const Device& device, const OwnCalibrations& own) {
   const KernelCalibration* shipped = find_kernel_calibration(device.name);
   const KernelCalibration* mine = own.of_device(device.name);
-  if (mine == nullptr && shipped == nullptr) return fail(Problem{{}, "no calibration of " + device.name + " is shipped", "name one of a100, h100, or add a file of its own with --calibration"});
+  if (mine == nullptr && shipped == nullptr)
+    return fail(Problem{{},
+                        "no calibration of " + device.name + " is shipped",
+                        "name one of a100, h100, or add a file of its own with --calibration"});
   if (mine == nullptr) return *shipped;
   return shipped == nullptr ? *mine : merged(*shipped, *mine);
 }
@@ -93,7 +102,8 @@ Result<KernelValidationOptions> options_of(const KernelOptions& o, const Result<
   Problems problems = problems_of(rows);
   Result<OwnCalibrations> own = load_calibrations(o.calibrations);
   if (!own) problems.insert(problems.end(), own.error().begin(), own.error().end());
-  KernelValidationOptions options{.left_out = o.left_out, .over = {}, .by_library = o.by == "library", .calibration = {}, .own = {}};
+  KernelValidationOptions options{
+      .left_out = o.left_out, .over = {}, .by_library = o.by == "library", .calibration = {}, .own = {}};
   if (o.over) {
     const auto over = parse_quantity<Seconds>(*o.over);
     if (over) options.over = *over;
@@ -131,16 +141,23 @@ int run_kernels(const KernelOptions& o) {
 }
 
 void add_kernels(CLI::App& verb, int& code) {
-  CLI::App* kernels = verb.add_subcommand("kernels", "times of single kernels: products, attention, norms, element-wise work");
+  CLI::App* kernels =
+      verb.add_subcommand("kernels", "times of single kernels: products, attention, norms, element-wise work");
   auto o = std::make_shared<KernelOptions>();
-  kernels->add_option("file", o->file, "CSV: source, gpu, dtype, kind, the kernel's shape, time_us, notes (whose kernels)")->required();
-  kernels->add_option("--only-device", o->only_device, "predict every device with this one's fits, scaled by the datasheets");
+  kernels
+      ->add_option("file", o->file, "CSV: source, gpu, dtype, kind, the kernel's shape, time_us, notes (whose kernels)")
+      ->required();
+  kernels->add_option("--only-device", o->only_device,
+                      "predict every device with this one's fits, scaled by the datasheets");
   add_calibrations(*kernels, o->calibrations);
   kernels->add_option("--over", o->over, "score only rows measured longer, as in --over 200us")->type_name("TIME");
-  kernels->add_option("--by", o->by, "library: a group for each library or stack whose kernels they are, too")->check(CLI::IsMember({"library"}));
+  kernels->add_option("--by", o->by, "library: a group for each library or stack whose kernels they are, too")
+      ->check(CLI::IsMember({"library"}));
   kernels->add_flag("--left-out", o->left_out, "also refit to the file's rows and score those left out");
   kernels->add_flag("--json", o->json, "the same fields for programs");
-  kernels->footer("Example:\n  forerun validate kernels kernels.csv --left-out\n  forerun validate kernels kernels.csv --left-out --over 200us --by library");
+  kernels->footer(
+      "Example:\n  forerun validate kernels kernels.csv --left-out\n  forerun validate kernels kernels.csv --left-out "
+      "--over 200us --by library");
   kernels->callback([o, &code] { code = run_kernels(*o); });
 }
 
@@ -153,8 +170,10 @@ void add_validate(CLI::App& app, int& code) {
   auto o = std::make_shared<Options>();
   training->add_option("file", o->file, "CSV with the columns of tests/validation/data/README.md")->required();
   training->add_flag("--json", o->json, "the same fields for programs");
-  training->add_option("--by", o->by, "run: the worst predicted runs with where their time goes (--json: all runs)")->check(CLI::IsMember({"run"}));
-  training->add_flag("--left-out", o->left_out_sources, "beside each source: its error with stacks that were refitted without it");
+  training->add_option("--by", o->by, "run: the worst predicted runs with where their time goes (--json: all runs)")
+      ->check(CLI::IsMember({"run"}));
+  training->add_flag("--left-out", o->left_out_sources,
+                     "beside each source: its error with stacks that were refitted without it");
   training->footer("Example:\n  forerun validate training tests/validation/data/training_runs.csv");
   training->callback([o, &code] { code = run_training(*o); });
   add_kernels(*verb, code);

@@ -1,9 +1,9 @@
 #include "cli/validate_collectives.hpp"
 
+#include <fmt/format.h>
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <fmt/format.h>
 
 #include <iostream>
 #include <memory>
@@ -26,7 +26,8 @@ Problems useless(const OwnCalibrations& own) {
   Problems problems;
   for (const CalibrationFile& file : own.files) {
     if (std::holds_alternative<CollectiveCalibration>(file.of)) continue;
-    problems.push_back({file.subject, "a calibration of kernels, and only collectives are scored", "give it to forerun validate kernels"});
+    problems.push_back({file.subject, "a calibration of kernels, and only collectives are scored",
+                        "give it to forerun validate kernels"});
   }
   return problems;
 }
@@ -37,7 +38,8 @@ int run(const Options& o) {
   Problems problems = problems_of(rows, own);
   if (problems.empty()) problems = useless(*own);
   if (!problems.empty()) return refuse(problems);
-  const Result<CollectiveValidation> validation = score_collectives(*rows, o.left_out ? WithLeftOut::yes : WithLeftOut::no, *own);
+  const Result<CollectiveValidation> validation =
+      score_collectives(*rows, o.left_out ? WithLeftOut::yes : WithLeftOut::no, *own);
   if (!validation) return refuse(validation.error());
   if (o.json) {
     std::cout << to_json(*validation).dump(2) << "\n";
@@ -50,11 +52,15 @@ int run(const Options& o) {
 }  // namespace
 
 void add_validate_collectives(CLI::App& validate, int& code) {
-  CLI::App* verb = validate.add_subcommand("collectives", "times of collectives and messages, in a node and over a network");
+  CLI::App* verb =
+      validate.add_subcommand("collectives", "times of collectives and messages, in a node and over a network");
   auto o = std::make_shared<Options>();
-  verb->add_option("file", o->file, "CSV with the columns of collectives.csv in tests/validation/data/README.md, or of measured kernels")->required();
+  verb->add_option("file", o->file,
+                   "CSV with the columns of collectives.csv in tests/validation/data/README.md, or of measured kernels")
+      ->required();
   add_calibrations(*verb, o->calibrations);
-  verb->add_flag("--left-out", o->left_out, "also errors on rows that the fits did not see: sizes, ranks, whole clusters");
+  verb->add_flag("--left-out", o->left_out,
+                 "also errors on rows that the fits did not see: sizes, ranks, whole clusters");
   verb->add_flag("--json", o->json, "the same fields for programs");
   verb->footer("Example:\n  forerun validate collectives tests/validation/data/collectives.csv --left-out");
   verb->callback([o, &code] { code = run(*o); });

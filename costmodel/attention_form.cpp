@@ -48,9 +48,13 @@ double ceiling(double a, double b) { return std::ceil(a / b); }
 }  // namespace
 
 template <>
-std::span<const FormField<PrefillForm>> fields_of<PrefillForm>() { return prefill_fields; }
+std::span<const FormField<PrefillForm>> fields_of<PrefillForm>() {
+  return prefill_fields;
+}
 template <>
-std::span<const FormField<DecodeForm>> fields_of<DecodeForm>() { return decode_fields; }
+std::span<const FormField<DecodeForm>> fields_of<DecodeForm>() {
+  return decode_fields;
+}
 
 Seconds time(const PrefillForm& form, const Device& device, const FusedAttention& a, double most) {
   const double bytes = bytes_moved(a).value();
@@ -58,14 +62,17 @@ Seconds time(const PrefillForm& form, const Device& device, const FusedAttention
   const auto kv = static_cast<double>(a.kv_len);
   const auto [tile_rows, padded] = tiles_of(device);
   const double problems = static_cast<double>(a.sequences) * a.heads, queries = static_cast<double>(a.q_len);
-  const double tiles = problems * ceiling(queries, tile_rows), longest_rows = padded ? tile_rows : std::min(tile_rows, queries);
+  const double tiles = problems * ceiling(queries, tile_rows),
+               longest_rows = padded ? tile_rows : std::min(tile_rows, queries);
   const double per_row_and_key = 2 * (a.head_dim + a.value_dim + 2 * form.softmax) * (a.backward ? 2.5 : 1);
   const double seen = a.visible * kv;
-  const double work = (padded ? tiles * tile_rows : problems * queries) * per_row_and_key * std::min(kv, a.visible < 1 ? seen + tile_rows / 2 : seen);
+  const double work = (padded ? tiles * tile_rows : problems * queries) * per_row_and_key *
+                      std::min(kv, a.visible < 1 ? seen + tile_rows / 2 : seen);
   const double longest = longest_rows * per_row_and_key * std::min(kv, 2 * seen);
   const double share = std::min(form.compute, most) * (a.backward ? form.backward : 1);
   const double rate = share * peak(device, a.dtype).value() / device.sms;
-  const double compute = (std::max(work / device.sms, longest) + form.tail * longest) / rate + form.wave * ceiling(tiles, device.sms);
+  const double compute =
+      (std::max(work / device.sms, longest) + form.tail * longest) / rate + form.wave * ceiling(tiles, device.sms);
   const double memory = bytes / (form.memory * device.memory.bandwidth.value());
   return Seconds{form.launch + smooth_maximum(compute, memory, form.exponent)};
 }
@@ -79,10 +86,14 @@ Seconds time(const DecodeForm& form, const Device& device, const FusedAttention&
   const double units = share > 1 || form.split_single != 0 ? blocks * std::max(1.0, kv / form.split) : blocks;
   const double wave = share > 1 && shared ? form.wave : form.wave * form.single;
   const double readings = shared ? 1 : 1 + form.again * (share - 1);
-  const double memory = readings * bytes / (form.memory * device.memory.bandwidth.value() * std::min(1.0, units / (device.sms * form.fill)));
+  const double memory =
+      readings * bytes /
+      (form.memory * device.memory.bandwidth.value() * std::min(1.0, units / (device.sms * form.fill)));
   const double scores = static_cast<double>(a.sequences * a.q_len) * a.heads * form.rows * kv;
-  const double compute = 2 * scores * (a.head_dim + a.value_dim) / (peak(device, a.dtype).value() * std::min(1.0, units / device.sms));
-  return Seconds{form.launch + std::cbrt(memory * memory * memory + compute * compute * compute) + wave * ceiling(blocks, device.sms)};
+  const double compute =
+      2 * scores * (a.head_dim + a.value_dim) / (peak(device, a.dtype).value() * std::min(1.0, units / device.sms));
+  return Seconds{form.launch + std::cbrt(memory * memory * memory + compute * compute * compute) +
+                 wave * ceiling(blocks, device.sms)};
 }
 
 }  // namespace forerun

@@ -14,7 +14,8 @@ namespace forerun {
 namespace {
 
 constexpr std::array<std::string_view, 5> generation_names{"volta", "ampere", "hopper", "blackwell", "host"};
-const std::vector<std::string> kind_names{"all_reduce", "all_gather", "reduce_scatter", "all_to_all", "broadcast", "send"};
+const std::vector<std::string> kind_names{"all_reduce", "all_gather", "reduce_scatter",
+                                          "all_to_all", "broadcast",  "send"};
 
 // --- reading ---
 
@@ -24,7 +25,9 @@ Form read_form(const YamlNode& node) {
   Form form;
   for (const FormField<Form>& field : fields_of<Form>()) {
     const auto given = map.optional(std::string(field.name));
-    if (given) form.*field.member = field.unit == FieldUnit::microseconds ? given->quantity<Seconds>().value() : given->number(0, 1e12);
+    if (given)
+      form.*field.member =
+          field.unit == FieldUnit::microseconds ? given->quantity<Seconds>().value() : given->number(0, 1e12);
   }
   map.finish();
   return form;
@@ -32,7 +35,8 @@ Form read_form(const YamlNode& node) {
 
 NetworkForm read_network_form(const YamlNode& node) {
   MapReader map = node.map();
-  const NetworkForm form{map.required("latency").quantity<Seconds>().value(), map.required("share").number(0.001, 10), map.required("pipelining").number(0, 100)};
+  const NetworkForm form{map.required("latency").quantity<Seconds>().value(), map.required("share").number(0.001, 10),
+                         map.required("pipelining").number(0, 100)};
   map.finish();
   return form;
 }
@@ -48,7 +52,8 @@ CollectiveSpread read_spread(const YamlNode& node) {
   CollectiveSpread spread;
   const std::vector<YamlNode> items = node.items();
   if (items.size() != spread.of.size()) {
-    node.report(fmt::format("{} spreads, not {}", items.size(), spread.of.size()), "write one below 30 us, one below 300 us, one above");
+    node.report(fmt::format("{} spreads, not {}", items.size(), spread.of.size()),
+                "write one below 30 us, one below 300 us, one above");
     return spread;
   }
   for (std::size_t i = 0; i < items.size(); ++i) spread.of[i] = items[i].number(0, 10);
@@ -66,7 +71,9 @@ void read_common(MapReader& map, Calibration& c) {
   c.fit.spread = read_spread(map.required("spread"));
 }
 
-CollectiveKind read_kind(MapReader& map) { return static_cast<CollectiveKind>(map.required("kind").one_of(kind_names)); }
+CollectiveKind read_kind(MapReader& map) {
+  return static_cast<CollectiveKind>(map.required("kind").one_of(kind_names));
+}
 
 NodeCalibration read_node(const YamlNode& node, BytesPerSecond port) {
   MapReader map = node.map();
@@ -98,7 +105,8 @@ NetworkCalibration read_network(const YamlNode& node) {
   c.ranks = static_cast<int>(map.required("ranks").integer(2, 1000000));
   c.nodes = static_cast<int>(map.required("nodes").integer(2, 1000000));
   c.cluster = map.optional("cluster", [](const YamlNode& n) { return n.text(); }).value_or("");
-  c.rate = map.optional("rate", [](const YamlNode& n) { return n.quantity<BytesPerSecond>(); }).value_or(BytesPerSecond{});
+  c.rate =
+      map.optional("rate", [](const YamlNode& n) { return n.quantity<BytesPerSecond>(); }).value_or(BytesPerSecond{});
   c.fit.form = read_network_form(map.required("parameters"));
   read_common(map, c);
   map.finish();
@@ -121,22 +129,27 @@ std::string form_text(const Form& form) {
     const double value = form.*field.member;
     if (value == 0) continue;
     if (!text.empty()) text += ", ";
-    text += field.unit == FieldUnit::microseconds ? fmt::format("{}: {:.4g} us", field.name, value * 1e6) : fmt::format("{}: {:.{}g}", field.name, value, value < 1e4 ? 4 : 12);
+    text += field.unit == FieldUnit::microseconds ? fmt::format("{}: {:.4g} us", field.name, value * 1e6)
+                                                  : fmt::format("{}: {:.{}g}", field.name, value, value < 1e4 ? 4 : 12);
   }
   return "{" + text + "}";
 }
 
 std::string form_text(const NetworkForm& form) {
-  return fmt::format("{{latency: {:.4g} us, share: {:.4g}, pipelining: {:.4g}}}", form.latency * 1e6, form.share, form.pipelining);
+  return fmt::format("{{latency: {:.4g} us, share: {:.4g}, pipelining: {:.4g}}}", form.latency * 1e6, form.share,
+                     form.pipelining);
 }
 
 template <class Calibration>
 std::string entry_text(const std::string& head, const Calibration& c) {
   const auto& fit = c.fit;
-  return fmt::format("  - {}\n    source: {}\n    date: {}\n    samples: {}\n    parameters: {}\n", head, yaml_text(c.source), yaml_text(c.date), fit.samples, form_text(fit.form)) +
-         (fit.in_sample == RowErrors{} ? "" : fmt::format("    in_sample: {{median: {:.4f}, p90: {:.4f}}}\n", fit.in_sample.median, fit.in_sample.p90)) +
-         fmt::format("    left_out: {{median: {:.4f}, p90: {:.4f}}}\n    spread: [{:.3f}, {:.3f}, {:.3f}]\n", fit.left_out.median, fit.left_out.p90, fit.spread.of[0],
-                     fit.spread.of[1], fit.spread.of[2]);
+  return fmt::format("  - {}\n    source: {}\n    date: {}\n    samples: {}\n    parameters: {}\n", head,
+                     yaml_text(c.source), yaml_text(c.date), fit.samples, form_text(fit.form)) +
+         (fit.in_sample == RowErrors{} ? ""
+                                       : fmt::format("    in_sample: {{median: {:.4f}, p90: {:.4f}}}\n",
+                                                     fit.in_sample.median, fit.in_sample.p90)) +
+         fmt::format("    left_out: {{median: {:.4f}, p90: {:.4f}}}\n    spread: [{:.3f}, {:.3f}, {:.3f}]\n",
+                     fit.left_out.median, fit.left_out.p90, fit.spread.of[0], fit.spread.of[1], fit.spread.of[2]);
 }
 
 }  // namespace
@@ -153,7 +166,8 @@ std::optional<NcclGeneration> generation_named(std::string_view name) {
 CollectiveCalibration read_collective_calibration(const YamlNode& node) {
   MapReader map = node.map();
   CollectiveCalibration c;
-  c.generation = static_cast<NcclGeneration>(map.required("generation").one_of({generation_names.begin(), generation_names.end()}));
+  c.generation = static_cast<NcclGeneration>(
+      map.required("generation").one_of({generation_names.begin(), generation_names.end()}));
   c.port = map.required("port").quantity<BytesPerSecond>();
   read_list(map, "node", c.node, [&](const YamlNode& item) { return read_node(item, c.port); });
   read_list(map, "custom", c.custom, read_custom);
@@ -165,12 +179,14 @@ CollectiveCalibration read_collective_calibration(const YamlNode& node) {
 std::string to_yaml(const CollectiveCalibration& c) {
   std::string text = fmt::format("generation: {}\nport: {}\n", to_string(c.generation), to_yaml(c.port));
   if (!c.node.empty()) text += "node:\n";
-  for (const NodeCalibration& n : c.node) text += entry_text(fmt::format("kind: {}\n    library: {}", to_string(n.kind), yaml_text(n.library)), n);
+  for (const NodeCalibration& n : c.node)
+    text += entry_text(fmt::format("kind: {}\n    library: {}", to_string(n.kind), yaml_text(n.library)), n);
   if (!c.custom.empty()) text += "custom:\n";
   for (const CustomCalibration& n : c.custom) text += entry_text(fmt::format("library: {}", yaml_text(n.library)), n);
   if (!c.networks.empty()) text += "networks:\n";
   for (const NetworkCalibration& n : c.networks) {
-    std::string head = fmt::format("link: {}\n    kind: {}\n    ranks: {}\n    nodes: {}", yaml_text(n.link), to_string(n.kind), n.ranks, n.nodes);
+    std::string head = fmt::format("link: {}\n    kind: {}\n    ranks: {}\n    nodes: {}", yaml_text(n.link),
+                                   to_string(n.kind), n.ranks, n.nodes);
     if (!n.cluster.empty()) head += "\n    cluster: " + yaml_text(n.cluster);
     if (n.rate > BytesPerSecond{}) head += "\n    rate: " + to_yaml(n.rate);
     text += entry_text(head, n);

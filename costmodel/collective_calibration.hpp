@@ -1,12 +1,14 @@
 // Fitted collectives as files: costmodel/collectives/GENERATION.yaml.
 //
-// A list of fits inside one node (collective_form.hpp), of custom all-reduces (custom_all_reduce.hpp) and of clusters (NetworkForm). Each says
-// whose measurements it saw (source, date, samples), its parameters, its errors on sizes left out, and its spreads by time.
+// A list of fits inside one node (collective_form.hpp), of custom all-reduces (custom_all_reduce.hpp) and of clusters
+// (NetworkForm). Each says whose measurements it saw (source, date, samples), its parameters, its errors on sizes left
+// out, and its spreads by time.
 //
-// Constants of a network say of which link they are in the words of the measurements, which no cluster's file repeats. Steps take them only
-// where the user says that the two are one, `cluster: NAME`; the rate that the rows state is kept beside (`rate`), so that a share of it stays
-// the same bandwidth where the cluster's file states another. Measured end to end, they hold what the network's tiers add: a cluster whose
-// file also narrows its tiers is charged for that twice.
+// Constants of a network say of which link they are in the words of the measurements, which no cluster's file repeats.
+// Steps take them only where the user says that the two are one, `cluster: NAME`; the rate that the rows state is kept
+// beside (`rate`), so that a share of it stays the same bandwidth where the cluster's file states another. Measured end
+// to end, they hold what the network's tiers add: a cluster whose file also narrows its tiers is charged for that
+// twice.
 #pragma once
 
 #include <optional>
@@ -23,7 +25,8 @@ namespace forerun {
 
 struct NodeCalibration {
   CollectiveKind kind = CollectiveKind::all_reduce;
-  std::string library;  // "nccl" is the one that steps take; others name a release or a laboratory that measured from the host
+  std::string
+      library;  // "nccl" is the one that steps take; others name a release or a laboratory that measured from the host
   std::string source, date;
   BytesPerSecond port;  // of the devices measured: the file's
   NodeFit fit;
@@ -43,8 +46,10 @@ struct NetworkCalibration {
   std::string link;  // as the measurements describe it: "EFAv2 32x100G"
   CollectiveKind kind = CollectiveKind::all_reduce;
   int ranks = 0, nodes = 0;
-  std::string cluster;  // whose steps take these constants: name or alias of a cluster's file; empty: nobody's, only `validate` uses them
-  BytesPerSecond rate;  // of a node's ports together by the datasheet, of which the fit is a share; 0: not stated, as the cluster's file says
+  std::string cluster;  // whose steps take these constants: name or alias of a cluster's file; empty: nobody's, only
+                        // `validate` uses them
+  BytesPerSecond rate;  // of a node's ports together by the datasheet, of which the fit is a share; 0: not stated, as
+                        // the cluster's file says
   std::string source, date;
   NetworkFit fit;
 
@@ -69,12 +74,13 @@ Result<CollectiveCalibration> find_collective_calibration(NcclGeneration);
 
 std::string_view to_string(NcclGeneration);
 std::optional<NcclGeneration> generation_named(std::string_view);
-// A kind that `over` has replaces the fits of it in `below`, its custom all-reduces all of them, a network the constants of the same link.
+// A kind that `over` has replaces the fits of it in `below`, its custom all-reduces all of them, a network the
+// constants of the same link.
 CollectiveCalibration merged(const CollectiveCalibration& below, const CollectiveCalibration& over);
 // The constants that name this cluster.
 std::vector<NetworkCalibration> networks_of(const CollectiveCalibration&, const Cluster&);
-// Keeps no fits of other libraries, where the ranks are known to be connected by `library`: those of a host by "in-process" (threads) or "mpi" (processes).
-// A kind that it was not measured for is left without a curve.
+// Keeps no fits of other libraries, where the ranks are known to be connected by `library`: those of a host by
+// "in-process" (threads) or "mpi" (processes). A kind that it was not measured for is left without a curve.
 void only_library(CollectiveCalibration&, std::string_view library);
 // The fit of its kind that steps take: NCCL's, or the first where none is called so.
 bool is_for_steps(const CollectiveCalibration&, const NodeCalibration&);

@@ -35,11 +35,15 @@ CollectiveSpread spreads(const std::vector<double>& logs, Samples samples) {
   std::vector<double> all;
   for (std::size_t i = 0; i < logs.size(); ++i) {
     const double predicted = samples[i].time.value() * std::exp(logs[i]);
-    lists[predicted < CollectiveSpread::limits[0] ? 0U : predicted < CollectiveSpread::limits[1] ? 1U : 2U].push_back(std::abs(logs[i]));
+    lists[predicted < CollectiveSpread::limits[0]   ? 0U
+          : predicted < CollectiveSpread::limits[1] ? 1U
+                                                    : 2U]
+        .push_back(std::abs(logs[i]));
     all.push_back(std::abs(logs[i]));
   }
   CollectiveSpread spread;
-  for (std::size_t r = 0; r < lists.size(); ++r) spread.of[r] = quantile(lists[r].size() < fewest ? all : lists[r], 0.8) / ninetieth;
+  for (std::size_t r = 0; r < lists.size(); ++r)
+    spread.of[r] = quantile(lists[r].size() < fewest ? all : lists[r], 0.8) / ninetieth;
   return spread;
 }
 

@@ -14,7 +14,8 @@ using SampleFit = std::function<SampleModel(std::span<const CollectiveSample>)>;
 
 double log_error(Seconds predicted, const CollectiveSample&);  // ln(predicted / measured)
 
-// Sizes are dealt into five folds, each predicted by a fit on the others; ln(predicted / measured) in the order of the samples.
+// Sizes are dealt into five folds, each predicted by a fit on the others; ln(predicted / measured) in the order of the
+// samples.
 std::vector<double> left_out_errors(std::span<const CollectiveSample>, const SampleFit&);
 
 std::vector<double> log_errors(std::span<const CollectiveSample>, const SampleModel&);

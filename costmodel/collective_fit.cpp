@@ -15,7 +15,8 @@ using Samples = std::span<const CollectiveSample>;
 // --- which parameters a set of samples can tell ---
 
 bool has_several_sizes_of_group(Samples samples) {
-  return std::any_of(samples.begin(), samples.end(), [&](const CollectiveSample& s) { return s.group.ranks != samples.front().group.ranks; });
+  return std::any_of(samples.begin(), samples.end(),
+                     [&](const CollectiveSample& s) { return s.group.ranks != samples.front().group.ranks; });
 }
 
 bool tells(std::string_view field, Samples samples, HostFloor floor, bool given) {
@@ -24,9 +25,10 @@ bool tells(std::string_view field, Samples samples, HostFloor floor, bool given)
   if (given) return field == "rate";
   if (field == "step" || field == "copy") return kind != CollectiveKind::send && has_several_sizes_of_group(samples);
   if (field.starts_with("switch")) {
-    return kind == CollectiveKind::all_reduce && std::any_of(samples.begin(), samples.end(), [](const CollectiveSample& s) {
-      return s.group.reduces_in_switch && s.group.ranks >= fewest_for_switch;
-    });
+    return kind == CollectiveKind::all_reduce &&
+           std::any_of(samples.begin(), samples.end(), [](const CollectiveSample& s) {
+             return s.group.reduces_in_switch && s.group.ranks >= fewest_for_switch;
+           });
   }
   if (field.starts_with("small")) return kind == CollectiveKind::all_to_all;
   return true;
@@ -37,7 +39,8 @@ CollectiveForm start_form(Samples samples, HostFloor floor, const CollectiveForm
   CollectiveForm form = given != nullptr ? *given : CollectiveForm{};
   for (const auto& field : fields_of<CollectiveForm>()) {
     const bool known = given != nullptr || field.name == "step" || field.name == "copy";
-    if (tells(field.name, samples, floor, given != nullptr) || (known && given == nullptr)) form.*field.member = field.start;
+    if (tells(field.name, samples, floor, given != nullptr) || (known && given == nullptr))
+      form.*field.member = field.start;
   }
   if (given == nullptr && samples.front().kind == CollectiveKind::send) form.step = 0;
   return form;
@@ -54,7 +57,8 @@ CollectiveForm fit_node_form(Samples samples, HostFloor floor, const CollectiveF
   std::vector<double CollectiveForm::*> members;
   for (const auto& field : fields_of<CollectiveForm>()) {
     if (!tells(field.name, samples, floor, given != nullptr)) continue;
-    parameters.push_back({std::string(field.name), field.low, std::clamp(from.*field.member, field.low, field.high), field.high});
+    parameters.push_back(
+        {std::string(field.name), field.low, std::clamp(from.*field.member, field.low, field.high), field.high});
     members.push_back(field.member);
   }
   const auto with = [&](std::span<const double> values) {
@@ -76,12 +80,14 @@ NodeFit fit_node(Samples samples, HostFloor floor, const CollectiveForm* given) 
   const auto priced_by = [](const CollectiveForm& form) -> SampleModel {
     return [form](const CollectiveSample& s) { return time(form, s.kind, s.group.ranks, s.bytes, s.group.port); };
   };
-  const auto logs = left_out_errors(samples, [&](Samples kept) { return priced_by(fit_node_form(kept, floor, given)); });
+  const auto logs =
+      left_out_errors(samples, [&](Samples kept) { return priced_by(fit_node_form(kept, floor, given)); });
   const CollectiveForm form = fit_node_form(samples, floor, given);
   return {form, errors(log_errors(samples, priced_by(form))), errors(logs), spreads(logs, samples), samples.size()};
 }
 
-Seconds time(const NetworkForm& form, CollectiveKind kind, Bytes bytes, NcclGroup group, const NcclCorrection& generation) {
+Seconds time(const NetworkForm& form, CollectiveKind kind, Bytes bytes, NcclGroup group,
+             const NcclCorrection& generation) {
   group.network_latency = Seconds{form.latency};
   group.network = form.share * group.network;
   NcclCorrection c = generation;
@@ -95,9 +101,11 @@ NetworkForm fit_network_form(Samples samples) {
   assert(!samples.empty());
   // Large messages do not tell the latency.
   constexpr Bytes small{8e6};
-  const bool tells_latency = std::any_of(samples.begin(), samples.end(), [&](const CollectiveSample& s) { return s.bytes <= small; });
+  const bool tells_latency =
+      std::any_of(samples.begin(), samples.end(), [&](const CollectiveSample& s) { return s.bytes <= small; });
   const double least = tells_latency ? 1e-8 : 1e-6, most = tells_latency ? 1e-3 : 1e-6;
-  const std::vector<FitParameter> parameters{{"latency", least, 1e-6, most}, {"share", 0.01, 0.9, 1.5}, {"pipelining", 0.01, 0.4, 5}};
+  const std::vector<FitParameter> parameters{
+      {"latency", least, 1e-6, most}, {"share", 0.01, 0.9, 1.5}, {"pipelining", 0.01, 0.4, 5}};
   const auto with = [](std::span<const double> v) { return NetworkForm{v[0], v[1], v[2]}; };
   const Residuals residuals = [&](std::span<const double> values, std::span<double> out) {
     const NetworkForm form = with(values);

@@ -1,4 +1,5 @@
-// From measured collectives to the parameters of the two calibrated models, with what each fit is worth on rows that it did not see.
+// From measured collectives to the parameters of the two calibrated models, with what each fit is worth on rows that it
+// did not see.
 #pragma once
 
 #include <array>
@@ -23,7 +24,9 @@ struct CollectiveSample {
 struct CollectiveSpread {
   static constexpr std::array<double, 2> limits{3e-5, 3e-4};  // seconds: below, between, above
   std::array<double, 3> of{};
-  [[nodiscard]] double at(Seconds time) const { return of[time.value() < limits[0] ? 0U : time.value() < limits[1] ? 1U : 2U]; }
+  [[nodiscard]] double at(Seconds time) const {
+    return of[time.value() < limits[0] ? 0U : time.value() < limits[1] ? 1U : 2U];
+  }
 
   bool operator==(const CollectiveSpread&) const = default;
 };
@@ -35,8 +38,8 @@ struct RowErrors {
   bool operator==(const RowErrors&) const = default;
 };
 
-// Ranks of one node. Samples are of one kind and generation; those that the form has no use for (`floor` of a library that has none,
-// switch and small messages where they do not exist) are not fitted.
+// Ranks of one node. Samples are of one kind and generation; those that the form has no use for (`floor` of a library
+// that has none, switch and small messages where they do not exist) are not fitted.
 struct NodeFit {
   CollectiveForm form;
   RowErrors in_sample, left_out;  // left_out: sizes, in turn
@@ -47,14 +50,15 @@ struct NodeFit {
 };
 
 enum class HostFloor : std::uint8_t { none, fitted };
-// The form's parameters alone. With `given`, only its rate and floor: for a laboratory with too few rows for a form of its own.
+// The form's parameters alone. With `given`, only its rate and floor: for a laboratory with too few rows for a form of
+// its own.
 CollectiveForm fit_node_form(std::span<const CollectiveSample>, HostFloor, const CollectiveForm* given = nullptr);
 NodeFit fit_node(std::span<const CollectiveSample>, HostFloor, const CollectiveForm* given = nullptr);
 
 // Ranks of several nodes: NCCL's model with the constants of one network.
 struct NetworkForm {
-  double latency = 0;     // seconds of a crossing, beyond InfiniBand's
-  double share = 1;       // of what network_share leaves of the datasheet rate
+  double latency = 0;  // seconds of a crossing, beyond InfiniBand's
+  double share = 1;  // of what network_share leaves of the datasheet rate
   double pipelining = 0;  // NcclCorrection
 
   bool operator==(const NetworkForm&) const = default;

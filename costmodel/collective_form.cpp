@@ -30,22 +30,30 @@ struct Shape {
 };
 Shape shape(CollectiveKind kind, double n, double bytes) {
   switch (kind) {
-    case CollectiveKind::all_reduce: return {2 * (n - 1), 2 * (n - 1) / n * bytes};
+    case CollectiveKind::all_reduce:
+      return {2 * (n - 1), 2 * (n - 1) / n * bytes};
     case CollectiveKind::all_gather:
     case CollectiveKind::reduce_scatter:
-    case CollectiveKind::all_to_all: return {n - 1, (n - 1) / n * bytes};
-    case CollectiveKind::broadcast: return {n - 1, bytes};
-    case CollectiveKind::send: return {1, bytes};
+    case CollectiveKind::all_to_all:
+      return {n - 1, (n - 1) / n * bytes};
+    case CollectiveKind::broadcast:
+      return {n - 1, bytes};
+    case CollectiveKind::send:
+      return {1, bytes};
   }
   return {0, 0};
 }
 
-double pipelined(double start, double transfer, double fill) { return start + transfer + 2 * std::sqrt(fill * transfer); }
+double pipelined(double start, double transfer, double fill) {
+  return start + transfer + 2 * std::sqrt(fill * transfer);
+}
 
 }  // namespace
 
 template <>
-std::span<const FormField<CollectiveForm>> fields_of<CollectiveForm>() { return fields; }
+std::span<const FormField<CollectiveForm>> fields_of<CollectiveForm>() {
+  return fields;
+}
 
 Seconds time(const CollectiveForm& f, CollectiveKind kind, int ranks, Bytes size, BytesPerSecond port) {
   if (ranks <= 1) return Seconds{0};

@@ -7,7 +7,8 @@
 namespace forerun {
 namespace {
 
-constexpr Seconds infiniband{5e-6};  // of a crossing in NCCL's tables and in the catalogue (host, NIC, switch, NIC, host)
+constexpr Seconds infiniband{
+    5e-6};  // of a crossing in NCCL's tables and in the catalogue (host, NIC, switch, NIC, host)
 
 // The last level that the group has to cross.
 std::size_t outermost(const Placement& g) {
@@ -39,7 +40,8 @@ BytesPerSecond network_of(CollectiveKind kind, const Placement& g) {
 class MeasuredNetwork {
  public:
   MeasuredNetwork() = default;
-  MeasuredNetwork(const CollectiveCalibration& calibration, const Cluster& cluster) : fits_(networks_of(calibration, cluster)) {
+  MeasuredNetwork(const CollectiveCalibration& calibration, const Cluster& cluster)
+      : fits_(networks_of(calibration, cluster)) {
     const Node& node = node_of(cluster);
     rate_ = static_cast<double>(node.nics) * node.nic.bandwidth;
   }
@@ -56,10 +58,16 @@ class MeasuredNetwork {
 
  private:
   // 0: the very group, 1: of the same kind, the nearest in nodes; 2: of another kind.
-  [[nodiscard]] std::pair<const NetworkCalibration*, std::size_t> nearest(CollectiveKind kind, const NcclGroup& group) const {
-    const auto distance = [&](const NetworkCalibration& n) -> std::size_t { return n.kind != kind ? 2 : n.ranks != group.ranks || n.nodes != group.nodes ? 1 : 0; };
-    const auto key = [&](const NetworkCalibration& n) { return std::pair(distance(n), std::abs(std::log(static_cast<double>(n.nodes) / group.nodes))); };
-    const auto best = std::min_element(fits_.begin(), fits_.end(), [&](const auto& a, const auto& b) { return key(a) < key(b); });
+  [[nodiscard]] std::pair<const NetworkCalibration*, std::size_t> nearest(CollectiveKind kind,
+                                                                          const NcclGroup& group) const {
+    const auto distance = [&](const NetworkCalibration& n) -> std::size_t {
+      return n.kind != kind ? 2 : n.ranks != group.ranks || n.nodes != group.nodes ? 1 : 0;
+    };
+    const auto key = [&](const NetworkCalibration& n) {
+      return std::pair(distance(n), std::abs(std::log(static_cast<double>(n.nodes) / group.nodes)));
+    };
+    const auto best =
+        std::min_element(fits_.begin(), fits_.end(), [&](const auto& a, const auto& b) { return key(a) < key(b); });
     return {&*best, distance(*best)};
   }
 
@@ -70,10 +78,12 @@ class MeasuredNetwork {
 class NcclCollectives final : public CollectiveModel {
  public:
   // `otherwise` prices what no curve does, where NCCL's model does not apply.
-  NcclCollectives(const CollectiveCalibration& calibration, const Cluster* cluster, std::unique_ptr<CollectiveModel> otherwise = nullptr)
+  NcclCollectives(const CollectiveCalibration& calibration, const Cluster* cluster,
+                  std::unique_ptr<CollectiveModel> otherwise = nullptr)
       : generation_(calibration.generation), otherwise_(std::move(otherwise)) {
     for (const NodeCalibration& n : calibration.node) {
-      if (is_for_steps(calibration, n)) fits_[static_cast<std::size_t>(n.kind)] = {true, n.fit.form, n.fit.spread, n.port};
+      if (is_for_steps(calibration, n))
+        fits_[static_cast<std::size_t>(n.kind)] = {true, n.fit.form, n.fit.spread, n.port};
     }
     if (cluster != nullptr) network_ = MeasuredNetwork(calibration, *cluster);
   }
@@ -86,7 +96,8 @@ class NcclCollectives final : public CollectiveModel {
     if (otherwise_ != nullptr) return otherwise_->time(collective, placement);
     if (group.nodes > 1 && network_.known()) return network_.time(collective, group);
     constexpr double inside = 0.2, across = 0.25;  // of clusters that no fit saw
-    return {nccl_time(collective.kind, collective.bytes, group, practice(group)), group.nodes == 1 ? inside : across, Evidence::datasheet};
+    return {nccl_time(collective.kind, collective.bytes, group, practice(group)), group.nodes == 1 ? inside : across,
+            Evidence::datasheet};
   }
 
  private:
@@ -117,8 +128,12 @@ class NcclCollectives final : public CollectiveModel {
 
 NcclGroup nccl_group(NcclGeneration generation, CollectiveKind kind, const Placement& placement) {
   const Placement::Reach& inner = placement.levels.front();
-  NcclGroup group{.generation = generation, .nvlink = inner.fabric != FabricKind::pcie, .reduces_in_switch = inner.reduces_in_switch,
-                  .ranks = placement.size, .nodes = placement.size / inner.members, .port = inner.per_member};
+  NcclGroup group{.generation = generation,
+                  .nvlink = inner.fabric != FabricKind::pcie,
+                  .reduces_in_switch = inner.reduces_in_switch,
+                  .ranks = placement.size,
+                  .nodes = placement.size / inner.members,
+                  .port = inner.per_member};
   if (group.nodes > 1) {
     group.network = network_of(kind, placement);
     group.network_latency = max(Seconds{0}, placement.levels[outermost(placement)].latency - infiniband);
@@ -135,7 +150,8 @@ Seconds nccl_time(CollectiveKind kind, Bytes bytes, const NcclGroup& group, cons
 std::unique_ptr<CollectiveModel> make_collectives(const FamilyParameters& family, const Cluster* cluster) {
   if (!family.nccl) return make_ring_collectives(family.collective, family.evidence);
   const bool host = family.nccl->generation == NcclGeneration::host;
-  return std::make_unique<NcclCollectives>(*family.nccl, cluster, host ? make_ring_collectives(family.collective, family.evidence) : nullptr);
+  return std::make_unique<NcclCollectives>(*family.nccl, cluster,
+                                           host ? make_ring_collectives(family.collective, family.evidence) : nullptr);
 }
 
 }  // namespace forerun

@@ -1,8 +1,9 @@
 // (collective, placement) -> seconds.
 //
-// NCCL's devices: inside a node of NVLink the curve fitted to their generation (collective_form.hpp; evidence `fitted`), everywhere else NCCL's
-// own model with what measurements add to it (nccl_model.hpp; `datasheet`). Others: ring and tree with latency and bandwidth; between the cores of
-// one machine curves fitted to them where there are (`forerun profile`).
+// NCCL's devices: inside a node of NVLink the curve fitted to their generation (collective_form.hpp; evidence
+// `fitted`), everywhere else NCCL's own model with what measurements add to it (nccl_model.hpp; `datasheet`). Others:
+// ring and tree with latency and bandwidth; between the cores of one machine curves fitted to them where there are
+// (`forerun profile`).
 #pragma once
 
 #include <memory>
@@ -22,8 +23,8 @@ class CollectiveModel {
   [[nodiscard]] virtual Timing time(const Collective&, const Placement&) const = 0;  // a group of one: 0
 };
 
-// `cluster`: over its nodes the constants of its network apply where the family's calibration names it (`fitted`), of the groups that were
-// measured the nearest: of the same ranks and nodes, of the same kind, of any.
+// `cluster`: over its nodes the constants of its network apply where the family's calibration names it (`fitted`), of
+// the groups that were measured the nearest: of the same ranks and nodes, of the same kind, of any.
 std::unique_ptr<CollectiveModel> make_collectives(const FamilyParameters&, const Cluster* cluster = nullptr);
 std::unique_ptr<CollectiveModel> make_ring_collectives(const CollectiveParameters&, Evidence);
 

@@ -7,8 +7,9 @@
 namespace forerun {
 namespace {
 
-// Floors of public all-reduces on two nodes, 8 bytes, against InfiniBand's 25 us: EFA 69 (p5) and 161 us (p4de), TCPXO 123, RoCE up to 54 us;
-// up and down the tree a message crosses twice. TCPX: 0.84 ms of a gather's first megabyte. Slingshot: as InfiniBand (17.5 us, 2 x 4 GH200).
+// Floors of public all-reduces on two nodes, 8 bytes, against InfiniBand's 25 us: EFA 69 (p5) and 161 us (p4de), TCPXO
+// 123, RoCE up to 54 us; up and down the tree a message crosses twice. TCPX: 0.84 ms of a gather's first megabyte.
+// Slingshot: as InfiniBand (17.5 us, 2 x 4 GH200).
 constexpr NetworkKind infiniband{"InfiniBand", Seconds{1e-6}, 1, 0.12};
 constexpr NetworkKind slingshot{"Slingshot", Seconds{1e-6}, 0.9, 0.3};
 constexpr NetworkKind roce{"RoCE", Seconds{3e-6}, 1, 0.2};
@@ -25,7 +26,9 @@ bool has(const std::string& text, std::string_view word) { return text.find(word
 
 NetworkKind network_kind(std::string_view description, int nics) {
   const std::string text = lower(description);
-  if (has(text, "no gdr") || has(text, "gdr 0") || has(text, "without gdr") || has(text, "ethernet") || has(text, "socket")) return staged;
+  if (has(text, "no gdr") || has(text, "gdr 0") || has(text, "without gdr") || has(text, "ethernet") ||
+      has(text, "socket"))
+    return staged;
   if (has(text, "efa")) return nics <= 4 ? first_efa : efa;
   if (has(text, "tcpxo")) return tcpxo;
   if (has(text, "tcpx")) return tcpx;

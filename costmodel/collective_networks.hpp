@@ -14,8 +14,8 @@ struct NetworkKind {
   double spread = 0;  // of ln(measured / predicted)
 };
 
-// By the words of a description ("EFAv2 32x100G", "IB NDR 8x400G", "RoCE 1x400G no GDR"); `nics` of a node tells the first EFA (4) from later
-// ones. Unknown words: RoCE's numbers and a wide spread.
+// By the words of a description ("EFAv2 32x100G", "IB NDR 8x400G", "RoCE 1x400G no GDR"); `nics` of a node tells the
+// first EFA (4) from later ones. Unknown words: RoCE's numbers and a wide spread.
 NetworkKind network_kind(std::string_view description, int nics);
 
 }  // namespace forerun

@@ -24,12 +24,17 @@ class RingCollectives final : public CollectiveModel {
  private:
   Seconds work(CollectiveKind kind, Bytes bytes, const Placement& g) const {
     switch (kind) {
-      case CollectiveKind::all_reduce: return min(ring(bytes, g, 2), tree(bytes, g));
+      case CollectiveKind::all_reduce:
+        return min(ring(bytes, g, 2), tree(bytes, g));
       case CollectiveKind::all_gather:
-      case CollectiveKind::reduce_scatter: return ring(bytes, g, 1);
-      case CollectiveKind::all_to_all: return all_to_all(bytes, g);
-      case CollectiveKind::broadcast: return pipeline(bytes, g);
-      case CollectiveKind::send: return send(bytes, g);
+      case CollectiveKind::reduce_scatter:
+        return ring(bytes, g, 1);
+      case CollectiveKind::all_to_all:
+        return all_to_all(bytes, g);
+      case CollectiveKind::broadcast:
+        return pipeline(bytes, g);
+      case CollectiveKind::send:
+        return send(bytes, g);
     }
     return Seconds{0};
   }
@@ -58,7 +63,8 @@ class RingCollectives final : public CollectiveModel {
   Seconds latency(const Placement& g) const {
     const int inside = g.levels.front().members;
     const RingTerms steps = ring_pass(g.size, g.size / inside);
-    return static_cast<double>(steps.steps_inside) * intra_step(g) + static_cast<double>(steps.steps_across) * inter_step(g);
+    return static_cast<double>(steps.steps_inside) * intra_step(g) +
+           static_cast<double>(steps.steps_across) * inter_step(g);
   }
 
   Seconds intra_step(const Placement& g) const { return p_.intra_hop + g.levels.front().latency; }
@@ -73,8 +79,8 @@ class RingCollectives final : public CollectiveModel {
     return level;
   }
 
-  // Two pipelined trees: everything goes up and down once, chains inside components, a binary tree between them. Each half of the
-  // ports carries one tree, which costs about a tenth of the ring's rate.
+  // Two pipelined trees: everything goes up and down once, chains inside components, a binary tree between them. Each
+  // half of the ports carries one tree, which costs about a tenth of the ring's rate.
   Seconds tree(Bytes bytes, const Placement& g) const {
     constexpr double tree_rate = 0.9;
     const int inside = g.levels.front().members;
@@ -83,7 +89,8 @@ class RingCollectives final : public CollectiveModel {
     return 2.0 * hops + 2.0 * bytes / (tree_rate * rate(g));
   }
 
-  // Each member sends an equal share to every other: those in its component through the fabric, the rest through its share of the network.
+  // Each member sends an equal share to every other: those in its component through the fabric, the rest through its
+  // share of the network.
   Seconds all_to_all(Bytes bytes, const Placement& g) const {
     Seconds slowest{0};
     int below = 1;
@@ -106,7 +113,8 @@ class RingCollectives final : public CollectiveModel {
   Seconds send(Bytes bytes, const Placement& g) const {
     const std::size_t level = outermost(g);
     if (level == 0) return intra_step(g) + bytes / (p_.intra_bandwidth * g.levels.front().per_member);
-    const BytesPerSecond each = p_.inter_bandwidth * g.levels[level].share / static_cast<double>(g.levels[level - 1].members);
+    const BytesPerSecond each =
+        p_.inter_bandwidth * g.levels[level].share / static_cast<double>(g.levels[level - 1].members);
     return inter_step(g) + bytes / each;
   }
 

@@ -13,8 +13,10 @@ namespace {
 constexpr FieldUnit us = FieldUnit::microseconds;
 using F = CustomForm;
 
-// Limits that the libraries have: 1 to 16 MiB (TensorRT-LLM by ranks, vLLM and SGLang 8 MiB, the latter including it); of equals the first.
-constexpr std::array<double, 8> limits{32 << 20, 16 << 20, 8 << 20, (8 << 20) - 1.0, 4 << 20, 2 << 20, 1 << 20, 512 * 1024.0};
+// Limits that the libraries have: 1 to 16 MiB (TensorRT-LLM by ranks, vLLM and SGLang 8 MiB, the latter including it);
+// of equals the first.
+constexpr std::array<double, 8> limits{32 << 20, 16 << 20, 8 << 20, (8 << 20) - 1.0,
+                                       4 << 20,  2 << 20,  1 << 20, 512 * 1024.0};
 
 constexpr std::array<FormField<F>, 6> fields{{
     {"start", &F::start, 5e-7, 4e-6, 1e-4, us},
@@ -59,7 +61,8 @@ Candidate fit_with_limit(Samples samples, const std::vector<Seconds>& otherwise,
 
 CustomForm fit_form(Samples samples, LaunchedBy by, const CollectiveForm& nccl) {
   std::vector<Seconds> otherwise;
-  for (const CollectiveSample& s : samples) otherwise.push_back(time(nccl, CollectiveKind::all_reduce, s.group.ranks, s.bytes, s.group.port));
+  for (const CollectiveSample& s : samples)
+    otherwise.push_back(time(nccl, CollectiveKind::all_reduce, s.group.ranks, s.bytes, s.group.port));
   Candidate best{{}, INFINITY};
   for (const double limit : limits) {
     const Candidate candidate = fit_with_limit(samples, otherwise, by, limit);
@@ -71,7 +74,9 @@ CustomForm fit_form(Samples samples, LaunchedBy by, const CollectiveForm& nccl) 
 }  // namespace
 
 template <>
-std::span<const FormField<CustomForm>> fields_of<CustomForm>() { return fields; }
+std::span<const FormField<CustomForm>> fields_of<CustomForm>() {
+  return fields;
+}
 
 Seconds time(const CustomForm& f, int ranks, Bytes size, BytesPerSecond port, Seconds otherwise) {
   if (ranks <= 1) return Seconds{0};
@@ -88,7 +93,8 @@ CustomFit fit_custom(Samples samples, LaunchedBy by, const CollectiveForm& nccl)
       return time(form, s.group.ranks, s.bytes, s.group.port, otherwise);
     };
   };
-  const std::vector<double> logs = left_out_errors(samples, [&](Samples kept) { return priced_by(fit_form(kept, by, nccl)); });
+  const std::vector<double> logs =
+      left_out_errors(samples, [&](Samples kept) { return priced_by(fit_form(kept, by, nccl)); });
   const CustomForm form = fit_form(samples, by, nccl);
   return {form, errors(log_errors(samples, priced_by(form))), errors(logs), spreads(logs, samples), samples.size()};
 }

@@ -3,8 +3,9 @@
 //   one shot   t = start + (n-1) S / (rate P)              each rank reads all of all others
 //   two shots  t = two_start + 2 (n-1)/n S / (rate P)      each reads its part, then all parts
 //
-// The faster one up to `limit` bytes; beyond, NCCL's. Started from the host (not from a graph) never less than `floor`, and the message is
-// copied into a registered buffer at `staging` of the port's rate. (vLLM, SGLang: csrc/custom_all_reduce.cuh; TensorRT-LLM: customAllReduce.)
+// The faster one up to `limit` bytes; beyond, NCCL's. Started from the host (not from a graph) never less than `floor`,
+// and the message is copied into a registered buffer at `staging` of the port's rate. (vLLM, SGLang:
+// csrc/custom_all_reduce.cuh; TensorRT-LLM: customAllReduce.)
 #pragma once
 
 #include <span>
@@ -16,8 +17,8 @@ namespace forerun {
 // Times in seconds, rates as shares of the port's.
 struct CustomForm {
   double start = 0, two_start = 0, rate = 1;
-  double limit = 0;    // bytes
-  double floor = 0;    // 0: launched by a graph
+  double limit = 0;  // bytes
+  double floor = 0;  // 0: launched by a graph
   double staging = 0;  // 0: read in place
 
   bool operator==(const CustomForm&) const = default;

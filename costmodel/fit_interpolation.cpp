@@ -19,10 +19,13 @@ struct Candidate {
   double radius = 0, shrink = 0;
   std::vector<Near> near;  // of each sample, from other folds
 
-  [[nodiscard]] double residual(std::size_t i, const std::vector<double>& form) const { return form[i] - near[i].residual; }
+  [[nodiscard]] double residual(std::size_t i, const std::vector<double>& form) const {
+    return form[i] - near[i].residual;
+  }
 };
 
-Candidate candidate(double radius, double shrink, const Folds& folds, std::span<const KernelSample> samples, const std::vector<std::vector<ShapeResidual>>& cells) {
+Candidate candidate(double radius, double shrink, const Folds& folds, std::span<const KernelSample> samples,
+                    const std::vector<std::vector<ShapeResidual>>& cells) {
   Candidate c{radius, shrink, std::vector<Near>(samples.size())};
   for (std::size_t fold = 0; fold < folds.count(); ++fold) {
     const ResidualInterpolation interpolation({radius, shrink, cells[fold]});
@@ -33,9 +36,11 @@ Candidate candidate(double radius, double shrink, const Folds& folds, std::span<
   return c;
 }
 
-std::vector<Candidate> candidates(const Folds& folds, std::span<const KernelSample> samples, const std::vector<std::vector<double>>& without) {
+std::vector<Candidate> candidates(const Folds& folds, std::span<const KernelSample> samples,
+                                  const std::vector<std::vector<double>>& without) {
   std::vector<std::vector<ShapeResidual>> cells;
-  for (std::size_t fold = 0; fold < folds.count(); ++fold) cells.push_back(cells_of(shape_residuals(samples, without[fold], folds.others(fold))));
+  for (std::size_t fold = 0; fold < folds.count(); ++fold)
+    cells.push_back(cells_of(shape_residuals(samples, without[fold], folds.others(fold))));
   std::vector<Candidate> all;
   for (const double radius : radii) {
     for (const double shrink : shrinks) all.push_back(candidate(radius, shrink, folds, samples, cells));
@@ -50,7 +55,8 @@ double score(const FitError& error, const FitError& of_form) {
   return std::max(median, p90) + of_both * (median + p90);
 }
 
-const Candidate& best(const std::vector<Candidate>& all, const std::vector<double>& form, const std::vector<std::size_t>& indices) {
+const Candidate& best(const std::vector<Candidate>& all, const std::vector<double>& form,
+                      const std::vector<std::size_t>& indices) {
   const auto errors = [&](const Candidate* c) {
     std::vector<double> residuals;
     for (const std::size_t i : indices) residuals.push_back(c == nullptr ? form[i] : c->residual(i, form));
@@ -68,7 +74,8 @@ const Candidate& best(const std::vector<Candidate>& all, const std::vector<doubl
 
 }  // namespace
 
-std::vector<ShapeResidual> shape_residuals(std::span<const KernelSample> samples, const std::vector<double>& residuals, const std::vector<std::size_t>& indices) {
+std::vector<ShapeResidual> shape_residuals(std::span<const KernelSample> samples, const std::vector<double>& residuals,
+                                           const std::vector<std::size_t>& indices) {
   std::vector<ShapeResidual> list;
   for (const std::size_t i : indices) {
     if (const auto shape = shape_of(samples[i].kernel)) list.push_back({*shape, residuals[i]});
@@ -76,7 +83,8 @@ std::vector<ShapeResidual> shape_residuals(std::span<const KernelSample> samples
   return list;
 }
 
-void interpolate_left_out(const Folds& folds, std::span<const KernelSample> samples, const std::vector<std::vector<double>>& without, HeldOutFit& into) {
+void interpolate_left_out(const Folds& folds, std::span<const KernelSample> samples,
+                          const std::vector<std::vector<double>>& without, HeldOutFit& into) {
   const std::vector<double>& form = into.form_residuals;
   if (samples.size() < fewest || residual_errors(form).median == 0) return;
   const std::vector<Candidate> all = candidates(folds, samples, without);

@@ -10,9 +10,10 @@
 namespace forerun {
 namespace {
 
-// What training frameworks call. Products: cuBLAS through PyTorch, one after the other, as vidur timed them in models; fp8: TensorRT-LLM's,
-// the only library whose fp8 products were measured without their quantisation. FlashAttention-2 and 3: the builds that vLLM carries.
-// Element-wise kernels of serving software are no measure for fused training kernels: those keep the family's defaults.
+// What training frameworks call. Products: cuBLAS through PyTorch, one after the other, as vidur timed them in models;
+// fp8: TensorRT-LLM's, the only library whose fp8 products were measured without their quantisation. FlashAttention-2
+// and 3: the builds that vLLM carries. Element-wise kernels of serving software are no measure for fused training
+// kernels: those keep the family's defaults.
 std::string_view training_library(KernelKind kind, DType dtype, AttentionKernel attention) {
   if (kind == KernelKind::gemm) return dtype == DType::fp8 ? "trtllm-1.3.0" : "vidur-cublas";
   if (kind > KernelKind::attn_decode) return "";
@@ -25,7 +26,8 @@ struct Chosen {
   double widen = 1;
   double clocks = 1;  // of the calibrated device over this one's
 
-  // Fixed costs are so many cycles, the rest are shares of what the datasheet says. (Of prefill they are the host's: several kernels a call.)
+  // Fixed costs are so many cycles, the rest are shares of what the datasheet says. (Of prefill they are the host's:
+  // several kernels a call.)
   [[nodiscard]] KernelForm form() const {
     if (fit->kind == KernelKind::attn_prefill) return fit->form;
     return std::visit(
@@ -44,7 +46,8 @@ class Chooser {
   Chooser(const Device& device, const FamilyParameters& family, const KernelChoice& choice) : choice_(choice) {
     own_ = choice.calibration != nullptr ? choice.calibration : find_kernel_calibration(device.name);
     if (own_ != nullptr && own_->device != device.name) borrowed_ = own_, own_ = nullptr;
-    if (own_ == nullptr && borrowed_ == nullptr && family.like) borrowed_ = find_kernel_calibration(family.like->device);
+    if (own_ == nullptr && borrowed_ == nullptr && family.like)
+      borrowed_ = find_kernel_calibration(family.like->device);
     like_ = family.like ? &*family.like : nullptr;
     if (borrowed_ == nullptr) return;
     const Result<Device> measured = find_device(borrowed_->device);
@@ -70,12 +73,14 @@ class Chooser {
     }
     if (own_ != nullptr) return {fit_of(*own_, kind, dtype), Evidence::fitted, 1, 1};
     const bool handed_in = borrowed_ != nullptr && borrowed_ == choice_.calibration;
-    if (borrowed_ == nullptr || (!handed_in && std::count(like_->kinds.begin(), like_->kinds.end(), kind) == 0)) return {};
+    if (borrowed_ == nullptr || (!handed_in && std::count(like_->kinds.begin(), like_->kinds.end(), kind) == 0))
+      return {};
     return {fit_of(*borrowed_, kind, dtype), Evidence::datasheet, like_ != nullptr ? like_->widen : 1, clocks_};
   }
 
   [[nodiscard]] std::string_view wanted_library(KernelKind kind, DType dtype) const {
-    return choice_.library.empty() ? training_library(kind, dtype, choice_.attention) : std::string_view(choice_.library);
+    return choice_.library.empty() ? training_library(kind, dtype, choice_.attention)
+                                   : std::string_view(choice_.library);
   }
 
   [[nodiscard]] const KernelFit* fit_of(const KernelCalibration& calibration, KernelKind kind, DType dtype) const {
@@ -83,8 +88,9 @@ class Chooser {
     const std::string_view library = wanted_library(kind, dtype);
     const KernelFit* fit = library.empty() ? nullptr : choose_fit(calibration, kind, dtype, library);
     // FlashAttention-2 on a device where only 3 was measured is not what was measured.
-    const bool other_generation = training && kind == KernelKind::attn_prefill && choice_.attention == AttentionKernel::flash2 &&
-                                  fit != nullptr && fit->library != library;
+    const bool other_generation = training && kind == KernelKind::attn_prefill &&
+                                  choice_.attention == AttentionKernel::flash2 && fit != nullptr &&
+                                  fit->library != library;
     return other_generation ? nullptr : fit;
   }
 
@@ -113,13 +119,15 @@ class Samples {
     for (std::size_t i = 0; i < spreads_.size(); ++i) spreads_[i] = spread(measured.residuals[i]);
   }
 
-  // `form`: what it says of the samples' own kernels; `least`: what power or the like leaves, however fast the samples were.
+  // `form`: what it says of the samples' own kernels; `least`: what power or the like leaves, however fast the samples
+  // were.
   [[nodiscard]] Timing correct(Timing form, const Kernel& kernel, Seconds least) const {
     const auto shape = shape_of(kernel);
     if (!shape) return {max(form.median, least), form.spread, form.evidence};
     const ResidualInterpolation::Near near = interpolation_.near(*shape);
     form.median = max(form.median * std::exp(near.residual), least);
-    if (near.dominates()) form.spread = spreads_[TimeRegime::of(form.median.value())], form.evidence = Evidence::measured;
+    if (near.dominates())
+      form.spread = spreads_[TimeRegime::of(form.median.value())], form.evidence = Evidence::measured;
     return form;
   }
 
@@ -146,7 +154,8 @@ class FittedKernels final : public KernelModel {
       if (chosen.fit == nullptr) continue;
       const auto form = std::get<GemmForm>(chosen.form());
       const GemmTimer timer(form, device, dtype, most);
-      Products& products = products_[static_cast<std::size_t>(dtype)].emplace(Products{timer, std::nullopt, Spreads(chosen), samples_of(chosen)});
+      Products& products = products_[static_cast<std::size_t>(dtype)].emplace(
+          Products{timer, std::nullopt, Spreads(chosen), samples_of(chosen)});
       if (products.samples && most < form.compute) products.uncapped.emplace(form, device, dtype);
     }
     for (int k = 1; k < kernel_kinds; ++k) {
@@ -159,7 +168,8 @@ class FittedKernels final : public KernelModel {
         if (chosen.fit != nullptr) formats.usual.emplace(others(chosen));
         continue;
       }
-      const Chosen usual = chooser.choose(kind, DType::bf16), single = chooser.choose(kind, DType::fp32), twofold = chooser.choose(kind, DType::fp64);
+      const Chosen usual = chooser.choose(kind, DType::bf16), single = chooser.choose(kind, DType::fp32),
+                   twofold = chooser.choose(kind, DType::fp64);
       if (usual.fit != nullptr) formats.usual.emplace(others(usual));
       if (single.fit != usual.fit) formats.single.emplace(others(single));
       if (twofold.fit != usual.fit) formats.twofold.emplace(others(twofold));
@@ -174,7 +184,8 @@ class FittedKernels final : public KernelModel {
     const std::optional<Others>& others = others_[static_cast<std::size_t>(kind_of(kernel))].of(dtype_of(kernel));
     if (!others) return defaults_->time(kernel);
     const Timing form = others->spreads.of(forerun::time(others->form, device_, kernel));
-    return others->samples && dtype_of(kernel) != DType::fp8 ? others->samples->correct(form, kernel, Seconds{0}) : form;  // samples are of 16 bits
+    return others->samples && dtype_of(kernel) != DType::fp8 ? others->samples->correct(form, kernel, Seconds{0})
+                                                             : form;  // samples are of 16 bits
   }
 
  private:
@@ -187,7 +198,8 @@ class FittedKernels final : public KernelModel {
     [[nodiscard]] Timing time(const Gemm& gemm) const {
       const Seconds sustained = timer.time(gemm);
       if (!samples) return spreads.of(sustained);
-      return uncapped ? samples->correct(spreads.of(uncapped->time(gemm)), gemm, sustained) : samples->correct(spreads.of(sustained), gemm, Seconds{0});
+      return uncapped ? samples->correct(spreads.of(uncapped->time(gemm)), gemm, sustained)
+                      : samples->correct(spreads.of(sustained), gemm, Seconds{0});
     }
   };
   struct Others {
@@ -215,7 +227,8 @@ class FittedKernels final : public KernelModel {
 
 }  // namespace
 
-std::unique_ptr<KernelModel> make_kernels(const Device& device, const FamilyParameters& family, const KernelChoice& choice) {
+std::unique_ptr<KernelModel> make_kernels(const Device& device, const FamilyParameters& family,
+                                          const KernelChoice& choice) {
   return std::make_unique<FittedKernels>(device, family, choice);
 }
 

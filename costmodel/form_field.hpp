@@ -12,12 +12,14 @@ enum class FieldUnit : std::uint8_t { none, microseconds };  // how files write 
 template <class Form>
 struct FormField {
   std::string_view name;
-  double Form::*member;
+  double Form::* member;
   double low, start, high;  // what is physically possible, and where a fit begins
   FieldUnit unit = FieldUnit::none;
-  bool fitted = true;       // false: set by hand, because no sample shows it, or one of `choices`; or told by backward samples alone
+  bool fitted =
+      true;  // false: set by hand, because no sample shows it, or one of `choices`; or told by backward samples alone
   std::span<const double> choices{};  // of a number that is a property of the software, which a fit tries in turn
-  bool of_backward = false;  // fitted where there are samples of backward passes; files may leave it out, and mean `start`
+  bool of_backward =
+      false;  // fitted where there are samples of backward passes; files may leave it out, and mean `start`
 };
 
 // The fields of a form, in the order of its files.

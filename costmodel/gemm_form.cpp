@@ -36,14 +36,22 @@ double waves(double u) {
 }  // namespace
 
 template <>
-std::span<const FormField<GemmForm>> fields_of<GemmForm>() { return fields; }
+std::span<const FormField<GemmForm>> fields_of<GemmForm>() {
+  return fields;
+}
 
 GemmTimer::GemmTimer(const GemmForm& form, const Device& device, DType dtype, double most)
-    : launch_(form.launch), exponent_(form.exponent), inverse_exponent_(1 / form.exponent), prologue_(form.prologue),
-      seconds_per_byte_(1 / (form.memory * device.memory.bandwidth.value())), sms_(device.sms), inverse_sms_(1.0 / device.sms) {
+    : launch_(form.launch),
+      exponent_(form.exponent),
+      inverse_exponent_(1 / form.exponent),
+      prologue_(form.prologue),
+      seconds_per_byte_(1 / (form.memory * device.memory.bandwidth.value())),
+      sms_(device.sms),
+      inverse_sms_(1.0 / device.sms) {
   const double rate = peak(device, dtype).value() / device.sms * std::min(form.compute, most);
   if (device.family == "cpu") {
-    tiles_[0] = {register_block[0], register_block[1], 2 * std::ldexp(1.0, register_block[0] + register_block[1]) / rate};
+    tiles_[0] = {register_block[0], register_block[1],
+                 2 * std::ldexp(1.0, register_block[0] + register_block[1]) / rate};
     tiles_used_ = 1;
     return;
   }

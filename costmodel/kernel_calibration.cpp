@@ -13,7 +13,8 @@
 namespace forerun {
 namespace {
 
-// "0.24.1" and what follows it as 0'024'001, so that versions can be told apart by how far they are; parts that are missing are 0.
+// "0.24.1" and what follows it as 0'024'001, so that versions can be told apart by how far they are; parts that are
+// missing are 0.
 std::int64_t version_of(std::string_view text) {
   constexpr std::int64_t parts[] = {1'000'000, 1'000, 1};
   std::int64_t version = 0;
@@ -34,7 +35,8 @@ struct LibraryName {
   std::string_view software, kernel;
   std::int64_t version = 0;
   explicit LibraryName(std::string_view name)
-      : software(name.substr(0, name.find_first_of("-/"))), kernel(name.find('/') == name.npos ? std::string_view() : name.substr(name.find('/') + 1)) {
+      : software(name.substr(0, name.find_first_of("-/"))),
+        kernel(name.find('/') == name.npos ? std::string_view() : name.substr(name.find('/') + 1)) {
     if (name.substr(software.size()).starts_with('-')) version = version_of(name.substr(software.size() + 1));
   }
 };
@@ -45,7 +47,8 @@ std::size_t common_start(std::string_view a, std::string_view b) {
   return n;
 }
 
-// Larger is nearer: first what the two have in common, then how little their versions differ, then how alike their names are.
+// Larger is nearer: first what the two have in common, then how little their versions differ, then how alike their
+// names are.
 enum class Common { nothing, all_together, software, kernel, everything };
 struct Nearness {
   Common common = Common::nothing;
@@ -60,7 +63,8 @@ Nearness nearness(const KernelFit& fit, std::string_view library) {
   const LibraryName own(fit.library), wanted(library);
   const bool streaming = fit.kind >= KernelKind::norm;  // there the name says which operation
   if (streaming || own.software != wanted.software) return {};
-  return {own.kernel == wanted.kernel ? Common::kernel : Common::software, -std::abs(own.version - wanted.version), common_start(fit.library, library)};
+  return {own.kernel == wanted.kernel ? Common::kernel : Common::software, -std::abs(own.version - wanted.version),
+          common_start(fit.library, library)};
 }
 
 bool sixteen_bits(DType d) { return d == DType::bf16 || d == DType::fp16; }
@@ -93,20 +97,26 @@ const KernelCalibration* find_kernel_calibration(const std::string& device) {
 KernelCalibration merged(const KernelCalibration& below, const KernelCalibration& over) {
   KernelCalibration all = over;
   for (const KernelFit& fit : below.fits) {
-    const bool replaced = std::any_of(over.fits.begin(), over.fits.end(), [&](const KernelFit& o) { return o.kind == fit.kind && same_format(o.kind, o.dtype, fit.dtype); });
+    const bool replaced = std::any_of(over.fits.begin(), over.fits.end(), [&](const KernelFit& o) {
+      return o.kind == fit.kind && same_format(o.kind, o.dtype, fit.dtype);
+    });
     if (!replaced) all.fits.push_back(fit);
   }
   return all;
 }
 
-const KernelFit* choose_fit(const KernelCalibration& calibration, KernelKind kind, DType dtype, std::string_view library) {
+const KernelFit* choose_fit(const KernelCalibration& calibration, KernelKind kind, DType dtype,
+                            std::string_view library) {
   const KernelFit* best = nullptr;
   Nearness best_nearness;
-  const auto alike = [dtype](const KernelFit& fit) { return fit.dtype == dtype ? 2 : sixteen_bits(fit.dtype) && sixteen_bits(dtype) ? 1 : 0; };
+  const auto alike = [dtype](const KernelFit& fit) {
+    return fit.dtype == dtype ? 2 : sixteen_bits(fit.dtype) && sixteen_bits(dtype) ? 1 : 0;
+  };
   for (const KernelFit& fit : calibration.fits) {
     if (fit.kind != kind || !same_format(kind, fit.dtype, dtype)) continue;
     const Nearness near = nearness(fit, library);
-    if (best == nullptr || near > best_nearness || (near == best_nearness && alike(fit) > alike(*best))) best = &fit, best_nearness = near;
+    if (best == nullptr || near > best_nearness || (near == best_nearness && alike(fit) > alike(*best)))
+      best = &fit, best_nearness = near;
   }
   return best;
 }

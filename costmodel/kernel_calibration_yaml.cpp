@@ -32,7 +32,8 @@ Form read_form(const YamlNode& node) {
     }
     form.*field.member = value.quantity<Seconds>().value();
     if (!value.is_missing() && (form.*field.member < field.low || form.*field.member > field.high)) {
-      value.report(fmt::format("'{}' is out of range", field.name), fmt::format("write from {:g} us to {:g} us", field.low / microsecond, field.high / microsecond));
+      value.report(fmt::format("'{}' is out of range", field.name),
+                   fmt::format("write from {:g} us to {:g} us", field.low / microsecond, field.high / microsecond));
     }
   }
   map.finish();
@@ -41,10 +42,14 @@ Form read_form(const YamlNode& node) {
 
 KernelForm read_form(KernelKind kind, const YamlNode& node) {
   switch (kind) {
-    case KernelKind::gemm: return read_form<GemmForm>(node);
-    case KernelKind::attn_prefill: return read_form<PrefillForm>(node);
-    case KernelKind::attn_decode: return read_form<DecodeForm>(node);
-    default: return read_form<StreamingForm>(node);
+    case KernelKind::gemm:
+      return read_form<GemmForm>(node);
+    case KernelKind::attn_prefill:
+      return read_form<PrefillForm>(node);
+    case KernelKind::attn_decode:
+      return read_form<DecodeForm>(node);
+    default:
+      return read_form<StreamingForm>(node);
   }
 }
 
@@ -65,7 +70,8 @@ ResidualQuantiles read_quantiles(const YamlNode& node, std::size_t regime) {
   const double limit = TimeRegime::limits[last ? regime - 1 : regime];
   const YamlNode edge = map.required(last ? "above" : "below");
   if (!edge.is_missing() && std::abs(edge.quantity<Seconds>().value() / limit - 1) > 1e-6) {
-    edge.report("the regimes of time are below 10 us, below 100 us, above 100 us", fmt::format("write '{:g} us'", limit / microsecond));
+    edge.report("the regimes of time are below 10 us, below 100 us, above 100 us",
+                fmt::format("write '{:g} us'", limit / microsecond));
   }
   q.samples = static_cast<std::size_t>(map.required("samples").integer(0, 1'000'000'000));
   const auto residual = [&](const char* key) { return map.required(key).number(-largest_residual, largest_residual); };
@@ -83,7 +89,8 @@ DType read_dtype(const YamlNode& node) {
 
 void read_residuals(const YamlNode& list, std::array<ResidualQuantiles, TimeRegime::count>& into) {
   const std::vector<YamlNode> items = list.items();
-  if (!list.is_missing() && items.size() != into.size()) list.report("three regimes of time are needed", "below 10 us, below 100 us, above 100 us");
+  if (!list.is_missing() && items.size() != into.size())
+    list.report("three regimes of time are needed", "below 10 us, below 100 us, above 100 us");
   for (std::size_t i = 0; i < std::min(items.size(), into.size()); ++i) into[i] = read_quantiles(items[i], i);
 }
 
@@ -99,15 +106,20 @@ std::vector<ShapeResidual> read_cells(const YamlNode& node, int dimensions) {
     words.imbue(std::locale::classic());
     ShapeResidual cell;
     bool good = true;
-    for (int d = 0; d < dimensions; ++d) good = good && words >> cell.at[static_cast<std::size_t>(d)] && std::abs(cell.at[static_cast<std::size_t>(d)]) <= 64;
+    for (int d = 0; d < dimensions; ++d)
+      good =
+          good && words >> cell.at[static_cast<std::size_t>(d)] && std::abs(cell.at[static_cast<std::size_t>(d)]) <= 64;
     good = good && words >> cell.residual && std::abs(cell.residual) <= largest_residual && (words >> std::ws).eof();
     if (!good) {
-      node.report(fmt::format("line {} of the points is {}", number, quoted(line)), fmt::format("write {} coordinates, as powers of two, and a residual of at most {}", dimensions, largest_residual));
+      node.report(fmt::format("line {} of the points is {}", number, quoted(line)),
+                  fmt::format("write {} coordinates, as powers of two, and a residual of at most {}", dimensions,
+                              largest_residual));
       return {};
     }
     cells.push_back(cell);
   }
-  if (cells.size() > most_points) node.report(fmt::format("{} points", cells.size()), fmt::format("write at most {}", most_points));
+  if (cells.size() > most_points)
+    node.report(fmt::format("{} points", cells.size()), fmt::format("write at most {}", most_points));
   return cells;
 }
 
@@ -142,8 +154,8 @@ KernelFit read_fit(const YamlNode& node) {
   return fit;
 }
 
-// The catalogue's name where it knows the device, by whatever alias. A device of one's own keeps its name: whether the calibration is of the cluster's
-// devices is checked where it is used.
+// The catalogue's name where it knows the device, by whatever alias. A device of one's own keeps its name: whether the
+// calibration is of the cluster's devices is checked where it is used.
 std::string read_device_name(const YamlNode& node) {
   const std::string name = node.text();
   const bool is_path = name.find('/') != std::string::npos || name.ends_with(".yaml");
@@ -174,27 +186,33 @@ std::string residuals_text(const std::array<ResidualQuantiles, TimeRegime::count
   std::string text;
   for (std::size_t i = 0; i < residuals.size(); ++i) {
     const ResidualQuantiles& q = residuals[i];
-    text += fmt::format("{}- {{{}, samples: {}, p10: {:.4f}, p50: {:.4f}, p90: {:.4f}, band: {:.4f}}}\n", indent, edges[i], q.samples, q.p10, q.p50, q.p90, q.band);
+    text += fmt::format("{}- {{{}, samples: {}, p10: {:.4f}, p50: {:.4f}, p90: {:.4f}, band: {:.4f}}}\n", indent,
+                        edges[i], q.samples, q.p10, q.p50, q.p90, q.band);
   }
   return text;
 }
 
 std::string measured_text(const MeasuredResiduals& m, KernelKind kind) {
-  std::string text = fmt::format("    measured:\n      radius: {:g}\n      shrink: {:g}\n      left_out: {}\n      residuals:\n{}      points: |\n", m.field.radius, m.field.shrink,
-                                 error_text(m.left_out), residuals_text(m.residuals, "        "));
+  std::string text = fmt::format(
+      "    measured:\n      radius: {:g}\n      shrink: {:g}\n      left_out: {}\n      residuals:\n{}      points: "
+      "|\n",
+      m.field.radius, m.field.shrink, error_text(m.left_out), residuals_text(m.residuals, "        "));
   for (const ShapeResidual& cell : m.field.cells) {
     text += "       ";
-    for (int d = 0; d < shape_dimensions(kind); ++d) text += fmt::format(" {:.4g}", cell.at[static_cast<std::size_t>(d)]);
+    for (int d = 0; d < shape_dimensions(kind); ++d)
+      text += fmt::format(" {:.4g}", cell.at[static_cast<std::size_t>(d)]);
     text += fmt::format(" {:.4f}\n", cell.residual);
   }
   return text;
 }
 
 std::string fit_text(const KernelFit& fit) {
-  std::string text = fmt::format("  - kind: {}\n    dtype: {}\n    library: {}\n    source: {}\n    date: {}\n    samples: {}\n    groups: {}\n",
-                                 to_string(fit.kind), to_string(fit.dtype), yaml_text(fit.library), yaml_text(fit.source), yaml_text(fit.date), fit.samples, fit.groups);
-  text += fmt::format("    parameters: {{{}}}\n    in_sample: {}\n    left_out: {}\n    residuals:\n", parameters_text(fit.form),
-                      error_text(fit.in_sample), error_text(fit.left_out));
+  std::string text = fmt::format(
+      "  - kind: {}\n    dtype: {}\n    library: {}\n    source: {}\n    date: {}\n    samples: {}\n    groups: {}\n",
+      to_string(fit.kind), to_string(fit.dtype), yaml_text(fit.library), yaml_text(fit.source), yaml_text(fit.date),
+      fit.samples, fit.groups);
+  text += fmt::format("    parameters: {{{}}}\n    in_sample: {}\n    left_out: {}\n    residuals:\n",
+                      parameters_text(fit.form), error_text(fit.in_sample), error_text(fit.left_out));
   return text + residuals_text(fit.residuals, "      ") + (fit.measured ? measured_text(*fit.measured, fit.kind) : "");
 }
 

@@ -19,7 +19,9 @@ struct Timer {
   const Device& device;
   Timer(const Form& f, const Device& d, DType) : form(f), device(d) {}
   template <class K>
-  Seconds operator()(const K& kernel) const { return time(form, device, kernel); }
+  Seconds operator()(const K& kernel) const {
+    return time(form, device, kernel);
+  }
 };
 template <>
 struct Timer<GemmForm> {
@@ -27,9 +29,18 @@ struct Timer<GemmForm> {
   Timer(const GemmForm& f, const Device& d, DType dtype) : timer(f, d, dtype) {}
   Seconds operator()(const Gemm& gemm) const { return timer.time(gemm); }
 };
-template <class Form> struct KernelOf { using type = FusedAttention; };
-template <> struct KernelOf<GemmForm> { using type = Gemm; };
-template <> struct KernelOf<StreamingForm> { using type = Streaming; };
+template <class Form>
+struct KernelOf {
+  using type = FusedAttention;
+};
+template <>
+struct KernelOf<GemmForm> {
+  using type = Gemm;
+};
+template <>
+struct KernelOf<StreamingForm> {
+  using type = Streaming;
+};
 
 constexpr double sum_weight = 0.1;
 constexpr int several_starts = 4;
@@ -43,7 +54,8 @@ bool is_backward(const Kernel& kernel) {
 // What these samples tell.
 template <class Form>
 std::vector<const FormField<Form>*> told_by(std::span<const KernelSample> samples) {
-  const bool backward = std::any_of(samples.begin(), samples.end(), [](const KernelSample& s) { return is_backward(s.kernel); });
+  const bool backward =
+      std::any_of(samples.begin(), samples.end(), [](const KernelSample& s) { return is_backward(s.kernel); });
   std::vector<const FormField<Form>*> list;
   for (const FormField<Form>& field : fields_of<Form>()) {
     if (field.fitted || (field.of_backward && backward)) list.push_back(&field);
@@ -56,7 +68,8 @@ std::vector<FitParameter> parameters(const Form& from, const std::vector<const F
   std::vector<FitParameter> list;
   for (const FormField<Form>* at : told) {
     const FormField<Form>& field = *at;
-    list.push_back({std::string(field.name), field.low, std::clamp(from.*field.member, field.low, field.high), field.high});
+    list.push_back(
+        {std::string(field.name), field.low, std::clamp(from.*field.member, field.low, field.high), field.high});
   }
   return list;
 }
@@ -93,13 +106,16 @@ Candidate<Form> fitted(const Form& from, const Device& device, std::span<const K
     }
     out[samples.size()] = weight * std::log(predicted / measured);
   };
-  const FitResult result = fit(parameters(from, told), samples.size() + 1, residuals, {.starts = starts, .tolerance = 1e-5});
+  const FitResult result =
+      fit(parameters(from, told), samples.size() + 1, residuals, {.starts = starts, .tolerance = 1e-5});
   return {with(from, told, result.values), result.loss};
 }
 
-// Tries the choices of the software's own numbers, one field after the other; a later choice must be better by more than chance.
+// Tries the choices of the software's own numbers, one field after the other; a later choice must be better by more
+// than chance.
 template <class Form>
-Candidate<Form> chosen(Candidate<Form> best, std::span<const FormField<Form>> fields, const Device& device, std::span<const KernelSample> samples) {
+Candidate<Form> chosen(Candidate<Form> best, std::span<const FormField<Form>> fields, const Device& device,
+                       std::span<const KernelSample> samples) {
   constexpr double clearly = 0.97;
   for (const FormField<Form>& field : fields) {
     for (const double choice : field.choices) {
@@ -132,7 +148,8 @@ std::vector<KernelSample> select(std::span<const KernelSample> samples, const st
 double predicted(const KernelSample& sample, double residual) { return sample.time.value() / std::exp(residual); }
 
 // Of the samples with `dominated` as asked, among `indices`.
-std::vector<RegimeResidual> regime_residuals(std::span<const KernelSample> samples, const HeldOutFit& fit, const std::vector<std::size_t>& indices, bool dominated) {
+std::vector<RegimeResidual> regime_residuals(std::span<const KernelSample> samples, const HeldOutFit& fit,
+                                             const std::vector<std::size_t>& indices, bool dominated) {
   std::vector<RegimeResidual> list;
   for (const std::size_t i : indices) {
     if (fit.dominated[i] == dominated) list.push_back({fit.residuals[i], predicted(samples[i], fit.residuals[i])});
@@ -140,14 +157,17 @@ std::vector<RegimeResidual> regime_residuals(std::span<const KernelSample> sampl
   return list;
 }
 
-// Of each sample what the samples of other folds show, those that rest on samples and those that rest on the form apart.
+// Of each sample what the samples of other folds show, those that rest on samples and those that rest on the form
+// apart.
 std::vector<double> bands_of_others(const Folds& folds, const HeldOutFit& fit, std::span<const KernelSample> samples) {
   std::vector<double> bands(samples.size());
   for (std::size_t fold = 0; fold < folds.count(); ++fold) {
     const std::vector<std::size_t> others = folds.others(fold);
-    const auto of_form = by_regime(regime_residuals(samples, fit, others, false)), of_samples = by_regime(regime_residuals(samples, fit, others, true));
+    const auto of_form = by_regime(regime_residuals(samples, fit, others, false)),
+               of_samples = by_regime(regime_residuals(samples, fit, others, true));
     for (const std::size_t i : folds.members(fold)) {
-      bands[i] = (fit.dominated[i] ? of_samples : of_form)[TimeRegime::of(predicted(samples[i], fit.residuals[i]))].band;
+      bands[i] =
+          (fit.dominated[i] ? of_samples : of_form)[TimeRegime::of(predicted(samples[i], fit.residuals[i]))].band;
     }
   }
   return bands;
@@ -185,17 +205,20 @@ HeldOutFit fit_left_out(const Device& device, std::span<const KernelSample> samp
     result.form_residuals = result.residuals = residuals_of(result.form, device, samples);
     return result;
   }
-  // Residuals of all samples, by forms fitted without a fold: from the very start, since the form fitted to all, and the software's numbers chosen
-  // with it, know the group that is left out.
+  // Residuals of all samples, by forms fitted without a fold: from the very start, since the form fitted to all, and
+  // the software's numbers chosen with it, know the group that is left out.
   std::vector<std::vector<double>> without(folds.count());
   result.form_residuals.resize(samples.size());
   for (std::size_t fold = 0; fold < folds.count(); ++fold) {
-    without[fold] = residuals_of(fit_form(start, device, select(samples, folds.others(fold)), several_starts), device, samples);
+    without[fold] =
+        residuals_of(fit_form(start, device, select(samples, folds.others(fold)), several_starts), device, samples);
     for (const std::size_t i : folds.members(fold)) result.form_residuals[i] = without[fold][i];
   }
   result.residuals = result.form_residuals;
   interpolate_left_out(folds, samples, without, result);
-  if (result.field) result.field->cells = cells_of(shape_residuals(samples, residuals_of(result.form, device, samples), every(samples.size())));
+  if (result.field)
+    result.field->cells =
+        cells_of(shape_residuals(samples, residuals_of(result.form, device, samples), every(samples.size())));
   result.bands = bands_of_others(folds, result, samples);
   return result;
 }
@@ -210,10 +233,12 @@ KernelFit fit_kernels(const Device& device, std::span<const KernelSample> sample
   fit.in_sample = residual_errors(residuals_of(fit.form, device, samples));
   fit.left_out = residual_errors(unseen.form_residuals);
   std::vector<RegimeResidual> of_form;
-  for (std::size_t i = 0; i < samples.size(); ++i) of_form.push_back({unseen.form_residuals[i], predicted(samples[i], unseen.form_residuals[i])});
+  for (std::size_t i = 0; i < samples.size(); ++i)
+    of_form.push_back({unseen.form_residuals[i], predicted(samples[i], unseen.form_residuals[i])});
   fit.residuals = by_regime(of_form);
   if (unseen.field) {
-    fit.measured = {*std::move(unseen.field), residual_errors(unseen.residuals), by_regime(regime_residuals(samples, unseen, every(samples.size()), true))};
+    fit.measured = {*std::move(unseen.field), residual_errors(unseen.residuals),
+                    by_regime(regime_residuals(samples, unseen, every(samples.size()), true))};
   }
   return fit;
 }

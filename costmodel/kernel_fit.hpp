@@ -1,4 +1,5 @@
-// From measured times of one kind of kernel to the parameters of its form, with what the fit is worth on rows that it did not see.
+// From measured times of one kind of kernel to the parameters of its form, with what the fit is worth on rows that it
+// did not see.
 #pragma once
 
 #include <array>
@@ -58,17 +59,19 @@ struct KernelFit {
   KernelForm form;
   FitError in_sample, left_out;  // of the form alone
   std::array<ResidualQuantiles, TimeRegime::count> residuals{};
-  std::optional<MeasuredResiduals> measured;  // where it makes the left-out median and 90th percentile smaller by 5 % or more
+  std::optional<MeasuredResiduals>
+      measured;  // where it makes the left-out median and 90th percentile smaller by 5 % or more
 
   [[nodiscard]] const FitError& best_left_out() const { return measured ? measured->left_out : left_out; }
   bool operator==(const KernelFit&) const = default;
 };
 
-// The form's parameters alone, from `from`. At least one sample, all of kind `kind`, all of one dtype, with times above 0.
+// The form's parameters alone, from `from`. At least one sample, all of kind `kind`, all of one dtype, with times above
+// 0.
 KernelForm fit_form(const KernelForm& from, const Device&, std::span<const KernelSample>, int starts);
 
-// Form, errors and residuals; kind and dtype are those of the samples. Groups are left out in five folds, or each alone where there are
-// fewer; with one group, left_out repeats in_sample.
+// Form, errors and residuals; kind and dtype are those of the samples. Groups are left out in five folds, or each alone
+// where there are fewer; with one group, left_out repeats in_sample.
 KernelFit fit_kernels(const Device&, std::span<const KernelSample>);
 
 // Standard deviation of the normal whose 80 % band a residual band is.
@@ -76,13 +79,14 @@ double spread(const ResidualQuantiles&);
 
 // Each sample as a fit to the samples of other groups sees it, in their order.
 struct HeldOutFit {
-  KernelForm form;                      // fitted to all
-  std::size_t groups = 0;               // 0: one, nothing was left out
-  std::vector<double> form_residuals;   // ln(measured / predicted) of the form alone
-  std::vector<double> residuals;        // with what samples of other groups add, where that is worth it
-  std::vector<bool> dominated;          // by those samples
-  std::vector<double> bands;            // of the regime of its predicted time, from the samples of other folds: four in five should be nearer to 0
-  std::optional<ResidualField> field;   // of all samples; none: the form is as good
+  KernelForm form;  // fitted to all
+  std::size_t groups = 0;  // 0: one, nothing was left out
+  std::vector<double> form_residuals;  // ln(measured / predicted) of the form alone
+  std::vector<double> residuals;  // with what samples of other groups add, where that is worth it
+  std::vector<bool> dominated;  // by those samples
+  std::vector<double> bands;  // of the regime of its predicted time, from the samples of other folds: four in five
+                              // should be nearer to 0
+  std::optional<ResidualField> field;  // of all samples; none: the form is as good
 };
 HeldOutFit fit_left_out(const Device&, std::span<const KernelSample>);
 

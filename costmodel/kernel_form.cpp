@@ -15,8 +15,9 @@ KernelForm start() {
 }  // namespace
 
 const std::vector<std::string>& kernel_kind_names() {
-  static const std::vector<std::string> names{"gemm",      "attn_prefill", "attn_decode",   "norm",    "elementwise", "softmax",
-                                              "embedding", "cross_entropy", "permute",      "cast",    "optimizer",   "activation", "rotary"};
+  static const std::vector<std::string> names{"gemm",      "attn_prefill", "attn_decode",   "norm",    "elementwise",
+                                              "softmax",   "embedding",    "cross_entropy", "permute", "cast",
+                                              "optimizer", "activation",   "rotary"};
   return names;
 }
 
@@ -24,7 +25,8 @@ std::string_view to_string(KernelKind kind) { return kernel_kind_names()[static_
 
 KernelKind kind_of(const Kernel& kernel) {
   if (std::holds_alternative<Gemm>(kernel)) return KernelKind::gemm;
-  if (const auto* attention = std::get_if<FusedAttention>(&kernel)) return is_decode(*attention) ? KernelKind::attn_decode : KernelKind::attn_prefill;
+  if (const auto* attention = std::get_if<FusedAttention>(&kernel))
+    return is_decode(*attention) ? KernelKind::attn_decode : KernelKind::attn_prefill;
   const auto first = static_cast<std::uint8_t>(KernelKind::norm);
   return static_cast<KernelKind>(first + static_cast<std::uint8_t>(std::get<Streaming>(kernel).kind));
 }
@@ -37,10 +39,14 @@ DType dtype_of(const Kernel& kernel) {
 
 KernelForm start_form(KernelKind kind) {
   switch (kind) {
-    case KernelKind::gemm: return start<GemmForm>();
-    case KernelKind::attn_prefill: return start<PrefillForm>();
-    case KernelKind::attn_decode: return start<DecodeForm>();
-    default: return start<StreamingForm>();
+    case KernelKind::gemm:
+      return start<GemmForm>();
+    case KernelKind::attn_prefill:
+      return start<PrefillForm>();
+    case KernelKind::attn_decode:
+      return start<DecodeForm>();
+    default:
+      return start<StreamingForm>();
   }
 }
 

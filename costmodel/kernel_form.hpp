@@ -13,9 +13,22 @@
 
 namespace forerun {
 
-// What is fitted apart: products, attention of many queries and of one, and each kind of streaming kernel (in the order of StreamingKind).
+// What is fitted apart: products, attention of many queries and of one, and each kind of streaming kernel (in the order
+// of StreamingKind).
 enum class KernelKind : std::uint8_t {
-  gemm, attn_prefill, attn_decode, norm, elementwise, softmax, embedding, cross_entropy, permute, cast, optimizer, activation, rotary
+  gemm,
+  attn_prefill,
+  attn_decode,
+  norm,
+  elementwise,
+  softmax,
+  embedding,
+  cross_entropy,
+  permute,
+  cast,
+  optimizer,
+  activation,
+  rotary
 };
 inline constexpr int kernel_kinds = 13;
 std::string_view to_string(KernelKind);

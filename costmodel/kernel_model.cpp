@@ -16,7 +16,10 @@ Seconds smooth_maximum(Seconds a, Seconds b, double p) {
 class DatasheetKernels final : public KernelModel {
  public:
   DatasheetKernels(const Device& device, const FamilyParameters& parameters, AttentionKernel attention)
-      : device_(device), parameters_(parameters), attention_(attention), share_(sustained_share(device, parameters.gemm)) {}
+      : device_(device),
+        parameters_(parameters),
+        attention_(attention),
+        share_(sustained_share(device, parameters.gemm)) {}
 
   Timing time(const Kernel& kernel) const override {
     return std::visit([this](const auto& k) { return price(k); }, kernel);
@@ -31,7 +34,8 @@ class DatasheetKernels final : public KernelModel {
 
   Timing price(const FusedAttention& kernel) const {
     const AttentionParameters& p = attention_ == AttentionKernel::flash3 ? parameters_.flash3 : parameters_.flash2;
-    // Kernels fill the matrix units less the narrower the head: 0.71 of the rate at 64 (MODELS.md B2.3), little beyond 128.
+    // Kernels fill the matrix units less the narrower the head: 0.71 of the rate at 64 (MODELS.md B2.3), little beyond
+    // 128.
     const double narrow = std::min(1.0, std::pow(kernel.head_dim / 128.0, 0.5));
     // A block of 128 queries works on whole tiles of the diagonal, so short sequences waste half a tile a row.
     const double tiles = 1 + 64.0 / static_cast<double>(std::max<std::int64_t>(kernel.kv_len, 1));

@@ -21,21 +21,25 @@ class KernelModel {
   [[nodiscard]] virtual Timing time(const Kernel&) const = 0;
 };
 
-// Family defaults scaled by the datasheet. Wrong where a kernel is far from large and regular: few tiles, tiny reductions.
+// Family defaults scaled by the datasheet. Wrong where a kernel is far from large and regular: few tiles, tiny
+// reductions.
 std::unique_ptr<KernelModel> make_datasheet_kernels(const Device&, const FamilyParameters&, AttentionKernel);
 
 // Whose kernels run, and how hard the device is driven.
 struct KernelChoice {
   AttentionKernel attention = AttentionKernel::flash2;
-  std::string library;     // as calibrations name them ("vllm-0.24.0"); empty: what training frameworks call, by `attention`
-  bool sustained = true;   // at the clock that the power limit leaves in steps of seconds (training); otherwise at that of short benchmarks
+  std::string
+      library;     // as calibrations name them ("vllm-0.24.0"); empty: what training frameworks call, by `attention`
+  bool sustained = true;  // at the clock that the power limit leaves in steps of seconds (training); otherwise at that
+                          // of short benchmarks
   DType streaming = DType::bf16;  // of the tensors that streaming kernels read and write, which those do not say
   // Kept alive by the caller until the model is made.
-  const KernelCalibration* own = nullptr;          // of this device, over the shipped one: its kinds whoever's kernels they are
+  const KernelCalibration* own = nullptr;  // of this device, over the shipped one: its kinds whoever's kernels they are
   const KernelCalibration* calibration = nullptr;  // instead of the shipped one, of whatever device
 };
 
-// The best evidence that there is: `fitted` forms where the device is calibrated for a kind and format, else those that its family borrows
+// The best evidence that there is: `fitted` forms where the device is calibrated for a kind and format, else those that
+// its family borrows
 // (`datasheet`, with wider bands), else the family's defaults.
 std::unique_ptr<KernelModel> make_kernels(const Device&, const FamilyParameters&, const KernelChoice& = {});
 

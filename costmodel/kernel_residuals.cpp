@@ -10,7 +10,8 @@ namespace forerun {
 namespace {
 
 ResidualQuantiles quantiles(std::vector<double> residuals) {
-  ResidualQuantiles q{residuals.size(), quantile(residuals, 0.1), quantile(residuals, 0.5), quantile(residuals, 0.9), 0};
+  ResidualQuantiles q{residuals.size(), quantile(residuals, 0.1), quantile(residuals, 0.5), quantile(residuals, 0.9),
+                      0};
   for (double& r : residuals) r = std::abs(r);
   q.band = quantile(residuals, 0.8);
   return q;

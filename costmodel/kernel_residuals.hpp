@@ -1,4 +1,5 @@
-// What residuals of a fit are worth: errors, quantiles by predicted time, and groups of samples to leave out. Inside costmodel/ only.
+// What residuals of a fit are worth: errors, quantiles by predicted time, and groups of samples to leave out. Inside
+// costmodel/ only.
 #pragma once
 
 #include <array>

@@ -24,9 +24,17 @@ double uniform(std::uint64_t& state) {
 
 class Fitter {
  public:
-  Fitter(std::span<const FitParameter> parameters, std::size_t samples, const Residuals& residuals, const FitOptions& options)
-      : residuals_(residuals), options_(options), low_(as_logs(parameters, &FitParameter::low)), high_(as_logs(parameters, &FitParameter::high)),
-        values_(parameters.size()), r_(static_cast<Index>(samples)), back_(r_), weights_(VectorXd::Ones(r_.size())), jacobian_(r_.size(), low_.size()) {
+  Fitter(std::span<const FitParameter> parameters, std::size_t samples, const Residuals& residuals,
+         const FitOptions& options)
+      : residuals_(residuals),
+        options_(options),
+        low_(as_logs(parameters, &FitParameter::low)),
+        high_(as_logs(parameters, &FitParameter::high)),
+        values_(parameters.size()),
+        r_(static_cast<Index>(samples)),
+        back_(r_),
+        weights_(VectorXd::Ones(r_.size())),
+        jacobian_(r_.size(), low_.size()) {
     if (!options.weights.empty()) weights_ = VectorXd::Map(options.weights.data(), r_.size());
   }
 
@@ -116,7 +124,8 @@ class Fitter {
     damping = 1e-2;
   }
 
-  // A parameter that sits on a bound and wants to leave it outwards, or that changes nothing, takes no part in this step.
+  // A parameter that sits on a bound and wants to leave it outwards, or that changes nothing, takes no part in this
+  // step.
   void hold_at_bounds(const VectorXd& x, MatrixXd& normal, VectorXd& slope) const {
     for (Index i = 0; i < x.size(); ++i) {
       const bool outwards = (x[i] <= low_[i] && slope[i] > 0) || (x[i] >= high_[i] && slope[i] < 0);
@@ -138,7 +147,8 @@ class Fitter {
 
 }  // namespace
 
-FitResult fit(std::span<const FitParameter> parameters, std::size_t samples, const Residuals& residuals, const FitOptions& options) {
+FitResult fit(std::span<const FitParameter> parameters, std::size_t samples, const Residuals& residuals,
+              const FitOptions& options) {
   assert(samples > 0 && options.starts > 0);
   assert(options.weights.empty() || options.weights.size() == samples);
   for (const FitParameter& p : parameters) assert(0 < p.low && p.low <= p.start && p.start <= p.high);
@@ -150,7 +160,8 @@ FitResult fit(std::span<const FitParameter> parameters, std::size_t samples, con
     if (end.loss < best.loss) best = std::move(end);
   }
   FitResult result{fitter.values(best.x), best.loss, best.converged};
-  for (std::size_t i = 0; i < result.values.size(); ++i) result.values[i] = std::clamp(result.values[i], parameters[i].low, parameters[i].high);
+  for (std::size_t i = 0; i < result.values.size(); ++i)
+    result.values[i] = std::clamp(result.values[i], parameters[i].low, parameters[i].high);
   return result;
 }
 

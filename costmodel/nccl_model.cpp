@@ -28,8 +28,17 @@ constexpr double microsecond = 1e-6, gigabyte_per_second = 1e9;
 class Estimate {
  public:
   Estimate(CollectiveKind kind, double bytes, const NcclGroup& g, const NcclCorrection& c)
-      : kind_(kind), bytes_(bytes), g_(g), c_(c), table_(nccl::generations[static_cast<std::size_t>(g.generation)]),
-        by_nodes_(g.nodes == 1 ? 0 : g.nodes == 2 ? 1 : 2), per_node_(g.ranks / g.nodes), bus_(bus_rate()), channels_(channel_count()),
+      : kind_(kind),
+        bytes_(bytes),
+        g_(g),
+        c_(c),
+        table_(nccl::generations[static_cast<std::size_t>(g.generation)]),
+        by_nodes_(g.nodes == 1   ? 0
+                  : g.nodes == 2 ? 1
+                                 : 2),
+        per_node_(g.ranks / g.nodes),
+        bus_(bus_rate()),
+        channels_(channel_count()),
         doublings_(kind == CollectiveKind::all_reduce && bytes >= 64 ? std::log2(bytes / 64) : -1) {}
 
   [[nodiscard]] double time(NcclAlgorithm algorithm, NcclProtocol protocol) const {
@@ -37,7 +46,9 @@ class Estimate {
     const double latency = c_.latency * this->latency(algorithm, protocol);
     const double transfer = bytes_ / (1e3 * c_.plateau * rate(algorithm, protocol));
     if (protocol != NcclProtocol::simple) return latency + transfer;
-    return latency + transfer + 2 * c_.pipelining * std::sqrt(c_.latency * fill(algorithm, latency / c_.latency) * transfer) + copy(algorithm);
+    return latency + transfer +
+           2 * c_.pipelining * std::sqrt(c_.latency * fill(algorithm, latency / c_.latency) * transfer) +
+           copy(algorithm);
   }
 
  private:
@@ -47,11 +58,17 @@ class Estimate {
     const bool simple = protocol == NcclProtocol::simple;
     if (protocol == NcclProtocol::ll128 && !g_.nvlink) return false;
     switch (algorithm) {
-      case NcclAlgorithm::ring: return true;
-      case NcclAlgorithm::tree: return reduces();
-      case NcclAlgorithm::nvls: return simple && reduces() && g_.reduces_in_switch && table_.nvls > 0 && g_.nodes == 1 && g_.ranks > 2;
-      case NcclAlgorithm::nvls_tree: return simple && reduces() && g_.reduces_in_switch && table_.nvls > 0 && g_.nodes > 1 && per_node_ > 1;
-      case NcclAlgorithm::pat: return simple && g_.nodes > 1 && per_node_ == 1 && (kind_ == CollectiveKind::all_gather || kind_ == CollectiveKind::reduce_scatter);
+      case NcclAlgorithm::ring:
+        return true;
+      case NcclAlgorithm::tree:
+        return reduces();
+      case NcclAlgorithm::nvls:
+        return simple && reduces() && g_.reduces_in_switch && table_.nvls > 0 && g_.nodes == 1 && g_.ranks > 2;
+      case NcclAlgorithm::nvls_tree:
+        return simple && reduces() && g_.reduces_in_switch && table_.nvls > 0 && g_.nodes > 1 && per_node_ > 1;
+      case NcclAlgorithm::pat:
+        return simple && g_.nodes > 1 && per_node_ == 1 &&
+               (kind_ == CollectiveKind::all_gather || kind_ == CollectiveKind::reduce_scatter);
     }
     return false;
   }
@@ -64,17 +81,22 @@ class Estimate {
     const double base = nccl::base_latency[a][p];
     const double depth = std::bit_width(static_cast<unsigned>(g_.nodes)) - 1;  // floor(log2 N)
     switch (algorithm) {
-      case NcclAlgorithm::ring: return base + ring_hops(protocol, inside, across);
-      case NcclAlgorithm::tree: return base + 2 * ((per_node_ - 1) * inside + depth * across);
-      case NcclAlgorithm::nvls: return inside;
-      case NcclAlgorithm::nvls_tree: return inside + 2 * depth * across;
-      case NcclAlgorithm::pat: return base + depth * across / 3.5 + g_.ranks * 2.8;
+      case NcclAlgorithm::ring:
+        return base + ring_hops(protocol, inside, across);
+      case NcclAlgorithm::tree:
+        return base + 2 * ((per_node_ - 1) * inside + depth * across);
+      case NcclAlgorithm::nvls:
+        return inside;
+      case NcclAlgorithm::nvls_tree:
+        return inside + 2 * depth * across;
+      case NcclAlgorithm::pat:
+        return base + depth * across / 3.5 + g_.ranks * 2.8;
     }
     return 0;
   }
 
-  // Of the pipeline: trees and switches fill once along their depth; a ring's steps fill at once, each with a chunk of four slices
-  // (ALLREDUCE_CHUNKSTEPS), so that more ranks do not make it longer.
+  // Of the pipeline: trees and switches fill once along their depth; a ring's steps fill at once, each with a chunk of
+  // four slices (ALLREDUCE_CHUNKSTEPS), so that more ranks do not make it longer.
   [[nodiscard]] double fill(NcclAlgorithm algorithm, double latency) const {
     if (algorithm != NcclAlgorithm::ring) return latency;
     constexpr double slices = 4;
@@ -94,7 +116,8 @@ class Estimate {
     const double crossings = g_.nodes == 1 ? 0 : passes * (g_.nodes - 1);
     const double host = g_.nodes == 1 ? 0 : protocol == NcclProtocol::simple ? 3 : 1;  // netOverhead, Intel
     const double hops = (passes * (g_.ranks - 1) - crossings) * std::max(inside, host) + crossings * across;
-    const bool plateau = reduces() && g_.nodes > 1 && protocol == NcclProtocol::simple && bytes_ >= 64.0 * 2 * channels_ * g_.ranks;
+    const bool plateau =
+        reduces() && g_.nodes > 1 && protocol == NcclProtocol::simple && bytes_ >= 64.0 * 2 * channels_ * g_.ranks;
     return plateau ? hops * table_.plateau : hops;
   }
 
@@ -115,13 +138,20 @@ class Estimate {
 
   // Of the algorithm, that is of S.
   [[nodiscard]] double rate(NcclAlgorithm algorithm, NcclProtocol protocol) const {
-    const double ring_steps = static_cast<double>(g_.ranks) / (reduces() ? 2 * (g_.ranks - 1) : kind_ == CollectiveKind::broadcast ? g_.ranks : g_.ranks - 1);
+    const double ring_steps = static_cast<double>(g_.ranks) / (reduces()                            ? 2 * (g_.ranks - 1)
+                                                               : kind_ == CollectiveKind::broadcast ? g_.ranks
+                                                                                                    : g_.ranks - 1);
     switch (algorithm) {
-      case NcclAlgorithm::ring: return ring_steps * ring_rate(protocol);
-      case NcclAlgorithm::tree: return 0.5 * tree_rate(protocol) * tree_correction(protocol);
-      case NcclAlgorithm::nvls: return ring_steps * nvls_rate(g_.ranks);
-      case NcclAlgorithm::nvls_tree: return ring_steps * nvls_tree_rate();
-      case NcclAlgorithm::pat: return ring_steps * 0.75 * bus_;
+      case NcclAlgorithm::ring:
+        return ring_steps * ring_rate(protocol);
+      case NcclAlgorithm::tree:
+        return 0.5 * tree_rate(protocol) * tree_correction(protocol);
+      case NcclAlgorithm::nvls:
+        return ring_steps * nvls_rate(g_.ranks);
+      case NcclAlgorithm::nvls_tree:
+        return ring_steps * nvls_tree_rate();
+      case NcclAlgorithm::pat:
+        return ring_steps * 0.75 * bus_;
     }
     return 0;
   }
@@ -135,13 +165,16 @@ class Estimate {
   [[nodiscard]] double tree_rate(NcclProtocol protocol) const {
     const double all = std::min(0.92 * bus_, channels_ * table_.tree[by_nodes_]);
     if (protocol == NcclProtocol::ll) return std::min(all / 3.8, ll_limit());
-    if (protocol == NcclProtocol::ll128) return std::min(all * (g_.nodes == 1 ? 7.0 / 9 : 120.0 / 128), channels_ * table_.tree_ll128[by_nodes_]);
+    if (protocol == NcclProtocol::ll128)
+      return std::min(all * (g_.nodes == 1 ? 7.0 / 9 : 120.0 / 128), channels_ * table_.tree_ll128[by_nodes_]);
     return all;
   }
 
-  // Every rank carries a head for each rank and one unit more (search.cc:411), so a head has port / (n + 1); each moves data up and down.
+  // Every rank carries a head for each rank and one unit more (search.cc:411), so a head has port / (n + 1); each moves
+  // data up and down.
   [[nodiscard]] double nvls_rate(int n) const {
-    const double head = std::min(nccl::nvlink_share * g_.port.value() / gigabyte_per_second / (n + 1), table_.nvls_head);
+    const double head =
+        std::min(nccl::nvlink_share * g_.port.value() / gigabyte_per_second / (n + 1), table_.nvls_head);
     return table_.nvls * 2 * (n - 1) * head;
   }
 
@@ -185,7 +218,8 @@ NcclCorrection practice(const NcclGroup& group) {
   return c;
 }
 
-Seconds nccl_time(CollectiveKind kind, NcclAlgorithm algorithm, NcclProtocol protocol, Bytes bytes, const NcclGroup& group, const NcclCorrection& c) {
+Seconds nccl_time(CollectiveKind kind, NcclAlgorithm algorithm, NcclProtocol protocol, Bytes bytes,
+                  const NcclGroup& group, const NcclCorrection& c) {
   if (group.ranks <= 1) return Seconds{0};
   return microsecond * Seconds{Estimate(kind, bytes.value(), group, c).time(algorithm, protocol)};
 }
@@ -195,7 +229,8 @@ NcclChoice nccl_choice(CollectiveKind kind, Bytes bytes, const NcclGroup& group,
   NcclChoice best;
   if (group.ranks <= 1) return {.time = Seconds{0}};
   const Estimate estimate(kind, bytes.value(), group, c);
-  for (const NcclAlgorithm algorithm : {NcclAlgorithm::ring, NcclAlgorithm::tree, NcclAlgorithm::nvls, NcclAlgorithm::nvls_tree, NcclAlgorithm::pat}) {
+  for (const NcclAlgorithm algorithm :
+       {NcclAlgorithm::ring, NcclAlgorithm::tree, NcclAlgorithm::nvls, NcclAlgorithm::nvls_tree, NcclAlgorithm::pat}) {
     for (const NcclProtocol protocol : {NcclProtocol::ll, NcclProtocol::ll128, NcclProtocol::simple}) {
       const Seconds time = microsecond * Seconds{estimate.time(algorithm, protocol)};
       if (time < best.time) best = {time, algorithm, protocol};

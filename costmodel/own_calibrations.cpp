@@ -21,8 +21,9 @@ CalibrationFile read_calibration(const YamlNode& root) {
     file.subject = generation->position();
     file.of = read_collective_calibration(root);
   } else {
-    root.report("this is no calibration: it names neither the device of its kernels nor the generation of its collectives",
-                "write what forerun fit writes: 'device: NAME' and 'fits:', or 'generation: NAME', 'port:' and 'node:'");
+    root.report(
+        "this is no calibration: it names neither the device of its kernels nor the generation of its collectives",
+        "write what forerun fit writes: 'device: NAME' and 'fits:', or 'generation: NAME', 'port:' and 'node:'");
   }
   return file;
 }
@@ -51,32 +52,39 @@ void check(const KernelCalibration& c, const Position& at, const Cluster& cluste
                       fmt::format("its devices are {}: give a calibration of them, or leave this one out", device)});
 }
 
-void check(const CollectiveCalibration& c, const Position& at, const Cluster& cluster, const std::optional<CollectiveCalibration>& shipped,
-           Problems& problems) {
+void check(const CollectiveCalibration& c, const Position& at, const Cluster& cluster,
+           const std::optional<CollectiveCalibration>& shipped, Problems& problems) {
   const Device& device = node_of(cluster).device;
   if (!shipped) {
-    problems.push_back({at, fmt::format("collectives of NCCL, which {} does not run", device.name), "leave this calibration out"});
+    problems.push_back(
+        {at, fmt::format("collectives of NCCL, which {} does not run", device.name), "leave this calibration out"});
   } else if (c.generation != shipped->generation) {
-    problems.push_back({at, fmt::format("a calibration of the generation {}, which {} does not have", to_string(c.generation), cluster.name),
-                        fmt::format("its devices are {}, of the generation {}", device.name, to_string(shipped->generation))});
+    problems.push_back(
+        {at,
+         fmt::format("a calibration of the generation {}, which {} does not have", to_string(c.generation),
+                     cluster.name),
+         fmt::format("its devices are {}, of the generation {}", device.name, to_string(shipped->generation))});
   } else if (c.node.empty() && !c.networks.empty() && networks_of(c, cluster).empty()) {
-    problems.push_back({at, fmt::format("constants of networks, none of which says that it is of {}", cluster.name),
-                        fmt::format("where one was measured there, write 'cluster: {}' beside its 'link'", cluster.name)});
+    problems.push_back(
+        {at, fmt::format("constants of networks, none of which says that it is of {}", cluster.name),
+         fmt::format("where one was measured there, write 'cluster: {}' beside its 'link'", cluster.name)});
   }
 }
 
 std::vector<std::string> contents(const KernelCalibration& c) {
   std::vector<std::string> list;
   for (const KernelFit& fit : c.fits) {
-    list.push_back(fmt::format("{} {} {} ({} samples, {}left out {:.1f} / {:.1f} %)", to_string(fit.dtype), to_string(fit.kind), fit.library, fit.samples,
-                               fit.measured ? "interpolated, " : "", 100 * fit.best_left_out().median, 100 * fit.best_left_out().p90));
+    list.push_back(fmt::format("{} {} {} ({} samples, {}left out {:.1f} / {:.1f} %)", to_string(fit.dtype),
+                               to_string(fit.kind), fit.library, fit.samples, fit.measured ? "interpolated, " : "",
+                               100 * fit.best_left_out().median, 100 * fit.best_left_out().p90));
   }
   return list;
 }
 
 std::vector<std::string> contents(const CollectiveCalibration& c, const Cluster& cluster) {
   const auto worth = [](const auto& fit) {
-    return fmt::format("({} samples, left out {:.1f} / {:.1f} %)", fit.samples, 100 * fit.left_out.median, 100 * fit.left_out.p90);
+    return fmt::format("({} samples, left out {:.1f} / {:.1f} %)", fit.samples, 100 * fit.left_out.median,
+                       100 * fit.left_out.p90);
   };
   std::vector<std::string> list;
   for (const NodeCalibration& n : c.node) {
@@ -85,7 +93,8 @@ std::vector<std::string> contents(const CollectiveCalibration& c, const Cluster&
   const std::vector<NetworkCalibration> here = networks_of(c, cluster);
   for (const NetworkCalibration& n : c.networks) {
     const bool used = std::find(here.begin(), here.end(), n) != here.end();
-    list.push_back(fmt::format("{} of {} ranks over {} {}", to_string(n.kind), n.ranks, n.link, used ? worth(n.fit) : "(not used: it names another cluster or none)"));
+    list.push_back(fmt::format("{} of {} ranks over {} {}", to_string(n.kind), n.ranks, n.link,
+                               used ? worth(n.fit) : "(not used: it names another cluster or none)"));
   }
   return list;
 }
@@ -93,15 +102,19 @@ std::vector<std::string> contents(const CollectiveCalibration& c, const Cluster&
 }  // namespace
 
 Result<CalibrationFile> load_calibration(const std::string& path) { return read(YamlDocument::load(path)); }
-Result<CalibrationFile> parse_calibration(std::string text, const std::string& name) { return read(YamlDocument::parse(std::move(text), name)); }
+Result<CalibrationFile> parse_calibration(std::string text, const std::string& name) {
+  return read(YamlDocument::parse(std::move(text), name));
+}
 
 const KernelCalibration* OwnCalibrations::of_device(const std::string& device) const {
-  const auto found = std::find_if(kernels.begin(), kernels.end(), [&](const KernelCalibration& c) { return c.device == device; });
+  const auto found =
+      std::find_if(kernels.begin(), kernels.end(), [&](const KernelCalibration& c) { return c.device == device; });
   return found == kernels.end() ? nullptr : &*found;
 }
 
 const CollectiveCalibration* OwnCalibrations::of_generation(NcclGeneration generation) const {
-  const auto found = std::find_if(collectives.begin(), collectives.end(), [&](const CollectiveCalibration& c) { return c.generation == generation; });
+  const auto found = std::find_if(collectives.begin(), collectives.end(),
+                                  [&](const CollectiveCalibration& c) { return c.generation == generation; });
   return found == collectives.end() ? nullptr : &*found;
 }
 
@@ -147,7 +160,8 @@ Result<OwnCalibrations> load_calibrations(std::span<const std::string> paths) {
   return layered(std::move(files));
 }
 
-Problems mismatches(const OwnCalibrations& own, const Cluster& cluster, const std::optional<CollectiveCalibration>& shipped) {
+Problems mismatches(const OwnCalibrations& own, const Cluster& cluster,
+                    const std::optional<CollectiveCalibration>& shipped) {
   Problems problems;
   for (const CalibrationFile& file : own.files) {
     if (const auto* k = std::get_if<KernelCalibration>(&file.of)) {

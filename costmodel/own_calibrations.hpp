@@ -1,8 +1,9 @@
-// Calibrations of the user's own, as `forerun fit` writes them and `--calibration FILE` hands them in. They lie over the shipped ones: a kind
-// (of kernels: and format) that they have replaces the shipped fits of it, all others stay.
+// Calibrations of the user's own, as `forerun fit` writes them and `--calibration FILE` hands them in. They lie over
+// the shipped ones: a kind (of kernels: and format) that they have replaces the shipped fits of it, all others stay.
 //
-// A file is of kernels (`device: NAME`, kernel_calibration.hpp) or of collectives (`generation: NAME`, collective_calibration.hpp). Constants of
-// networks are used on the cluster that they name (`cluster: NAME` of a network, the name or an alias of the cluster's file).
+// A file is of kernels (`device: NAME`, kernel_calibration.hpp) or of collectives (`generation: NAME`,
+// collective_calibration.hpp). Constants of networks are used on the cluster that they name (`cluster: NAME` of a
+// network, the name or an alias of the cluster's file).
 #pragma once
 
 #include <span>
@@ -38,14 +39,14 @@ struct OwnCalibrations {
 };
 
 OwnCalibrations layered(std::vector<CalibrationFile>);
-// Of ranks on a host no curves but those of `library` ("in-process", "mpi"), in what lies over the shipped ones and in what the files say they hold.
-// False where there were curves and none of them is left.
+// Of ranks on a host no curves but those of `library` ("in-process", "mpi"), in what lies over the shipped ones and in
+// what the files say they hold. False where there were curves and none of them is left.
 bool only_library_of_host(OwnCalibrations&, std::string_view library);
 // Problems of all files at once.
 Result<OwnCalibrations> load_calibrations(std::span<const std::string> paths);
 
-// Problems, at the place in the file: of another device, of another generation of NCCL's devices or for software that is not NCCL, constants of
-// other networks alone.
+// Problems, at the place in the file: of another device, of another generation of NCCL's devices or for software that
+// is not NCCL, constants of other networks alone.
 Problems mismatches(const OwnCalibrations&, const Cluster&, const std::optional<CollectiveCalibration>& shipped);
 
 // What a file fits, for people: "bf16 gemm mine (40 samples, left out 3.1 / 8.2 %)".

@@ -11,7 +11,9 @@ double share(MapReader& map, const char* key) { return map.required(key).number(
 
 GemmParameters read_gemm(const YamlNode& node) {
   MapReader map = node.map();
-  GemmParameters p{.compute = share(map, "compute"), .memory = share(map, "memory"), .exponent = map.required("exponent").number(1, 20)};
+  GemmParameters p{.compute = share(map, "compute"),
+                   .memory = share(map, "memory"),
+                   .exponent = map.required("exponent").number(1, 20)};
   p.teraflops_per_watt = map.optional("teraflops_per_watt", [](const YamlNode& n) { return n.number(0.001, 1000); });
   p.spread = map.required("spread").number(0, 3);
   map.finish();
@@ -28,15 +30,26 @@ AttentionParameters read_attention(const YamlNode& node) {
 // Activations and rotary positions are element-wise work, unless the file tells them apart.
 std::array<double, streaming_kinds> read_streaming(MapReader& map) {
   const double elementwise = share(map, "elementwise");
-  const auto else_elementwise = [&](const char* key) { return map.optional(key, [](const YamlNode& n) { return n.number(0.001, 2); }).value_or(elementwise); };
-  return {share(map, "norm"), elementwise, share(map, "softmax"), share(map, "embedding"), share(map, "cross_entropy"), share(map, "permute"),
-          share(map, "cast"), share(map, "optimizer"), else_elementwise("activation"), else_elementwise("rotary")};
+  const auto else_elementwise = [&](const char* key) {
+    return map.optional(key, [](const YamlNode& n) { return n.number(0.001, 2); }).value_or(elementwise);
+  };
+  return {share(map, "norm"),
+          elementwise,
+          share(map, "softmax"),
+          share(map, "embedding"),
+          share(map, "cross_entropy"),
+          share(map, "permute"),
+          share(map, "cast"),
+          share(map, "optimizer"),
+          else_elementwise("activation"),
+          else_elementwise("rotary")};
 }
 
 BorrowedKernels read_like(const YamlNode& node) {
   MapReader map = node.map();
   BorrowedKernels like{.device = map.required("device").text()};
-  for (const YamlNode& kind : map.required("kinds").items()) like.kinds.push_back(static_cast<KernelKind>(kind.one_of(kernel_kind_names())));
+  for (const YamlNode& kind : map.required("kinds").items())
+    like.kinds.push_back(static_cast<KernelKind>(kind.one_of(kernel_kind_names())));
   like.widen = map.required("widen").number(1, 10);
   map.finish();
   return like;
@@ -44,7 +57,8 @@ BorrowedKernels read_like(const YamlNode& node) {
 
 CollectiveParameters read_collective(const YamlNode& node) {
   MapReader map = node.map();
-  CollectiveParameters p{.intra_bandwidth = share(map, "intra_bandwidth"), .inter_bandwidth = share(map, "inter_bandwidth"),
+  CollectiveParameters p{.intra_bandwidth = share(map, "intra_bandwidth"),
+                         .inter_bandwidth = share(map, "inter_bandwidth"),
                          .all_to_all = share(map, "all_to_all")};
   p.base = map.required("base").quantity<Seconds>();
   p.intra_hop = map.required("intra_hop").quantity<Seconds>();
@@ -54,14 +68,16 @@ CollectiveParameters read_collective(const YamlNode& node) {
   return p;
 }
 
-// `nccl: GENERATION`, or the ring and tree of other software, over which calibrations of the generation `host` lie where it is `measured_as: host`.
+// `nccl: GENERATION`, or the ring and tree of other software, over which calibrations of the generation `host` lie
+// where it is `measured_as: host`.
 void read_collectives(MapReader& map, FamilyParameters& p) {
   const auto nccl = map.optional("nccl");
   if (!nccl) {
     p.collective = read_collective(map.required("collective"));
     if (const auto as = map.optional("measured_as")) {
       static_cast<void>(as->one_of({"host"}));
-      p.nccl = CollectiveCalibration{.generation = NcclGeneration::host, .port = {}, .node = {}, .custom = {}, .networks = {}};
+      p.nccl = CollectiveCalibration{
+          .generation = NcclGeneration::host, .port = {}, .node = {}, .custom = {}, .networks = {}};
     }
     return;
   }
@@ -107,7 +123,8 @@ FamilyParameters read_family_parameters(const YamlNode& node) {
 Result<FamilyParameters> find_family_parameters(const std::string& family) {
   std::vector<std::string> known;
   for (const EmbeddedFile& file : embedded_costmodel()) {
-    if (!file.path.starts_with("costmodel/calibrations/") || file.path.starts_with("costmodel/calibrations/devices/")) continue;
+    if (!file.path.starts_with("costmodel/calibrations/") || file.path.starts_with("costmodel/calibrations/devices/"))
+      continue;
     Result<YamlDocument> document = YamlDocument::parse(std::string(file.text), std::string(file.path));
     if (!document) return fail(document.error());
     FamilyParameters parameters = read_family_parameters(document->root());

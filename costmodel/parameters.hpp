@@ -1,7 +1,7 @@
 // The numbers of the cost model's forms for one family of devices; costmodel/calibrations/<family>.yaml.
 //
-// They are the third rung, `datasheet`: defaults of a family, to be scaled by a device's datasheet. A calibration of a device
-// or a software stack has the same shape and replaces them.
+// They are the third rung, `datasheet`: defaults of a family, to be scaled by a device's datasheet. A calibration of a
+// device or a software stack has the same shape and replaces them.
 #pragma once
 
 #include <array>
@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "costmodel/kernel_form.hpp"
 #include "costmodel/collective_calibration.hpp"
+#include "costmodel/kernel_form.hpp"
 #include "costmodel/timing.hpp"
 
 namespace forerun {
@@ -43,7 +43,8 @@ struct CollectiveParameters {
   double spread = 0;
 };
 
-// Kernels that run on the devices of a family as on a calibrated one, scaled by the datasheets: what transfer between devices has shown.
+// Kernels that run on the devices of a family as on a calibrated one, scaled by the datasheets: what transfer between
+// devices has shown.
 struct BorrowedKernels {
   std::string device;             // whose calibration
   std::vector<KernelKind> kinds;  // the others keep the family's own parameters
@@ -59,10 +60,11 @@ struct FamilyParameters {
   double attention_spread = 0;
   std::array<double, streaming_kinds> streaming{};  // share of the datasheet bandwidth that each StreamingKind reaches
   double streaming_spread = 0;
-  std::optional<CollectiveCalibration> nccl;  // generation and fits of devices that run NCCL, or `host` beside `collective`
+  std::optional<CollectiveCalibration>
+      nccl;  // generation and fits of devices that run NCCL, or `host` beside `collective`
   std::optional<BorrowedKernels> like;  // of devices without a calibration of their own
   CollectiveParameters collective;
-  double idle_power = 0.3;              // share of the board limit drawn while waiting
+  double idle_power = 0.3;  // share of the board limit drawn while waiting
 };
 
 FamilyParameters read_family_parameters(const YamlNode&);

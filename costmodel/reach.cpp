@@ -5,7 +5,8 @@ namespace {
 
 class StackKernels final : public KernelModel {
  public:
-  StackKernels(std::shared_ptr<const KernelModel> kernels, const Reach& reach, const Device& device) : kernels_(std::move(kernels)), reach_(reach), device_(device) {}
+  StackKernels(std::shared_ptr<const KernelModel> kernels, const Reach& reach, const Device& device)
+      : kernels_(std::move(kernels)), reach_(reach), device_(device) {}
 
   Timing time(const Kernel& kernel) const override {
     Timing t = kernels_->time(kernel);
@@ -17,7 +18,9 @@ class StackKernels final : public KernelModel {
 
  private:
   [[nodiscard]] double share(const Kernel& kernel) const {
-    return std::holds_alternative<Gemm>(kernel) ? reach_.gemm : std::holds_alternative<FusedAttention>(kernel) ? reach_.attention : reach_.streaming;
+    return std::holds_alternative<Gemm>(kernel)             ? reach_.gemm
+           : std::holds_alternative<FusedAttention>(kernel) ? reach_.attention
+                                                            : reach_.streaming;
   }
   [[nodiscard]] Seconds least(const Kernel& kernel) const {
     const Seconds memory = bytes_moved(kernel) / device_.memory.bandwidth;
@@ -34,7 +37,8 @@ class StackKernels final : public KernelModel {
 
 class StackCollectives final : public CollectiveModel {
  public:
-  StackCollectives(std::shared_ptr<const CollectiveModel> network, double reach) : network_(std::move(network)), reach_(reach) {}
+  StackCollectives(std::shared_ptr<const CollectiveModel> network, double reach)
+      : network_(std::move(network)), reach_(reach) {}
 
   Timing time(const Collective& collective, const Placement& where) const override {
     Timing t = network_->time(collective, where);
@@ -49,7 +53,8 @@ class StackCollectives final : public CollectiveModel {
 
 }  // namespace
 
-std::shared_ptr<const KernelModel> with_reach(std::shared_ptr<const KernelModel> kernels, const Stack& stack, const Device& device) {
+std::shared_ptr<const KernelModel> with_reach(std::shared_ptr<const KernelModel> kernels, const Stack& stack,
+                                              const Device& device) {
   constexpr double eager = 0.5;
   Reach reach = stack.reach;
   if (!stack.compiled) reach.streaming *= eager;
@@ -57,7 +62,8 @@ std::shared_ptr<const KernelModel> with_reach(std::shared_ptr<const KernelModel>
   return std::make_shared<StackKernels>(std::move(kernels), reach, device);
 }
 
-std::shared_ptr<const CollectiveModel> with_reach(std::shared_ptr<const CollectiveModel> collectives, const Stack& stack) {
+std::shared_ptr<const CollectiveModel> with_reach(std::shared_ptr<const CollectiveModel> collectives,
+                                                  const Stack& stack) {
   const Reach& reach = stack.reach;
   if (reach.communication == 1) return collectives;
   return std::make_shared<StackCollectives>(std::move(collectives), reach.communication);

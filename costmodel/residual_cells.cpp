@@ -14,7 +14,8 @@ double scatter(std::span<const ShapeResidual> samples) {
   return std::max(0.0, squares - sum * sum / static_cast<double>(samples.size()));
 }
 
-// The boundary between two values of a coordinate that is nearest the middle; 0: all are equal. The samples are in the order of it.
+// The boundary between two values of a coordinate that is nearest the middle; 0: all are equal. The samples are in the
+// order of it.
 std::size_t boundary(Samples samples, std::size_t d) {
   const auto value = [&](std::size_t i) { return samples[i].at[d]; };
   std::size_t above = samples.size() / 2, below = above;
@@ -25,7 +26,8 @@ std::size_t boundary(Samples samples, std::size_t d) {
 }
 
 void sort_by(Samples samples, std::size_t d) {
-  std::stable_sort(samples.begin(), samples.end(), [&](const ShapeResidual& a, const ShapeResidual& b) { return a.at[d] < b.at[d]; });
+  std::stable_sort(samples.begin(), samples.end(),
+                   [&](const ShapeResidual& a, const ShapeResidual& b) { return a.at[d] < b.at[d]; });
 }
 
 struct Cell {
@@ -33,7 +35,9 @@ struct Cell {
   double priority = 0;  // 0: cannot be split
   std::size_t order = 0;  // equal priorities go in the order of making
 };
-bool operator<(const Cell& a, const Cell& b) { return a.priority != b.priority ? a.priority < b.priority : a.order > b.order; }
+bool operator<(const Cell& a, const Cell& b) {
+  return a.priority != b.priority ? a.priority < b.priority : a.order > b.order;
+}
 
 // What residuals are alike is split as well, where shapes are far apart: a hair of scatter for each power of two.
 constexpr double hair = 1e-3;
@@ -41,7 +45,9 @@ constexpr double hair = 1e-3;
 double spread_of(Samples samples) {
   double widest = 0;
   for (std::size_t d = 0; d < KernelShape{}.size(); ++d) {
-    const auto [low, high] = std::minmax_element(samples.begin(), samples.end(), [&](const ShapeResidual& a, const ShapeResidual& b) { return a.at[d] < b.at[d]; });
+    const auto [low, high] =
+        std::minmax_element(samples.begin(), samples.end(),
+                            [&](const ShapeResidual& a, const ShapeResidual& b) { return a.at[d] < b.at[d]; });
     widest = std::max(widest, high->at[d] - low->at[d]);
   }
   return widest;
@@ -61,7 +67,8 @@ std::size_t part(Samples samples) {
     const std::size_t middle = boundary(samples, d);
     if (middle == 0) continue;
     const double width = samples.back().at[d] - samples.front().at[d];
-    const double left = scatter(samples.first(middle)) + scatter(samples.subspan(middle)) - hair / 10 * static_cast<double>(samples.size()) * width;
+    const double left = scatter(samples.first(middle)) + scatter(samples.subspan(middle)) -
+                        hair / 10 * static_cast<double>(samples.size()) * width;
     if (at == 0 || left < least) best = d, at = middle, least = left;
   }
   sort_by(samples, best);
@@ -77,7 +84,9 @@ ShapeResidual centre(Samples samples) {
   const auto middle = samples.begin() + static_cast<std::ptrdiff_t>(samples.size() / 2);
   const auto less = [](const ShapeResidual& a, const ShapeResidual& b) { return a.residual < b.residual; };
   std::nth_element(samples.begin(), middle, samples.end(), less);
-  m.residual = samples.size() % 2 == 1 ? middle->residual : (middle->residual + std::max_element(samples.begin(), middle, less)->residual) / 2;
+  m.residual = samples.size() % 2 == 1
+                   ? middle->residual
+                   : (middle->residual + std::max_element(samples.begin(), middle, less)->residual) / 2;
   return m;
 }
 

@@ -29,10 +29,13 @@ double distance_to(const KernelShape& a, const KernelShape& b) {
 
 int shape_dimensions(KernelKind kind) {
   switch (kind) {
-    case KernelKind::gemm: return 4;
+    case KernelKind::gemm:
+      return 4;
     case KernelKind::attn_prefill:
-    case KernelKind::attn_decode: return 6;
-    default: return 1;
+    case KernelKind::attn_decode:
+      return 6;
+    default:
+      return 1;
   }
 }
 
@@ -43,16 +46,19 @@ std::optional<KernelShape> shape_of(const Kernel& kernel) {
   }
   if (const auto* a = std::get_if<FusedAttention>(&kernel)) {
     constexpr double same = 1e-6;
-    const bool sampled = !a->backward && a->head_dim == a->value_dim && std::abs(a->visible - visible_share(a->q_len, a->kv_len)) < same;
+    const bool sampled =
+        !a->backward && a->head_dim == a->value_dim && std::abs(a->visible - visible_share(a->q_len, a->kv_len)) < same;
     if (!sampled || a->sequences < 1 || a->q_len < 1) return std::nullopt;
-    return KernelShape{base2(a->sequences), base2(a->heads), base2(a->kv_heads), base2(a->q_len), base2(a->kv_len), base2(a->head_dim)};
+    return KernelShape{base2(a->sequences), base2(a->heads),  base2(a->kv_heads),
+                       base2(a->q_len),     base2(a->kv_len), base2(a->head_dim)};
   }
   const double bytes = std::get<Streaming>(kernel).bytes.value();
   if (bytes <= 0) return std::nullopt;
   return KernelShape{std::log2(bytes)};
 }
 
-ResidualInterpolation::ResidualInterpolation(const ResidualField& field) : square_(field.radius * field.radius), shrink_(field.shrink), cells_(field.cells) {
+ResidualInterpolation::ResidualInterpolation(const ResidualField& field)
+    : square_(field.radius * field.radius), shrink_(field.shrink), cells_(field.cells) {
   if (!cells_.empty()) build(0, static_cast<std::uint32_t>(cells_.size()));
 }
 
@@ -71,7 +77,8 @@ void ResidualInterpolation::build(std::uint32_t first, std::uint32_t last) {
   if (!box.leaf) {
     const std::uint32_t middle = first + (last - first) / 2;
     const auto at = [&](std::uint32_t i) { return cells_.begin() + i; };
-    std::nth_element(at(first), at(middle), at(last), [&](const ShapeResidual& a, const ShapeResidual& b) { return a.at[widest] < b.at[widest]; });
+    std::nth_element(at(first), at(middle), at(last),
+                     [&](const ShapeResidual& a, const ShapeResidual& b) { return a.at[widest] < b.at[widest]; });
     build(first, middle);
     build(middle, last);
   }

@@ -2,13 +2,15 @@
 //
 //   ln(t / form) = sum_i w_i r_i / (shrink + sum_i w_i),   w_i = (1 - d_i^2 / radius^2)^2 inside the radius, else 0
 //
-// d_i is the distance to sample i in log2 of the shape: (m, n, k, batch) of products; (sequences, heads, key-value heads, queries, keys, head
-// size) of attention; bytes of streaming kernels. Where no sample is near the sum is 0 and the time is exactly the form's. A local weighted mean
-// with finite support (Nadaraya-Watson, with `shrink` a prior of zero): smooth, and no extrapolation. Wrong across cliffs between samples, such
-// as a library's change of kernel, which it smears over the radius.
+// d_i is the distance to sample i in log2 of the shape: (m, n, k, batch) of products; (sequences, heads, key-value
+// heads, queries, keys, head size) of attention; bytes of streaming kernels. Where no sample is near the sum is 0 and
+// the time is exactly the form's. A local weighted mean with finite support (Nadaraya-Watson, with `shrink` a prior of
+// zero): smooth, and no extrapolation. Wrong across cliffs between samples, such as a library's change of kernel, which
+// it smears over the radius.
 //
-// Samples are kept as at most 300 cells: the cell whose residuals scatter most is split, in the coordinate and at the value nearest its median
-// that leave the least scatter, again and again; a cell stands at the mean of its shapes with the mean of its residuals.
+// Samples are kept as at most 300 cells: the cell whose residuals scatter most is split, in the coordinate and at the
+// value nearest its median that leave the least scatter, again and again; a cell stands at the mean of its shapes with
+// the mean of its residuals.
 #pragma once
 
 #include <array>

@@ -1,4 +1,5 @@
-// (a^p + b^p)^(1/p): the larger of two times that overlap, and more where they are alike. p -> infinity is the maximum, p = 1 the sum.
+// (a^p + b^p)^(1/p): the larger of two times that overlap, and more where they are alike. p -> infinity is the maximum,
+// p = 1 the sum.
 #pragma once
 
 #include <algorithm>

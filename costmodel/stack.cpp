@@ -15,9 +15,11 @@ Tuning completed(Tuning tuning, const Stack& stack) {
 
 Stack on_devices(Stack stack, const Device& device, int gpus, const Job& job) {
   if (device.family == "volta") stack.attention = AttentionKernel::unfused;
-  if ((device.family == "ampere" || device.family == "ada") && stack.attention == AttentionKernel::flash3) stack.attention = AttentionKernel::flash2;
+  if ((device.family == "ampere" || device.family == "ada") && stack.attention == AttentionKernel::flash3)
+    stack.attention = AttentionKernel::flash2;
   const auto& seen = stack.fitted_families;
-  if (!seen.empty() && std::find(seen.begin(), seen.end(), device.family) == seen.end()) {  // what the fit says of speed may be of those devices
+  if (!seen.empty() && std::find(seen.begin(), seen.end(), device.family) ==
+                           seen.end()) {  // what the fit says of speed may be of those devices
     stack.reach = stack.stated_reach;
     stack.spread.reset();
   }
@@ -32,7 +34,9 @@ namespace {
 
 // What works in fp64 keeps all in fp64; logits are at least as wide as other activations.
 Bytes state_size(DType stated, DType own) { return size_of(own == DType::fp64 ? own : stated); }
-Bytes logit_size(Bytes stated, DType own) { return stated > Bytes{0} && size_of(own) > Bytes{2} ? std::max(stated, size_of(own)) : stated; }
+Bytes logit_size(Bytes stated, DType own) {
+  return stated > Bytes{0} && size_of(own) > Bytes{2} ? std::max(stated, size_of(own)) : stated;
+}
 
 }  // namespace
 
@@ -40,7 +44,9 @@ Implementation implementation(const Stack& stack, const Job& job) {
   Implementation how;
   // Fused kernels take 16-bit operands only.
   const bool wide = size_of(activation_dtype(job)) > Bytes{2};
-  how.attention = (wide && !stack.wide_attention) || stack.attention == AttentionKernel::unfused ? AttentionImplementation::unfused : AttentionImplementation::flash;
+  how.attention = (wide && !stack.wide_attention) || stack.attention == AttentionKernel::unfused
+                      ? AttentionImplementation::unfused
+                      : AttentionImplementation::flash;
   how.dtype = activation_dtype(job);
   how.linear = job.dtype;
   how.saved_input = stack.fp8_saves ? job.dtype : how.dtype;
@@ -58,7 +64,8 @@ StateBytes state_bytes(const Precision& precision, const Job& job) {
   const DType own = activation_dtype(job);
   const Bytes parameter = state_size(precision.parameters.value_or(own), own);
   // A master copy is kept where it is wider than the parameters themselves.
-  const Bytes master = precision.master && size_of(*precision.master) > parameter ? size_of(*precision.master) : Bytes{0};
+  const Bytes master =
+      precision.master && size_of(*precision.master) > parameter ? size_of(*precision.master) : Bytes{0};
   const double kept = moments(job.optimizer);
   const bool narrow = precision.fp16_gradients && job.dtype == DType::fp16;
   const auto format = [&](std::optional<DType> stated) { return state_size(stated.value_or(own), own); };

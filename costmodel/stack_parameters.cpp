@@ -16,7 +16,8 @@ const std::vector<StackParameter>& stack_parameters() {
       {"reach.gemm", false, 0.5, 1.5, 0.1, FIELD(reach.gemm)},
       {"reach.attention", false, 0.2, 2, 0.3, FIELD(reach.attention)},
       {"reach.streaming", false, 0.2, 2, 0.3, FIELD(reach.streaming)},
-      {"reach.communication", false, 0.2, 1.04, 0.2, FIELD(reach.communication)},  // calibrated at 0.96 of the line rate
+      {"reach.communication", false, 0.2, 1.04, 0.2,
+       FIELD(reach.communication)},  // calibrated at 0.96 of the line rate
       {"host.per_kernel", true, 2e-7, 3e-4, 1, TIME(host_per_kernel)},
       {"host.per_step", true, 1e-4, 1, 1, TIME(host_per_step)},
       {"optimizer_passes", false, 0.5, 10, 0.4, FIELD(optimizer_passes)},
@@ -45,13 +46,16 @@ StackFitRecord read_stack_fit(const YamlNode& node) {
   record.runs = map.required("runs").text();
   record.date = map.required("date").text();
   record.where = map.optional("where", read_words).value_or(std::vector<std::string>{});
-  record.dropped = static_cast<std::size_t>(map.optional("dropped", [](const YamlNode& n) { return n.integer(0, 1 << 30); }).value_or(0));
+  record.dropped = static_cast<std::size_t>(
+      map.optional("dropped", [](const YamlNode& n) { return n.integer(0, 1 << 30); }).value_or(0));
   record.families = map.optional("families", read_words).value_or(std::vector<std::string>{});
   record.left_out = map.optional("left_out", [](const YamlNode& n) { return n.number(0, 100); });
   record.spread = map.optional("spread", [](const YamlNode& n) { return n.number(0, 3); });
   MapReader values = map.required("values").map();
   for (const StackParameter& p : stack_parameters()) {
-    const auto value = values.optional(p.name, [&p](const YamlNode& n) { return p.is_time ? n.quantity<Seconds>().value() : n.number(p.low / 2, p.high * 2); });
+    const auto value = values.optional(p.name, [&p](const YamlNode& n) {
+      return p.is_time ? n.quantity<Seconds>().value() : n.number(p.low / 2, p.high * 2);
+    });
     if (value) record.values.emplace_back(p.name, *value);
   }
   values.finish();
@@ -70,15 +74,19 @@ std::string to_yaml(const StackFitRecord& record) {
   std::vector<std::string> values;
   for (const auto& [name, value] : record.values) {
     const StackParameter* p = find_stack_parameter(name);
-    const std::string text = p != nullptr && p->is_time ? (value < 1e-3 ? fmt::format("{:.4g} us", 1e6 * value) : fmt::format("{:.4g} ms", 1e3 * value)) : fmt::format("{:.4g}", value);
+    const std::string text = p != nullptr && p->is_time ? (value < 1e-3 ? fmt::format("{:.4g} us", 1e6 * value)
+                                                                        : fmt::format("{:.4g} ms", 1e3 * value))
+                                                        : fmt::format("{:.4g}", value);
     values.push_back(fmt::format("{}: {}", name, text));
   }
   std::string text = fmt::format("fitted:\n  runs: {}\n  date: {}\n", yaml_text(record.runs), yaml_text(record.date));
-  if (!record.where.empty()) text += fmt::format("  where: {}\n  dropped: {}\n", flow_list(record.where), record.dropped);
+  if (!record.where.empty())
+    text += fmt::format("  where: {}\n  dropped: {}\n", flow_list(record.where), record.dropped);
   if (!record.families.empty()) text += fmt::format("  families: {}\n", flow_list(record.families));
   if (record.left_out) text += fmt::format("  left_out: {:.3f}\n", *record.left_out);
   if (record.spread) text += fmt::format("  spread: {:.3f}\n", *record.spread);
-  return text + fmt::format("  parameters: [{}]\n  values: {{{}}}\n", join(record.parameters, ", "), join(values, ", "));
+  return text +
+         fmt::format("  parameters: [{}]\n  values: {{{}}}\n", join(record.parameters, ", "), join(values, ", "));
 }
 
 void apply(const StackFitRecord& record, Stack& stack) {

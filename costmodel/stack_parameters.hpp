@@ -7,9 +7,9 @@
 //     dropped: 735                                  # runs that were not
 //     families: [ampere, hopper]                    # of the devices of the runs
 //     left_out: 0.06                                # mean error of step times of models that the fit did not see
-//     spread: 0.07                                  # of ln(measured / predicted) of the same; both absent where all runs are of one model
-//     parameters: [reach.gemm, host.per_kernel]     # that were to be fitted; the keys of `values` where absent
-//     values: {reach.gemm: 1.06, host.per_kernel: 15 us}
+//     spread: 0.07                                  # of ln(measured / predicted) of the same; both absent where all
+//     runs are of one model parameters: [reach.gemm, host.per_kernel]     # that were to be fitted; the keys of
+//     `values` where absent values: {reach.gemm: 1.06, host.per_kernel: 15 us}
 //
 // The values replace what the rest of the file states, which stays there as what was known without the runs.
 #pragma once
@@ -53,7 +53,8 @@ void apply(const StackFitRecord&, Stack&);
 Result<std::optional<StackFitRecord>> find_stack_fit(const std::string& name_or_path);
 // As find_stack, without what was fitted to runs.
 Result<Stack> find_stated_stack(const std::string& name_or_path);
-// The text of the stack's file with this record in place of the one that it has. Problems: as find_stack; a text that could not be read again.
+// The text of the stack's file with this record in place of the one that it has. Problems: as find_stack; a text that
+// could not be read again.
 Result<std::string> stack_text_with(const std::string& name_or_path, const StackFitRecord&);
 
 }  // namespace forerun

@@ -39,8 +39,12 @@ Precision read_precision(const YamlNode& node) {
 
 UpdateRecipe read_recipe(const YamlNode& node) {
   MapReader map = node.map();
-  const auto flag = [&map](const char* key) { return map.optional(key, [](const YamlNode& n) { return n.boolean(); }).value_or(false); };
-  UpdateRecipe recipe{.moments = map.optional("moments", read_format).value_or(std::nullopt), .moments_paged = flag("moments_paged"), .update_in_backward = flag("update_in_backward")};
+  const auto flag = [&map](const char* key) {
+    return map.optional(key, [](const YamlNode& n) { return n.boolean(); }).value_or(false);
+  };
+  UpdateRecipe recipe{.moments = map.optional("moments", read_format).value_or(std::nullopt),
+                      .moments_paged = flag("moments_paged"),
+                      .update_in_backward = flag("update_in_backward")};
   map.finish();
   return recipe;
 }
@@ -48,15 +52,21 @@ UpdateRecipe read_recipe(const YamlNode& node) {
 OverlapAbility read_overlap(const YamlNode& node) {
   MapReader map = node.map();
   const auto share = [&map](const char* key) { return map.required(key).number(0, 1); };
-  OverlapAbility o{.tp_forward = share("tp_forward"), .tp_backward = share("tp_backward"), .cp = share("cp"), .ep = share("ep"),
-                   .dp = share("dp"), .zero3 = share("zero3"), .pp = share("pp")};
+  OverlapAbility o{.tp_forward = share("tp_forward"),
+                   .tp_backward = share("tp_backward"),
+                   .cp = share("cp"),
+                   .ep = share("ep"),
+                   .dp = share("dp"),
+                   .zero3 = share("zero3"),
+                   .pp = share("pp")};
   map.finish();
   return o;
 }
 
 std::vector<OperatorKind> read_operators(const YamlNode& node) {
   std::vector<std::string> names;
-  for (int kind = 0; kind <= static_cast<int>(OperatorKind::loss); ++kind) names.emplace_back(to_string(static_cast<OperatorKind>(kind)));
+  for (int kind = 0; kind <= static_cast<int>(OperatorKind::loss); ++kind)
+    names.emplace_back(to_string(static_cast<OperatorKind>(kind)));
   std::vector<OperatorKind> list;
   for (const YamlNode& item : node.items()) list.push_back(static_cast<OperatorKind>(item.one_of(names)));
   return list;
@@ -64,8 +74,13 @@ std::vector<OperatorKind> read_operators(const YamlNode& node) {
 
 Reach read_reach(const YamlNode& node) {
   MapReader map = node.map();
-  const auto share = [&map](const char* key) { return map.optional(key, [](const YamlNode& n) { return n.number(0.01, 10); }).value_or(1); };
-  const Reach reach{.gemm = share("gemm"), .attention = share("attention"), .streaming = share("streaming"), .communication = share("communication")};
+  const auto share = [&map](const char* key) {
+    return map.optional(key, [](const YamlNode& n) { return n.number(0.01, 10); }).value_or(1);
+  };
+  const Reach reach{.gemm = share("gemm"),
+                    .attention = share("attention"),
+                    .streaming = share("streaming"),
+                    .communication = share("communication")};
   map.finish();
   return reach;
 }
@@ -84,7 +99,8 @@ void read_host(const YamlNode& node, Stack& stack) {
   MapReader map = node.map();
   stack.host_per_kernel = map.required("per_kernel").quantity<Seconds>();
   stack.host_per_step = map.required("per_step").quantity<Seconds>();
-  stack.host_update_rate = map.optional("update_rate", [](const YamlNode& n) { return n.number(1e6, 1e13); }).value_or(stack.host_update_rate);
+  stack.host_update_rate = map.optional("update_rate", [](const YamlNode& n) { return n.number(1e6, 1e13); })
+                               .value_or(stack.host_update_rate);
   map.finish();
 }
 
@@ -97,7 +113,8 @@ std::vector<std::string> chosen(const YamlNode& node, const std::vector<std::str
 void read_supports(const YamlNode& node, Stack& stack) {
   MapReader map = node.map();
   stack.zero_levels.clear();
-  for (const YamlNode& level : map.required("zero").items()) stack.zero_levels.push_back(static_cast<int>(level.integer(0, 3)));
+  for (const YamlNode& level : map.required("zero").items())
+    stack.zero_levels.push_back(static_cast<int>(level.integer(0, 3)));
   stack.has_tp = stack.has_cp = stack.has_ep = stack.has_pp = false;
   for (const YamlNode& dimension : map.required("dimensions").items()) {
     bool* const flags[] = {&stack.has_tp, &stack.has_cp, &stack.has_ep, &stack.has_pp};
@@ -106,7 +123,9 @@ void read_supports(const YamlNode& node, Stack& stack) {
   if (const auto list = map.optional("schedules")) {
     stack.schedules = chosen(*list, {"gpipe", "1f1b", "interleaved", "zb-h1", "zb-h2", "zb-v", "dualpipe", "zb-auto"});
   }
-  stack.layers_per_chunk = map.optional("layers_per_chunk", [](const YamlNode& n) { return static_cast<int>(n.integer(0, 1000)); }).value_or(0);
+  stack.layers_per_chunk =
+      map.optional("layers_per_chunk", [](const YamlNode& n) { return static_cast<int>(n.integer(0, 1000)); })
+          .value_or(0);
   if (const auto cut = map.optional("cut")) stack.cuts_by_weights = cut->one_of({"even", "by_weights"}) == 1;
   if (const auto list = map.optional("cp")) stack.cp_kinds = chosen(*list, {"ring", "all_gather", "ulysses"});
   map.finish();
@@ -133,7 +152,8 @@ StackFile read(const YamlNode& node) {
   stack.precision = read_precision(map.required("precision"));
   if (const auto dtype = map.optional("dtype", read_format)) stack.dtype = dtype->value_or(DType::bf16);
   stack.moments_paged = map.optional("moments_paged", [](const YamlNode& n) { return n.boolean(); }).value_or(false);
-  stack.update_in_backward = map.optional("update_in_backward", [](const YamlNode& n) { return n.boolean(); }).value_or(false);
+  stack.update_in_backward =
+      map.optional("update_in_backward", [](const YamlNode& n) { return n.boolean(); }).value_or(false);
   stack.single_device = map.optional("single_device", read_recipe);
   stack.zero = static_cast<int>(map.required("zero").integer(0, 3));
   if (const auto supports = map.optional("supports")) read_supports(*supports, stack);
@@ -155,12 +175,15 @@ StackFile read(const YamlNode& node) {
   stack.logit_saved = loss.required("saved").quantity<Bytes>();
   stack.logit_workspace = loss.required("workspace").quantity<Bytes>();
   loss.finish();
-  stack.small_exchanges = map.optional("small_exchanges", [](const YamlNode& n) { return n.boolean(); }).value_or(false);
+  stack.small_exchanges =
+      map.optional("small_exchanges", [](const YamlNode& n) { return n.boolean(); }).value_or(false);
   stack.wide_attention = map.optional("wide_attention", [](const YamlNode& n) { return n.boolean(); }).value_or(false);
-  stack.gradients_apart = map.optional("gradients_apart", [](const YamlNode& n) { return n.boolean(); }).value_or(false);
+  stack.gradients_apart =
+      map.optional("gradients_apart", [](const YamlNode& n) { return n.boolean(); }).value_or(false);
   stack.fp8_saves = map.optional("fp8_saves", [](const YamlNode& n) { return n.boolean(); }).value_or(false);
   stack.fp8_gathers = map.optional("fp8_gathers", [](const YamlNode& n) { return n.boolean(); }).value_or(false);
-  stack.fp8_weights = map.optional("fp8_weights", [](const YamlNode& n) { return n.quantity<Bytes>(); }).value_or(Bytes{0});
+  stack.fp8_weights =
+      map.optional("fp8_weights", [](const YamlNode& n) { return n.quantity<Bytes>(); }).value_or(Bytes{0});
   stack.dropout = map.optional("dropout", [](const YamlNode& n) { return n.boolean(); }).value_or(true);
   stack.overlap = read_overlap(map.required("overlap"));
   stack.contention = map.required("contention").number(0, 1);
@@ -169,7 +192,8 @@ StackFile read(const YamlNode& node) {
   stack.spread = map.optional("spread", [](const YamlNode& n) { return n.number(0, 3); });
   read_host(map.required("host"), stack);
   stack.scatter_sends = map.optional("scatter_sends", [](const YamlNode& n) { return n.boolean(); }).value_or(false);
-  stack.steps_synchronize = map.optional("steps_synchronize", [](const YamlNode& n) { return n.boolean(); }).value_or(true);
+  stack.steps_synchronize =
+      map.optional("steps_synchronize", [](const YamlNode& n) { return n.boolean(); }).value_or(true);
   stack.bucket = map.optional("bucket", [](const YamlNode& n) { return n.number(1, 1e12); }).value_or(0);
   stack.optimizer_passes = map.required("optimizer_passes").number(0.1, 100);
   read_memory(map.required("memory"), stack);
@@ -203,7 +227,9 @@ std::string stem(std::string_view path) {
   return std::string(path.substr(0, path.rfind('.')));
 }
 
-Result<StackFile> parse(const EmbeddedFile& file) { return from(YamlDocument::parse(std::string(file.text), std::string(file.path))); }
+Result<StackFile> parse(const EmbeddedFile& file) {
+  return from(YamlDocument::parse(std::string(file.text), std::string(file.path)));
+}
 
 bool is_path(const std::string& name) { return name.find('/') != std::string::npos || name.ends_with(".yaml"); }
 
@@ -241,8 +267,12 @@ std::vector<std::string> stack_names() {
 }
 
 Result<Stack> find_stack(const std::string& name_or_path) { return find(name_or_path).map(fitted); }
-Result<Stack> find_stated_stack(const std::string& name_or_path) { return find(name_or_path).map([](StackFile file) { return std::move(file.stated); }); }
-Result<std::optional<StackFitRecord>> find_stack_fit(const std::string& name_or_path) { return find(name_or_path).map([](StackFile file) { return std::move(file.fit); }); }
+Result<Stack> find_stated_stack(const std::string& name_or_path) {
+  return find(name_or_path).map([](StackFile file) { return std::move(file.stated); });
+}
+Result<std::optional<StackFitRecord>> find_stack_fit(const std::string& name_or_path) {
+  return find(name_or_path).map([](StackFile file) { return std::move(file.fit); });
+}
 
 Result<std::string> stack_text_with(const std::string& name_or_path, const StackFitRecord& record) {
   std::string text;
@@ -255,7 +285,9 @@ Result<std::string> stack_text_with(const std::string& name_or_path, const Stack
     if (!file) return fail(file.error());
     text = std::string(file->text);
   }
-  const auto line_of = [&text](std::size_t from) { return text.find('\n', from) == std::string::npos ? text.size() : text.find('\n', from) + 1; };
+  const auto line_of = [&text](std::size_t from) {
+    return text.find('\n', from) == std::string::npos ? text.size() : text.find('\n', from) + 1;
+  };
   if (std::size_t begin = text.starts_with("fitted:") ? 0 : text.find("\nfitted:"); begin != std::string::npos) {
     begin += text[begin] == '\n' ? 1 : 0;
     std::size_t end = line_of(begin);
@@ -266,7 +298,9 @@ Result<std::string> stack_text_with(const std::string& name_or_path, const Stack
   text += to_yaml(record);
   const Result<StackFile> again = from(YamlDocument::parse(text, "the stack with this fit"));
   if (!again) return fail(again.error());
-  if (!again->fit || to_yaml(*again->fit) != to_yaml(record)) return fail(Problem{{}, "the record of this fit would be read as another", "write a plainer date and plainer names of sources"});
+  if (!again->fit || to_yaml(*again->fit) != to_yaml(record))
+    return fail(Problem{
+        {}, "the record of this fit would be read as another", "write a plainer date and plainer names of sources"});
   return text;
 }
 

@@ -16,12 +16,15 @@ constexpr std::array<FormField<StreamingForm>, 4> fields{{
 }  // namespace
 
 template <>
-std::span<const FormField<StreamingForm>> fields_of<StreamingForm>() { return fields; }
+std::span<const FormField<StreamingForm>> fields_of<StreamingForm>() {
+  return fields;
+}
 
 Seconds time(const StreamingForm& form, const Device& device, const Streaming& kernel) {
   if (kernel.bytes == Bytes{0}) return Seconds{0};
   const double hit = std::clamp(2 - kernel.bytes / device.l2, 0.0, 1.0);
-  return Seconds{form.launch} + kernel.bytes * (1 - hit * (1 - 1 / form.cached)) / (form.memory * (kernel.backward ? form.backward : 1) * device.memory.bandwidth);
+  return Seconds{form.launch} + kernel.bytes * (1 - hit * (1 - 1 / form.cached)) /
+                                    (form.memory * (kernel.backward ? form.backward : 1) * device.memory.bandwidth);
 }
 
 }  // namespace forerun

@@ -8,9 +8,12 @@ namespace forerun {
 
 std::string_view to_string(Evidence evidence) {
   switch (evidence) {
-    case Evidence::datasheet: return "datasheet";
-    case Evidence::fitted: return "fitted";
-    case Evidence::measured: return "measured";
+    case Evidence::datasheet:
+      return "datasheet";
+    case Evidence::fitted:
+      return "fitted";
+    case Evidence::measured:
+      return "measured";
   }
   return "";
 }

@@ -16,21 +16,24 @@ double value(Seconds time) { return time.value(); }
 
 Seconds computing(const Breakdown& b) { return b.compute + b.recompute + b.optimizer + b.host; }
 
-std::int64_t total(const RankReport& rank) { return std::accumulate(rank.peak.begin(), rank.peak.end(), std::int64_t{0}); }
+std::int64_t total(const RankReport& rank) {
+  return std::accumulate(rank.peak.begin(), rank.peak.end(), std::int64_t{0});
+}
 
 std::vector<Compared> compare_memory(const Simulation& s, const Execution& run) {
   const RankReport& rank = *std::ranges::max_element(run.ranks, {}, total);
   const StageMemory peak = program_memory(program_of(s.program, rank.rank)).peak;
   const auto measured = [&](MemoryTag tag) { return static_cast<double>(rank.peak[static_cast<std::size_t>(tag)]); };
-  return {{"parameters", peak.parameters.value(), measured(MemoryTag::parameters)},
-          {"gradients", peak.gradients.value(), measured(MemoryTag::gradients)},
-          {"optimizer states", peak.optimizer.value(), measured(MemoryTag::optimizer)},
-          {"activations", peak.activations.value(), measured(MemoryTag::activations)},
-          {"gathered", peak.gathered.value(), measured(MemoryTag::gathered)},
-          {"transient", peak.transient.value(), measured(MemoryTag::transient)},
-          {"communication", peak.communication.value(), measured(MemoryTag::communication) + measured(MemoryTag::buffers)},
-          {"workspace", peak.workspace.value(), measured(MemoryTag::workspace)},
-          {"all", peak.allocated().value(), static_cast<double>(total(rank))}};
+  return {
+      {"parameters", peak.parameters.value(), measured(MemoryTag::parameters)},
+      {"gradients", peak.gradients.value(), measured(MemoryTag::gradients)},
+      {"optimizer states", peak.optimizer.value(), measured(MemoryTag::optimizer)},
+      {"activations", peak.activations.value(), measured(MemoryTag::activations)},
+      {"gathered", peak.gathered.value(), measured(MemoryTag::gathered)},
+      {"transient", peak.transient.value(), measured(MemoryTag::transient)},
+      {"communication", peak.communication.value(), measured(MemoryTag::communication) + measured(MemoryTag::buffers)},
+      {"workspace", peak.workspace.value(), measured(MemoryTag::workspace)},
+      {"all", peak.allocated().value(), static_cast<double>(total(rank))}};
 }
 
 std::vector<Compared> compare_bytes(const Simulation& s, const Execution& run) {
@@ -47,7 +50,8 @@ std::vector<Compared> compare_bytes(const Simulation& s, const Execution& run) {
   for (std::size_t f = 0; f < flow_count; ++f) {
     const auto flow = static_cast<Flow>(f);
     if (promised[flow].api.value() == 0 && sent[flow].api.value() == 0) continue;
-    list.push_back({fmt::format("{} {}", to_string(dimension_of(flow)), name_of(flow)), promised[flow].api.value(), sent[flow].api.value()});
+    list.push_back({fmt::format("{} {}", to_string(dimension_of(flow)), name_of(flow)), promised[flow].api.value(),
+                    sent[flow].api.value()});
   }
   return list;
 }
@@ -76,16 +80,20 @@ Comparison compare(const Simulation& s, const Execution& run, int cores, std::sp
   const double median = quantile(steps, 0.5);
   c.step = {"step", step_on_cores(s, cores).value(), median};
   c.spread = (quantile(steps, 0.75) - quantile(steps, 0.25)) / median;
-  const RankReport& rank = *std::ranges::max_element(run.ranks, {}, [](const RankReport& r) { return r.computation.value(); });
+  const RankReport& rank =
+      *std::ranges::max_element(run.ranks, {}, [](const RankReport& r) { return r.computation.value(); });
   const Breakdown& b = s.roles[s.program.role_of_rank[static_cast<std::size_t>(rank.rank)]].breakdown;
   c.time.push_back({"computation", value(computing(b)), value(rank.computation)});
   for (const Dimension d : all_dimensions) {
-    const Compared row{fmt::format("{} communication", to_string(d)), value(b.exposed_in(d)), value(rank.exposed[static_cast<std::size_t>(d)])};
+    const Compared row{fmt::format("{} communication", to_string(d)), value(b.exposed_in(d)),
+                       value(rank.exposed[static_cast<std::size_t>(d)])};
     if (row.predicted > 0 || row.measured > 0) c.time.push_back(row);
   }
   if (s.program.plan.pp > 1) c.time.push_back({"waiting for stages", value(b.bubble), value(rank.bubble)});
   for (const RankReport& one : run.ranks) {
-    if (one.expert_rows_promised > 0) c.expert_skew = std::max(c.expert_skew, static_cast<double>(one.expert_rows) / static_cast<double>(one.expert_rows_promised));
+    if (one.expert_rows_promised > 0)
+      c.expert_skew =
+          std::max(c.expert_skew, static_cast<double>(one.expert_rows) / static_cast<double>(one.expert_rows_promised));
   }
   c.memory = compare_memory(s, run);
   c.bytes = compare_bytes(s, run);
@@ -94,7 +102,10 @@ Comparison compare(const Simulation& s, const Execution& run, int cores, std::sp
 
 bool agrees(const Scenario& given, int step, double loss, double reference) {
   const DType dtype = given.job.dtype;
-  const double tolerance = dtype == DType::fp64 ? 1e-9 : dtype == DType::bf16 || is_mixture(given.model) ? 5e-2 : (step == 0 ? 1e-6 : 1e-3) * std::abs(reference);
+  const double tolerance = dtype == DType::fp64 ? 1e-9
+                           : dtype == DType::bf16 || is_mixture(given.model)
+                               ? 5e-2
+                               : (step == 0 ? 1e-6 : 1e-3) * std::abs(reference);
   return std::abs(loss - reference) <= tolerance;  // false where either is not a number
 }
 

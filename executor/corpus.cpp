@@ -12,11 +12,14 @@ std::uint64_t mixed(std::uint64_t x) {
 
 }  // namespace
 
-std::uint64_t hash_of(std::uint64_t seed, std::uint64_t a, std::uint64_t b, std::uint64_t c) { return mixed(mixed(mixed(mixed(seed) + a) + b) + c); }
+std::uint64_t hash_of(std::uint64_t seed, std::uint64_t a, std::uint64_t b, std::uint64_t c) {
+  return mixed(mixed(mixed(mixed(seed) + a) + b) + c);
+}
 
 double uniform_of(std::uint64_t hash) { return (static_cast<double>(hash >> 11) + 0.5) * 0x1p-53; }
 
-std::vector<std::int32_t> sequence_of(std::uint64_t seed, std::int64_t step, std::int64_t sequence, int length, int vocab) {
+std::vector<std::int32_t> sequence_of(std::uint64_t seed, std::int64_t step, std::int64_t sequence, int length,
+                                      int vocab) {
   constexpr double surprise = 0.2;
   const auto of = static_cast<std::uint64_t>(vocab);
   const std::uint64_t key = hash_of(seed, static_cast<std::uint64_t>(step), static_cast<std::uint64_t>(sequence));

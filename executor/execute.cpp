@@ -18,7 +18,8 @@ namespace {
 
 // Of one rank: all steps; the others' losses and times are added to its own.
 template <class T>
-RankReport run_rank(const RankPlace& place, const PricedScenario& scenario, const Program& program, const RunOptions& options, const std::function<void(int, double)>& after_step) {
+RankReport run_rank(const RankPlace& place, const PricedScenario& scenario, const Program& program,
+                    const RunOptions& options, const std::function<void(int, double)>& after_step) {
   Communicator& world = place.world;
   RankExecutor<T> rank(scenario, program, place, options);
   try {
@@ -38,14 +39,18 @@ RankReport run_rank(const RankPlace& place, const PricedScenario& scenario, cons
 }
 
 // As threads, or as one of the processes of MPI, which is asked for one thread only.
-RankReport run_rank(Communicator& world, bool as_process, const PricedScenario& scenario, const Program& program, RunOptions options, const std::function<void(int, double)>& after_step) {
+RankReport run_rank(Communicator& world, bool as_process, const PricedScenario& scenario, const Program& program,
+                    RunOptions options, const std::function<void(int, double)>& after_step) {
   const RankMachine machine = options.machine(world);
   const RankPlace place{world, machine.tensors ? *machine.tensors : world, *machine.backend};
   if (as_process && !place.tensors.queues()) options.background = false;
   switch (scenario.given.job.dtype) {
-    case DType::fp64: return run_rank<double>(place, scenario, program, options, after_step);
-    case DType::bf16: return run_rank<BFloat16>(place, scenario, program, options, after_step);
-    default: return run_rank<float>(place, scenario, program, options, after_step);
+    case DType::fp64:
+      return run_rank<double>(place, scenario, program, options, after_step);
+    case DType::bf16:
+      return run_rank<BFloat16>(place, scenario, program, options, after_step);
+    default:
+      return run_rank<float>(place, scenario, program, options, after_step);
   }
 }
 
@@ -63,11 +68,13 @@ RankMachine on_the_cpu(Communicator&) { return {make_cpu_backend(), nullptr}; }
 
 RankMachine on_a_gpu(Communicator& world, bool nccl) {
   RankMachine machine{make_cuda_backend(rank_on_this_machine(world) % std::max(1, cuda_devices())), nullptr};
-  machine.tensors = nccl ? make_nccl_communicator(world, *machine.backend) : make_staged_communicator(world, *machine.backend);
+  machine.tensors =
+      nccl ? make_nccl_communicator(world, *machine.backend) : make_staged_communicator(world, *machine.backend);
   return machine;
 }
 
-Result<Execution> execute(const PricedScenario& scenario, const Program& program, const RunOptions& options, const std::function<void(int, double)>& after_step) {
+Result<Execution> execute(const PricedScenario& scenario, const Program& program, const RunOptions& options,
+                          const std::function<void(int, double)>& after_step) {
   std::vector<RankReport> reports(program.role_of_rank.size());
   const OtherLoad load;
   try {
@@ -82,7 +89,8 @@ Result<Execution> execute(const PricedScenario& scenario, const Program& program
   return execution;
 }
 
-Execution execute_as(Communicator& world, const PricedScenario& scenario, const Program& program, const RunOptions& options, const std::function<void(int, double)>& after_step) {
+Execution execute_as(Communicator& world, const PricedScenario& scenario, const Program& program,
+                     const RunOptions& options, const std::function<void(int, double)>& after_step) {
   std::vector<RankReport> reports;
   reports.push_back(run_rank(world, true, scenario, program, options, after_step));
   return result_of(std::move(reports));
@@ -101,7 +109,8 @@ Traffic promised_traffic(const Program& program, int rank) {
   for (const Call& call : stage.calls) {
     for (const Instruction& in : stage.bodies[call.body].instructions) {
       if (in.code != Code::run) continue;
-      if (const Communication* c = std::get_if<Communication>(&stage.works[in.work])) count_traffic(*c, program.plan, 1, traffic);
+      if (const Communication* c = std::get_if<Communication>(&stage.works[in.work]))
+        count_traffic(*c, program.plan, 1, traffic);
     }
   }
   return traffic;

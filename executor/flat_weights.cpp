@@ -22,12 +22,15 @@ int place_in(GroupKind kind, const Plan& plan, int rank) {
 }  // namespace
 
 std::string_view to_string(MemoryTag tag) {
-  static constexpr std::array<std::string_view, memory_tags> names{"parameters", "gradients", "optimizer", "buffers", "workspace", "activations", "gathered", "transient", "communication"};
+  static constexpr std::array<std::string_view, memory_tags> names{"parameters", "gradients", "optimizer",
+                                                                   "buffers",    "workspace", "activations",
+                                                                   "gathered",   "transient", "communication"};
   return names[static_cast<std::size_t>(tag)];
 }
 
 template <class T>
-FlatWeights<T>::FlatWeights(const PricedScenario& scenario, const Program& program, int rank, Allocator& memory, Backend& backend)
+FlatWeights<T>::FlatWeights(const PricedScenario& scenario, const Program& program, int rank, Allocator& memory,
+                            Backend& backend)
     : backend_(backend), plan_(program.plan), rank_(rank) {
   const StageProgram& stage = program_of(program, rank);
   units_ = stage.units;
@@ -35,7 +38,9 @@ FlatWeights<T>::FlatWeights(const PricedScenario& scenario, const Program& progr
   for (std::size_t u = 0; u < units_.size(); ++u) {
     std::int64_t dense = 0, experts = 0;
     for (const Weight& w : weights_[u]) (w.of_experts() ? experts : dense) += w.count;
-    if (dense != units_[u].parameters || experts != units_[u].expert_parameters) throw std::logic_error("the weights of layer " + std::to_string(units_[u].layer) + " are not those of the Program");
+    if (dense != units_[u].parameters || experts != units_[u].expert_parameters)
+      throw std::logic_error("the weights of layer " + std::to_string(units_[u].layer) +
+                             " are not those of the Program");
   }
   // Dense weights first, then experts: neighbours in a piece are neighbours in memory.
   for (const Unit& unit : units_) dense_at_.push_back(all_), all_ += unit.parameters;
@@ -88,16 +93,21 @@ void FlatWeights<T>::cut(const Program& program, const StageProgram& stage) {
   const auto of = [&](Share share) -> std::vector<bool>& { return named[static_cast<std::size_t>(share)]; };
   const bool grouped = plan_.sharding_group != 0;
   const auto add = [&](int first, int last, Share share) {
-    const GroupKind kind = share == Share::experts ? (grouped ? GroupKind::expert_shard : GroupKind::expert_dp) : grouped ? GroupKind::shard : GroupKind::dp;
+    const GroupKind kind = share == Share::experts ? (grouped ? GroupKind::expert_shard : GroupKind::expert_dp)
+                           : grouped               ? GroupKind::shard
+                                                   : GroupKind::dp;
     const bool sharded = plan_.zero >= 1;
-    add_piece(first, last, share, sharded ? size_of_group(kind, program.plan) : 1, sharded ? place_in(kind, program.plan, rank_) : 0);
+    add_piece(first, last, share, sharded ? size_of_group(kind, program.plan) : 1,
+              sharded ? place_in(kind, program.plan, rank_) : 0);
     for (int u = first; u <= last; ++u) of(share)[static_cast<std::size_t>(u)] = true;
   };
   for (const Work& work : stage.works) {
     const Communication* c = std::get_if<Communication>(&work);
     if (c == nullptr || c->first_unit < 0 || lane_of(c->flow) != Lane::dp) continue;
-    const bool borrowed = c->share == Share::table && units_[static_cast<std::size_t>(c->first_unit)].borrowed > 0;  // the embedding's
-    if (!borrowed && !number_.contains({c->first_unit, c->last_unit, c->share})) add(c->first_unit, c->last_unit, c->share);
+    const bool borrowed =
+        c->share == Share::table && units_[static_cast<std::size_t>(c->first_unit)].borrowed > 0;  // the embedding's
+    if (!borrowed && !number_.contains({c->first_unit, c->last_unit, c->share}))
+      add(c->first_unit, c->last_unit, c->share);
   }
   for (const Share share : all_shares) {
     for (std::size_t u = 0; u < units_.size(); ++u) {
@@ -114,13 +124,18 @@ void FlatWeights<T>::set_first_values(std::uint64_t seed) {
       const std::int64_t n = experts ? units_[u].expert_parameters : units_[u].parameters;
       values.resize(static_cast<std::size_t>(n));
       for (const Weight& w : weights_[u]) {
-        if (w.of_experts() == experts) first_values<T>(seed, units_[u].layer, w, std::span(values).subspan(static_cast<std::size_t>(w.first), static_cast<std::size_t>(w.count)));
+        if (w.of_experts() == experts)
+          first_values<T>(
+              seed, units_[u].layer, w,
+              std::span(values).subspan(static_cast<std::size_t>(w.first), static_cast<std::size_t>(w.count)));
       }
       const std::int64_t at = (experts ? experts_at_ : dense_at_)[u];
-      if (plan_.zero < 3) put<T>(backend_, values, parameters_.as<T>().subspan(static_cast<std::size_t>(at), values.size()));
+      if (plan_.zero < 3)
+        put<T>(backend_, values, parameters_.as<T>().subspan(static_cast<std::size_t>(at), values.size()));
       for (const WeightPiece& piece : pieces_) {  // this rank's share of it
         if ((piece.share == Share::experts) != experts) continue;
-        const std::int64_t first = std::max(at, piece.whole_at + piece.own.first), last = std::min(at + n, piece.whole_at + piece.own.first + piece.own.count);
+        const std::int64_t first = std::max(at, piece.whole_at + piece.own.first),
+                           last = std::min(at + n, piece.whole_at + piece.own.first + piece.own.count);
         if (first >= last) continue;
         const auto to = static_cast<std::size_t>(piece.own_at + first - piece.whole_at - piece.own.first);
         const std::span<const T> own(values.data() + (first - at), static_cast<std::size_t>(last - first));
@@ -134,19 +149,25 @@ void FlatWeights<T>::set_first_values(std::uint64_t seed) {
 template <class T>
 std::span<T> FlatWeights<T>::parameters(std::size_t unit, bool experts) {
   assert(plan_.zero < 3);
-  return parameters_.as<T>().subspan(static_cast<std::size_t>((experts ? experts_at_ : dense_at_)[unit]), static_cast<std::size_t>(experts ? units_[unit].expert_parameters : units_[unit].parameters));
+  return parameters_.as<T>().subspan(
+      static_cast<std::size_t>((experts ? experts_at_ : dense_at_)[unit]),
+      static_cast<std::size_t>(experts ? units_[unit].expert_parameters : units_[unit].parameters));
 }
 
 template <class T>
 std::span<Arithmetic<T>> FlatWeights<T>::gradients(std::size_t unit, bool experts) {
   assert(plan_.zero < 2);
-  return gradients_.as<A>().subspan(static_cast<std::size_t>((experts ? experts_at_ : dense_at_)[unit]), static_cast<std::size_t>(experts ? units_[unit].expert_parameters : units_[unit].parameters));
+  return gradients_.as<A>().subspan(
+      static_cast<std::size_t>((experts ? experts_at_ : dense_at_)[unit]),
+      static_cast<std::size_t>(experts ? units_[unit].expert_parameters : units_[unit].parameters));
 }
 
 template <class T>
 const WeightPiece& FlatWeights<T>::piece(int first, int last, Share share) const {
   const auto found = number_.find({first, last, share});
-  if (found == number_.end()) throw std::logic_error("units " + std::to_string(first) + " to " + std::to_string(last) + " are no piece of the weights");
+  if (found == number_.end())
+    throw std::logic_error("units " + std::to_string(first) + " to " + std::to_string(last) +
+                           " are no piece of the weights");
   return pieces_[found->second];
 }
 
@@ -177,7 +198,8 @@ void FlatWeights<T>::update(const AdamW& how, std::int64_t step) {
   Operators<T>& on = backend_.operators<T>();
   for (const WeightPiece& p : pieces_) {
     const auto at = static_cast<std::size_t>(p.own_at), n = static_cast<std::size_t>(p.own.count);
-    const std::span<A> m = moments_.as<A>().subspan(at, n), v = moments_.as<A>().subspan(static_cast<std::size_t>(own_) + at, n);
+    const std::span<A> m = moments_.as<A>().subspan(at, n),
+                       v = moments_.as<A>().subspan(static_cast<std::size_t>(own_) + at, n);
     const std::span<T> parameters = own_parameters(p);
     if constexpr (std::is_same_v<A, T>) {
       on.adamw_update(how, step, A(1), own_gradients(p), m, v, parameters, {});

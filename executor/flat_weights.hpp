@@ -1,6 +1,7 @@
 // Weights, gradients and optimiser states of one rank: flat memory of its backend, cut as ZeRO cuts it.
 //
-// Pieces are what replicas exchange at once: buckets of units (ZeRO-0 and 1) or single units (2 and 3), dense weights, routed experts and a tied table apart.
+// Pieces are what replicas exchange at once: buckets of units (ZeRO-0 and 1) or single units (2 and 3), dense weights,
+// routed experts and a tied table apart.
 #pragma once
 
 #include <map>
@@ -17,11 +18,23 @@
 
 namespace forerun {
 
-enum class MemoryTag : std::uint32_t { parameters, gradients, optimizer, buffers, workspace, activations, gathered, transient, communication };
+enum class MemoryTag : std::uint32_t {
+  parameters,
+  gradients,
+  optimizer,
+  buffers,
+  workspace,
+  activations,
+  gathered,
+  transient,
+  communication
+};
 inline constexpr std::size_t memory_tags = 9;
 std::string_view to_string(MemoryTag);
 inline std::uint32_t tag_of(MemoryTag tag) { return static_cast<std::uint32_t>(tag); }
-inline std::uint32_t tag_of(MemoryKind kind) { return tag_of(MemoryTag::activations) + static_cast<std::uint32_t>(kind); }
+inline std::uint32_t tag_of(MemoryKind kind) {
+  return tag_of(MemoryTag::activations) + static_cast<std::uint32_t>(kind);
+}
 
 // What neighbouring units have of one share, as the Program moves it.
 struct WeightPiece {

@@ -46,7 +46,8 @@ void LaneWorker::run() {
     try {
       work();
     } catch (const std::exception& error) {
-      world_.give_up("rank " + std::to_string(world_.rank()) + ": " + error.what());  // its own rank may wait for messages meanwhile
+      world_.give_up("rank " + std::to_string(world_.rank()) + ": " +
+                     error.what());  // its own rank may wait for messages meanwhile
       const std::scoped_lock lock(mutex_);
       failure_ = std::current_exception();
     }

@@ -22,7 +22,7 @@ class LaneWorker {
   LaneWorker& operator=(const LaneWorker&) = delete;
 
   std::uint64_t issue(std::function<void()> work);  // its number
-  void wait(std::uint64_t number);                  // until that and all before it are done; throws what any of them threw
+  void wait(std::uint64_t number);  // until that and all before it are done; throws what any of them threw
 
  private:
   void run();

@@ -14,8 +14,14 @@ AttentionShape RankExecutor<T>::attention_shape() const {
   const bool heads_cut = plan_.cp > 1 && plan_.cp_kind == CpKind::ulysses;
   const int cuts = plan_.tp * (heads_cut ? plan_.cp : 1);
   const std::int64_t positions = scenario_.given.job.sequence / (heads_cut ? 1 : plan_.cp);
-  return {.sequences = plan_.micro_batch, .queries = positions, .keys = positions, .heads = a.heads / cuts, .kv_heads = a.kv_heads / cuts, .head_dim = a.head_dim,
-          .value_dim = a.head_dim, .window = a.window.value_or(0)};
+  return {.sequences = plan_.micro_batch,
+          .queries = positions,
+          .keys = positions,
+          .heads = a.heads / cuts,
+          .kv_heads = a.kv_heads / cuts,
+          .head_dim = a.head_dim,
+          .value_dim = a.head_dim,
+          .window = a.window.value_or(0)};
 }
 
 template <class T>
@@ -45,8 +51,11 @@ AttentionInput<T> RankExecutor<T>::attention_input(std::span<const T> qkv, Keys<
   const bool heads_cut = plan_.cp > 1 && plan_.cp_kind == CpKind::ulysses;
   query_positions_ = heads_cut ? executor_detail::all_positions(s.queries) : positions_of(cp_rank_);
   key_positions_ = heads_cut ? query_positions_ : positions_of(owner);
-  return {.q = {qkv.data(), executor_detail::row_of(s)}, .k = {keys.data, keys.stride}, .v = {keys.data + std::int64_t{s.kv_heads} * s.head_dim, keys.stride},
-          .query_positions = query_positions_, .key_positions = key_positions_};
+  return {.q = {qkv.data(), executor_detail::row_of(s)},
+          .k = {keys.data, keys.stride},
+          .v = {keys.data + std::int64_t{s.kv_heads} * s.head_dim, keys.stride},
+          .query_positions = query_positions_,
+          .key_positions = key_positions_};
 }
 
 // The running result of pieces: in the workspace until the last of them.
@@ -76,11 +85,13 @@ void RankExecutor<T>::attend_piece(std::span<const T> qkv, Keys<const T> keys, i
   const std::span<T> out = scratch<T>(std::ssize(ring_sum_));
   const std::span<A> log_sum_exp = scratch<A>(std::ssize(ring_log_sum_exp_));
   const Matrix<T> result{out.data(), executor_detail::query_width(s)};
-  on_.attention_forward(s, attention_input(qkv, keys, owner), result, log_sum_exp, scratch<A>(on_.attention_scratch(s)));
+  on_.attention_forward(s, attention_input(qkv, keys, owner), result, log_sum_exp,
+                        scratch<A>(on_.attention_scratch(s)));
   on_.merge_attention(s, result, log_sum_exp, ring_sum_, ring_log_sum_exp_);
 }
 
-// Reads queries, keys and values, and the keys and values of others: all of them, or those that came last. Writes the output and log-sum-exp.
+// Reads queries, keys and values, and the keys and values of others: all of them, or those that came last. Writes the
+// output and log-sum-exp.
 template <class T>
 void RankExecutor<T>::attend(const Computation& c) {
   const AttentionShape s = attention_shape();
@@ -103,10 +114,12 @@ void RankExecutor<T>::attend(const Computation& c) {
     return finish_sum();
   }
   const Matrix<T> out{written(0).data(), executor_detail::query_width(s)};
-  on_.attention_forward(s, attention_input(qkv, own, cp_rank_), out, written<A>(1), scratch<A>(on_.attention_scratch(s)));
+  on_.attention_forward(s, attention_input(qkv, own, cp_rank_), out, written<A>(1),
+                        scratch<A>(on_.attention_scratch(s)));
 }
 
-// --- backward: reads the gradient of the output, queries with keys and values, the output, log-sum-exp, and what forward reads besides ----------------------
+// --- backward: reads the gradient of the output, queries with keys and values, the output, log-sum-exp, and what
+// forward reads besides ----------------------
 
 // The gradients of keys and values are added to what is there.
 template <class T>
@@ -114,8 +127,9 @@ void RankExecutor<T>::attend_piece_back(Keys<const T> keys, int owner, Keys<T> d
   const AttentionShape s = attention_shape();
   const std::int64_t width = executor_detail::query_width(s), values = std::int64_t{s.kv_heads} * s.head_dim;
   const std::span<T> dout = read(0), qkv = read(1), out = read(2);
-  on_.attention_backward(s, attention_input(qkv, keys, owner), {out.data(), width}, read<A>(3), {dout.data(), width}, {ring_gradients_.data(), executor_detail::row_of(s)},
-                        {dkeys.data, dkeys.stride}, {dkeys.data + values, dkeys.stride}, scratch<A>(on_.attention_scratch(s)));
+  on_.attention_backward(s, attention_input(qkv, keys, owner), {out.data(), width}, read<A>(3), {dout.data(), width},
+                         {ring_gradients_.data(), executor_detail::row_of(s)}, {dkeys.data, dkeys.stride},
+                         {dkeys.data + values, dkeys.stride}, scratch<A>(on_.attention_scratch(s)));
 }
 
 template <class T>
@@ -135,7 +149,8 @@ void RankExecutor<T>::attend_back(const Computation& c) {
     return attend_piece_back({read(4).data(), key_width()}, owner_of(c.piece), {gradients.data(), key_width()});
   }
   if (c.piece == plan_.cp) {  // what the others made of this rank's keys came home
-    return on_.add_rows_of(std::ssize(qkv) / row, key_width(), {read(4).data(), key_width()}, {own_gradients.data, row});
+    return on_.add_rows_of(std::ssize(qkv) / row, key_width(), {read(4).data(), key_width()},
+                           {own_gradients.data, row});
   }
   if (c.piece == Computation::whole && reads_ > 4) {  // all gathered
     const std::int64_t each = s.sequences * s.keys * key_width();

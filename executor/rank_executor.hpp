@@ -1,4 +1,5 @@
-// One rank performs its part of a Program: instruction by instruction, on named tensors. It decides nothing about parallelism.
+// One rank performs its part of a Program: instruction by instruction, on named tensors. It decides nothing about
+// parallelism.
 //
 // T is the format of activations and weights; sums, gradients of weights and optimiser states are in Arithmetic<T>.
 #pragma once
@@ -27,8 +28,9 @@
 
 namespace forerun {
 
-// How rows are spread over experts: where the router says (top_k), or so that every expert gets as many (balanced: of the tokens of a group of as many as there are
-// experts, each goes to the experts a few places on; the router chooses the places). The Program promises bytes and memory of the latter.
+// How rows are spread over experts: where the router says (top_k), or so that every expert gets as many (balanced: of
+// the tokens of a group of as many as there are experts, each goes to the experts a few places on; the router chooses
+// the places). The Program promises bytes and memory of the latter.
 enum class Routing : std::uint8_t { top_k, balanced };
 
 // A rank's own processor, and the communicator of what lies in its memory: null where that is the host's.
@@ -37,7 +39,8 @@ struct RankMachine {
   std::unique_ptr<Communicator> tensors;
 };
 RankMachine on_the_cpu(Communicator& world);
-// Rank r of this machine takes GPU r modulo their number. Ranks that share one talk through the host's memory; `nccl`: each has its own. Throws std::runtime_error that says what is missing.
+// Rank r of this machine takes GPU r modulo their number. Ranks that share one talk through the host's memory; `nccl`:
+// each has its own. Throws std::runtime_error that says what is missing.
 RankMachine on_a_gpu(Communicator& world, bool nccl);
 
 struct RunOptions {
@@ -53,13 +56,14 @@ struct RunOptions {
 // What one rank did.
 struct RankReport {
   int rank = 0, stage = 0;
-  std::vector<double> losses;                    // of each step: the mean over all tokens; before set_last, this rank's part of their sum
-  std::vector<std::chrono::nanoseconds> steps;   // how long each took, the slowest rank's; before set_last, this rank's
-  Traffic traffic;                               // what it sent in the last step
+  std::vector<double> losses;  // of each step: the mean over all tokens; before set_last, this rank's part of their sum
+  std::vector<std::chrono::nanoseconds> steps;  // how long each took, the slowest rank's; before set_last, this rank's
+  Traffic traffic;  // what it sent in the last step
   std::array<std::int64_t, memory_tags> peak{};  // at the peak of the last step, by MemoryTag
-  std::array<Seconds, 5> exposed{};              // of the last step: communication that stopped the computation, by Dimension
-  Seconds computation, bubble;                   // bubble: waited for messages of other stages
-  std::int64_t expert_rows = 0, expert_rows_promised = 0;  // that its experts drew in the last step, and would draw if all drew as many
+  std::array<Seconds, 5> exposed{};  // of the last step: communication that stopped the computation, by Dimension
+  Seconds computation, bubble;  // bubble: waited for messages of other stages
+  std::int64_t expert_rows = 0,
+               expert_rows_promised = 0;  // that its experts drew in the last step, and would draw if all drew as many
   // Of the last step, where it is recorded, since the first rank began it: by begin, lanes as track_of says.
   std::vector<Interval> intervals;
   std::vector<Allocator::Change> memory;  // positions: nanoseconds
@@ -68,7 +72,7 @@ struct RankReport {
 
 // Where a rank works, and whom it talks to.
 struct RankPlace {
-  Communicator& world;    // of what lies in the host's memory
+  Communicator& world;  // of what lies in the host's memory
   Communicator& tensors;  // the same ranks, of what lies in the backend's
   Backend& backend;
 };
@@ -86,10 +90,13 @@ class RankExecutor {
   void step(bool update = true);
   [[nodiscard]] RankReport report() const;
   [[nodiscard]] double last_loss() const { return report_.losses.back(); }
-  [[nodiscard]] Seconds last_time() const { return Seconds{std::chrono::duration<double>(report_.steps.back()).count()}; }
+  [[nodiscard]] Seconds last_time() const {
+    return Seconds{std::chrono::duration<double>(report_.steps.back()).count()};
+  }
   // Of the last step: the mean over all ranks, and the slowest rank's time, in place of its own.
   void set_last(double loss, Seconds time) {
-    report_.losses.back() = loss, report_.steps.back() = std::chrono::nanoseconds(static_cast<std::int64_t>(time.value() * 1e9));
+    report_.losses.back() = loss,
+    report_.steps.back() = std::chrono::nanoseconds(static_cast<std::int64_t>(time.value() * 1e9));
   }
 
   FlatWeights<T>& weights() { return weights_; }
@@ -101,8 +108,8 @@ class RankExecutor {
   // How rows went to experts in one micro-batch of a unit.
   struct Routed {
     ExpertOrder order;
-    std::vector<std::int64_t> send, receive;                        // rows to and from each rank of the group
-    std::vector<std::int64_t> peers;                                // rows that each rank of those that share its experts received
+    std::vector<std::int64_t> send, receive;  // rows to and from each rank of the group
+    std::vector<std::int64_t> peers;  // rows that each rank of those that share its experts received
     struct Block {
       int expert;  // of this rank's
       std::int64_t first, count;
@@ -133,7 +140,8 @@ class RankExecutor {
     Allocation buffer;
   };
 
-  // --- instructions (rank_instructions.hpp) --------------------------------------------------------------------------------------------------
+  // --- instructions (rank_instructions.hpp)
+  // --------------------------------------------------------------------------------------------------
 
   void perform(const Body&, const Call&);
   void perform(const Instruction&);
@@ -146,7 +154,9 @@ class RankExecutor {
   [[nodiscard]] Timed timed_from_here(Lane, bool stops, Category);
   void settle();  // all times, when the step is done
   void record();  // what is drawn of it
-  [[nodiscard]] std::uint64_t now() const { return static_cast<std::uint64_t>((Clock::now() - origin_).count()); }  // of the step
+  [[nodiscard]] std::uint64_t now() const {
+    return static_cast<std::uint64_t>((Clock::now() - origin_).count());
+  }  // of the step
   [[nodiscard]] Seconds* exposed(Dimension d) { return &report_.exposed[static_cast<std::size_t>(d)]; }
   // `work` in line on a lane of its own, once what computation has in line is done.
   template <class F>
@@ -158,17 +168,24 @@ class RankExecutor {
   void keep_alone(TensorId);
   [[nodiscard]] Allocation& memory_of(TensorId id) { return tensors_[static_cast<std::size_t>(micro_batch_)][id]; }
   template <class U = T>
-  [[nodiscard]] std::span<U> tensor(TensorId id) { return memory_of(id).template as<U>(); }
+  [[nodiscard]] std::span<U> tensor(TensorId id) {
+    return memory_of(id).template as<U>();
+  }
   template <class U = T>
-  [[nodiscard]] std::span<U> read(std::size_t i) { return tensor<U>(operands_[i]); }
+  [[nodiscard]] std::span<U> read(std::size_t i) {
+    return tensor<U>(operands_[i]);
+  }
   template <class U = T>
-  [[nodiscard]] std::span<U> written(std::size_t i) { return tensor<U>(operands_[reads_ + i]); }
+  [[nodiscard]] std::span<U> written(std::size_t i) {
+    return tensor<U>(operands_[reads_ + i]);
+  }
   template <class U>
   [[nodiscard]] std::span<U> scratch(std::int64_t elements);  // until the instruction is done
   template <class U>
   [[nodiscard]] std::vector<U> on_host(std::span<const U> there);
 
-  // --- computation (rank_computation.hpp, rank_attention.hpp, rank_experts.hpp) -----------------------------------------------------
+  // --- computation (rank_computation.hpp, rank_attention.hpp, rank_experts.hpp)
+  // -----------------------------------------------------
 
   void compute(const Computation&);
   void forward(const Computation&);
@@ -223,9 +240,11 @@ class RankExecutor {
   };
   [[nodiscard]] std::optional<Rows> rows_written() const;  // nullopt: as many as promised
 
-  // --- weights ----------------------------------------------------------------------------------------------------------------------
+  // --- weights
+  // -------------------------------------------------------------------------------------------------------------------
 
-  // What of a unit's gathered parameters, or of gradients before they are scattered, is of that share: dense weights, experts', then a table that is not its own.
+  // What of a unit's gathered parameters, or of gradients before they are scattered, is of that share: dense weights,
+  // experts', then a table that is not its own.
   template <class U>
   [[nodiscard]] std::span<U> part(TensorId, std::size_t unit, Share);
   [[nodiscard]] std::size_t holder(std::size_t unit, Share) const;  // the unit whose piece that is
@@ -237,7 +256,8 @@ class RankExecutor {
   [[nodiscard]] std::span<const T> weight(WeightKind, int local_expert = -1);
   [[nodiscard]] std::span<A> gradient(WeightKind, int local_expert = -1);
 
-  // --- communication (rank_communication.hpp) ---------------------------------------------------------------------------------------
+  // --- communication (rank_communication.hpp)
+  // ---------------------------------------------------------------------------------------
 
   void make_groups();
   void greet(const Neighbours&);
@@ -261,7 +281,8 @@ class RankExecutor {
   Neighbours& neighbours(Lane, int chunk, int from_stage, int to_stage);
   void count(Flow, const CommunicationCounts& before, const CommunicationCounts& after);
 
-  // --- data -------------------------------------------------------------------------------------------------------------------------
+  // --- data
+  // -------------------------------------------------------------------------------------------------------------------
 
   [[nodiscard]] std::vector<std::int32_t> positions_of(int cp_rank) const;
   [[nodiscard]] std::vector<std::int32_t> tokens_of(bool targets) const;
@@ -282,12 +303,13 @@ class RankExecutor {
   std::vector<Tensors> tensors_;  // of each micro-batch
   std::map<std::pair<std::int32_t, std::size_t>, Routed> routed_;
   std::map<std::pair<GroupKind, Lane>, std::unique_ptr<Communicator>> groups_;
-  // By the chunk that receives, and whether a later stage does: of an interleaved pipeline the last stage's messages to the first go round behind none of the others.
+  // By the chunk that receives, and whether a later stage does: of an interleaved pipeline the last stage's messages to
+  // the first go round behind none of the others.
   std::map<std::tuple<Lane, int, bool>, Neighbours> neighbours_;
   std::unique_ptr<Communicator> rows_told_, rows_told_on_;  // how many rows go to whom: not part of the Program
   std::map<TokenId, Issued> issued_;
   std::span<A> rotary_, ring_sum_, ring_log_sum_exp_;  // in the workspace
-  std::span<T> ring_gradients_;                        // of queries, keys and values, while pieces of ring attention come
+  std::span<T> ring_gradients_;  // of queries, keys and values, while pieces of ring attention come
 
   std::vector<std::int32_t> query_positions_, key_positions_;
 
@@ -304,7 +326,8 @@ class RankExecutor {
   std::vector<Timed> timed_;  // of this step
   std::mutex traffic_mutex_;
   Clock::time_point origin_;  // when the step began
-  std::shared_ptr<std::map<const Instruction*, std::string>> names_ = std::make_shared<std::map<const Instruction*, std::string>>();
+  std::shared_ptr<std::map<const Instruction*, std::string>> names_ =
+      std::make_shared<std::map<const Instruction*, std::string>>();
   std::unique_ptr<LaneWorker> replicas_talk_;  // last: what it is given uses all of the above
 };
 

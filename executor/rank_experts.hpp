@@ -1,4 +1,5 @@
-// RankExecutor: routers and experts. Copies of tokens are in the order of their experts, and each expert multiplies the rows that came for it from each rank.
+// RankExecutor: routers and experts. Copies of tokens are in the order of their experts, and each expert multiplies the
+// rows that came for it from each rank.
 #pragma once
 
 #include <algorithm>
@@ -14,13 +15,15 @@ template <class T>
 struct RankExecutor<T>::Choices {
   RouterShape shape;
   std::span<A> scores, weights, weight_gradients;  // [rows, experts], [rows, top_k] twice
-  std::span<std::int32_t> chosen, place;           // [rows, top_k]
+  std::span<std::int32_t> chosen, place;  // [rows, top_k]
 };
 
 template <class T>
 typename RankExecutor<T>::Choices RankExecutor<T>::choices(std::span<std::byte> routing) {
-  const Moe& moe = std::get<Moe>(scenario_.given.model.blocks[static_cast<std::size_t>(stage_.units[unit_].layer)].feed_forward);
-  const std::size_t of_row = sizeof(A) * static_cast<std::size_t>(moe.experts + 2 * moe.top_k) + 8 * static_cast<std::size_t>(moe.top_k);
+  const Moe& moe =
+      std::get<Moe>(scenario_.given.model.blocks[static_cast<std::size_t>(stage_.units[unit_].layer)].feed_forward);
+  const std::size_t of_row =
+      sizeof(A) * static_cast<std::size_t>(moe.experts + 2 * moe.top_k) + 8 * static_cast<std::size_t>(moe.top_k);
   const std::size_t rows = routing.size() / of_row, choices = rows * static_cast<std::size_t>(moe.top_k);
   std::byte* at = routing.data();
   const auto take = [&]<class U>(std::size_t n, U*) {
@@ -46,8 +49,8 @@ void RankExecutor<T>::route() {
   if (options_.routing == Routing::balanced) balance(c);
 }
 
-// Of each group of as many tokens as there are experts, token i goes to experts i + o for the top_k offsets o with the highest scores in all: each expert gets
-// top_k rows of every group.
+// Of each group of as many tokens as there are experts, token i goes to experts i + o for the top_k offsets o with the
+// highest scores in all: each expert gets top_k rows of every group.
 template <class T>
 void RankExecutor<T>::balance(Choices& c) {
   const int n = c.shape.experts, k = c.shape.top_k;
@@ -107,17 +110,20 @@ void RankExecutor<T>::tell_rows() {
   if (ranks > 1) {
     const std::vector<std::int64_t> counts(ranks, static_cast<std::int64_t>(local * sizeof(std::int64_t)));
     timed(Lane::ep, true, {&report_.exposed[static_cast<std::size_t>(Dimension::ep)], &report_.computation}, [&] {
-      rows_told_->all_to_all(Elements(std::as_writable_bytes(std::span(r.order.rows))), counts, Elements(std::as_writable_bytes(std::span(coming))), counts);
+      rows_told_->all_to_all(Elements(std::as_writable_bytes(std::span(r.order.rows))), counts,
+                             Elements(std::as_writable_bytes(std::span(coming))), counts);
     });
   }
   r.send.assign(ranks, 0), r.receive.assign(ranks, 0), r.blocks.clear();
-  for (std::size_t i = 0; i < coming.size(); ++i) r.send[i / local] += r.order.rows[i], r.receive[i / local] += coming[i];
+  for (std::size_t i = 0; i < coming.size(); ++i)
+    r.send[i / local] += r.order.rows[i], r.receive[i / local] += coming[i];
   const auto peers = static_cast<std::size_t>(plan_.etp);
   std::vector<std::int64_t> all = coming;  // [rank that shares the experts, rank, expert]
   if (peers > 1) {
     all.resize(peers * coming.size());
     timed(Lane::ep, true, {&report_.exposed[static_cast<std::size_t>(Dimension::ep)], &report_.computation}, [&] {
-      rows_told_on_->all_gather(Elements(std::as_writable_bytes(std::span(coming))), Elements(std::as_writable_bytes(std::span(all))));
+      rows_told_on_->all_gather(Elements(std::as_writable_bytes(std::span(coming))),
+                                Elements(std::as_writable_bytes(std::span(all))));
     });
   }
   r.peers.assign(peers, 0);
@@ -130,12 +136,18 @@ void RankExecutor<T>::tell_rows() {
   report_.expert_rows_promised += plan_.etp * std::ssize(r.order.token);
 }
 
-// With top-k routing what an instruction writes is as long as the rows that this rank received, or that the ranks which share its experts received together.
+// With top-k routing what an instruction writes is as long as the rows that this rank received, or that the ranks which
+// share its experts received together.
 template <class T>
 std::optional<typename RankExecutor<T>::Rows> RankExecutor<T>::rows_written() const {
   if (plan_.ep == 1 || options_.routing == Routing::balanced || instruction_->code != Code::run) return std::nullopt;
-  const auto received = [&] { return Rows{routed().peers[static_cast<std::size_t>(rank_ % plan_.etp)], std::ssize(routed().order.token)}; };
-  const auto together = [&] { return Rows{std::accumulate(routed().peers.begin(), routed().peers.end(), std::int64_t{0}), plan_.etp * std::ssize(routed().order.token)}; };
+  const auto received = [&] {
+    return Rows{routed().peers[static_cast<std::size_t>(rank_ % plan_.etp)], std::ssize(routed().order.token)};
+  };
+  const auto together = [&] {
+    return Rows{std::accumulate(routed().peers.begin(), routed().peers.end(), std::int64_t{0}),
+                plan_.etp * std::ssize(routed().order.token)};
+  };
   const Work& work = stage_.works[instruction_->work];
   if (const Communication* c = std::get_if<Communication>(&work)) {
     if (c->flow == Flow::ep_all_gather) return together();
@@ -144,7 +156,8 @@ std::optional<typename RankExecutor<T>::Rows> RankExecutor<T>::rows_written() co
   }
   const Computation* c = std::get_if<Computation>(&work);
   if (c == nullptr || find(WeightKind::router) == nullptr) return std::nullopt;
-  if (c->kind == OperatorKind::up || c->kind == OperatorKind::expert_activation || c->kind == OperatorKind::down) return together();
+  if (c->kind == OperatorKind::up || c->kind == OperatorKind::expert_activation || c->kind == OperatorKind::down)
+    return together();
   return std::nullopt;
 }
 
@@ -165,7 +178,8 @@ void RankExecutor<T>::combine() {
 template <class T>
 void RankExecutor<T>::combine_back() {
   const Choices c = choices(read<std::byte>(reads_ - 1));
-  on_.combine_backward(scenario_.given.model.hidden, c.shape.top_k, read(1), c.place, c.weights, read(0), written(0), c.weight_gradients);
+  on_.combine_backward(scenario_.given.model.hidden, c.shape.top_k, read(1), c.place, c.weights, read(0), written(0),
+                       c.weight_gradients);
 }
 
 template <class T>
@@ -176,11 +190,19 @@ void RankExecutor<T>::experts(WeightKind kind, Part part) {
     for (const Slice& slice : w.columns) out += slice.count;
     const std::int64_t in = w.rows.count;
     const LinearShape shape{block.count, in, out};
-    const auto rows = [&](std::span<T> all, std::int64_t width) { return all.subspan(static_cast<std::size_t>(block.first * width), static_cast<std::size_t>(block.count * width)); };
+    const auto rows = [&](std::span<T> all, std::int64_t width) {
+      return all.subspan(static_cast<std::size_t>(block.first * width), static_cast<std::size_t>(block.count * width));
+    };
     switch (part) {
-      case Part::input_gradient: on_.linear_input_gradient(shape, rows(read(0), out), weight(kind, block.expert), rows(written(0), in)); break;
-      case Part::weight_gradient: on_.linear_weight_gradient(shape, rows(read(reads_ - 1), in), rows(read(0), out), gradient(kind, block.expert)); break;
-      default: on_.linear_forward(shape, rows(read(0), in), weight(kind, block.expert), rows(written(0), out)); break;
+      case Part::input_gradient:
+        on_.linear_input_gradient(shape, rows(read(0), out), weight(kind, block.expert), rows(written(0), in));
+        break;
+      case Part::weight_gradient:
+        on_.linear_weight_gradient(shape, rows(read(reads_ - 1), in), rows(read(0), out), gradient(kind, block.expert));
+        break;
+      default:
+        on_.linear_forward(shape, rows(read(0), in), weight(kind, block.expert), rows(written(0), out));
+        break;
     }
   }
 }

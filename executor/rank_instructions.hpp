@@ -16,14 +16,28 @@
 
 namespace forerun {
 
-
 inline std::int64_t whole(Bytes bytes) { return static_cast<std::int64_t>(bytes.value()); }
 
 template <class T>
-RankExecutor<T>::RankExecutor(const PricedScenario& scenario, const Program& program, const RankPlace& place, const RunOptions& options)
-    : world_(place.world), tensors_talk_(place.tensors), backend_(place.backend), on_(place.backend.operators<T>()), scenario_(scenario), program_(program), plan_(program.plan), options_(options), rank_(world_.rank()), tp_rank_(rank_ % plan_.tp), cp_rank_(rank_ / plan_.tp % plan_.cp),
-      dp_rank_(rank_ / (plan_.tp * plan_.cp) % plan_.dp), pp_rank_(rank_ / (plan_.tp * plan_.cp * plan_.dp)), stage_(program_of(program, rank_)),
-      memory_(backend_), uncounted_(backend_), weights_(scenario, program, rank_, memory_, backend_) {
+RankExecutor<T>::RankExecutor(const PricedScenario& scenario, const Program& program, const RankPlace& place,
+                              const RunOptions& options)
+    : world_(place.world),
+      tensors_talk_(place.tensors),
+      backend_(place.backend),
+      on_(place.backend.operators<T>()),
+      scenario_(scenario),
+      program_(program),
+      plan_(program.plan),
+      options_(options),
+      rank_(world_.rank()),
+      tp_rank_(rank_ % plan_.tp),
+      cp_rank_(rank_ / plan_.tp % plan_.cp),
+      dp_rank_(rank_ / (plan_.tp * plan_.cp) % plan_.dp),
+      pp_rank_(rank_ / (plan_.tp * plan_.cp * plan_.dp)),
+      stage_(program_of(program, rank_)),
+      memory_(backend_),
+      uncounted_(backend_),
+      weights_(scenario, program, rank_, memory_, backend_) {
   weights_.set_first_values(options.seed);
   buffers_ = memory_.allocate("buffers of sends", whole(stage_.held.communication), tag_of(MemoryTag::buffers));
   workspace_ = memory_.allocate("workspace", whole(stage_.held.workspace), tag_of(MemoryTag::workspace));
@@ -75,9 +89,12 @@ template <class T>
 std::string RankExecutor<T>::where() const {
   const std::string stage = "stage " + std::to_string(pp_rank_);
   if (body_ == nullptr || instruction_ == nullptr) return stage;
-  const std::string what = instruction_->code == Code::run ? describe(stage_.works[instruction_->work]) : instruction_->code == Code::wait ? "wait" : "receive";
+  const std::string what = instruction_->code == Code::run    ? describe(stage_.works[instruction_->work])
+                           : instruction_->code == Code::wait ? "wait"
+                                                              : "receive";
   if (body_->chunk < 0) return stage + ", " + what;
-  return stage + ", chunk " + std::to_string(body_->chunk) + ", micro-batch " + std::to_string(micro_batch_) + ", layer " + std::to_string(layer_of(stage_, *instruction_)) + ": " + what;
+  return stage + ", chunk " + std::to_string(body_->chunk) + ", micro-batch " + std::to_string(micro_batch_) +
+         ", layer " + std::to_string(layer_of(stage_, *instruction_)) + ": " + what;
 }
 
 template <class T>
@@ -97,9 +114,15 @@ void RankExecutor<T>::perform(const Instruction& in) {
   if (records_) memory_.move_to(now());
   for (std::size_t i = 0; i < in.allocates; ++i) allocate(touches[i]);
   switch (in.code) {
-    case Code::run: run(in); break;
-    case Code::wait: wait(in.token); break;
-    case Code::receive: receive(); break;
+    case Code::run:
+      run(in);
+      break;
+    case Code::wait:
+      wait(in.token);
+      break;
+    case Code::receive:
+      receive();
+      break;
   }
   if (records_) memory_.move_to(now());
   for (std::size_t i = in.allocates; i < std::size_t{in.allocates} + in.releases; ++i) release(touches[i]);
@@ -119,8 +142,14 @@ void RankExecutor<T>::run(const Instruction& in) {
 
 template <class T>
 typename RankExecutor<T>::Timed RankExecutor<T>::timed_from_here(Lane lane, bool stops, Category category) {
-  return {.category = category, .begin = backend_.mark(), .end = {}, .name = records_ ? &name_of_instruction() : nullptr, .track = track_of(lane, stops),
-          .kind = stops ? "waited for" : lane == Lane::compute ? "compute" : "communication"};
+  return {.category = category,
+          .begin = backend_.mark(),
+          .end = {},
+          .name = records_ ? &name_of_instruction() : nullptr,
+          .track = track_of(lane, stops),
+          .kind = stops                   ? "waited for"
+                  : lane == Lane::compute ? "compute"
+                                          : "communication"};
 }
 
 template <class T>
@@ -157,12 +186,14 @@ void RankExecutor<T>::settle() {
   timed_.clear();
 }
 
-// Each rank began when it began; all are drawn from where the first of them did. They are threads of one process, which share a clock.
+// Each rank began when it began; all are drawn from where the first of them did. They are threads of one process, which
+// share a clock.
 template <class T>
 void RankExecutor<T>::record() {
   std::int64_t began = origin_.time_since_epoch().count();
   std::vector<std::int64_t> all(static_cast<std::size_t>(world_.size()));
-  world_.all_gather(Elements(std::as_writable_bytes(std::span(&began, 1))), Elements(std::as_writable_bytes(std::span(all))));
+  world_.all_gather(Elements(std::as_writable_bytes(std::span(&began, 1))),
+                    Elements(std::as_writable_bytes(std::span(all))));
   const std::chrono::nanoseconds after(began - *std::ranges::min_element(all));
   for (Interval& one : report_.intervals) one.begin += after, one.end += after;
   std::ranges::stable_sort(report_.intervals, {}, &Interval::begin);
@@ -193,7 +224,8 @@ void RankExecutor<T>::wait(TokenId token) {
   if (found == issued_.end()) return;  // done at its issue
   const Issued issued = found->second;
   issued_.erase(found);
-  timed(Lane::dp, true, {issued.stops}, [&] { issued.number > 0 ? replicas_talk_->wait(issued.number) : backend_.follow(issued.work->end); });
+  timed(Lane::dp, true, {issued.stops},
+        [&] { issued.number > 0 ? replicas_talk_->wait(issued.number) : backend_.follow(issued.work->end); });
   if (records_) timed_.push_back(*issued.work);
 }
 
@@ -201,7 +233,8 @@ template <class T>
 void RankExecutor<T>::allocate(TensorId id) {
   const Tensor& tensor = stage_.tensors[id];
   std::int64_t bytes = whole(tensor.bytes);
-  if (const std::optional<Rows> rows = rows_written(); rows && std::find(operands_ + reads_, operands_ + reads_ + writes_, id) != operands_ + reads_ + writes_) {
+  if (const std::optional<Rows> rows = rows_written();
+      rows && std::find(operands_ + reads_, operands_ + reads_ + writes_, id) != operands_ + reads_ + writes_) {
     if (rows->promised > 0) bytes = bytes / rows->promised * rows->number;
   }
   memory_of(id) = memory_.allocate(tensor.name, bytes, tag_of(tensor.kind));
@@ -224,7 +257,9 @@ void RankExecutor<T>::take_alone(TensorId id) {
   const auto unit = static_cast<std::size_t>(found - stage_.units.begin());
   const bool grouped = plan_.sharding_group != 0;
   for (const Share share : all_shares) {
-    const GroupKind kind = share == Share::experts ? (grouped ? GroupKind::expert_shard : GroupKind::expert_dp) : grouped ? GroupKind::shard : GroupKind::dp;
+    const GroupKind kind = share == Share::experts ? (grouped ? GroupKind::expert_shard : GroupKind::expert_dp)
+                           : grouped               ? GroupKind::shard
+                                                   : GroupKind::dp;
     const std::span<T> whole = part<T>(id, unit, share);
     if (whole.empty() || size_of_group(kind, plan_) > 1) continue;
     const auto from = static_cast<int>(holder(unit, share));
@@ -236,9 +271,11 @@ void RankExecutor<T>::take_alone(TensorId id) {
 template <class T>
 void RankExecutor<T>::keep_alone(TensorId id) {
   const auto found = std::ranges::find(stage_.units, std::optional(id), &Unit::gradients);
-  if (found == stage_.units.end() || found->expert_parameters == 0 || size_of_group(GroupKind::expert_dp, plan_) > 1) return;
+  if (found == stage_.units.end() || found->expert_parameters == 0 || size_of_group(GroupKind::expert_dp, plan_) > 1)
+    return;
   const auto unit = static_cast<std::size_t>(found - stage_.units.begin());
-  const std::span<A> kept = weights_.own_gradients(weights_.piece(static_cast<int>(unit), static_cast<int>(unit), Share::experts));
+  const std::span<A> kept =
+      weights_.own_gradients(weights_.piece(static_cast<int>(unit), static_cast<int>(unit), Share::experts));
   on_.add_sums(kept, part<A>(id, unit, Share::experts), kept);
 }
 
@@ -248,7 +285,8 @@ std::span<U> RankExecutor<T>::scratch(std::int64_t elements) {
   constexpr std::int64_t line = Allocator::alignment;
   const std::int64_t bytes = (elements * static_cast<std::int64_t>(sizeof(U)) + line - 1) / line * line;
   if (scratch_used_ + bytes > workspace_.bytes()) {
-    throw std::runtime_error("the workspace of " + std::to_string(workspace_.bytes()) + " B is too small: " + std::to_string(scratch_used_ + bytes) + " B are needed (memory: workspace of the stack)");
+    throw std::runtime_error("the workspace of " + std::to_string(workspace_.bytes()) + " B is too small: " +
+                             std::to_string(scratch_used_ + bytes) + " B are needed (memory: workspace of the stack)");
   }
   std::byte* at = workspace_.as<std::byte>().data() + scratch_used_;
   scratch_used_ += bytes;
@@ -263,7 +301,8 @@ std::vector<U> RankExecutor<T>::on_host(std::span<const U> there) {
   return here;
 }
 
-// --- weights ------------------------------------------------------------------------------------------------------------------------
+// --- weights
+// ---------------------------------------------------------------------------------------------------------------------
 
 template <class T>
 template <class U>
@@ -291,7 +330,8 @@ void RankExecutor<T>::each_early(TensorId id, Visit visit) {
 template <class T>
 std::size_t RankExecutor<T>::holder(std::size_t unit, Share share) const {
   if (share != Share::table || stage_.units[unit].borrowed == 0) return unit;
-  return static_cast<std::size_t>(std::ranges::find(stage_.units, UnitKind::embedding, &Unit::kind) - stage_.units.begin());
+  return static_cast<std::size_t>(std::ranges::find(stage_.units, UnitKind::embedding, &Unit::kind) -
+                                  stage_.units.begin());
 }
 
 // A tied head is the table: a copy of its own, or the embedding's.
@@ -319,7 +359,8 @@ std::span<const T> RankExecutor<T>::weight(WeightKind kind, int local_expert) {
   if (gathered && borrows(kind)) return part<T>(*gathered, unit_, Share::table);
   const std::int64_t at = w.first + (w.of_experts() ? stage_.units[unit_].parameters : 0);
   if (gathered) return tensor<T>(*gathered).subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(w.count));
-  return weights_.parameters(unit_of(kind), w.of_experts()).subspan(static_cast<std::size_t>(w.first), static_cast<std::size_t>(w.count));
+  return weights_.parameters(unit_of(kind), w.of_experts())
+      .subspan(static_cast<std::size_t>(w.first), static_cast<std::size_t>(w.count));
 }
 
 template <class T>
@@ -334,12 +375,15 @@ std::span<Arithmetic<T>> RankExecutor<T>::gradient(WeightKind kind, int local_ex
   if (apart && borrows(kind)) return part<A>(*apart, unit_, Share::table);
   const std::int64_t at = w.first + (w.of_experts() ? stage_.units[unit_].parameters : 0);
   if (apart) return tensor<A>(*apart).subspan(static_cast<std::size_t>(at), static_cast<std::size_t>(w.count));
-  return weights_.gradients(unit_of(kind), w.of_experts()).subspan(static_cast<std::size_t>(w.first), static_cast<std::size_t>(w.count));
+  return weights_.gradients(unit_of(kind), w.of_experts())
+      .subspan(static_cast<std::size_t>(w.first), static_cast<std::size_t>(w.count));
 }
 
-// --- data ---------------------------------------------------------------------------------------------------------------------------
+// --- data
+// ---------------------------------------------------------------------------------------------------------------------
 
-// Causal work is the same on all ranks when each has a piece from the front and its mirror image from the back (zig-zag); Ulysses makes it so itself.
+// Causal work is the same on all ranks when each has a piece from the front and its mirror image from the back
+// (zig-zag); Ulysses makes it so itself.
 template <class T>
 std::vector<std::int32_t> RankExecutor<T>::positions_of(int cp_rank) const {
   const int length = scenario_.given.job.sequence, share = length / plan_.cp;
@@ -362,9 +406,12 @@ std::vector<std::int32_t> RankExecutor<T>::tokens_of(bool targets) const {
   const std::vector<std::int32_t> positions = positions_of(cp_rank_);
   std::vector<std::int32_t> tokens;
   for (int i = 0; i < plan_.micro_batch; ++i) {
-    const std::int64_t sequence = std::int64_t{dp_rank_} * (job.global_batch / plan_.dp) + std::int64_t{micro_batch_} * plan_.micro_batch + i;
-    const std::vector<std::int32_t> all = sequence_of(options_.seed, step_, sequence, job.sequence, scenario_.given.model.vocab);
-    for (const std::int32_t position : positions) tokens.push_back(all[static_cast<std::size_t>(position) + (targets ? 1 : 0)]);
+    const std::int64_t sequence =
+        std::int64_t{dp_rank_} * (job.global_batch / plan_.dp) + std::int64_t{micro_batch_} * plan_.micro_batch + i;
+    const std::vector<std::int32_t> all =
+        sequence_of(options_.seed, step_, sequence, job.sequence, scenario_.given.model.vocab);
+    for (const std::int32_t position : positions)
+      tokens.push_back(all[static_cast<std::size_t>(position) + (targets ? 1 : 0)]);
   }
   return tokens;
 }

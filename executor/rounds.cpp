@@ -9,7 +9,8 @@ namespace forerun {
 
 Seconds warm_step(const Execution& run) { return Seconds{quantile(warm_steps(run), 0.5)}; }
 
-Result<std::vector<Rounds>> execute_in_turn(std::span<const Planned> plans, const RunOptions& options, int rounds, const std::function<void(double)>& progress) {
+Result<std::vector<Rounds>> execute_in_turn(std::span<const Planned> plans, const RunOptions& options, int rounds,
+                                            const std::function<void(double)>& progress) {
   std::vector<Rounds> all(plans.size());
   std::vector<std::vector<double>> others(plans.size());
   const auto runs = static_cast<double>(rounds) * static_cast<double>(plans.size());
@@ -28,11 +29,14 @@ Result<std::vector<Rounds>> execute_in_turn(std::span<const Planned> plans, cons
   return all;
 }
 
-Result<std::vector<double>> References::losses(const PricedScenario& scenario, const Plan& plan, const std::function<void(double)>& progress) {
+Result<std::vector<double>> References::losses(const PricedScenario& scenario, const Plan& plan,
+                                               const std::function<void(double)>& progress) {
   Scenario given = scenario.given;
   given.gpus = 1;
   const Plan one = one_rank(plan);
-  const auto found = std::ranges::find_if(known_, [&](const Known& k) { return k.given.model == given.model && k.given.job == given.job && k.given.stack == given.stack && k.plan == one; });
+  const auto found = std::ranges::find_if(known_, [&](const Known& k) {
+    return k.given.model == given.model && k.given.job == given.job && k.given.stack == given.stack && k.plan == one;
+  });
   if (found != known_.end()) return found->losses;
   const Result<PricedScenario> priced = price(given);
   if (!priced) return fail(priced.error());

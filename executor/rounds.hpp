@@ -23,7 +23,8 @@ struct Rounds {
 Seconds warm_step(const Execution&);
 
 // As many as plans. `progress(share)` after each run. Problems: of the first run that failed.
-Result<std::vector<Rounds>> execute_in_turn(std::span<const Planned>, const RunOptions&, int rounds, const std::function<void(double)>& progress = {});
+Result<std::vector<Rounds>> execute_in_turn(std::span<const Planned>, const RunOptions&, int rounds,
+                                            const std::function<void(double)>& progress = {});
 
 // The losses of jobs on one rank, which every plan's must equal. A job is trained once, however many plans have it.
 class References {
@@ -31,7 +32,8 @@ class References {
   explicit References(RunOptions options) : options_(std::move(options)) { options_.record = false; }
 
   // Of each step; `progress(share)` while it trains.
-  Result<std::vector<double>> losses(const PricedScenario&, const Plan&, const std::function<void(double)>& progress = {});
+  Result<std::vector<double>> losses(const PricedScenario&, const Plan&,
+                                     const std::function<void(double)>& progress = {});
 
  private:
   struct Known {

@@ -1,6 +1,8 @@
-// What each unit of a model (embedding, block, head) has of weights on one rank: which, of what shape, where in the unit's flat memory, and their first values.
+// What each unit of a model (embedding, block, head) has of weights on one rank: which, of what shape, where in the
+// unit's flat memory, and their first values.
 //
-// A first value depends on the seed and on the weight's place in the whole model alone, so every plan starts from the same model.
+// A first value depends on the seed and on the weight's place in the whole model alone, so every plan starts from the
+// same model.
 #pragma once
 
 #include <cstdint>
@@ -13,7 +15,18 @@
 
 namespace forerun {
 
-enum class WeightKind : std::uint8_t { table, attention_norm, qkv, attention_output, feed_forward_norm, up, down, router, final_norm, head };
+enum class WeightKind : std::uint8_t {
+  table,
+  attention_norm,
+  qkv,
+  attention_output,
+  feed_forward_norm,
+  up,
+  down,
+  router,
+  final_norm,
+  head
+};
 std::string_view to_string(WeightKind);
 
 struct Slice {
@@ -34,7 +47,10 @@ struct Weight {
   double deviation = 0;    // of the first values
 
   [[nodiscard]] bool of_experts() const { return expert >= 0; }
-  [[nodiscard]] bool of_norm() const { return kind == WeightKind::attention_norm || kind == WeightKind::feed_forward_norm || kind == WeightKind::final_norm; }
+  [[nodiscard]] bool of_norm() const {
+    return kind == WeightKind::attention_norm || kind == WeightKind::feed_forward_norm ||
+           kind == WeightKind::final_norm;
+  }
 };
 
 // Weights of a unit on one rank: dense ones in this order, then experts'. Their numbers are those of the unit.

@@ -8,7 +8,8 @@ namespace forerun {
 namespace {
 
 const std::vector<std::string> vendors{"nvidia", "amd", "intel", "other"};
-const std::vector<std::string> families{"volta", "turing", "ampere", "ada", "hopper", "blackwell", "cdna3", "cpu", "textbook"};
+const std::vector<std::string> families{"volta",     "turing", "ampere", "ada",     "hopper",
+                                        "blackwell", "cdna3",  "cpu",    "textbook"};
 
 std::vector<std::string> dtype_names() {
   std::vector<std::string> names;

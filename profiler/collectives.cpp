@@ -17,8 +17,13 @@ constexpr std::array<std::string_view, 5> kinds{"allreduce", "allgather", "reduc
 class Call {
  public:
   Call(Communicator& ranks, const CollectiveCase& c)
-      : ranks_(ranks), kind_(c.kind), whole_(static_cast<std::size_t>(c.bytes.value()) / sizeof(float) / static_cast<std::size_t>(ranks.size()) * static_cast<std::size_t>(ranks.size()), 1.0F),
-        part_(kind_ == "alltoall" || kind_ == "sendrecv" ? whole_.size() : whole_.size() / static_cast<std::size_t>(ranks.size())),
+      : ranks_(ranks),
+        kind_(c.kind),
+        whole_(static_cast<std::size_t>(c.bytes.value()) / sizeof(float) / static_cast<std::size_t>(ranks.size()) *
+                   static_cast<std::size_t>(ranks.size()),
+               1.0F),
+        part_(kind_ == "alltoall" || kind_ == "sendrecv" ? whole_.size()
+                                                         : whole_.size() / static_cast<std::size_t>(ranks.size())),
         counts_(static_cast<std::size_t>(ranks.size()), static_cast<std::int64_t>(whole_.size()) / ranks.size()) {}
 
   void operator()() {
@@ -85,7 +90,9 @@ std::vector<double> of_all(Communicator& ranks, std::vector<double>& mine) {
 
 Seconds time_collective(Communicator& ranks, const CollectiveCase& c, Seconds budget) {
   Call call(ranks, c);
-  const auto now = [] { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); };
+  const auto now = [] {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+  };
   std::vector<double> begins, ends;
   const auto once = [&] {
     ranks.barrier();
@@ -102,7 +109,8 @@ Seconds time_collective(Communicator& ranks, const CollectiveCase& c, Seconds bu
   while (begins.size() < calls) once();
   const std::vector<double> all_begins = of_all(ranks, begins), all_ends = of_all(ranks, ends);
   std::vector<double> times;
-  for (std::size_t i = 0; i < calls; ++i) times.push_back(spent(all_begins, all_ends, static_cast<std::size_t>(ranks.size()), i));
+  for (std::size_t i = 0; i < calls; ++i)
+    times.push_back(spent(all_begins, all_ends, static_cast<std::size_t>(ranks.size()), i));
   return Seconds{std::max(1e-9, quantile(times, 0.5)) / (c.kind == "sendrecv" ? 2 : 1)};
 }
 

@@ -1,7 +1,7 @@
 // Times of the collectives of runtime/communicator.hpp.
 //
-// Ranks meet at a barrier and call; a time is from when the last has called until all have their results, by the clock that the ranks of a machine
-// share, and the median of several. A message is half of what goes there and back.
+// Ranks meet at a barrier and call; a time is from when the last has called until all have their results, by the clock
+// that the ranks of a machine share, and the median of several. A message is half of what goes there and back.
 #pragma once
 
 #include <functional>

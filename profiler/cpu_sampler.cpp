@@ -69,7 +69,8 @@ struct Memory {
   Ring<Arithmetic<T>> sums;
 
   Memory(Bytes pool, std::uint64_t seed)
-      : read(static_cast<std::size_t>(pool.value() / 2) / sizeof(T)), written(static_cast<std::size_t>(pool.value() / 4) / sizeof(T)),
+      : read(static_cast<std::size_t>(pool.value() / 2) / sizeof(T)),
+        written(static_cast<std::size_t>(pool.value() / 4) / sizeof(T)),
         sums(static_cast<std::size_t>(pool.value() / 4) / sizeof(Arithmetic<T>)) {
     fill(read.numbers(), seed);
     std::fill(sums.numbers().begin(), sums.numbers().end(), Arithmetic<T>(0.01));
@@ -88,7 +89,8 @@ struct Memory {
 template <class T>
 class CpuCase final : public PreparedCase {
  public:
-  CpuCase(Backend& on, const KernelCase& one, Memory<T>& memory) : recipe_(recipe<T>(on, one)), operators_(on.operators<T>()), memory_(memory) {
+  CpuCase(Backend& on, const KernelCase& one, Memory<T>& memory)
+      : recipe_(recipe<T>(on, one)), operators_(on.operators<T>()), memory_(memory) {
     std::vector<std::int64_t> read = recipe_.cold;
     read.insert(read.end(), recipe_.warm.begin(), recipe_.warm.end());
     memory_.read.hold(read);
@@ -129,7 +131,8 @@ class CpuCase final : public PreparedCase {
 
 class CpuSampler final : public Sampler {
  public:
-  CpuSampler(int ranks, Bytes pool, std::uint64_t seed) : pool_(pool), seed_(seed), memories_(static_cast<std::size_t>(ranks)) {}
+  CpuSampler(int ranks, Bytes pool, std::uint64_t seed)
+      : pool_(pool), seed_(seed), memories_(static_cast<std::size_t>(ranks)) {}
 
   [[nodiscard]] std::string library() const override { return "forerun"; }
   [[nodiscard]] int ranks() const override { return static_cast<int>(memories_.size()); }
@@ -138,9 +141,13 @@ class CpuSampler final : public Sampler {
     Memories& own = memories_[static_cast<std::size_t>(rank)];
     const std::uint64_t seed = seed_ + static_cast<std::uint64_t>(rank);
     switch (one.dtype) {
-      case DType::fp64: return in(own, own.twofold, one, seed);
-      case DType::fp32: return in(own, own.single, one, seed);
-      default: assert(one.dtype == DType::bf16); return in(own, own.half, one, seed);
+      case DType::fp64:
+        return in(own, own.twofold, one, seed);
+      case DType::fp32:
+        return in(own, own.single, one, seed);
+      default:
+        assert(one.dtype == DType::bf16);
+        return in(own, own.half, one, seed);
     }
   }
 
@@ -153,7 +160,8 @@ class CpuSampler final : public Sampler {
   };
 
   template <class T>
-  std::unique_ptr<PreparedCase> in(const Memories& own, std::unique_ptr<Memory<T>>& memory, const KernelCase& one, std::uint64_t seed) const {
+  std::unique_ptr<PreparedCase> in(const Memories& own, std::unique_ptr<Memory<T>>& memory, const KernelCase& one,
+                                   std::uint64_t seed) const {
     if (memory == nullptr) memory = std::make_unique<Memory<T>>(pool_, seed);
     return std::make_unique<CpuCase<T>>(*own.backend, one, *memory);
   }
@@ -165,8 +173,12 @@ class CpuSampler final : public Sampler {
 
 }  // namespace
 
-Bytes cpu_pool(Bytes last_cache) { return max(Bytes{64.0 * (1 << 20)}, min(Bytes{256.0 * (1 << 20)}, 2.0 * last_cache)); }
+Bytes cpu_pool(Bytes last_cache) {
+  return max(Bytes{64.0 * (1 << 20)}, min(Bytes{256.0 * (1 << 20)}, 2.0 * last_cache));
+}
 
-std::unique_ptr<Sampler> make_cpu_sampler(int ranks, Bytes pool, std::uint64_t seed) { return std::make_unique<CpuSampler>(ranks, pool, seed); }
+std::unique_ptr<Sampler> make_cpu_sampler(int ranks, Bytes pool, std::uint64_t seed) {
+  return std::make_unique<CpuSampler>(ranks, pool, seed);
+}
 
 }  // namespace forerun

@@ -1,8 +1,9 @@
 // The kernels of runtime/ on the cores of this machine.
 //
-// A run is timed by its thread's own clock, which stands still while another program has the core: what a rank takes on a machine of its own. What a
-// run reads of the kernel before it (activations, gradients) is read once just before, as that kernel would leave it in the caches; weights,
-// tables and what is written come from memory that no run has touched lately, in a ring of `pool` bytes a rank.
+// A run is timed by its thread's own clock, which stands still while another program has the core: what a rank takes on
+// a machine of its own. What a run reads of the kernel before it (activations, gradients) is read once just before, as
+// that kernel would leave it in the caches; weights, tables and what is written come from memory that no run has
+// touched lately, in a ring of `pool` bytes a rank.
 #pragma once
 
 #include <memory>

@@ -1,4 +1,5 @@
-// The sampler of a GPU: by events, with the driver's readings and CUPTI's records of kernels beside them where they can be had.
+// The sampler of a GPU: by events, with the driver's readings and CUPTI's records of kernels beside them where they can
+// be had.
 #pragma once
 
 #include <memory>

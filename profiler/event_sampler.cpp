@@ -30,7 +30,8 @@ std::int64_t rounded(std::int64_t elements) {
 }
 template <class T>
 std::int64_t together(const std::vector<std::int64_t>& counts) {
-  return std::accumulate(counts.begin(), counts.end(), std::int64_t{0}, [](std::int64_t sum, std::int64_t n) { return sum + rounded<T>(n); });
+  return std::accumulate(counts.begin(), counts.end(), std::int64_t{0},
+                         [](std::int64_t sum, std::int64_t n) { return sum + rounded<T>(n); });
 }
 
 // Elements in the backend's memory, ever more of them.
@@ -52,7 +53,9 @@ class Region {
     return true;
   }
   [[nodiscard]] std::span<T> all() const { return {data_, static_cast<std::size_t>(count_)}; }
-  [[nodiscard]] std::span<T> part(std::int64_t first, std::int64_t count) const { return all().subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count)); }
+  [[nodiscard]] std::span<T> part(std::int64_t first, std::int64_t count) const {
+    return all().subspan(static_cast<std::size_t>(first), static_cast<std::size_t>(count));
+  }
 
  private:
   static constexpr auto size = static_cast<std::int64_t>(sizeof(T));
@@ -74,7 +77,8 @@ void fill_with_normal_numbers(Backend& on, std::span<T> to, std::uint64_t seed) 
   Random random(seed);
   std::vector<T> drawn(std::min(block, to.size()));
   for (std::size_t i = 0; i < drawn.size(); i += 2) {  // Box and Muller 1958
-    const double radius = std::sqrt(-2 * std::log(1 - random.uniform())), angle = 2 * std::numbers::pi * random.uniform();
+    const double radius = std::sqrt(-2 * std::log(1 - random.uniform())),
+                 angle = 2 * std::numbers::pi * random.uniform();
     drawn[i] = static_cast<Arithmetic<T>>(radius * std::cos(angle));
     if (i + 1 < drawn.size()) drawn[i + 1] = static_cast<Arithmetic<T>>(radius * std::sin(angle));
   }
@@ -119,7 +123,8 @@ struct EventSampler::State {
   double clocks = 0;  // sum of all readings
   std::size_t clock_readings = 0;
 
-  State(std::unique_ptr<Backend> on, const EventOptions& o, Witness w) : backend(std::move(on)), options(o), witness(std::move(w)) {
+  State(std::unique_ptr<Backend> on, const EventOptions& o, Witness w)
+      : backend(std::move(on)), options(o), witness(std::move(w)) {
     pool.hold(std::max<std::int64_t>(line, static_cast<std::int64_t>(options.pool.value())));
     constexpr int times = 10;
     clear_pool(2);
@@ -176,7 +181,8 @@ class EventCase final : public Case {
     by_host_ = since(began) / static_cast<double>(launches);
     const Mark to = on_.mark();
     if (state_.witness.read) read();
-    last_ = Seconds{std::max(1e-9, std::chrono::duration<double>(on_.reached(to) - on_.reached(from)).count()) / static_cast<double>(launches)};
+    last_ = Seconds{std::max(1e-9, std::chrono::duration<double>(on_.reached(to) - on_.reached(from)).count()) /
+                    static_cast<double>(launches)};
     return last_;
   }
 
@@ -200,15 +206,19 @@ class EventCase final : public Case {
     if (now.sm_clock) state_.clocks += now.sm_clock->value(), ++state_.clock_readings;
   }
 
-  // Sets of operands, one behind the other in each region: the same tensor has the same part in all runs, so that sums stay sums.
+  // Sets of operands, one behind the other in each region: the same tensor has the same part in all runs, so that sums
+  // stay sums.
   void lay_out(Memory<T>& memory) {
-    const std::int64_t read = together<T>(recipe_.warm) + together<T>(recipe_.cold), written = together<T>(recipe_.out), sums = together<Arithmetic<T>>(recipe_.sums);
-    const double bytes = static_cast<double>(sizeof(T)) * static_cast<double>(read + written) + static_cast<double>(sizeof(Arithmetic<T>)) * static_cast<double>(sums);
+    const std::int64_t read = together<T>(recipe_.warm) + together<T>(recipe_.cold), written = together<T>(recipe_.out),
+                       sums = together<Arithmetic<T>>(recipe_.sums);
+    const double bytes = static_cast<double>(sizeof(T)) * static_cast<double>(read + written) +
+                         static_cast<double>(sizeof(Arithmetic<T>)) * static_cast<double>(sums);
     const double wanted = std::ceil(state_.options.pool.value() / std::max(bytes, 1.0));
     const auto count = static_cast<std::int64_t>(std::clamp(wanted, 1.0, static_cast<double>(state_.options.most)));
     if (static_cast<double>(count) < wanted) clears_ = fewest_clears_ = 1;
     if (memory.read.hold(count * read)) fill_with_normal_numbers<T>(on_, memory.read.all(), state_.options.seed);
-    if (memory.written.hold(count * written)) fill_with_normal_numbers<T>(on_, memory.written.all(), state_.options.seed + 1);
+    if (memory.written.hold(count * written))
+      fill_with_normal_numbers<T>(on_, memory.written.all(), state_.options.seed + 1);
     memory.sums.hold(count * sums);
     if (sums > 0) operators_.fill_sums(Arithmetic<T>(0.01), memory.sums.part(0, count * sums));
     for (std::int64_t i = 0; i < count; ++i) {
@@ -246,7 +256,10 @@ class EventCase final : public Case {
         on_.finish();
       });
       if (records.empty()) return "";
-      const double traced = std::accumulate(records.begin(), records.end(), 0.0, [](double sum, const KernelRecord& r) { return sum + r.duration.value(); }) / launches;
+      const double traced =
+          std::accumulate(records.begin(), records.end(), 0.0,
+                          [](double sum, const KernelRecord& r) { return sum + r.duration.value(); }) /
+          launches;
       std::string text = notes_of(records, launches);
       if (const double marked = quantile(times_, 0.5); marked > 20e-6) {
         ++state_.compared;
@@ -273,9 +286,13 @@ class EventCase final : public Case {
 
 std::unique_ptr<Case> case_of(const KernelCase& one, EventSampler::State& state) {
   switch (one.dtype) {
-    case DType::fp64: return std::make_unique<EventCase<double>>(one, state, state.twofold);
-    case DType::fp32: return std::make_unique<EventCase<float>>(one, state, state.single);
-    default: assert(one.dtype == DType::bf16); return std::make_unique<EventCase<BFloat16>>(one, state, state.half);
+    case DType::fp64:
+      return std::make_unique<EventCase<double>>(one, state, state.twofold);
+    case DType::fp32:
+      return std::make_unique<EventCase<float>>(one, state, state.single);
+    default:
+      assert(one.dtype == DType::bf16);
+      return std::make_unique<EventCase<BFloat16>>(one, state, state.half);
   }
 }
 
@@ -300,7 +317,8 @@ std::optional<double> mean(const std::vector<GpuReading>& readings, const Get& g
 }  // namespace
 
 std::size_t launches_of(Seconds one, const EventOptions& o) {
-  const double wanted = std::clamp(std::round(o.batch / one), static_cast<double>(o.fewest), static_cast<double>(o.most));
+  const double wanted =
+      std::clamp(std::round(o.batch / one), static_cast<double>(o.fewest), static_cast<double>(o.most));
   return static_cast<std::size_t>(std::max(1.0, std::min(wanted, std::floor(o.longest / one))));
 }
 
@@ -308,7 +326,8 @@ std::string notes_of(const std::vector<GpuReading>& readings, Hertz most_clock) 
   std::vector<std::string> notes;
   const auto clock = mean(readings, [](const GpuReading& r) { return r.sm_clock; });
   if (clock) notes.push_back(fmt::format("sm_clock={:.0f}", *clock / 1e6));
-  if (const auto power = mean(readings, [](const GpuReading& r) { return r.power; })) notes.push_back(fmt::format("power={:.0f}", *power));
+  if (const auto power = mean(readings, [](const GpuReading& r) { return r.power; }))
+    notes.push_back(fmt::format("power={:.0f}", *power));
   std::optional<std::uint64_t> reasons;
   for (const GpuReading& reading : readings) {
     if (reading.throttle) reasons = reasons.value_or(0) | *reading.throttle;
@@ -321,32 +340,39 @@ std::string notes_of(const std::vector<GpuReading>& readings, Hertz most_clock) 
 std::string notes_of(const std::vector<KernelRecord>& records, std::size_t launches) {
   std::map<std::string, double> of_name;
   double all = 0;
-  for (const KernelRecord& record : records) of_name[record.name] += record.duration.value(), all += record.duration.value();
+  for (const KernelRecord& record : records)
+    of_name[record.name] += record.duration.value(), all += record.duration.value();
   if (of_name.empty()) return "";
   const auto longest = std::ranges::max_element(of_name, {}, [](const auto& entry) { return entry.second; });
   const auto shown = std::ranges::find(records, longest->first, &KernelRecord::name);
   const auto n = static_cast<double>(launches);
-  return fmt::format("kernel={};kernels={:.3g};registers={};shared={};cupti_us={:.2f}", longest->first, static_cast<double>(records.size()) / n, shown->registers,
-                     shown->shared_memory, 1e6 * all / n);
+  return fmt::format("kernel={};kernels={:.3g};registers={};shared={};cupti_us={:.2f}", longest->first,
+                     static_cast<double>(records.size()) / n, shown->registers, shown->shared_memory, 1e6 * all / n);
 }
 
 EventSampler::EventSampler(std::unique_ptr<Backend> backend, const EventOptions& options, Witness witness)
     : state_(std::make_unique<State>(std::move(backend), options, std::move(witness))) {}
 EventSampler::~EventSampler() = default;
 
-std::unique_ptr<PreparedCase> EventSampler::prepare(const KernelCase& one, int /*rank*/) { return case_of(one, *state_); }
+std::unique_ptr<PreparedCase> EventSampler::prepare(const KernelCase& one, int /*rank*/) {
+  return case_of(one, *state_);
+}
 
 std::vector<std::string> EventSampler::remarks() const {
   std::vector<std::string> list;
   if (!state_->trace_problem.empty()) list.push_back("kernels were not traced: " + state_->trace_problem);
   if (state_->differ > 0) {
-    list.push_back(fmt::format("events and CUPTI differ by more than 10 % for {} of {} kernels over 20 us: their rows say clocks_differ", state_->differ, state_->compared));
+    list.push_back(fmt::format(
+        "events and CUPTI differ by more than 10 % for {} of {} kernels over 20 us: their rows say clocks_differ",
+        state_->differ, state_->compared));
   }
   return list;
 }
 
 std::optional<Hertz> EventSampler::mean_clock() const {
-  return state_->clock_readings == 0 ? std::nullopt : std::optional(Hertz{state_->clocks / static_cast<double>(state_->clock_readings)});
+  return state_->clock_readings == 0
+             ? std::nullopt
+             : std::optional(Hertz{state_->clocks / static_cast<double>(state_->clock_readings)});
 }
 
 LaunchCosts EventSampler::launch_costs() {
@@ -356,11 +382,11 @@ LaunchCosts EventSampler::launch_costs() {
   const Seconds by_host = one->by_host();
   on.finish();
   return {.in_line = in_line, .by_host = by_host, .alone = Seconds{median_of(101, [&] {
-            const auto from = Clock::now();
-            one->launch();
-            on.finish();
-            return since(from).value();
-          })}};
+                                                    const auto from = Clock::now();
+                                                    one->launch();
+                                                    on.finish();
+                                                    return since(from).value();
+                                                  })}};
 }
 
 double EventSampler::slowdown(const KernelCase& timed, const KernelCase& other) {
@@ -376,7 +402,8 @@ double EventSampler::slowdown(const KernelCase& timed, const KernelCase& other) 
   const Seconds of_other = behind->run();
   const auto launches = static_cast<double>(front->launches());
   // Until the timed ones are done, were they twice as slow, and the host has put all in line.
-  const auto companions = static_cast<std::size_t>(std::clamp(std::ceil(2.5 * launches * (alone + front->by_host().value()) / of_other.value()), 2.0, 500.0));
+  const auto companions = static_cast<std::size_t>(
+      std::clamp(std::ceil(2.5 * launches * (alone + front->by_host().value()) / of_other.value()), 2.0, 500.0));
   const double beside = median_of(runs, [&] {
     on.finish();
     on.start_clock();

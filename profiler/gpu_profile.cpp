@@ -31,7 +31,8 @@ MeasuredGpu measure_gpu(EventSampler& sampler, const ProfileOptions& o, const Gp
     }
   }
   m.launch = launches.in_line, m.launch_by_host = launches.by_host, m.launch_alone = launches.alone;
-  m.to_device = measure_host_link(around, HostDirection::to_device), m.to_host = measure_host_link(around, HostDirection::to_host);
+  m.to_device = measure_host_link(around, HostDirection::to_device),
+  m.to_host = measure_host_link(around, HostDirection::to_host);
   return m;
 }
 
@@ -39,22 +40,32 @@ std::string device_text(const GpuProfileResult& r, const ProfileOptions& o, std:
   std::string peaks;
   for (const auto& [dtype, rate] : r.measured.product) {
     peaks += fmt::format("# compute, {}: {}; the fastest of square products does {}\n", to_string(dtype),
-                         peak_of(r.gpu, r.measured, dtype).of_product ? "that product's rate over 0.9" : "of its family's whitepaper a multiprocessor and clock", format(rate));
+                         peak_of(r.gpu, r.measured, dtype).of_product
+                             ? "that product's rate over 0.9"
+                             : "of its family's whitepaper a multiprocessor and clock",
+                         format(rate));
   }
-  return fmt::format("# {}, compute capability {}.{}. Written by `forerun profile --backend cuda{}`.\n{}"
-                     "# memory bandwidth: the driver's clock and bus, or what a stream reached over 0.92; copies move {}, a sum of two tensors into a third {}\n"
-                     "# launch_overhead: measured, kernels on 16 numbers in a long line; power: {}\n{}",
-                     r.gpu.name, r.gpu.major, r.gpu.minor, o.quick ? " --quick" : "", peaks, format(r.measured.copy), format(r.measured.stream),
-                     power ? "the driver's limit" : "assumed", to_yaml(device_of(r.gpu, r.measured, power)));
+  return fmt::format(
+      "# {}, compute capability {}.{}. Written by `forerun profile --backend cuda{}`.\n{}"
+      "# memory bandwidth: the driver's clock and bus, or what a stream reached over 0.92; copies move {}, a sum of "
+      "two tensors into a third {}\n"
+      "# launch_overhead: measured, kernels on 16 numbers in a long line; power: {}\n{}",
+      r.gpu.name, r.gpu.major, r.gpu.minor, o.quick ? " --quick" : "", peaks, format(r.measured.copy),
+      format(r.measured.stream), power ? "the driver's limit" : "assumed",
+      to_yaml(device_of(r.gpu, r.measured, power)));
 }
 
 std::string cluster_text(const GpuProfileResult& r, const Device& device) {
-  return fmt::format("# One GPU of this machine. Links: measured, copies from and to pinned memory of the host ({} and {}); links between GPUs were not measured.\n{}",
-                     format(r.measured.to_device.bandwidth), format(r.measured.to_host.bandwidth), to_yaml(cluster_of(device, r.measured)));
+  return fmt::format(
+      "# One GPU of this machine. Links: measured, copies from and to pinned memory of the host ({} and {}); links "
+      "between GPUs were not measured.\n{}",
+      format(r.measured.to_device.bandwidth), format(r.measured.to_host.bandwidth),
+      to_yaml(cluster_of(device, r.measured)));
 }
 
 // The cluster is written in any case: with the calibration it takes the place of a plan's.
-Result<void> describe(GpuProfileResult& r, const ProfileOptions& o, const std::optional<Device>& known, std::optional<Watts> power) {
+Result<void> describe(GpuProfileResult& r, const ProfileOptions& o, const std::optional<Device>& known,
+                      std::optional<Watts> power) {
   const ProfilePaths paths = paths_of(o.stem);
   const auto write = [&](const std::string& path, const std::string& text) {
     r.written.push_back(path);
@@ -71,7 +82,8 @@ Result<void> describe(GpuProfileResult& r, const ProfileOptions& o, const std::o
 ProfileOptions sized_for_gpu(ProfileOptions o, Bytes memory) {
   o.sweep = o.quick ? quick_gpu_sweep : gpu_sweep;
   o.range = gpu_range(memory, o.dtypes);
-  o.effort = {.budget = Seconds{o.quick ? 0.03 : 0.1}, .fewest = 5, .most = static_cast<std::size_t>(o.quick ? 15 : 40)};
+  o.effort = {
+      .budget = Seconds{o.quick ? 0.03 : 0.1}, .fewest = 5, .most = static_cast<std::size_t>(o.quick ? 15 : 40)};
   o.reference = product_case(o.dtypes.front(), 4096, 4096, 4096);
   return o;
 }
@@ -81,16 +93,20 @@ EventOptions event_options(const CudaDevice& gpu, std::uint64_t seed) {
   return {.pool = gpu.l2 > Bytes{0} ? times * gpu.l2 : Bytes{256.0 * (1 << 20)}, .seed = seed};
 }
 
-Result<GpuProfileResult> profile_gpu(const ProfileOptions& o, EventSampler& sampler, const CudaDevice& gpu, const GpuSurroundings& around, const ProfileProgress& progress) {
+Result<GpuProfileResult> profile_gpu(const ProfileOptions& o, EventSampler& sampler, const CudaDevice& gpu,
+                                     const GpuSurroundings& around, const ProfileProgress& progress) {
   GpuProfileResult result{.gpu = gpu};
   const std::optional<Device> known = catalogue_device(gpu);
   result.in_catalogue = known.has_value();
   result.device = known ? known->name : file_name(paths_of(o.stem).device);
   if (!known && family_of(gpu.major, gpu.minor).empty()) {
-    return fail(Problem{{}, fmt::format("{} has compute capability {}.{}, of which no family is known", gpu.name, gpu.major, gpu.minor),
-                        "families are volta, turing, ampere, ada, hopper and blackwell (7.0 to 12.x)"});
+    return fail(Problem{
+        {},
+        fmt::format("{} has compute capability {}.{}, of which no family is known", gpu.name, gpu.major, gpu.minor),
+        "families are volta, turing, ampere, ada, hopper and blackwell (7.0 to 12.x)"});
   }
-  Result<SampleFile> file = SampleFile::open(paths_of(o.stem).samples, kernel_columns, {gpu_identity(gpu), result.device}, o.resume);
+  Result<SampleFile> file =
+      SampleFile::open(paths_of(o.stem).samples, kernel_columns, {gpu_identity(gpu), result.device}, o.resume);
   if (!file) return fail(file.error());
   if (progress) progress(0, "machine");
   result.measured = measure_gpu(sampler, o, around);
@@ -98,11 +114,13 @@ Result<GpuProfileResult> profile_gpu(const ProfileOptions& o, EventSampler& samp
   if (!samples) return fail(samples.error());
   result.samples = *samples;
   const DType dtype = o.dtypes.front();
-  result.overlap = {sampler.slowdown(o.reference, copy_case(dtype, o.range)), sampler.slowdown(copy_case(dtype, o.range), o.reference)};
+  result.overlap = {sampler.slowdown(o.reference, copy_case(dtype, o.range)),
+                    sampler.slowdown(copy_case(dtype, o.range), o.reference)};
   result.mean_clock = sampler.mean_clock();
   result.remarks = sampler.remarks();
   if (const auto drifted = drift_remark(result.samples.drift)) result.remarks.push_back(*drifted);
-  result.remarks.emplace_back("links between GPUs cannot be measured with one GPU: plans take the fits of public tables");
+  result.remarks.emplace_back(
+      "links between GPUs cannot be measured with one GPU: plans take the fits of public tables");
   if (const auto described = describe(result, o, known, around.power_limit); !described) return fail(described.error());
   return result;
 }

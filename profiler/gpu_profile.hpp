@@ -1,7 +1,8 @@
 // The profile of one GPU but its fit: what it is and does, then every sample of its kernels into their file.
 //
-// Rows name the device of the catalogue where this GPU is one, so that a fit to them serves every plan on clusters of it; otherwise STEM.device.yaml, which is
-// written beside them. STEM.cluster.yaml is a node of one such GPU. Links between GPUs are not measured: one GPU has none.
+// Rows name the device of the catalogue where this GPU is one, so that a fit to them serves every plan on clusters of
+// it; otherwise STEM.device.yaml, which is written beside them. STEM.cluster.yaml is a node of one such GPU. Links
+// between GPUs are not measured: one GPU has none.
 #pragma once
 
 #include <functional>
@@ -39,6 +40,7 @@ struct GpuProfileResult {
   std::vector<std::string> written;  // files but for the samples
 };
 
-Result<GpuProfileResult> profile_gpu(const ProfileOptions&, EventSampler&, const CudaDevice&, const GpuSurroundings&, const ProfileProgress& = {});
+Result<GpuProfileResult> profile_gpu(const ProfileOptions&, EventSampler&, const CudaDevice&, const GpuSurroundings&,
+                                     const ProfileProgress& = {});
 
 }  // namespace forerun

@@ -14,7 +14,8 @@ constexpr double drifted = 0.1;
 
 class Sweep {
  public:
-  Sweep(const ProfileOptions& o, Sampler& sampler, SampleFile& file, const ProfileProgress& progress) : o_(o), sampler_(sampler), file_(file), progress_(progress) {}
+  Sweep(const ProfileOptions& o, Sampler& sampler, SampleFile& file, const ProfileProgress& progress)
+      : o_(o), sampler_(sampler), file_(file), progress_(progress) {}
 
   Result<KernelSamples> run() {
     const std::vector<KernelCase> cases = plan_sweep(o_.sweep, o_.range, o_.dtypes, o_.seed);
@@ -44,7 +45,8 @@ class Sweep {
   [[nodiscard]] std::size_t passes() const { return static_cast<std::size_t>(o_.passes); }
 
   Result<void> add(std::span<const KernelCase* const> part) {
-    const Effort share{o_.effort.budget / static_cast<double>(passes()), (o_.effort.fewest + passes() - 1) / passes(), (o_.effort.most + passes() - 1) / passes()};
+    const Effort share{o_.effort.budget / static_cast<double>(passes()), (o_.effort.fewest + passes() - 1) / passes(),
+                       (o_.effort.most + passes() - 1) / passes()};
     std::vector<std::vector<RunTimes>> times(part.size());
     std::vector<double> drift(part.size());
     for (std::size_t pass = 0; pass < passes(); ++pass) {
@@ -69,10 +71,12 @@ class Sweep {
     for (const RunTimes& pass : passes) runs += pass.runs, outliers += pass.outliers;
     std::string remarks = fmt::format("spread={:.3f};ranks={};runs={}", t.spread, sampler_.ranks(), runs);
     if (outliers > 0) remarks += fmt::format(";outliers={}", outliers);
-    if (passes.size() > 1) remarks += fmt::format(";passes={:.3f}", (passes.back().median - passes.front().median) / t.median);
+    if (passes.size() > 1)
+      remarks += fmt::format(";passes={:.3f}", (passes.back().median - passes.front().median) / t.median);
     if (std::abs(drift) > drifted) remarks += fmt::format(";drift={:+.2f}", drift);
     if (!t.notes.empty()) remarks += ";" + t.notes;
-    return file_.add(source, key_of(one), kernel_row(source, file_.owner().gpu, one, t.median, sampler_.library(), remarks));
+    return file_.add(source, key_of(one),
+                     kernel_row(source, file_.owner().gpu, one, t.median, sampler_.library(), remarks));
   }
 
   void check_reference() {
@@ -94,13 +98,17 @@ class Sweep {
 
 }  // namespace
 
-Result<KernelSamples> sample_kernels(const ProfileOptions& o, Sampler& sampler, SampleFile& file, const ProfileProgress& progress) {
+Result<KernelSamples> sample_kernels(const ProfileOptions& o, Sampler& sampler, SampleFile& file,
+                                     const ProfileProgress& progress) {
   return Sweep(o, sampler, file, progress).run();
 }
 
 std::optional<std::string> drift_remark(double drift) {
   if (std::abs(drift) <= drifted) return std::nullopt;
-  return fmt::format("a reference product drifted by {:+.0f} %: the machine was busy or throttled; rows of that time say so in their notes", 100 * drift);
+  return fmt::format(
+      "a reference product drifted by {:+.0f} %: the machine was busy or throttled; rows of that time say so in their "
+      "notes",
+      100 * drift);
 }
 
 }  // namespace forerun

@@ -2,13 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <unistd.h>
 #include <cctype>
-#include <cmath>
 #include <charconv>
+#include <cmath>
 #include <fstream>
 #include <iterator>
 #include <optional>
-#include <unistd.h>
 
 #include "runtime/cores.hpp"
 
@@ -87,9 +87,13 @@ Machine this_machine() {
   return machine;
 }
 
-std::string machine_name(const Machine& machine) { return fmt::format("{}-{}-cores", slug(machine.processor), machine.cores); }
+std::string machine_name(const Machine& machine) {
+  return fmt::format("{}-{}-cores", slug(machine.processor), machine.cores);
+}
 
-std::string machine_identity(const Machine& machine) { return fmt::format("{}-{:.0f}-gib", machine_name(machine), machine.memory.value() / 0x1p30); }
+std::string machine_identity(const Machine& machine) {
+  return fmt::format("{}-{:.0f}-gib", machine_name(machine), machine.memory.value() / 0x1p30);
+}
 
 double four_digits(double value) {
   if (value == 0 || !std::isfinite(value)) return value;
@@ -102,23 +106,46 @@ Peak peak_of(const Machine& machine, const MeasuredMachine& measured, DType dtyp
   const double lanes = dtype == DType::fp64 ? machine.lanes / 2.0 : machine.lanes;
   const FlopsPerSecond derived{units * operations * lanes * machine.clock.value()};
   const auto found = measured.product.find(dtype);
-  return found == measured.product.end() || derived > found->second / best_share ? Peak{derived} : Peak{found->second / best_share, true};
+  return found == measured.product.end() || derived > found->second / best_share
+             ? Peak{derived}
+             : Peak{found->second / best_share, true};
 }
 
 Device device_of(const Machine& machine, const MeasuredMachine& measured) {
   std::map<DType, FlopsPerSecond> peaks;
   for (const auto& [dtype, rate] : measured.product) peaks[dtype] = four_digits(peak_of(machine, measured, dtype).rate);
   constexpr Watts assumed_per_core{6};  // a server part of 350 W has about sixty cores; nothing here measures power
-  return {.name = machine_name(machine) + "-core", .aliases = {}, .vendor = machine.processor.starts_with("Intel") ? "intel" : machine.processor.starts_with("AMD") ? "amd" : "other",
-          .family = "cpu", .peak = peaks, .memory = {.capacity = machine.memory / machine.cores, .bandwidth = four_digits(measured.together)}, .l2 = machine.l2,
-          .sms = 1, .clock = machine.clock, .launch_overhead = four_digits(measured.call), .concurrent_streams = 1, .power = assumed_per_core, .price = std::nullopt,
+  return {.name = machine_name(machine) + "-core",
+          .aliases = {},
+          .vendor = machine.processor.starts_with("Intel") ? "intel"
+                    : machine.processor.starts_with("AMD") ? "amd"
+                                                           : "other",
+          .family = "cpu",
+          .peak = peaks,
+          .memory = {.capacity = machine.memory / machine.cores, .bandwidth = four_digits(measured.together)},
+          .l2 = machine.l2,
+          .sms = 1,
+          .clock = machine.clock,
+          .launch_overhead = four_digits(measured.call),
+          .concurrent_streams = 1,
+          .power = assumed_per_core,
+          .price = std::nullopt,
           .default_cluster = ""};
 }
 
 Cluster cluster_of(const Machine& machine, const MeasuredMachine& measured) {
   const Link link{.bandwidth = four_digits(measured.link), .latency = four_digits(measured.link_latency)};
-  const Node node{.device = device_of(machine, measured), .devices = machine.cores, .fabric = {.kind = FabricKind::switched, .link = link}, .host = link, .nics = 0, .nic = {}};
-  return {.name = machine_name(machine), .aliases = {}, .nodes = {{.count = 1, .node = node}}, .network = {}, .max_gpus = 0};
+  const Node node{.device = device_of(machine, measured),
+                  .devices = machine.cores,
+                  .fabric = {.kind = FabricKind::switched, .link = link},
+                  .host = link,
+                  .nics = 0,
+                  .nic = {}};
+  return {.name = machine_name(machine),
+          .aliases = {},
+          .nodes = {{.count = 1, .node = node}},
+          .network = {},
+          .max_gpus = 0};
 }
 
 }  // namespace forerun

@@ -1,8 +1,9 @@
 // What this machine says of itself, and the device and the cluster that the ranks of an executor see in it.
 //
-// A rank is one thread on one core: that core is the device, of family `cpu`. All cores of the machine are one node, whose fabric is its memory.
-// The cores share the memory's bandwidth and the last cache. The device gets what one rank gets while as many ranks as there are cores all read
-// and write, since ranks of a plan do the same kernels at the same time; what a rank gets alone is kept in comments beside it.
+// A rank is one thread on one core: that core is the device, of family `cpu`. All cores of the machine are one node,
+// whose fabric is its memory. The cores share the memory's bandwidth and the last cache. The device gets what one rank
+// gets while as many ranks as there are cores all read and write, since ranks of a plan do the same kernels at the same
+// time; what a rank gets alone is kept in comments beside it.
 #pragma once
 
 #include <map>
@@ -30,7 +31,8 @@ Machine parse_machine(std::string_view cpuinfo, std::string_view meminfo, int co
 Machine this_machine();
 
 struct MeasuredMachine {
-  BytesPerSecond alone, together;     // a rank's stream of additions (two reads, a write): the others idle, or doing the same
+  BytesPerSecond alone,
+      together;     // a rank's stream of additions (two reads, a write): the others idle, or doing the same
   std::map<DType, FlopsPerSecond> product;  // of one rank: the fastest of a few large products
   Seconds call;                       // a kernel that does next to nothing
   BytesPerSecond link;                // a large message from a rank to another
@@ -48,10 +50,11 @@ Q four_digits(Q quantity) {
 std::string slug(std::string_view);
 // "intel-xeon-processor-2-cores"; the device is "...-core".
 std::string machine_name(const Machine&);
-// That and its memory: "intel-xeon-processor-2-cores-8-gib", what tells it from another whose samples are kept under the same name.
+// That and its memory: "intel-xeon-processor-2-cores-8-gib", what tells it from another whose samples are kept under
+// the same name.
 std::string machine_identity(const Machine&);
-// Two vector units that multiply and add, at the clock that /proc/cpuinfo shows; where a product was faster than nine tenths of that (a clock that
-// rises), that product's rate over 0.9. In bf16 arithmetic is fp32's.
+// Two vector units that multiply and add, at the clock that /proc/cpuinfo shows; where a product was faster than nine
+// tenths of that (a clock that rises), that product's rate over 0.9. In bf16 arithmetic is fp32's.
 struct Peak {
   FlopsPerSecond rate;
   bool of_product = false;

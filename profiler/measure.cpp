@@ -40,7 +40,8 @@ class Companions {
 RunTimes times_of(const std::vector<double>& seconds) {
   const double median = quantile(seconds, 0.5);
   const auto outliers = std::count_if(seconds.begin(), seconds.end(), [&](double t) { return t > 2 * median; });
-  return {Seconds{median}, (quantile(seconds, 0.75) - quantile(seconds, 0.25)) / 2 / median, seconds.size(), static_cast<std::size_t>(outliers)};
+  return {Seconds{median}, (quantile(seconds, 0.75) - quantile(seconds, 0.25)) / 2 / median, seconds.size(),
+          static_cast<std::size_t>(outliers)};
 }
 
 RunTimes measure(Sampler& sampler, const KernelCase& one, const Effort& effort, int ranks) {
@@ -51,7 +52,8 @@ RunTimes measure(Sampler& sampler, const KernelCase& one, const Effort& effort, 
   companions.wait_until_running();
   const auto end = Clock::now() + std::chrono::duration<double>(effort.budget.value());
   std::vector<double> seconds;
-  while (seconds.size() < effort.most && (seconds.size() < effort.fewest || Clock::now() < end)) seconds.push_back(std::max(prepared->run().value(), 1e-9));
+  while (seconds.size() < effort.most && (seconds.size() < effort.fewest || Clock::now() < end))
+    seconds.push_back(std::max(prepared->run().value(), 1e-9));
   RunTimes times = times_of(seconds);
   times.notes = prepared->notes();
   return times;

@@ -1,7 +1,7 @@
 // From many runs of a case to one time.
 //
-// All ranks run the case at once, each on operands of its own, and the first is timed: kernels that share the memory are slower together. The time
-// is the median of the runs; the spread is half the distance of the quartiles over it.
+// All ranks run the case at once, each on operands of its own, and the first is timed: kernels that share the memory
+// are slower together. The time is the median of the runs; the spread is half the distance of the quartiles over it.
 #pragma once
 
 #include <cstddef>

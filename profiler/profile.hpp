@@ -1,7 +1,8 @@
 // The whole profile but its fit: what the machine is, then every sample into its file.
 //
-// Files are named by their stem: STEM.device.yaml, STEM.cluster.yaml, STEM.samples.csv, STEM.collectives.csv. Samples that cannot be gone on with are refused before
-// anything is measured. Device and cluster are written when all samples are there: fits are shares of their rates, and an older fit keeps the older ones until then.
+// Files are named by their stem: STEM.device.yaml, STEM.cluster.yaml, STEM.samples.csv, STEM.collectives.csv. Samples
+// that cannot be gone on with are refused before anything is measured. Device and cluster are written when all samples
+// are there: fits are shares of their rates, and an older fit keeps the older ones until then.
 #pragma once
 
 #include <cstdint>
@@ -26,10 +27,12 @@ struct ProfileOptions {
   SweepSize sweep;
   SweepRange range;
   Effort effort;
-  int passes = 1;  // over the cases of a part of the sweep, with a share of the effort each: a case's time is their median, which one busy second does not move
+  int passes = 1;  // over the cases of a part of the sweep, with a share of the effort each: a case's time is their
+                   // median, which one busy second does not move
   KernelCase reference = product_case(DType::fp32, 512, 512, 512);  // timed again and again through the sweep
   Bytes largest_message{16.0 * (1 << 20)};
-  std::string started_by_mpi;  // how to start this profile's collectives as processes: a command, of which stderr is read; empty: not at all
+  std::string started_by_mpi;  // how to start this profile's collectives as processes: a command, of which stderr is
+                               // read; empty: not at all
 };
 
 // The usual sizes, quick or not.
@@ -44,8 +47,8 @@ struct ProfileResult {
   MeasuredMachine measured;
   std::optional<Overlap> overlap;  // nothing: one core
   std::size_t kernels = 0, collectives = 0, kept = 0;  // rows; kept: of an earlier run
-  double drift = 0;                                    // largest, of the reference product over its first time, less 1
-  std::vector<std::string> remarks;                    // what a person should know: throttling, an mpirun that failed
+  double drift = 0;  // largest, of the reference product over its first time, less 1
+  std::vector<std::string> remarks;  // what a person should know: throttling, an mpirun that failed
 };
 
 struct ProfilePaths {
@@ -56,10 +59,11 @@ std::string file_name(const std::string& path);  // without its folder, as files
 
 using ProfileProgress = std::function<void(double share, const std::string& what)>;
 
-// One of the ranks that `started_by_mpi` starts: collectives of processes, which rank 0 adds to the file. Returns the exit code.
+// One of the ranks that `started_by_mpi` starts: collectives of processes, which rank 0 adds to the file. Returns the
+// exit code.
 int profile_as_process(const ProfileOptions&, const Machine&);
-bool can_profile_processes();       // the build found MPI
-std::string profiled_library();     // that multiplies matrices, and the processor that it took this machine for
+bool can_profile_processes();  // the build found MPI
+std::string profiled_library();  // that multiplies matrices, and the processor that it took this machine for
 
 Result<ProfileResult> profile(const ProfileOptions&, Sampler&, const Machine&, const ProfileProgress& = {});
 

@@ -21,8 +21,8 @@ constexpr const char* threads = "in-process";
 constexpr const char* processes = "mpi";
 
 // Every rank calls it with the same cases; rank 0 has the file.
-Result<void> sample(Communicator& ranks, const std::vector<CollectiveCase>& cases, const char* source, const ProfileOptions& o, SampleFile* file,
-                    const ProfileProgress& progress) {
+Result<void> sample(Communicator& ranks, const std::vector<CollectiveCase>& cases, const char* source,
+                    const ProfileOptions& o, SampleFile* file, const ProfileProgress& progress) {
   Result<void> written;
   for (std::size_t i = 0; i < cases.size(); ++i) {
     const Seconds time = time_collective(ranks, cases[i], o.effort.budget);
@@ -67,10 +67,12 @@ std::optional<std::string> failure_of(const std::string& command) {
 }  // namespace
 
 Result<SampleFile> open_rank_samples(const ProfileOptions& o, const Machine& machine, bool resume) {
-  return SampleFile::open(paths_of(o.stem).collectives, collective_columns, {machine_identity(machine), file_name(paths_of(o.stem).cluster)}, resume);
+  return SampleFile::open(paths_of(o.stem).collectives, collective_columns,
+                          {machine_identity(machine), file_name(paths_of(o.stem).cluster)}, resume);
 }
 
-Result<void> sample_ranks(const ProfileOptions& o, const Machine& machine, SampleFile& file, const ProfileProgress& progress, ProfileResult& result) {
+Result<void> sample_ranks(const ProfileOptions& o, const Machine& machine, SampleFile& file,
+                          const ProfileProgress& progress, ProfileResult& result) {
   result.kept += file.rows();
   for (const int ranks : std::set<int>{2, std::max(2, machine.cores)}) {
     const std::vector<CollectiveCase> cases = missing(file, threads, ranks, o);
@@ -95,16 +97,19 @@ Result<void> sample_ranks(const ProfileOptions& o, const Machine& machine, Sampl
 }
 
 Result<void> sample_as_process(const ProfileOptions& o, const Machine& machine, Communicator& ranks) {
-  if (ranks.rank() != 0) return sample(ranks, plan_collectives(ranks.size(), o.largest_message, o.quick ? 2 : 3), processes, o, nullptr, {});
+  if (ranks.rank() != 0)
+    return sample(ranks, plan_collectives(ranks.size(), o.largest_message, o.quick ? 2 : 3), processes, o, nullptr, {});
   Result<SampleFile> file = open_rank_samples(o, machine, true);
   // Every rank measures all of them: they would have to agree on what is missing.
-  const Result<void> done = sample(ranks, plan_collectives(ranks.size(), o.largest_message, o.quick ? 2 : 3), processes, o, file ? &*file : nullptr, {});
+  const Result<void> done = sample(ranks, plan_collectives(ranks.size(), o.largest_message, o.quick ? 2 : 3), processes,
+                                   o, file ? &*file : nullptr, {});
   return file ? done : fail(file.error());
 }
 
 int profile_as_process(const ProfileOptions& o, const Machine& machine) {
   return run_as_process([&](Communicator& ranks) {
-    if (const auto done = sample_as_process(o, machine, ranks); !done) throw std::runtime_error(to_string(done.error()));
+    if (const auto done = sample_as_process(o, machine, ranks); !done)
+      throw std::runtime_error(to_string(done.error()));
   });
 }
 

@@ -1,4 +1,5 @@
-// What each operation of a sweep reads and writes, and its call: the same for every backend, through the table of operators that the executor uses.
+// What each operation of a sweep reads and writes, and its call: the same for every backend, through the table of
+// operators that the executor uses.
 #pragma once
 
 #include <functional>
@@ -25,8 +26,8 @@ struct Recipe {
   std::function<void(Operators<T>&, const Operands<T>&)> run;
 };
 
-// Small tables that an operation needs beside its tensors are put into the backend's memory here, once; the recipe keeps them, and must not outlive the backend.
-// Asserts that the operation is one of the sweep's.
+// Small tables that an operation needs beside its tensors are put into the backend's memory here, once; the recipe
+// keeps them, and must not outlive the backend. Asserts that the operation is one of the sweep's.
 template <class T>
 Recipe<T> recipe(Backend&, const KernelCase&);
 

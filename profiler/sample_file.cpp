@@ -17,9 +17,12 @@ struct ShapeText {
   explicit ShapeText(const Gemm& g) : kind("gemm"), columns(fmt::format("{},{},{},{},,,,,,", g.m, g.n, g.k, g.batch)) {}
   explicit ShapeText(const FusedAttention& a)
       : kind(a.backward ? "attn_backward" : "attn_prefill"),
-        columns(fmt::format(",,,{},{},{},{},{},{},", a.sequences, a.heads, a.kv_heads, a.head_dim, a.q_len, a.kv_len)) {}
+        columns(fmt::format(",,,{},{},{},{},{},{},", a.sequences, a.heads, a.kv_heads, a.head_dim, a.q_len, a.kv_len)) {
+  }
   explicit ShapeText(const Streaming& s) : columns(fmt::format(",,,,,,,,,{:.0f}", s.bytes.value())) {
-    static constexpr std::array<const char*, streaming_kinds> names{"norm", "elementwise", "softmax", "embedding", "cross_entropy", "permute", "cast", "optimizer", "activation", "rotary"};
+    static constexpr std::array<const char*, streaming_kinds> names{
+        "norm",    "elementwise", "softmax",   "embedding",  "cross_entropy",
+        "permute", "cast",        "optimizer", "activation", "rotary"};
     kind = names[static_cast<std::size_t>(s.kind)];
     if (s.backward) kind += "_backward";
   }
@@ -63,11 +66,14 @@ Result<void> check_owner(std::string_view row, const SampleOwner& owner, const P
   const std::string &machine = c.back(), &gpu = c[1];
   if (machine == owner.machine && gpu == owner.gpu) return {};
   const bool other = machine != owner.machine;
-  return fail(Problem{at, fmt::format("these are samples of {}, not of {}", other ? machine : gpu, other ? owner.machine : owner.gpu),
-                      "leave --resume out to begin anew, or name another file with --out"});
+  return fail(Problem{
+      at, fmt::format("these are samples of {}, not of {}", other ? machine : gpu, other ? owner.machine : owner.gpu),
+      "leave --resume out to begin anew, or name another file with --out"});
 }
 
-Problem unwritable(const std::string& path) { return {{path, 0, 0}, "cannot be written", "name a file in a folder where you may write"}; }
+Problem unwritable(const std::string& path) {
+  return {{path, 0, 0}, "cannot be written", "name a file in a folder where you may write"};
+}
 
 }  // namespace
 
@@ -76,18 +82,23 @@ std::string key_of(const KernelCase& c) {
   return fmt::format("{},{},{},{};{}", to_string(c.dtype), shape.kind, shape.columns, c.operation, dimensions(c));
 }
 
-std::string kernel_row(const std::string& source, const std::string& gpu, const KernelCase& c, Seconds time, const std::string& library, const std::string& remarks) {
+std::string kernel_row(const std::string& source, const std::string& gpu, const KernelCase& c, Seconds time,
+                       const std::string& library, const std::string& remarks) {
   const ShapeText shape = shape_text(c.kernel);
-  return fmt::format("{},{},{},{},{},{},{};{};{};{}", source, gpu, to_string(c.dtype), shape.kind, shape.columns, microseconds(time), library, c.operation, dimensions(c), remarks);
+  return fmt::format("{},{},{},{},{},{},{};{};{};{}", source, gpu, to_string(c.dtype), shape.kind, shape.columns,
+                     microseconds(time), library, c.operation, dimensions(c), remarks);
 }
 
 std::string key_of(const CollectiveCase& c) { return fmt::format("{},{:.0f},{}", c.kind, c.bytes.value(), c.ranks); }
 
-std::string collective_row(const std::string& source, const std::string& gpu, const CollectiveCase& c, Seconds time, const std::string& remarks) {
-  return fmt::format("{},{},fp32,{},{:.0f},{},{},{}", source, gpu, c.kind, c.bytes.value(), c.ranks, microseconds(time), remarks);
+std::string collective_row(const std::string& source, const std::string& gpu, const CollectiveCase& c, Seconds time,
+                           const std::string& remarks) {
+  return fmt::format("{},{},fp32,{},{:.0f},{},{},{}", source, gpu, c.kind, c.bytes.value(), c.ranks, microseconds(time),
+                     remarks);
 }
 
-Result<SampleFile> SampleFile::open(const std::string& path, std::string_view columns, const SampleOwner& owner, bool resume) {
+Result<SampleFile> SampleFile::open(const std::string& path, std::string_view columns, const SampleOwner& owner,
+                                    bool resume) {
   SampleFile samples;
   samples.path_ = path, samples.owner_ = owner;
   std::string kept;
@@ -99,7 +110,9 @@ Result<SampleFile> SampleFile::open(const std::string& path, std::string_view co
   if (kept.empty()) kept = std::string(columns) + "\n";
   const std::size_t header = kept.find('\n');
   if (kept.substr(0, header) != columns) {
-    return fail(Problem{{path, 1, 1}, "these are not the samples of a profile: other columns", "leave --resume out to begin anew, or name another file with --out"});
+    return fail(Problem{{path, 1, 1},
+                        "these are not the samples of a profile: other columns",
+                        "leave --resume out to begin anew, or name another file with --out"});
   }
   int line = 1;
   for (std::size_t from = header + 1; from < kept.size();) {

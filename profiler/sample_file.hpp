@@ -1,13 +1,13 @@
 // Samples as rows of a CSV that grows as they are measured.
 //
-// Kernels: source, gpu, dtype, kind, m, n, k, batch, heads, kv_heads, head_dim, q_len, kv_len, bytes, time_us, notes, machine (studies/kernel_rows.hpp);
-// notes are "library;operation;shape;spread=0.02;ranks=2;passes=0.04", the shape of streaming operations ("512x1024") for people and for going on, and how far
-// the medians of several passes lie apart.
+// Kernels: source, gpu, dtype, kind, m, n, k, batch, heads, kv_heads, head_dim, q_len, kv_len, bytes, time_us, notes,
+// machine (studies/kernel_rows.hpp); notes are "library;operation;shape;spread=0.02;ranks=2;passes=0.04", the shape of
+// streaming operations ("512x1024") for people and for going on, and how far the medians of several passes lie apart.
 // Collectives: source, gpu, dtype, kind, bytes, ranks, time_us, notes, machine (studies/collective_rows.hpp).
 // `machine` says who measured, where files of two machines have the same name; readers of rows do not need it.
 //
-// A row is written whole or, where the program is killed in the middle, not at all as far as readers go: opening the file to go on drops a last
-// line without an end.
+// A row is written whole or, where the program is killed in the middle, not at all as far as readers go: opening the
+// file to go on drops a last line without an end.
 #pragma once
 
 #include <fstream>
@@ -20,13 +20,16 @@
 
 namespace forerun {
 
-inline constexpr std::string_view kernel_columns = "source,gpu,dtype,kind,m,n,k,batch,heads,kv_heads,head_dim,q_len,kv_len,bytes,time_us,notes,machine";
+inline constexpr std::string_view kernel_columns =
+    "source,gpu,dtype,kind,m,n,k,batch,heads,kv_heads,head_dim,q_len,kv_len,bytes,time_us,notes,machine";
 inline constexpr std::string_view collective_columns = "source,gpu,dtype,kind,bytes,ranks,time_us,notes,machine";
 
-// "fp32,gemm,512,512,512,1,,,,,,": what a row says of its kernel, and the operation and shape that a resumed profile compares as well.
+// "fp32,gemm,512,512,512,1,,,,,,": what a row says of its kernel, and the operation and shape that a resumed profile
+// compares as well.
 std::string key_of(const KernelCase&);
 // Without its machine, which the file adds.
-std::string kernel_row(const std::string& source, const std::string& gpu, const KernelCase&, Seconds time, const std::string& library, const std::string& remarks);
+std::string kernel_row(const std::string& source, const std::string& gpu, const KernelCase&, Seconds time,
+                       const std::string& library, const std::string& remarks);
 
 struct CollectiveCase {
   std::string_view kind;  // allreduce, allgather, reducescatter, alltoall, sendrecv
@@ -34,7 +37,8 @@ struct CollectiveCase {
   Bytes bytes;            // as nccl-tests counts
 };
 std::string key_of(const CollectiveCase&);
-std::string collective_row(const std::string& source, const std::string& gpu, const CollectiveCase&, Seconds time, const std::string& remarks);
+std::string collective_row(const std::string& source, const std::string& gpu, const CollectiveCase&, Seconds time,
+                           const std::string& remarks);
 
 // Whose samples a file has, in words without commas.
 struct SampleOwner {
@@ -44,10 +48,13 @@ struct SampleOwner {
 
 class SampleFile {
  public:
-  // `resume`: keeps the rows that are there; otherwise begins anew. Problems, the file left as it is: other columns, rows of another owner, or not writable.
+  // `resume`: keeps the rows that are there; otherwise begins anew. Problems, the file left as it is: other columns,
+  // rows of another owner, or not writable.
   static Result<SampleFile> open(const std::string& path, std::string_view columns, const SampleOwner&, bool resume);
 
-  [[nodiscard]] bool has(const std::string& source, const std::string& key) const { return keys_.contains(source + "," + key); }
+  [[nodiscard]] bool has(const std::string& source, const std::string& key) const {
+    return keys_.contains(source + "," + key);
+  }
   [[nodiscard]] std::size_t rows() const { return keys_.size(); }
   [[nodiscard]] const SampleOwner& owner() const { return owner_; }
   Result<void> add(const std::string& source, const std::string& key, const std::string& row);

@@ -10,7 +10,8 @@
 
 namespace forerun {
 
-// One shape of one operation. The kernel is what a plan's operators say of it (and the fit sees); the rest is what running it needs beyond that.
+// One shape of one operation. The kernel is what a plan's operators say of it (and the fit sees); the rest is what
+// running it needs beyond that.
 struct KernelCase {
   std::string operation;  // "linear_forward", "rms_norm_backward", ...
   DType dtype = DType::fp32;
@@ -43,7 +44,9 @@ class Sampler {
   [[nodiscard]] virtual int ranks() const = 0;            // that share the device's memory, and run at once
   // Called once for a rank and case, by the thread that then runs it; `rank` below ranks().
   virtual std::unique_ptr<PreparedCase> prepare(const KernelCase&, int rank) = 0;
-  [[nodiscard]] virtual std::vector<std::string> remarks() const { return {}; }  // what a person should know of the samples
+  [[nodiscard]] virtual std::vector<std::string> remarks() const {
+    return {};
+  }  // what a person should know of the samples
 };
 
 }  // namespace forerun

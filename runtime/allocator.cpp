@@ -32,10 +32,12 @@ Allocator::~Allocator() {
 
 namespace {
 
-// Of a block for so many bytes: a step of an eighth of their power of two, so that rows of experts, of another number each time, find a block that was there.
+// Of a block for so many bytes: a step of an eighth of their power of two, so that rows of experts, of another number
+// each time, find a block that was there.
 std::int64_t block_size(std::int64_t bytes) {
   const auto power = std::bit_floor(static_cast<std::uint64_t>(std::max<std::int64_t>(bytes, 1)));
-  const std::int64_t step = std::max(static_cast<std::int64_t>(Allocator::alignment), static_cast<std::int64_t>(power / 8));
+  const std::int64_t step =
+      std::max(static_cast<std::int64_t>(Allocator::alignment), static_cast<std::int64_t>(power / 8));
   return (bytes + step - 1) / step * step;
 }
 
@@ -57,7 +59,9 @@ void* Allocator::block(std::string_view name, std::int64_t bytes) {
   try {
     return backend_.take(size);
   } catch (const std::bad_alloc&) {
-    throw std::runtime_error("'" + std::string(name) + "' needs " + std::to_string(bytes) + " B, and there is no room beside the " + std::to_string(in_use_) + " B that this rank uses");
+    throw std::runtime_error("'" + std::string(name) + "' needs " + std::to_string(bytes) +
+                             " B, and there is no room beside the " + std::to_string(in_use_) +
+                             " B that this rank uses");
   }
 }
 

@@ -1,9 +1,9 @@
 // One rank's memory, counted to the byte: what is in use, the most that ever was, and by whom.
 //
 // An allocation counts what was asked for. Alignment and blocks kept for the next allocation of their size are not
-// counted (blocks of like sizes serve each other), as a caching allocator reports `allocated` apart from `reserved`. One allocator a rank: it is not safe to
-// share between threads. Where a backend puts work in line, a block may be given out again while work on it is still in
-// line: the caller orders its lanes.
+// counted (blocks of like sizes serve each other), as a caching allocator reports `allocated` apart from `reserved`.
+// One allocator a rank: it is not safe to share between threads. Where a backend puts work in line, a block may be
+// given out again while work on it is still in line: the caller orders its lanes.
 #pragma once
 
 #include <cstddef>
@@ -74,7 +74,8 @@ class Allocator {
   Allocator& operator=(const Allocator&) = delete;
 
   void move_to(std::uint64_t position) { position_ = position; }  // of the changes from here on; never falls
-  // `tag` is a small number: what the bytes are for. Throws std::runtime_error where there is no room, and counts nothing then.
+  // `tag` is a small number: what the bytes are for. Throws std::runtime_error where there is no room, and counts
+  // nothing then.
   Allocation allocate(std::string_view name, std::int64_t bytes, std::uint32_t tag = 0);
 
   [[nodiscard]] std::int64_t in_use() const { return in_use_; }

@@ -1,7 +1,8 @@
 // One rank's processor: where its tensors lie, in which order work on them is done, and when it was.
 //
-// Work is put in line on lanes (CUDA: streams); that of one lane is done in order, and `follow` orders lanes. Tensors lie in the backend's memory, which the
-// host may not touch where the backend is a GPU: `put` and `get` cross. The CPU has done what it is asked for when a call returns.
+// Work is put in line on lanes (CUDA: streams); that of one lane is done in order, and `follow` orders lanes. Tensors
+// lie in the backend's memory, which the host may not touch where the backend is a GPU: `put` and `get` cross. The CPU
+// has done what it is asked for when a call returns.
 #pragma once
 
 #include <chrono>
@@ -36,16 +37,17 @@ class Backend {
   virtual void give_back(void*, std::int64_t bytes) noexcept = 0;
   virtual void copy(const void* from, void* to, std::int64_t bytes) = 0;
   // `rows` times `bytes`, the strides in bytes too.
-  virtual void copy_rows(std::int64_t rows, std::int64_t bytes, const void* from, std::int64_t from_stride, void* to, std::int64_t to_stride) = 0;
-  virtual void clear(void*, std::int64_t bytes) = 0;                           // all bits 0, which is 0 in every format
-  virtual void put(const void* host, void* to, std::int64_t bytes) = 0;        // the host's may change once it returns
-  virtual void get(const void* from, void* host, std::int64_t bytes) = 0;      // waits until the host has it
+  virtual void copy_rows(std::int64_t rows, std::int64_t bytes, const void* from, std::int64_t from_stride, void* to,
+                         std::int64_t to_stride) = 0;
+  virtual void clear(void*, std::int64_t bytes) = 0;  // all bits 0, which is 0 in every format
+  virtual void put(const void* host, void* to, std::int64_t bytes) = 0;  // the host's may change once it returns
+  virtual void get(const void* from, void* host, std::int64_t bytes) = 0;  // waits until the host has it
 
   // --- order and time ---
   virtual void use_lane(int) = 0;  // of what follows; 0 at first
-  virtual Mark mark() = 0;         // here, on the lane in use
-  virtual void follow(Mark) = 0;   // what comes next on the lane in use waits for it
-  virtual void finish() = 0;       // waits until all that is in line is done; throws what went wrong
+  virtual Mark mark() = 0;  // here, on the lane in use
+  virtual void follow(Mark) = 0;  // what comes next on the lane in use waits for it
+  virtual void finish() = 0;  // waits until all that is in line is done; throws what went wrong
   // Marks from here on are of a new step: nothing is in line. Says when that was, by the host's clock.
   virtual std::chrono::steady_clock::time_point start_clock() = 0;
   // When a mark was reached, since start_clock(); waits until it is.

@@ -2,14 +2,15 @@
 //
 // Collectives match by the order in which the members call them; sends are buffered, and messages between two members
 // of a group arrive in order. A group made twice is two groups, whose messages do not meet: give each lane its own.
-// Calls return when their result is there; of a communicator that `queues`, when they are in line on its backend's lane.
+// Calls return when their result is there; of a communicator that `queues`, when they are in line on its backend's
+// lane.
 //
 // Reductions go round a ring: element i of shard s is x[s+1] + x[s+2] + ... + x[s], ranks modulo the group, from the
 // left. So equal inputs give equal bits, on every rank, every time, in each implementation; only another size of the
 // group changes them.
 //
-// Two things are otherwise where the communicator `queues`: reductions add in an order of their own, and a send waits on
-// its lane until the other receives. Neighbours of a pipeline need a group and a lane for each direction.
+// Two things are otherwise where the communicator `queues`: reductions add in an order of their own, and a send waits
+// on its lane until the other receives. Neighbours of a pipeline need a group and a lane for each direction.
 #pragma once
 
 #include <array>
@@ -90,26 +91,29 @@ class Communicator {
   [[nodiscard]] virtual int size() const = 0;
   [[nodiscard]] virtual bool queues() const { return false; }
 
-  virtual void all_reduce(Elements, Reduction) = 0;                            // in place
-  virtual void reduce_scatter(Elements whole, Elements mine, Reduction) = 0;  // reads whole; mine may be its place in it
-  virtual void all_gather(Elements mine, Elements whole) = 0;                 // reads mine, which may be its place in whole
+  virtual void all_reduce(Elements, Reduction) = 0;  // in place
+  virtual void reduce_scatter(Elements whole, Elements mine,
+                              Reduction) = 0;  // reads whole; mine may be its place in it
+  virtual void all_gather(Elements mine, Elements whole) = 0;  // reads mine, which may be its place in whole
   // To rank i go send_counts[i] elements of `send`, one rank's after the other's; from it come receive_counts[i].
   virtual void all_to_all(Elements send, std::span<const std::int64_t> send_counts, Elements receive,
                           std::span<const std::int64_t> receive_counts) = 0;
   virtual void send(int to, Elements) = 0;
   virtual void receive(int from, Elements) = 0;
-  // Both at once, as all members of a ring do. `in` may be `out`, but not where the communicator `queues`: there they do not overlap.
+  // Both at once, as all members of a ring do. `in` may be `out`, but not where the communicator `queues`: there they
+  // do not overlap.
   virtual void shift(int to, Elements out, int from, Elements in) {
     send(to, out);
     receive(from, in);
   }
   virtual void barrier() = 0;
 
-  // Threads of this rank that work at the same time (1 at first), so that all of them waiting for messages is told from some of them waiting. A thread that
-  // waits for another of the same rank does not count meanwhile.
+  // Threads of this rank that work at the same time (1 at first), so that all of them waiting for messages is told from
+  // some of them waiting. A thread that waits for another of the same rank does not count meanwhile.
   virtual void add_talkers(int change) = 0;
 
-  // This rank fails: whoever waits, or will, throws CommunicationError. Where ranks are processes, the end of one does that.
+  // This rank fails: whoever waits, or will, throws CommunicationError. Where ranks are processes, the end of one does
+  // that.
   virtual void give_up(const std::string& why) = 0;
 
   // A group of some of the members, in this order. Each of them calls it, with the same list; null where this rank is

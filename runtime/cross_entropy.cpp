@@ -1,7 +1,7 @@
 #include "runtime/cross_entropy.hpp"
 
-#include <cassert>
 #include <algorithm>
+#include <cassert>
 #include <cmath>
 #include <limits>
 #include <utility>
@@ -19,15 +19,16 @@ template <class A>
 std::pair<A, A> normaliser(std::span<const LossStatistics<A>> statistics, std::size_t rows, std::size_t row) {
   A largest = statistics[row].largest, sum = 0;
   for (std::size_t i = row; i < statistics.size(); i += rows) largest = std::max(largest, statistics[i].largest);
-  for (std::size_t i = row; i < statistics.size(); i += rows) sum += statistics[i].sum * std::exp(statistics[i].largest - largest);
+  for (std::size_t i = row; i < statistics.size(); i += rows)
+    sum += statistics[i].sum * std::exp(statistics[i].largest - largest);
   return {largest, sum};
 }
 
 }  // namespace
 
 template <class T>
-void cross_entropy_forward(std::int64_t first, std::span<const T> logits, std::span<const std::int32_t> targets, std::span<Arithmetic<T>> exponentials,
-                           std::span<LossStatistics<Arithmetic<T>>> statistics) {
+void cross_entropy_forward(std::int64_t first, std::span<const T> logits, std::span<const std::int32_t> targets,
+                           std::span<Arithmetic<T>> exponentials, std::span<LossStatistics<Arithmetic<T>>> statistics) {
   using A = Arithmetic<T>;
   const std::size_t rows = targets.size();
   if (rows == 0) return;
@@ -62,8 +63,10 @@ void cross_entropy_losses(std::span<const LossStatistics<A>> statistics, std::sp
 }
 
 template <class T>
-void cross_entropy_backward(std::int64_t first, int slice, Arithmetic<T> scale, std::span<const Arithmetic<T>> exponentials,
-                            std::span<const LossStatistics<Arithmetic<T>>> statistics, std::span<const std::int32_t> targets, std::span<T> dlogits) {
+void cross_entropy_backward(std::int64_t first, int slice, Arithmetic<T> scale,
+                            std::span<const Arithmetic<T>> exponentials,
+                            std::span<const LossStatistics<Arithmetic<T>>> statistics,
+                            std::span<const std::int32_t> targets, std::span<T> dlogits) {
   using A = Arithmetic<T>;
   const std::size_t rows = targets.size();
   if (rows == 0) return;
@@ -81,12 +84,12 @@ void cross_entropy_backward(std::int64_t first, int slice, Arithmetic<T> scale, 
 }
 
 // NOLINTBEGIN(bugprone-macro-parentheses): the argument is a type
-#define FORERUN_CROSS_ENTROPY(T)                                                                                            \
-  template void cross_entropy_forward<T>(std::int64_t, std::span<const T>, std::span<const std::int32_t>,                   \
-                                         std::span<Arithmetic<T>>, std::span<LossStatistics<Arithmetic<T>>>);               \
-  template void cross_entropy_backward<T>(std::int64_t, int, Arithmetic<T>, std::span<const Arithmetic<T>>,                 \
-                                          std::span<const LossStatistics<Arithmetic<T>>>, std::span<const std::int32_t>,    \
-                                          std::span<T>);
+#define FORERUN_CROSS_ENTROPY(T)                                                                              \
+  template void cross_entropy_forward<T>(std::int64_t, std::span<const T>, std::span<const std::int32_t>,     \
+                                         std::span<Arithmetic<T>>, std::span<LossStatistics<Arithmetic<T>>>); \
+  template void cross_entropy_backward<T>(std::int64_t, int, Arithmetic<T>, std::span<const Arithmetic<T>>,   \
+                                          std::span<const LossStatistics<Arithmetic<T>>>,                     \
+                                          std::span<const std::int32_t>, std::span<T>);
 // NOLINTEND(bugprone-macro-parentheses)
 FORERUN_FOR_EACH_NUMBER(FORERUN_CROSS_ENTROPY)
 template void cross_entropy_losses<float>(std::span<const LossStatistics<float>>, std::span<float>);

@@ -1,4 +1,5 @@
-// A GPU as CUDA describes it, and its link to the host. Needs no header of CUDA; where the build found none, all of it throws std::runtime_error.
+// A GPU as CUDA describes it, and its link to the host. Needs no header of CUDA; where the build found none, all of it
+// throws std::runtime_error.
 #pragma once
 
 #include <cstdint>

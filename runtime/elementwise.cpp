@@ -14,12 +14,6 @@ void add(std::span<const T> a, std::span<const T> b, std::span<T> sum) {
 }
 
 template <class T>
-void accumulate(std::span<const T> x, std::span<Arithmetic<T>> sum) {
-  assert(x.size() == sum.size());
-  for (std::size_t i = 0; i < sum.size(); ++i) sum[i] += Arithmetic<T>(x[i]);
-}
-
-template <class T>
 void narrow(std::span<const Arithmetic<T>> x, std::span<T> y) {
   assert(x.size() == y.size());
   for (std::size_t i = 0; i < y.size(); ++i) y[i] = T(x[i]);
@@ -33,23 +27,11 @@ void gather_rows(std::int64_t width, std::span<const T> x, std::span<const std::
   }
 }
 
-template <class T>
-void add_rows(std::int64_t width, std::span<const T> dy, std::span<const std::int32_t> index, std::span<T> dx) {
-  assert(dy.size() == index.size() * static_cast<std::size_t>(width));
-  for (std::size_t i = 0; i < index.size(); ++i) {
-    const T* from = dy.data() + static_cast<std::int64_t>(i) * width;
-    T* to = dx.data() + index[i] * width;
-    for (std::int64_t j = 0; j < width; ++j) to[j] = T(Arithmetic<T>(to[j]) + Arithmetic<T>(from[j]));
-  }
-}
-
 // NOLINTBEGIN(bugprone-macro-parentheses): the argument is a type
-#define FORERUN_ELEMENTWISE(T)                                                                                 \
-  template void add<T>(std::span<const T>, std::span<const T>, std::span<T>);                                  \
-  template void accumulate<T>(std::span<const T>, std::span<Arithmetic<T>>);                                   \
-  template void narrow<T>(std::span<const Arithmetic<T>>, std::span<T>);                                       \
-  template void gather_rows<T>(std::int64_t, std::span<const T>, std::span<const std::int32_t>, std::span<T>); \
-  template void add_rows<T>(std::int64_t, std::span<const T>, std::span<const std::int32_t>, std::span<T>);
+#define FORERUN_ELEMENTWISE(T)                                                \
+  template void add<T>(std::span<const T>, std::span<const T>, std::span<T>); \
+  template void narrow<T>(std::span<const Arithmetic<T>>, std::span<T>);      \
+  template void gather_rows<T>(std::int64_t, std::span<const T>, std::span<const std::int32_t>, std::span<T>);
 // NOLINTEND(bugprone-macro-parentheses)
 FORERUN_FOR_EACH_NUMBER(FORERUN_ELEMENTWISE)
 

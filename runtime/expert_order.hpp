@@ -1,6 +1,6 @@
 // Copies of tokens in the order of their experts, none dropped, and the weighted sum of what the experts made of them.
 //
-// Dispatch is gather_rows by `token`, its backward add_rows (elementwise.hpp).
+// Dispatch is gather_rows by `token` (elementwise.hpp), its backward combine_forward with weights of 1.
 #pragma once
 
 #include <cstdint>

@@ -11,7 +11,8 @@ namespace {
 
 std::string readable(const std::string& name) {
   int status = 0;
-  const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(name.c_str(), nullptr, nullptr, &status), std::free);
+  const std::unique_ptr<char, decltype(&std::free)> text(abi::__cxa_demangle(name.c_str(), nullptr, nullptr, &status),
+                                                         std::free);
   return status == 0 && text != nullptr ? text.get() : name;
 }
 
@@ -23,7 +24,8 @@ std::string without_parameters(const std::string& name) {
   for (std::size_t i = 0; i < name.size(); ++i) {
     if (name[i] == '<') ++depth;
     if (name[i] == '>') --depth;
-    if (name[i] == '(' && depth == 0 && !std::string_view(name).substr(i).starts_with("(anonymous namespace)")) return name.substr(0, i);
+    if (name[i] == '(' && depth == 0 && !std::string_view(name).substr(i).starts_with("(anonymous namespace)"))
+      return name.substr(0, i);
   }
   return name;
 }

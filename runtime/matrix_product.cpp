@@ -11,8 +11,8 @@ namespace {
 CBLAS_TRANSPOSE blas(Turn turn) { return turn == Turn::transposed ? CblasTrans : CblasNoTrans; }
 blasint blas(std::int64_t size) { return static_cast<blasint>(size); }
 
-// OpenBLAS starts no threads of its own. Debian's serial build shares buffers between callers without a lock (small products come out wrong), so there
-// one product waits for the other.
+// OpenBLAS starts no threads of its own. Debian's serial build shares buffers between callers without a lock (small
+// products come out wrong), so there one product waits for the other.
 std::unique_lock<std::mutex> on_this_thread() {
   static const bool is_serial = (openblas_set_num_threads(1), openblas_get_parallel() == OPENBLAS_SEQUENTIAL);
   static std::mutex one_at_a_time;

@@ -20,7 +20,9 @@ struct Matrix {
   std::int64_t stride = 0;
 
   [[nodiscard]] constexpr T* row(std::int64_t i) const { return data + i * stride; }
-  constexpr operator Matrix<const T>() const { return {data, stride}; }  // NOLINT(google-explicit-constructor): as pointers do
+  constexpr operator Matrix<const T>() const {
+    return {data, stride};
+  }  // NOLINT(google-explicit-constructor): as pointers do
 };
 
 // c[m,n] = alpha op(a)[m,k] op(b)[k,n] + beta c. With beta = 0, c may hold anything before.

@@ -1,4 +1,5 @@
-// The functions of NCCL that a communicator is made of. Behind an interface, so that the tests have the communicator without a GPU.
+// The functions of NCCL that a communicator is made of. Behind an interface, so that the tests have the communicator
+// without a GPU.
 #pragma once
 
 #include <functional>
@@ -10,8 +11,9 @@
 
 namespace forerun {
 
-// One ncclComm_t, on the backend's lane in use. What they mean is NCCL's: all ranks make the same calls in the same order; a send waits for its receive, but for
-// those of the same grouping. Tensors have elements. All throw LinkFailure where NCCL does not do it.
+// One ncclComm_t, on the backend's lane in use. What they mean is NCCL's: all ranks make the same calls in the same
+// order; a send waits for its receive, but for those of the same grouping. Tensors have elements. All throw LinkFailure
+// where NCCL does not do it.
 class NcclCalls {
  public:
   virtual ~NcclCalls() = default;  // once what is in line is done, unless aborted
@@ -21,15 +23,16 @@ class NcclCalls {
 
   virtual void grouped(const std::function<void()>& calls) = 0;  // as one, in which nobody waits for another
 
-  virtual void all_reduce(Elements whole, Reduction) = 0;                      // in place
-  virtual void reduce_scatter(Elements whole, Elements mine, Reduction) = 0;  // equal shards; mine may be its place in whole
-  virtual void all_gather(Elements mine, Elements whole) = 0;                 // so here
-  virtual void reduce(Elements from, Elements to, Reduction, int root) = 0;   // `to` is of the root alone
-  virtual void broadcast(Elements from, Elements to, int root) = 0;           // `from` is of the root alone
+  virtual void all_reduce(Elements whole, Reduction) = 0;  // in place
+  virtual void reduce_scatter(Elements whole, Elements mine,
+                              Reduction) = 0;  // equal shards; mine may be its place in whole
+  virtual void all_gather(Elements mine, Elements whole) = 0;  // so here
+  virtual void reduce(Elements from, Elements to, Reduction, int root) = 0;  // `to` is of the root alone
+  virtual void broadcast(Elements from, Elements to, int root) = 0;  // `from` is of the root alone
   virtual void send(int to, Elements) = 0;
   virtual void receive(int from, Elements) = 0;
 
-  virtual void wait() = 0;            // for the lane in use, as long as NCCL has not failed
+  virtual void wait() = 0;  // for the lane in use, as long as NCCL has not failed
   virtual void abort() noexcept = 0;  // of any thread: what is in line ends, what is called later throws
 };
 

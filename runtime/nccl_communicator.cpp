@@ -1,4 +1,5 @@
-// What NCCL's calls make a communicator of: shards of different sizes, groups of one, messages to oneself, counts, errors with their place.
+// What NCCL's calls make a communicator of: shards of different sizes, groups of one, messages to oneself, counts,
+// errors with their place.
 #include "runtime/nccl_communicator.hpp"
 
 #include <algorithm>
@@ -22,7 +23,9 @@ namespace {
 template <class T>
 std::vector<T> exchanged(Communicator& host, T mine) {
   std::vector<T> all(static_cast<std::size_t>(host.size()));
-  const auto bytes = [](std::span<T> list) { return std::span(reinterpret_cast<std::byte*>(list.data()), list.size_bytes()); };
+  const auto bytes = [](std::span<T> list) {
+    return std::span(reinterpret_cast<std::byte*>(list.data()), list.size_bytes());
+  };
   host.all_gather(bytes({&mine, 1}), bytes(all));
   return all;
 }
@@ -53,13 +56,15 @@ class Together {
 
 // One for the ranks of `host` that are threads of one process: that of the first of them.
 std::shared_ptr<Together> together(Communicator& host) {
-  static const std::uint64_t this_process = (std::uint64_t{std::random_device()()} << 32) | std::random_device()();  // ids of processes repeat over containers
+  static const std::uint64_t this_process = (std::uint64_t{std::random_device()()} << 32) |
+                                            std::random_device()();  // ids of processes repeat over containers
   struct Of {
     std::uint64_t process;
     const std::shared_ptr<Together>* ranks;
   };
   auto own = std::make_unique<const std::shared_ptr<Together>>(std::make_shared<Together>());
-  const std::shared_ptr<Together>* shown = own.release();  // left there where the others may still read it, as this rank fails
+  const std::shared_ptr<Together>* shown =
+      own.release();  // left there where the others may still read it, as this rank fails
   const std::vector<Of> all = exchanged(host, Of{this_process, shown});
   std::shared_ptr<Together> ranks = *std::ranges::find(all, this_process, &Of::process)->ranks;
   host.barrier();  // all have it
@@ -78,7 +83,12 @@ class NcclCommunicator final : public Communicator {
   };
 
   NcclCommunicator(std::shared_ptr<const OfRank> rank, std::unique_ptr<Communicator> owned, Communicator& host)
-      : of_rank_(std::move(rank)), owned_(std::move(owned)), host_(host), on_(of_rank_->on), rank_(host.rank()), size_(host.size()) {
+      : of_rank_(std::move(rank)),
+        owned_(std::move(owned)),
+        host_(host),
+        on_(of_rank_->on),
+        rank_(host.rank()),
+        size_(host.size()) {
     if (size_ == 1) return;
     guarded("start of NCCL", {}, [&] { calls_ = of_rank_->start(host_); });
     of_rank_->together->join(*calls_);
@@ -86,7 +96,8 @@ class NcclCommunicator final : public Communicator {
   NcclCommunicator(const NcclCommunicator&) = delete;
   NcclCommunicator& operator=(const NcclCommunicator&) = delete;
   ~NcclCommunicator() override {
-    if (std::uncaught_exceptions() > 0) of_rank_->together->end();  // the rank fails, and the others' GPUs may wait for it
+    if (std::uncaught_exceptions() > 0)
+      of_rank_->together->end();  // the rank fails, and the others' GPUs may wait for it
     if (calls_) of_rank_->together->leave(*calls_);
     for (const Kept& message : to_self_) spare_.push_back(message);
     for (const Kept& memory : spare_) on_.give_back(memory.data, memory.room);
@@ -110,7 +121,8 @@ class NcclCommunicator final : public Communicator {
     if (whole.count == 0) return;
     guarded("reduce_scatter", whole, [&] {
       if (equal_shards(whole)) return calls_->reduce_scatter(whole, mine, how);
-      for_each_shard(whole, [&](int rank, Elements shard) { calls_->reduce(shard, rank == rank_ ? mine : shard, how, rank); });
+      for_each_shard(whole,
+                     [&](int rank, Elements shard) { calls_->reduce(shard, rank == rank_ ? mine : shard, how, rank); });
     });
   }
 
@@ -120,11 +132,13 @@ class NcclCommunicator final : public Communicator {
     if (whole.count == 0) return;
     guarded("all_gather", whole, [&] {
       if (equal_shards(whole)) return calls_->all_gather(mine, whole);
-      for_each_shard(whole, [&](int rank, Elements shard) { calls_->broadcast(rank == rank_ ? mine : shard, shard, rank); });
+      for_each_shard(whole,
+                     [&](int rank, Elements shard) { calls_->broadcast(rank == rank_ ? mine : shard, shard, rank); });
     });
   }
 
-  void all_to_all(Elements send, std::span<const std::int64_t> send_counts, Elements receive, std::span<const std::int64_t> receive_counts) override {
+  void all_to_all(Elements send, std::span<const std::int64_t> send_counts, Elements receive,
+                  std::span<const std::int64_t> receive_counts) override {
     copy(part_of(send, send_counts, rank_), part_of(receive, receive_counts, rank_));
     if (size_ == 1) return;
     count(CommunicationKind::all_to_all, exchange_count(send, send_counts, rank_));
@@ -206,8 +220,8 @@ class NcclCommunicator final : public Communicator {
     if (from.data != to.data && to.count > 0) on_.copy(from.data, to.data, to.bytes());
   }
 
-  // A message to oneself is not for NCCL, which wants its receive in the same grouping. Memory is used again, in the lane's order: to give it back may wait for
-  // all of a GPU's lanes.
+  // A message to oneself is not for NCCL, which wants its receive in the same grouping. Memory is used again, in the
+  // lane's order: to give it back may wait for all of a GPU's lanes.
   void keep(const Elements& tensor) {
     const auto fits = std::ranges::find_if(spare_, [&](const Kept& memory) { return memory.room >= tensor.bytes(); });
     Kept message;
@@ -224,13 +238,17 @@ class NcclCommunicator final : public Communicator {
   void take_kept(const Elements& to) {
     if (to_self_.empty()) throw LinkFailure("waits for a message of its own that it has not sent");
     const Kept message = to_self_.front();
-    if (message.bytes != to.bytes()) throw LinkFailure("sent itself " + std::to_string(message.bytes) + " B where " + std::to_string(to.bytes()) + " B were waited for");
+    if (message.bytes != to.bytes())
+      throw LinkFailure("sent itself " + std::to_string(message.bytes) + " B where " + std::to_string(to.bytes()) +
+                        " B were waited for");
     to_self_.pop_front();
     on_.copy(message.data, to.data, message.bytes);
     spare_.push_back(message);
   }
 
-  void count(CommunicationKind kind, const CommunicationCount& more) { counts_[static_cast<std::size_t>(kind)] += more; }
+  void count(CommunicationKind kind, const CommunicationCount& more) {
+    counts_[static_cast<std::size_t>(kind)] += more;
+  }
 
   template <class Work>
   void guarded(std::string_view name, const Elements& tensor, const Work& work) {
@@ -255,7 +273,8 @@ class NcclCommunicator final : public Communicator {
 }  // namespace
 
 std::unique_ptr<Communicator> make_communicator_of(NcclStart start, Communicator& host, Backend& on) {
-  auto of_rank = std::make_shared<const NcclCommunicator::OfRank>(NcclCommunicator::OfRank{std::move(start), on, host.rank(), together(host)});
+  auto of_rank = std::make_shared<const NcclCommunicator::OfRank>(
+      NcclCommunicator::OfRank{std::move(start), on, host.rank(), together(host)});
   return std::make_unique<NcclCommunicator>(std::move(of_rank), nullptr, host);
 }
 
@@ -267,8 +286,10 @@ void refuse_shared_devices(Communicator& host, const std::string& device) {
   for (std::size_t i = 0; i < all.size(); ++i) {
     const auto same = std::find(all.begin() + static_cast<std::ptrdiff_t>(i) + 1, all.end(), all[i]);
     if (same == all.end()) continue;
-    throw std::runtime_error("ranks " + std::to_string(i) + " and " + std::to_string(same - all.begin()) + " share " + all[i].data() +
-                             ", and NCCL wants one for each\n  hint: start as many ranks as there are GPUs, or take communicators of threads or of MPI, which stage tensors on the host");
+    throw std::runtime_error("ranks " + std::to_string(i) + " and " + std::to_string(same - all.begin()) + " share " +
+                             all[i].data() +
+                             ", and NCCL wants one for each\n  hint: start as many ranks as there are GPUs, or take "
+                             "communicators of threads or of MPI, which stage tensors on the host");
   }
 }
 

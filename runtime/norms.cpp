@@ -80,8 +80,8 @@ void weight_gradient(Statistics<Arithmetic<T>> s, const T* x, const T* dy, std::
 
 // Reads x and dy once.
 template <bool centred, class T>
-void backward(double epsilon, std::span<const T> x, std::span<const T> w, std::span<const T> dy,
-              std::span<T> dx, std::span<Arithmetic<T>> dw, std::span<Arithmetic<T>> db) {
+void backward(double epsilon, std::span<const T> x, std::span<const T> w, std::span<const T> dy, std::span<T> dx,
+              std::span<Arithmetic<T>> dw, std::span<Arithmetic<T>> db) {
   const std::size_t width = w.size();
   assert(x.size() % width == 0 && dy.size() == x.size());
   for (std::size_t row = 0; row < x.size(); row += width) {

@@ -33,7 +33,7 @@ using Arithmetic = std::conditional_t<std::is_same_v<T, double>, double, float>;
 
 template <class T>
 inline constexpr DType number_format = std::is_same_v<T, double>  ? DType::fp64
-                                  : std::is_same_v<T, float> ? DType::fp32
-                                                             : DType::bf16;
+                                       : std::is_same_v<T, float> ? DType::fp32
+                                                                  : DType::bf16;
 
 }  // namespace forerun

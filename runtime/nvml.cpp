@@ -8,7 +8,8 @@
 namespace forerun {
 namespace {
 
-// From NVML's reference: its header is no part of the CUDA toolkit's packages everywhere. All return 0 where they succeed.
+// From NVML's reference: its header is no part of the CUDA toolkit's packages everywhere. All return 0 where they
+// succeed.
 using Handle = struct nvmlDevice_st*;
 constexpr unsigned sm = 1, core_temperature = 0;
 using Init = int (*)();
@@ -34,8 +35,10 @@ struct GpuMonitor::Library {
   SharedLibrary file{{"libnvidia-ml.so.1"}};
   Init init = file.function<Init>("nvmlInit_v2"), shutdown = file.function<Init>("nvmlShutdown");
   ByBus by_bus = file.function<ByBus>("nvmlDeviceGetHandleByPciBusId_v2");
-  OfClock clock = file.function<OfClock>("nvmlDeviceGetClockInfo"), most_clock = file.function<OfClock>("nvmlDeviceGetMaxClockInfo");
-  OfPower power = file.function<OfPower>("nvmlDeviceGetPowerUsage"), limit = file.function<OfPower>("nvmlDeviceGetEnforcedPowerLimit");
+  OfClock clock = file.function<OfClock>("nvmlDeviceGetClockInfo"),
+          most_clock = file.function<OfClock>("nvmlDeviceGetMaxClockInfo");
+  OfPower power = file.function<OfPower>("nvmlDeviceGetPowerUsage"),
+          limit = file.function<OfPower>("nvmlDeviceGetEnforcedPowerLimit");
   OfTemperature temperature = file.function<OfTemperature>("nvmlDeviceGetTemperature");
   OfThrottle throttle = of_throttle(file);
   OfDriver driver = file.function<OfDriver>("nvmlSystemGetDriverVersion");
@@ -83,12 +86,17 @@ GpuReading GpuMonitor::read() const {
   return now;
 }
 
-std::optional<Hertz> GpuMonitor::most_sm_clock() const { return library_ == nullptr ? std::nullopt : library_->megahertz(library_->most_clock); }
-std::optional<Watts> GpuMonitor::power_limit() const { return library_ == nullptr ? std::nullopt : library_->milliwatts(library_->limit); }
+std::optional<Hertz> GpuMonitor::most_sm_clock() const {
+  return library_ == nullptr ? std::nullopt : library_->megahertz(library_->most_clock);
+}
+std::optional<Watts> GpuMonitor::power_limit() const {
+  return library_ == nullptr ? std::nullopt : library_->milliwatts(library_->limit);
+}
 
 std::optional<std::string> GpuMonitor::driver() const {
   std::array<char, 96> text{};
-  if (library_ == nullptr || library_->driver(text.data(), static_cast<unsigned>(text.size())) != 0) return std::nullopt;
+  if (library_ == nullptr || library_->driver(text.data(), static_cast<unsigned>(text.size())) != 0)
+    return std::nullopt;
   return text.data();
 }
 

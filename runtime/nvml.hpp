@@ -1,4 +1,5 @@
-// Clocks, power and throttling of a GPU while it works, from the driver's management library (NVML), which is looked for when first needed.
+// Clocks, power and throttling of a GPU while it works, from the driver's management library (NVML), which is looked
+// for when first needed.
 #pragma once
 
 #include <cstdint>
@@ -15,12 +16,14 @@ struct GpuReading {
   std::optional<Hertz> sm_clock;
   std::optional<Watts> power;
   std::optional<double> celsius;
-  std::optional<std::uint64_t> throttle;  // nvmlClocksThrottleReason...: 0x4 software power cap, 0x8 hardware slowdown, 0x20 software thermal, 0x80 power brake
+  std::optional<std::uint64_t> throttle;  // nvmlClocksThrottleReason...: 0x4 software power cap, 0x8 hardware slowdown,
+                                          // 0x20 software thermal, 0x80 power brake
 };
 
 class GpuMonitor {
  public:
-  // `pci_bus`: as CudaDevice has it. Never throws: where there is no library, or no such GPU, nothing is read and problem() says why.
+  // `pci_bus`: as CudaDevice has it. Never throws: where there is no library, or no such GPU, nothing is read and
+  // problem() says why.
   explicit GpuMonitor(const std::string& pci_bus);
   ~GpuMonitor();
   GpuMonitor(GpuMonitor&&) noexcept;

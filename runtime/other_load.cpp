@@ -22,13 +22,16 @@ CoreTicks ticks_now() {
 double own_seconds() {
   rusage used{};
   ::getrusage(RUSAGE_SELF, &used);
-  const auto seconds = [](const timeval& t) { return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec); };
+  const auto seconds = [](const timeval& t) {
+    return static_cast<double>(t.tv_sec) + 1e-6 * static_cast<double>(t.tv_usec);
+  };
   return seconds(used.ru_utime) + seconds(used.ru_stime);
 }
 
 }  // namespace
 
-// A line a core: its name, then the ticks of user, nice, system, idle, iowait, irq, softirq, steal, and of guests, which are among user and nice (proc(5)).
+// A line a core: its name, then the ticks of user, nice, system, idle, iowait, irq, softirq, steal, and of guests,
+// which are among user and nice (proc(5)).
 CoreTicks core_ticks(std::string_view stat, std::span<const int> cores) {
   CoreTicks sum;
   std::istringstream lines{std::string(stat)};
@@ -52,7 +55,8 @@ double OtherLoad::share() const {
   const CoreTicks now = ticks_now();
   if (now.all <= then_.all) return 0;
   const double own = (own_seconds() - own_) * static_cast<double>(::sysconf(_SC_CLK_TCK));
-  return std::clamp((static_cast<double>(now.busy - then_.busy) - own) / static_cast<double>(now.all - then_.all), 0.0, 1.0);
+  return std::clamp((static_cast<double>(now.busy - then_.busy) - own) / static_cast<double>(now.all - then_.all), 0.0,
+                    1.0);
 }
 
 }  // namespace forerun

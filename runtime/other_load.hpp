@@ -1,5 +1,6 @@
-// What other programs take of this process's cores (cores.hpp) while something is measured: the share of core time since a watch began that was neither idle nor this
-// process's, time stolen by a hypervisor included. From /proc/stat and getrusage; 0 where there is no /proc/stat.
+// What other programs take of this process's cores (cores.hpp) while something is measured: the share of core time
+// since a watch began that was neither idle nor this process's, time stolen by a hypervisor included. From /proc/stat
+// and getrusage; 0 where there is no /proc/stat.
 #pragma once
 
 #include <cstdint>

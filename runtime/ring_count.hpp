@@ -11,8 +11,8 @@ namespace forerun {
 // Large shards go round piece by piece, which stays in the caches: the pieces of each shard, 1 at least.
 std::int64_t ring_pieces(const Elements& whole, int ranks);
 
-// An all-reduce, an all-gather or a reduce-scatter among more than one rank. Scattering, a rank sends all shards but its
-// own; gathering, all but that of the rank after it.
+// An all-reduce, an all-gather or a reduce-scatter among more than one rank. Scattering, a rank sends all shards but
+// its own; gathering, all but that of the rank after it.
 CommunicationCount ring_count(CommunicationKind, const Elements& whole, int ranks, int rank);
 
 // An all-to-all among more than one rank: a message to each other one, even of nothing.

@@ -21,7 +21,9 @@ CudaDevice cuda_device(int /*device*/) { throw std::runtime_error(missing); }
 Seconds time_host_copy(int /*device*/, HostDirection, Bytes, int /*times*/) { throw std::runtime_error(missing); }
 
 KernelActivity::KernelActivity() { throw std::runtime_error(missing); }
-std::vector<KernelRecord> KernelActivity::during(const std::function<void()>& /*work*/) const { throw std::runtime_error(missing); }
+std::vector<KernelRecord> KernelActivity::during(const std::function<void()>& /*work*/) const {
+  throw std::runtime_error(missing);
+}
 std::string counters_remark() { return missing; }
 
 }  // namespace forerun

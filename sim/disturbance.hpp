@@ -10,7 +10,8 @@
 
 namespace forerun {
 
-// Tasks that run on one of the streams at `at` never finish, and none starts there at `at` or later; what ends at `at` has ended.
+// Tasks that run on one of the streams at `at` never finish, and none starts there at `at` or later; what ends at `at`
+// has ended.
 struct Failure {
   std::vector<StreamId> streams;
   Tick at = 0;
@@ -18,8 +19,9 @@ struct Failure {
 
 struct Disturbance {
   std::uint64_t seed = 0;
-  double jitter = 0;                              // each task's work times exp(jitter z), z standard normal: half of them take longer
-  std::vector<std::pair<StreamId, double>> slow;  // work times the factor, at least 0; of a task on several streams, the largest of theirs
+  double jitter = 0;  // each task's work times exp(jitter z), z standard normal: half of them take longer
+  std::vector<std::pair<StreamId, double>>
+      slow;  // work times the factor, at least 0; of a task on several streams, the largest of theirs
   std::optional<Failure> failure;
 };
 

@@ -1,9 +1,10 @@
 // The 4-ary heap below EventQueue.
 //
-// Four siblings are one cache line (LaMarca and Ladner, "The influence of caches on the performance of heaps", 1996), and the sixteen children
-// of siblings are four lines in a row, fetched while their parents are compared. Taking the first leaves a hole at the top, which the next
-// event that is pushed fills: a simulation mostly schedules one event for each that it takes, and then pays one way down, not two.
-// Unused slots of the last line hold an event later than all, so that no way down meets half a line.
+// Four siblings are one cache line (LaMarca and Ladner, "The influence of caches on the performance of heaps", 1996),
+// and the sixteen children of siblings are four lines in a row, fetched while their parents are compared. Taking the
+// first leaves a hole at the top, which the next event that is pushed fills: a simulation mostly schedules one event
+// for each that it takes, and then pays one way down, not two. Unused slots of the last line hold an event later than
+// all, so that no way down meets half a line.
 #pragma once
 
 #include <array>
@@ -71,8 +72,8 @@ class EventHeap {
     slot(i) = event;
   }
 
-  // Puts `event` where it belongs while the top is free: the free slot goes down all the way (the new event mostly belongs near the
-  // bottom, so a comparison at each level would be wasted), then the event rises.
+  // Puts `event` where it belongs while the top is free: the free slot goes down all the way (the new event mostly
+  // belongs near the bottom, so a comparison at each level would be wasted), then the event rises.
   void sink(const Event& event) {
     std::size_t free = root;
     for (std::size_t child = first_child(free); child < end_; child = first_child(free)) {
@@ -105,7 +106,7 @@ class EventHeap {
 
   std::vector<Line> lines_;
   std::size_t end_ = root;  // one past the last slot in use
-  bool hole_ = false;       // the slot at the root is free
+  bool hole_ = false;  // the slot at the root is free
 };
 
 }  // namespace forerun

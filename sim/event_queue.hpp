@@ -1,8 +1,9 @@
 // Pending events, the earliest first; those of the same time in the order in which they were scheduled.
 //
-// Up to some hundred thousand events they are one heap (EventHeap), as fast as its levels are cached. Beyond that the later ones wait unsorted
-// in a list, from a horizon on, and a part of them enters the heap when it has run empty: each event then costs a few steps through memory in
-// a row rather than a cache miss for each level of a deep heap. The order is that of one heap, always.
+// Up to some hundred thousand events they are one heap (EventHeap), as fast as its levels are cached. Beyond that the
+// later ones wait unsorted in a list, from a horizon on, and a part of them enters the heap when it has run empty: each
+// event then costs a few steps through memory in a row rather than a cache miss for each level of a deep heap. The
+// order is that of one heap, always.
 #pragma once
 
 #include <cassert>

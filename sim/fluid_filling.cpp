@@ -7,7 +7,8 @@
 namespace forerun {
 namespace {
 
-// Levels and rates closer than this are the same: changes do not spread by rounding, and shares that fill a capacity to rounding fit.
+// Levels and rates closer than this are the same: changes do not spread by rounding, and shares that fill a capacity to
+// rounding fit.
 constexpr double rounding = 1e-13;
 
 constexpr auto later = [](const auto& a, const auto& b) { return a.key > b.key; };
@@ -61,7 +62,8 @@ double FluidSystem::full_at(const Capacity& capacity) {
   return left < -4 * rounding * capacity.amount ? 0 : never_full;  // those at rest take too much, or all that there is
 }
 
-// The same if those that take more than the level come down to it. Each round finds fewer of them; mostly there are two.
+// The same if those that take more than the level come down to it. Each round finds fewer of them; mostly there are
+// two.
 double FluidSystem::full_with_pressed_at(std::uint32_t id) const {
   const Capacity& capacity = capacities_[id];
   double full = full_at(capacity);
@@ -84,10 +86,13 @@ double FluidSystem::full_with_pressed_at(std::uint32_t id) const {
 }
 
 // When the capacity must be looked at: where it would be full, or where it was, should that be before.
-double FluidSystem::due(const Capacity& capacity, double full) { return capacity.held > 0 ? std::min(full, capacity.level) : full; }
+double FluidSystem::due(const Capacity& capacity, double full) {
+  return capacity.held > 0 ? std::min(full, capacity.level) : full;
+}
 
-// Opens those that the capacity held at a level that is no longer right, and those that take more than their part. Whether there were any: a
-// flow whose rate this pass has found does not open again, so that a pass ends whatever the rounding.
+// Opens those that the capacity held at a level that is no longer right, and those that take more than their part.
+// Whether there were any: a flow whose rate this pass has found does not open again, so that a pass ends whatever the
+// rounding.
 bool FluidSystem::open_disturbed(std::uint32_t id, double key) {
   bool any = false;
   for (const Use& use : capacities_[id].uses) {
@@ -167,7 +172,8 @@ void FluidSystem::queue_touched() {
   touched_.clear();
 }
 
-// A little late, so that caps come first. What has been put off since stays in the queue too early, and is found to be so when it is its turn.
+// A little late, so that caps come first. What has been put off since stays in the queue too early, and is found to be
+// so when it is its turn.
 void FluidSystem::queue(std::uint32_t id, double due) {
   Capacity& capacity = capacities_[id];
   const double key = due * (1 + rounding);

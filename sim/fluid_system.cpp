@@ -30,7 +30,8 @@ FlowId FluidSystem::start(std::span<const Demand> demands, double cap, std::uint
     std::vector<Use>& uses = capacities_[capacity].uses;
     const double weight = demand.share * count;
     uses.push_back({.flow = id, .place = static_cast<std::uint32_t>(flow.links.size()), .weight = weight});
-    flow.links.push_back({.capacity = capacity, .place = static_cast<std::uint32_t>(uses.size() - 1), .weight = weight});
+    flow.links.push_back(
+        {.capacity = capacity, .place = static_cast<std::uint32_t>(uses.size() - 1), .weight = weight});
   }
   open(id);
   return FlowId{id};

@@ -1,15 +1,18 @@
 // Max-min fair sharing of capacities among flows that come and go.
 //
-// A flow at rate r takes r * share of each capacity that it demands. Rates are those of progressive filling (Bertsekas and Gallager, "Data
-// Networks", 1992, 6.5.2): all rise together from 0; a flow stops at its cap, or when a capacity on its way is full, at that capacity's level;
-// the others rise on. A rate of 1 is full speed for a task; for a flow with share 1 and no cap it is in the unit of the capacity.
+// A flow at rate r takes r * share of each capacity that it demands. Rates are those of progressive filling (Bertsekas
+// and Gallager, "Data Networks", 1992, 6.5.2): all rise together from 0; a flow stops at its cap, or when a capacity on
+// its way is full, at that capacity's level; the others rise on. A rate of 1 is full speed for a task; for a flow with
+// share 1 and no cap it is in the unit of the capacity.
 //
-// Changes are solved by what they change. A capacity holds the flows that it stopped, and knows its level without looking at them:
+// Changes are solved by what they change. A capacity holds the flows that it stopped, and knows its level without
+// looking at them:
 //   level = (amount - what the others on it take) / (weights of those it holds)
-// After a change, capacities are visited in the order of the levels at which they would be full: the order of filling. When a level has moved,
-// the flows held at it open (their rates are to be found anew), as do those that take more than the new one; open flows stop at the first full
-// capacity or cap. What lies below the first level that moved, or beyond capacities whose level did not move, is never looked at: the cost
-// is that of the rates that change, and of the flow's own demands where there is room.
+// After a change, capacities are visited in the order of the levels at which they would be full: the order of filling.
+// When a level has moved, the flows held at it open (their rates are to be found anew), as do those that take more than
+// the new one; open flows stop at the first full capacity or cap. What lies below the first level that moved, or beyond
+// capacities whose level did not move, is never looked at: the cost is that of the rates that change, and of the flow's
+// own demands where there is room.
 #pragma once
 
 #include <cstddef>
@@ -32,13 +35,13 @@ class FluidSystem {
  public:
   CapacityId add(double amount);  // positive
 
-  // `count` flows with the same demands are one: each member has the rate, and takes the shares. Demands on the same capacity add up.
-  // A flow without a cap demands something.
+  // `count` flows with the same demands are one: each member has the rate, and takes the shares. Demands on the same
+  // capacity add up. A flow without a cap demands something.
   FlowId start(std::span<const Demand>, double cap = 1, std::uint32_t count = 1);
   void stop(FlowId);
 
-  // The running flows that are new, or whose rate differs from what it was at the last call, in a deterministic order; valid until the next one.
-  // Solves what has been started and stopped since, all at once: cheaper than one by one.
+  // The running flows that are new, or whose rate differs from what it was at the last call, in a deterministic order;
+  // valid until the next one. Solves what has been started and stopped since, all at once: cheaper than one by one.
   std::span<const FlowId> changed();
 
   // A member's, after changed(). Exact but for rounding; exactly the cap where there is room for it.
@@ -61,7 +64,7 @@ class FluidSystem {
   struct Flow {
     double rate = 0, cap = 0;
     std::uint32_t holder = nobody;  // the capacity that stopped it; nobody: its cap did
-    bool open = false;              // its rate is being found; otherwise it is at rest
+    bool open = false;  // its rate is being found; otherwise it is at rest
     bool running = false;
     std::uint64_t pass = 0;  // that found the rate: no pass does so twice
     std::vector<Link> links;
@@ -69,10 +72,10 @@ class FluidSystem {
 
   struct Capacity {
     double amount;
-    double level = 0;                 // of those it holds
-    double key = never_full;          // of its valid entry in the queue; never_full: none
-    RunningSum taken{};               // by flows at rest that others hold: weight * rate
-    RunningSum rising{};               // weights of those that it holds or that are open
+    double level = 0;  // of those it holds
+    double key = never_full;  // of its valid entry in the queue; never_full: none
+    RunningSum taken{};  // by flows at rest that others hold: weight * rate
+    RunningSum rising{};  // weights of those that it holds or that are open
     std::uint32_t held = 0, open = 0;  // how many these are
     bool touched = false;
     std::vector<Use> uses{};
@@ -105,9 +108,9 @@ class FluidSystem {
 
   std::vector<Capacity> capacities_;
   std::vector<Flow> flows_;
-  std::vector<std::uint32_t> unused_;   // flows
+  std::vector<std::uint32_t> unused_;  // flows
   std::vector<std::uint32_t> touched_;  // capacities whose key may have fallen
-  std::vector<Entry> queue_;            // a heap
+  std::vector<Entry> queue_;  // a heap
   std::vector<FlowId> changed_;
   std::uint64_t pass_ = 1;
 };

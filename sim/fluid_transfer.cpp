@@ -13,7 +13,10 @@ namespace {
 class Run {
  public:
   Run(std::span<const double> capacities, std::span<const Transfer> transfers)
-      : transfers_(transfers), progress_(transfers.size()), transfer_of_(transfers.size()), finish_(transfers.size(), never) {
+      : transfers_(transfers),
+        progress_(transfers.size()),
+        transfer_of_(transfers.size()),
+        finish_(transfers.size(), never) {
     for (const double amount : capacities) fluid_.add(amount);
     events_.reserve(transfers.size());
     for (std::uint32_t t = 0; t < transfers.size(); ++t) schedule(TaskId{t}, transfers[t].start);

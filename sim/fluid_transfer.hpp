@@ -17,8 +17,8 @@ struct Transfer {
   Tick start = 0;
 };
 
-// The time at which each transfer is complete. Capacities (by CapacityId) are in sizes a second. Rates are max-min fair at every moment; each
-// change of a rate rounds the time by half a picosecond at most.
+// The time at which each transfer is complete. Capacities (by CapacityId) are in sizes a second. Rates are max-min fair
+// at every moment; each change of a rate rounds the time by half a picosecond at most.
 std::vector<Tick> finish_times(std::span<const double> capacities, std::span<const Transfer>);
 
 }  // namespace forerun

@@ -31,7 +31,8 @@ std::vector<MemoryCurve::Point> MemoryCurve::points() const {
   std::int64_t bytes = 0;
   for (const Change& change : changes_) {
     bytes += change.delta;
-    if (points.empty() || points.back().position != change.position) points.push_back({.position = change.position, .bytes = 0});
+    if (points.empty() || points.back().position != change.position)
+      points.push_back({.position = change.position, .bytes = 0});
     points.back().bytes = bytes;
   }
   return points;

@@ -1,4 +1,5 @@
-// Random numbers of our own: the standard's distributions differ between libraries, and equal seeds must give equal bytes.
+// Random numbers of our own: the standard's distributions differ between libraries, and equal seeds must give equal
+// bytes.
 #pragma once
 
 #include <cmath>
@@ -7,8 +8,8 @@
 
 namespace forerun {
 
-// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014): any state is a good one, so that numbers
-// may also be drawn by position, from Random(seed ^ mix(position)).
+// SplitMix64 (Steele, Lea and Flood, "Fast splittable pseudorandom number generators", 2014): any state is a good one,
+// so that numbers may also be drawn by position, from Random(seed ^ mix(position)).
 class Random {
  public:
   explicit constexpr Random(std::uint64_t seed) : state_(seed) {}

@@ -7,8 +7,9 @@
 
 namespace forerun {
 
-// Every task starts as soon as it may, and runs at full rate unless those that run at the same time demand more than a capacity has: then rates
-// are max-min fair (FluidSystem). A pure function: equal input, equal bytes. A graph that can never end gives an incomplete timeline.
+// Every task starts as soon as it may, and runs at full rate unless those that run at the same time demand more than a
+// capacity has: then rates are max-min fair (FluidSystem). A pure function: equal input, equal bytes. A graph that can
+// never end gives an incomplete timeline.
 Timeline replay(const TaskGraph&, const Disturbance& = {});
 
 }  // namespace forerun

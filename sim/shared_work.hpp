@@ -1,6 +1,8 @@
-// Tasks in progress whose rates depend on each other: how much of each is left, and when it will be done at its present rate.
+// Tasks in progress whose rates depend on each other: how much of each is left, and when it will be done at its present
+// rate.
 //
-// Rates change whenever one starts or stops; all changes of one instant are taken together, since no work is done in between.
+// Rates change whenever one starts or stops; all changes of one instant are taken together, since no work is done in
+// between.
 #pragma once
 
 #include <cmath>
@@ -18,14 +20,14 @@ class SharedWork {
   explicit SharedWork(const TaskGraph&);
 
   void start(TaskId, Tick work);  // with its demands in the graph
-  void stop(TaskId);              // finished or not
+  void stop(TaskId);  // finished or not
 
   // Whether any has started or stopped since the last settle().
   [[nodiscard]] bool unsettled() const { return unsettled_; }
 
-  // Calls finishes(task, at) for each task that is new or whose rate has changed, in a deterministic order. Work that has always run at full
-  // rate takes exactly its ticks (up to 2^53 of them, 2.5 hours); each change of a rate rounds by half a tick at most;
-  // what lies that close to a half goes down, so that the last bit of a rate does not decide.
+  // Calls finishes(task, at) for each task that is new or whose rate has changed, in a deterministic order. Work that
+  // has always run at full rate takes exactly its ticks (up to 2^53 of them, 2.5 hours); each change of a rate rounds
+  // by half a tick at most; what lies that close to a half goes down, so that the last bit of a rate does not decide.
   template <class Finishes>
   void settle(Tick now, Finishes&& finishes) {
     unsettled_ = false;
@@ -39,7 +41,7 @@ class SharedWork {
  private:
   struct Job {
     TaskId task{};
-    Tick since = 0;   // `left` and `rate` are those of this time
+    Tick since = 0;  // `left` and `rate` are those of this time
     double left = 0;  // ticks at full rate
     double rate = 0;  // 0: not settled yet
   };
@@ -48,7 +50,7 @@ class SharedWork {
 
   const TaskGraph& graph_;
   FluidSystem fluid_;
-  std::vector<Job> jobs_;        // by flow
+  std::vector<Job> jobs_;  // by flow
   std::vector<FlowId> flow_of_;  // by task; of those without demands unused
   bool unsettled_ = false;
 };

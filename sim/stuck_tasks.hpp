@@ -8,7 +8,8 @@
 
 namespace forerun {
 
-// The tasks that can never run, because they wait in a circle or for such a circle, in ascending order; nothing when all run.
+// The tasks that can never run, because they wait in a circle or for such a circle, in ascending order; nothing when
+// all run.
 std::optional<std::vector<TaskId>> stuck_tasks(const TaskGraph&);
 
 }  // namespace forerun

@@ -10,7 +10,8 @@ constexpr TaskId nobody{std::numeric_limits<std::uint32_t>::max()};
 
 // Sorts (task, value) by task, values of one task as they came, into rows[first[task] .. first[task + 1]).
 template <class T>
-void compress(const std::vector<std::pair<TaskId, T>>& pairs, std::size_t tasks, std::vector<std::uint32_t>& first, std::vector<T>& rows) {
+void compress(const std::vector<std::pair<TaskId, T>>& pairs, std::size_t tasks, std::vector<std::uint32_t>& first,
+              std::vector<T>& rows) {
   assert(pairs.size() < std::numeric_limits<std::uint32_t>::max() && "rows are counted with 32 bits");
   first.assign(tasks + 1, 0);
   for (const auto& [task, value] : pairs) {
@@ -60,7 +61,8 @@ void TaskGraphBuilder::enqueue(TaskId task, StreamId stream) {
 void TaskGraphBuilder::depend(TaskId before, TaskId after) {
   assert(before != after && "a task that waits for itself");
   const std::pair dependency(before, after);
-  if (dependencies_.empty() || dependencies_.back() != dependency) dependencies_.push_back(dependency);  // collectives share many streams
+  if (dependencies_.empty() || dependencies_.back() != dependency)
+    dependencies_.push_back(dependency);  // collectives share many streams
 }
 
 void TaskGraphBuilder::demand(TaskId task, CapacityId capacity, double share) {

@@ -1,7 +1,8 @@
 // Tasks with work, the streams that they need, what they wait for, and what they take of shared capacities.
 //
-// A stream is first in, first out: a task starts when it heads all of its streams and all that it depends on is done. Since it heads a stream
-// when the one before it there has ended, that order is kept as one more dependency, and a task only counts what it waits for.
+// A stream is first in, first out: a task starts when it heads all of its streams and all that it depends on is done.
+// Since it heads a stream when the one before it there has ended, that order is kept as one more dependency, and a task
+// only counts what it waits for.
 #pragma once
 
 #include <cstddef>
@@ -16,7 +17,8 @@
 
 namespace forerun {
 
-// A column per property; several values of a task are compressed rows: next of t: next[first_next[t] .. first_next[t + 1]).
+// A column per property; several values of a task are compressed rows: next of t: next[first_next[t] .. first_next[t +
+// 1]).
 struct TaskGraph {
   std::vector<Tick> work;  // picoseconds at full rate
   std::vector<std::uint32_t> waits_for, first_next, first_stream, first_demand;

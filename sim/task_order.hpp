@@ -8,7 +8,8 @@
 
 namespace forerun {
 
-// Calls visit(task) in such an order, a deterministic one. Those that can never run are left out. Returns how many were visited.
+// Calls visit(task) in such an order, a deterministic one. Those that can never run are left out. Returns how many were
+// visited.
 template <class Visit>
 std::size_t for_each_in_order(const TaskGraph& graph, Visit&& visit) {
   std::vector<std::uint32_t> waits_for = graph.waits_for;

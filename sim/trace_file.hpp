@@ -9,8 +9,8 @@
 
 namespace forerun {
 
-// Writes `path`.tmp, then renames it; straight to a pipe or a device. Problems: it cannot be written (no such folder, a full disk); nothing is left of
-// it then.
+// Writes `path`.tmp, then renames it; straight to a pipe or a device. Problems: it cannot be written (no such folder, a
+// full disk); nothing is left of it then.
 Problems save_trace_file(const std::string& path, const std::function<void(std::ostream&)>& write);
 
 }  // namespace forerun

@@ -129,12 +129,14 @@ void TraceWriter::slice(const TraceSlice& slice) {
   close();
 }
 
-void TraceWriter::arrow(std::string_view name, std::string_view category, std::uint64_t id, TraceArrowEnd from, TraceArrowEnd to) {
+void TraceWriter::arrow(std::string_view name, std::string_view category, std::uint64_t id, TraceArrowEnd from,
+                        TraceArrowEnd to) {
   arrow_end('s', name, category, id, from);
   arrow_end('f', name, category, id, to);
 }
 
-void TraceWriter::arrow_end(char kind, std::string_view name, std::string_view category, std::uint64_t id, TraceArrowEnd end) {
+void TraceWriter::arrow_end(char kind, std::string_view name, std::string_view category, std::uint64_t id,
+                            TraceArrowEnd end) {
   open(kind, name);
   line_ += R"(,"cat":)";
   append_string(line_, category);

@@ -1,6 +1,7 @@
 // A timeline as Perfetto (https://ui.perfetto.dev) and chrome://tracing show it: the Trace Event Format, JSON
-// (https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU). Only this file knows it; what things are called is the
-// caller's affair. Written as it comes, nothing is kept. Equal calls, equal bytes: times are printed exactly, to the picosecond.
+// (https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU). Only this file knows it; what
+// things are called is the caller's affair. Written as it comes, nothing is kept. Equal calls, equal bytes: times are
+// printed exactly, to the picosecond.
 #pragma once
 
 #include <cstdint>
@@ -31,7 +32,8 @@ struct TraceSlice {
   std::span<const TraceArgument> arguments;
 };
 
-// One end of an arrow. It holds on to the slice of its track that is there at that time: later than its start or equal, before its end.
+// One end of an arrow. It holds on to the slice of its track that is there at that time: later than its start or equal,
+// before its end.
 struct TraceArrowEnd {
   TraceTrack track;
   Tick at = 0;
@@ -49,8 +51,10 @@ class TraceWriter {
   void track(TraceTrack, std::string_view name, std::int64_t sort_index);
 
   void slice(const TraceSlice&);
-  void arrow(std::string_view name, std::string_view category, std::uint64_t id, TraceArrowEnd from, TraceArrowEnd to);  // ids differ
-  void counter(std::int64_t process, std::string_view name, Tick at, std::span<const TraceArgument> values);             // stacked, by key
+  void arrow(std::string_view name, std::string_view category, std::uint64_t id, TraceArrowEnd from,
+             TraceArrowEnd to);  // ids differ
+  void counter(std::int64_t process, std::string_view name, Tick at,
+               std::span<const TraceArgument> values);  // stacked, by key
 
  private:
   void open(char kind, std::string_view name);

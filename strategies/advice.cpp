@@ -52,7 +52,8 @@ std::optional<Change> more_devices(Scenario scenario, double headroom) {
   constexpr int most_tries = 16;  // evenly spaced where there are more whole nodes between
   const int step = node * std::max(1, (enough - too_few) / (node * most_tries));
   for (scenario.gpus = too_few + step; scenario.gpus < enough; scenario.gpus += step) {
-    if (const auto smaller = first_fit(scenario, headroom)) return change(fmt::format("{} devices instead of {}", scenario.gpus, asked), *smaller);
+    if (const auto smaller = first_fit(scenario, headroom))
+      return change(fmt::format("{} devices instead of {}", scenario.gpus, asked), *smaller);
   }
   return change(fmt::format("{} devices instead of {}", enough, asked), *fit);
 }
@@ -76,13 +77,16 @@ std::optional<Change> larger_device(const Scenario& scenario, double headroom) {
     }
   }
   if (!best || !fit) return std::nullopt;
-  return change(fmt::format("{} x {} ({} each) instead of {}", scenario.gpus, best->name, format(best->memory.capacity), present.name), *fit);
+  return change(fmt::format("{} x {} ({} each) instead of {}", scenario.gpus, best->name, format(best->memory.capacity),
+                            present.name),
+                *fit);
 }
 
 std::optional<Change> shorter_sequence(Scenario scenario, double headroom) {
   const int asked = scenario.job.sequence;
   for (scenario.job.sequence = asked / 2; scenario.job.sequence >= 512; scenario.job.sequence /= 2) {
-    if (const auto fit = first_fit(scenario, headroom)) return change(fmt::format("sequence {} instead of {}", scenario.job.sequence, asked), *fit);
+    if (const auto fit = first_fit(scenario, headroom))
+      return change(fmt::format("sequence {} instead of {}", scenario.job.sequence, asked), *fit);
   }
   return std::nullopt;
 }
@@ -92,8 +96,12 @@ std::optional<Change> shorter_sequence(Scenario scenario, double headroom) {
 std::string binding_category(const MemoryUse& memory) {
   const StageMemory& m = memory.peak();
   std::pair<Bytes, const char*> largest{Bytes{0}, ""};
-  for (const auto& part : {std::pair{m.parameters, "parameters"}, {m.gradients, "gradients"}, {m.optimizer, "optimizer states"},
-                           {m.activations, "activations"}, {m.gathered, "gathered parameters"}, {m.transient, "transient buffers"}}) {
+  for (const auto& part : {std::pair{m.parameters, "parameters"},
+                           {m.gradients, "gradients"},
+                           {m.optimizer, "optimizer states"},
+                           {m.activations, "activations"},
+                           {m.gathered, "gathered parameters"},
+                           {m.transient, "transient buffers"}}) {
     if (part.first > largest.first) largest = part;
   }
   return fmt::format("{} at stage {}", largest.second, memory.peak_stage);
@@ -102,7 +110,8 @@ std::string binding_category(const MemoryUse& memory) {
 namespace {
 
 // Keeps the changed plan if it is valid, the stack has it, and it fits.
-void keep_if_it_fits(const ClosedFormContext& context, std::string what, const Plan& plan, std::vector<Change>& changes) {
+void keep_if_it_fits(const ClosedFormContext& context, std::string what, const Plan& plan,
+                     std::vector<Change>& changes) {
   const Scenario& given = context.scenario.given;
   if (!is_valid(given, plan) || !supports(given.stack, plan)) return;
   MemoryUse memory;
@@ -158,9 +167,12 @@ int usable_devices_below(Scenario scenario) {
 }
 
 Advice advise(const ClosedFormContext& context, const NearestPlan& nearest, double headroom) {
-  Advice advice{.binding = binding_category(nearest.memory), .short_by = nearest.memory.total() - (1 - headroom) * nearest.memory.capacity, .changes = {}};
+  Advice advice{.binding = binding_category(nearest.memory),
+                .short_by = nearest.memory.total() - (1 - headroom) * nearest.memory.capacity,
+                .changes = {}};
   const Scenario& given = context.scenario.given;
-  for (auto&& found : {more_devices(given, headroom), larger_device(given, headroom), shorter_sequence(given, headroom)}) {
+  for (auto&& found :
+       {more_devices(given, headroom), larger_device(given, headroom), shorter_sequence(given, headroom)}) {
     if (found) advice.changes.push_back(*found);
   }
   return advice;

@@ -23,8 +23,9 @@ struct Advice {
 // `nearest` is the plan of the space that needs least memory; `headroom` the share of a device that must stay free.
 Advice advise(const ClosedFormContext&, const NearestPlan& nearest, double headroom = 0);
 
-// The smallest changes of a plan that does not fit on the same devices: single options first (sequence parallelism, recompute, ZeRO, micro-batch),
-// and only where none is enough all of them together. Empty: it cannot be helped without another split or more devices.
+// The smallest changes of a plan that does not fit on the same devices: single options first (sequence parallelism,
+// recompute, ZeRO, micro-batch), and only where none is enough all of them together. Empty: it cannot be helped without
+// another split or more devices.
 std::vector<Change> adjust(const ClosedFormContext&, const Plan&);
 
 // The largest number of devices below the scenario's with which the space has any plan; 0: none within 4,096 fewer.

@@ -68,7 +68,8 @@ Tensors BackwardPass::gather_gradient(std::size_t i, std::optional<TokenId>& pie
 
 std::size_t BackwardPass::first_active() const {
   const auto active = [](const Operator& op) { return !op.input_gradient.empty(); };
-  return static_cast<std::size_t>(std::find_if(parts_.operators.begin(), parts_.operators.end(), active) - parts_.operators.begin());
+  return static_cast<std::size_t>(std::find_if(parts_.operators.begin(), parts_.operators.end(), active) -
+                                  parts_.operators.begin());
 }
 
 // B, and the reduction of what it made.
@@ -78,13 +79,15 @@ Tensors BackwardPass::run_input_gradient(std::size_t i, std::optional<TokenId>& 
   if (op.input_gradient.empty()) return {};
   Tensors reads = wide_[i];
   for (std::size_t j = 0; j < op.saves.size(); ++j) {
-    if (!op.saves[j].until_weight_gradient || op.saves[j].internal || op.weight_gradient.empty()) reads.push_back(*trace_.kept[i][j]);
+    if (!op.saves[j].until_weight_gradient || op.saves[j].internal || op.weight_gradient.empty())
+      reads.push_back(*trace_.kept[i][j]);
   }
   if (opens_branch(op.kind)) append(reads, std::exchange(skips_, {}));  // what went past the branch is added
   if (e.beside) append(reads, emit_.blocking(*e.beside, {saved_queries(i)}));
   if (follows_routing(op.kind)) append(reads, trace_.routing);
   const bool ends_here = i == first_active() && parts_.has_input && !e.reduce_gradient && e.after_gradient.empty();
-  const Tensors made{ends_here ? BlockProgram::input_gradient : emit_.tensor("gradient of an activation", gradient_bytes(i))};
+  const Tensors made{ends_here ? BlockProgram::input_gradient
+                               : emit_.tensor("gradient of an activation", gradient_bytes(i))};
   const Tensors beside = e.beside_gradient ? emit_.result_of(*e.beside_gradient, {}) : Tensors{};
   Tensors writes = made;
   append(writes, beside);
@@ -151,7 +154,9 @@ Tensors BackwardPass::weight_reads(std::size_t i, const Tensors& input) const {
   for (std::size_t j = 0; j < op.saves.size(); ++j) {
     if (op.saves[j].until_weight_gradient || op.input_gradient.empty()) reads.push_back(*trace_.kept[i][j]);
   }
-  const bool saves_input = std::any_of(op.saves.begin(), op.saves.end(), [&](const SavedTensor& saved) { return !own(op, saved) && saved.until_weight_gradient; });
+  const bool saves_input = std::any_of(op.saves.begin(), op.saves.end(), [&](const SavedTensor& saved) {
+    return !own(op, saved) && saved.until_weight_gradient;
+  });
   if (parts_.exchanges[i].gather_again || !saves_input) append(reads, input);
   return reads;
 }
@@ -160,7 +165,9 @@ void BackwardPass::run_weight_gradient(std::size_t i, const Tensors& input) {
   const Operator& op = parts_.operators[i];
   if (op.weight_gradient.empty()) return;
   const Tensors reads = weight_reads(i, input);
-  const Tensors apart = op.gradient_apart > Bytes{0} ? Tensors{emit_.tensor("weight gradient before it is added", op.gradient_apart)} : Tensors{};
+  const Tensors apart = op.gradient_apart > Bytes{0}
+                            ? Tensors{emit_.tensor("weight gradient before it is added", op.gradient_apart)}
+                            : Tensors{};
   emit_.compute(op, Part::weight_gradient, op.weight_gradient, reads, apart);
 }
 

@@ -9,7 +9,9 @@ BlockEmission::BlockEmission(BlockProgram& out, Bytes row, std::size_t operators
   const std::size_t n = operators + 1;
   out_.works.reserve(6 * n), out_.tensors.reserve(8 * n);
   for (Body& body : out_.passes) body.instructions.reserve(4 * n), body.operands.reserve(12 * n);
-  for (const std::string_view name : {"input of a block", "output of a block", "gradient of a block's output", "gradient of a block's input"}) tensor(name, row);
+  for (const std::string_view name :
+       {"input of a block", "output of a block", "gradient of a block's output", "gradient of a block's input"})
+    tensor(name, row);
 }
 
 void BlockEmission::begin(PassKind kind) {
@@ -39,16 +41,21 @@ std::uint32_t BlockEmission::work(Work w) {
   return static_cast<std::uint32_t>(out_.works.size() - 1);
 }
 
-void BlockEmission::compute(const Operator& op, Part part, std::vector<Kernel> kernels, const Tensors& reads, const Tensors& writes) {
+void BlockEmission::compute(const Operator& op, Part part, std::vector<Kernel> kernels, const Tensors& reads,
+                            const Tensors& writes) {
   push({.work = work(Computation{op.kind, part, std::move(kernels)})}, reads, writes);
 }
 
-void BlockEmission::pass_on(const Tensors& reads, const Tensors& writes) { push({.work = work(Computation{.piece = Computation::passes})}, reads, writes); }
+void BlockEmission::pass_on(const Tensors& reads, const Tensors& writes) {
+  push({.work = work(Computation{.piece = Computation::passes})}, reads, writes);
+}
 
-void BlockEmission::run(const Operator& op, const OperatorExchanges& exchanges, Part part, const std::vector<Kernel>& kernels, const Tensors& reads, Tensors writes) {
+void BlockEmission::run(const Operator& op, const OperatorExchanges& exchanges, Part part,
+                        const std::vector<Kernel>& kernels, const Tensors& reads, Tensors writes) {
   const auto& thin = part == Part::input_gradient ? exchanges.thin_gradient : exchanges.thin;
   if (thin) wait(issue(*thin, false, reads, {}));
-  if (op.workspace > Bytes{0}) writes.push_back(tensor("dequantised weight, or the second term of a sum", op.workspace));
+  if (op.workspace > Bytes{0})
+    writes.push_back(tensor("dequantised weight, or the second term of a sum", op.workspace));
   if (exchanges.ring) return ring(op, *exchanges.ring, part, kernels, reads, writes);
   compute(op, part, kernels, reads, writes);
 }
@@ -77,13 +84,16 @@ struct BlockEmission::RingRun {
     const auto n = static_cast<std::size_t>(ring.steps), i = static_cast<std::size_t>(step);
     const std::size_t each = kernels.size() == n + 1 ? 1 : 0;
     const auto at = [&](std::size_t k) { return kernels.begin() + static_cast<std::ptrdiff_t>(k); };
-    return i < n ? std::vector<Kernel>{at(i * each), at((i + 1) * each)} : std::vector<Kernel>{at(n * each), kernels.end()};
+    return i < n ? std::vector<Kernel>{at(i * each), at((i + 1) * each)}
+                 : std::vector<Kernel>{at(n * each), kernels.end()};
   }
 };
 
-void BlockEmission::ring(const Operator& op, const Ring& ring, Part part, const std::vector<Kernel>& kernels, const Tensors& reads, const Tensors& writes) {
+void BlockEmission::ring(const Operator& op, const Ring& ring, Part part, const std::vector<Kernel>& kernels,
+                         const Tensors& reads, const Tensors& writes) {
   const bool back = part == Part::input_gradient;
-  const TensorId first = tensor("keys and values on the ring", ring.arriving), second = tensor("keys and values on the ring", ring.arriving);
+  const TensorId first = tensor("keys and values on the ring", ring.arriving),
+                 second = tensor("keys and values on the ring", ring.arriving);
   const RingRun run{op, ring, part, kernels, reads, writes, back ? reads[1] : reads[0], {first, second}};
   back ? ring_backward(run) : ring_forward(run);
 }
@@ -98,9 +108,11 @@ void BlockEmission::ring_forward(const RingRun& run) {
   piece(run, run.steps(), run.reads, run.writes);  // the sum of the pieces
 }
 
-// Gradients follow one step behind: those of the block at work arrive while this rank makes its own part of them, and go on during the next step.
+// Gradients follow one step behind: those of the block at work arrive while this rank makes its own part of them, and
+// go on during the next step.
 void BlockEmission::ring_backward(const RingRun& run) {
-  const TensorId sum = tensor("gradients on the ring", run.ring.arriving), part = tensor("gradients of keys and values", run.ring.arriving);
+  const TensorId sum = tensor("gradients on the ring", run.ring.arriving),
+                 part = tensor("gradients of keys and values", run.ring.arriving);
   for (int step = 0; step < run.steps(); ++step) {
     std::optional<TokenId> keys, gradients;
     if (step + 1 < run.steps()) keys = issue(run.ring.message, false, {run.at_work(step)}, {run.arriving(step)});
@@ -109,7 +121,8 @@ void BlockEmission::ring_backward(const RingRun& run) {
     if (keys) wait(*keys);
     if (!gradients) continue;
     wait(*gradients);
-    push({.work = work(Computation{.kind = run.op.kind, .part = run.part, .kernels = {}, .piece = Computation::joins})}, {part, sum}, {sum});
+    push({.work = work(Computation{.kind = run.op.kind, .part = run.part, .kernels = {}, .piece = Computation::joins})},
+         {part, sum}, {sum});
   }
   wait(issue(run.ring.message, false, {sum}, {sum}));  // home
   Tensors all = run.reads;

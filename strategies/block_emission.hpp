@@ -28,14 +28,17 @@ class BlockEmission {
 
   void compute(const Operator&, Part, std::vector<Kernel>, const Tensors& reads, const Tensors& writes);
   // Kernels of an operator; of ring attention one piece at a time while the next keys and values arrive.
-  void run(const Operator&, const OperatorExchanges&, Part, const std::vector<Kernel>&, const Tensors& reads, Tensors writes);
+  void run(const Operator&, const OperatorExchanges&, Part, const std::vector<Kernel>&, const Tensors& reads,
+           Tensors writes);
   // Nothing to compute: the end of some tensors, and what takes their place.
   void pass_on(const Tensors& reads, const Tensors& writes);
 
   TokenId issue(const Communication&, bool interleaved, const Tensors& reads, const Tensors& writes);
   void wait(TokenId token) { push({.code = Code::wait, .token = token}, {}, {}); }
   // What comes out of an exchange of `from`.
-  Tensors result_of(const Exchange& exchange, const Tensors& from) { return exchange.received ? Tensors{tensor(exchange.name, *exchange.received)} : from; }
+  Tensors result_of(const Exchange& exchange, const Tensors& from) {
+    return exchange.received ? Tensors{tensor(exchange.name, *exchange.received)} : from;
+  }
   // What computation has to wait for at once hides nothing.
   Tensors blocking(const Exchange&, const Tensors& from);
   // In pieces with everything up to join(), where the software can.
@@ -46,7 +49,8 @@ class BlockEmission {
   void push(Instruction, const Tensors& reads, const Tensors& writes);
   std::uint32_t work(Work);
   struct RingRun;
-  void ring(const Operator&, const Ring&, Part, const std::vector<Kernel>&, const Tensors& reads, const Tensors& writes);
+  void ring(const Operator&, const Ring&, Part, const std::vector<Kernel>&, const Tensors& reads,
+            const Tensors& writes);
   void ring_forward(const RingRun&);
   void ring_backward(const RingRun&);
   void piece(const RingRun&, int step, const Tensors& reads, const Tensors& writes);

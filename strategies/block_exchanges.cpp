@@ -18,9 +18,15 @@ OverlapAbility allowed(OverlapAbility ability, const OverlapChoice& choice) {
 class Exchanges {
  public:
   Exchanges(const Scenario& given, const Block& local, const Split& split, const TokenShape& shape)
-      : split_(split), local_(local), shape_(shape), hidden_(given.model.hidden), load_(given.job.expert_skew), element_(size_of(activation_dtype(given.job))),
+      : split_(split),
+        local_(local),
+        shape_(shape),
+        hidden_(given.model.hidden),
+        load_(given.job.expert_skew),
+        element_(size_of(activation_dtype(given.job))),
         product_input_(given.job.dtype == DType::fp8 && given.stack.fp8_gathers ? size_of(DType::fp8) : element_),
-        small_(given.stack.small_exchanges), ability_(allowed(given.stack.overlap, split.overlap)) {}
+        small_(given.stack.small_exchanges),
+        ability_(allowed(given.stack.overlap, split.overlap)) {}
 
   std::vector<OperatorExchanges> around(const std::vector<Operator>& operators) {
     list_.resize(operators.size());
@@ -42,7 +48,8 @@ class Exchanges {
     return {.flow = flow, .group = group, .elements = elements, .element = element_, .hidden = hidden};
   }
 
-  // --- tensor parallelism: no SP: partial sums are added up, forward and (of inputs' gradients) backward; SP: gathers and scatters
+  // --- tensor parallelism: no SP: partial sums are added up, forward and (of inputs' gradients) backward; SP: gathers
+  // and scatters
 
   [[nodiscard]] bool routed() const { return std::holds_alternative<Moe>(local_.feed_forward); }
 
@@ -51,23 +58,30 @@ class Exchanges {
     const auto& latent = local_.attention.latent;
     const bool narrow = latent && latent->query_rank > 0;  // projected down where the tokens are; the latents move
     switch (kind) {
-      case OperatorKind::qkv: return narrow ? 0 : hidden_;
-      case OperatorKind::latent_up: return narrow ? latent->query_rank + latent->kv_rank + latent->rope_dim : 0;
-      case OperatorKind::up: return routed() ? 0 : hidden_;
-      case OperatorKind::shared_expert: return first ? hidden_ : 0;
-      case OperatorKind::head: return hidden_;
-      default: return 0;
+      case OperatorKind::qkv:
+        return narrow ? 0 : hidden_;
+      case OperatorKind::latent_up:
+        return narrow ? latent->query_rank + latent->kv_rank + latent->rope_dim : 0;
+      case OperatorKind::up:
+        return routed() ? 0 : hidden_;
+      case OperatorKind::shared_expert:
+        return first ? hidden_ : 0;
+      case OperatorKind::head:
+        return hidden_;
+      default:
+        return 0;
     }
   }
   [[nodiscard]] bool leaving(OperatorKind kind, bool last) const {
-    return kind == OperatorKind::attention_output || (kind == OperatorKind::down && !routed()) || (kind == OperatorKind::shared_expert && last) ||
-           kind == OperatorKind::embedding;
+    return kind == OperatorKind::attention_output || (kind == OperatorKind::down && !routed()) ||
+           (kind == OperatorKind::shared_expert && last) || kind == OperatorKind::embedding;
   }
 
   void tensor_parallel(OperatorKind kind, OperatorExchanges& e, bool first, bool last) const {
     if (split_.tp == 1) return;
     if (const std::int64_t width = entering(kind, first); width > 0) {
-      enter(e, shape_.tokens * width, shape_.residual_tokens * width, kind == OperatorKind::head ? element_ : product_input_);
+      enter(e, shape_.tokens * width, shape_.residual_tokens * width,
+            kind == OperatorKind::head ? element_ : product_input_);
     }
     if (leaving(kind, last)) leave(e);
   }
@@ -75,20 +89,23 @@ class Exchanges {
   void tell_statistics(const Operator& loss, OperatorExchanges& e) const {
     if (split_.tp == 1 || !small_) return;
     const Bytes number = size_of(element_ == size_of(DType::fp64) ? DType::fp64 : DType::fp32);
-    Communication c = over(Flow::tp_all_gather, GroupKind::tp, static_cast<std::int64_t>(loss.saves.back().bytes / number), 0);
+    Communication c =
+        over(Flow::tp_all_gather, GroupKind::tp, static_cast<std::int64_t>(loss.saves.back().bytes / number), 0);
     c.element = number;
     e.statistics = Exchange{c, loss.saves.back().name};
   }
 
   void enter(OperatorExchanges& e, std::int64_t whole, std::int64_t share, Bytes element) const {
     if (!split_.sp) {
-      e.reduce_gradient = Exchange{over(Flow::tp_all_reduce, GroupKind::tp, whole, ability_.tp_backward), "gradient of an activation"};
+      e.reduce_gradient =
+          Exchange{over(Flow::tp_all_reduce, GroupKind::tp, whole, ability_.tp_backward), "gradient of an activation"};
       return;
     }
     e.gather = gathered(whole, ability_.tp_forward, element, "gathered input");
     e.gather_again = gathered(whole, ability_.tp_backward, element, "gathered input");
     e.whole_gradient = bytes(whole);
-    e.reduce_gradient = Exchange{over(Flow::tp_reduce_scatter, GroupKind::tp, whole, ability_.tp_backward), "gradient of an activation", bytes(share)};
+    e.reduce_gradient = Exchange{over(Flow::tp_reduce_scatter, GroupKind::tp, whole, ability_.tp_backward),
+                                 "gradient of an activation", bytes(share)};
   }
 
   [[nodiscard]] Exchange gathered(std::int64_t elements, double hidden, Bytes element, std::string_view name) const {
@@ -103,7 +120,8 @@ class Exchanges {
       e.reduce = Exchange{over(Flow::tp_all_reduce, GroupKind::tp, whole, ability_.tp_forward), "activation"};
       return;
     }
-    e.reduce = Exchange{over(Flow::tp_reduce_scatter, GroupKind::tp, whole, ability_.tp_forward), "activation", bytes(share)};
+    e.reduce =
+        Exchange{over(Flow::tp_reduce_scatter, GroupKind::tp, whole, ability_.tp_forward), "activation", bytes(share)};
     e.gather_gradient = gathered(whole, ability_.tp_forward, product_input_, "gathered gradient");
   }
 
@@ -122,7 +140,8 @@ class Exchanges {
     const std::int64_t thin = shape_.tokens * op.low_rank;
     e.thin = over(by_rows ? Flow::tp_all_reduce : Flow::tp_all_gather, GroupKind::tp, thin, 0);
     e.thin_gradient = over(Flow::tp_all_reduce, GroupKind::tp, thin, 0);
-    if (by_rows) e.after.push_back({over(Flow::tp_all_gather, GroupKind::tp, shape_.tokens * hidden_, 0), "activation"});
+    if (by_rows)
+      e.after.push_back({over(Flow::tp_all_gather, GroupKind::tp, shape_.tokens * hidden_, 0), "activation"});
   }
 
   // --- context parallelism
@@ -130,15 +149,19 @@ class Exchanges {
   void context_parallel(OperatorExchanges& e) const {
     if (split_.cp == 1) return;
     const Attention& a = local_.attention;
-    const std::int64_t value_dim = a.latent ? a.latent->value_dim : a.head_dim, kv_heads = a.latent ? a.heads : a.kv_heads;
+    const std::int64_t value_dim = a.latent ? a.latent->value_dim : a.head_dim,
+                       kv_heads = a.latent ? a.heads : a.kv_heads;
     const std::int64_t keys_values = shape_.tokens * kv_heads * (a.head_dim + value_dim);
     switch (split_.cp_kind) {
-      case CpKind::ring: return ring(e, keys_values);
-      case CpKind::all_gather: return gather_keys(e, split_.cp * keys_values);
+      case CpKind::ring:
+        return ring(e, keys_values);
+      case CpKind::all_gather:
+        return gather_keys(e, split_.cp * keys_values);
       case CpKind::ulysses: {
         // Few key-value heads are copied so that every rank has one.
         const std::int64_t copies = std::max<std::int64_t>(1, shard_sizes(split_.cp, kv_heads).largest);
-        return ulysses(e, shape_.tokens * (a.heads * a.head_dim + copies * kv_heads * (a.head_dim + value_dim)), shape_.tokens * a.heads * value_dim);
+        return ulysses(e, shape_.tokens * (a.heads * a.head_dim + copies * kv_heads * (a.head_dim + value_dim)),
+                       shape_.tokens * a.heads * value_dim);
       }
     }
   }
@@ -148,7 +171,8 @@ class Exchanges {
   }
   void gather_keys(OperatorExchanges& e, std::int64_t elements) const {
     e.beside = Exchange{over(Flow::cp_all_gather, GroupKind::cp, elements, 0), "all keys and values", bytes(elements)};
-    e.beside_gradient = Exchange{over(Flow::cp_reduce_scatter, GroupKind::cp, elements, 0), "gradients of all keys and values", bytes(elements)};
+    e.beside_gradient = Exchange{over(Flow::cp_reduce_scatter, GroupKind::cp, elements, 0),
+                                 "gradients of all keys and values", bytes(elements)};
   }
   // From a share of the positions with all heads to all positions with a share of the heads, and back.
   void ulysses(OperatorExchanges& e, std::int64_t inputs, std::int64_t outputs) const {
@@ -179,17 +203,23 @@ class Exchanges {
       go(e.before_gradient, sent, received, gathered, "gradient of an activation");
     }
   }
-  void go(std::vector<Exchange>& list, std::int64_t sent, std::int64_t received, std::int64_t gathered, std::string_view name) const {
-    if (split_.ep > 1) list.push_back({loaded(over(Flow::ep_all_to_all, GroupKind::ep, sent, ability_.ep)), name, bytes(received)});
-    if (split_.etp > 1) list.push_back({over(Flow::ep_all_gather, GroupKind::etp, gathered, ability_.ep), name, bytes(gathered)});
+  void go(std::vector<Exchange>& list, std::int64_t sent, std::int64_t received, std::int64_t gathered,
+          std::string_view name) const {
+    if (split_.ep > 1)
+      list.push_back({loaded(over(Flow::ep_all_to_all, GroupKind::ep, sent, ability_.ep)), name, bytes(received)});
+    if (split_.etp > 1)
+      list.push_back({over(Flow::ep_all_gather, GroupKind::etp, gathered, ability_.ep), name, bytes(gathered)});
   }
-  void come_back(std::vector<Exchange>& list, std::int64_t sent, std::int64_t received, std::int64_t gathered, std::string_view name) const {
-    if (split_.etp > 1) list.push_back({over(Flow::ep_reduce_scatter, GroupKind::etp, gathered, ability_.ep), name, bytes(received)});
+  void come_back(std::vector<Exchange>& list, std::int64_t sent, std::int64_t received, std::int64_t gathered,
+                 std::string_view name) const {
+    if (split_.etp > 1)
+      list.push_back({over(Flow::ep_reduce_scatter, GroupKind::etp, gathered, ability_.ep), name, bytes(received)});
     if (split_.ep == 1) return;
     list.push_back({loaded(over(Flow::ep_all_to_all, GroupKind::ep, sent, ability_.ep)), name, bytes(sent)});
     list.back().communication.home = true;
   }
-  // Everybody waits for the rank that draws most; what is gathered over etp counts the rows of this rank's experts already.
+  // Everybody waits for the rank that draws most; what is gathered over etp counts the rows of this rank's experts
+  // already.
   [[nodiscard]] Communication loaded(Communication c) const {
     c.load = load_;
     return c;
@@ -209,8 +239,8 @@ class Exchanges {
 
 }  // namespace
 
-std::vector<OperatorExchanges> block_exchanges(const Scenario& given, const Block& local, const Split& split, const TokenShape& shape,
-                                               const std::vector<Operator>& operators) {
+std::vector<OperatorExchanges> block_exchanges(const Scenario& given, const Block& local, const Split& split,
+                                               const TokenShape& shape, const std::vector<Operator>& operators) {
   return Exchanges(given, local, split, shape).around(operators);
 }
 

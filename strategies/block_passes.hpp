@@ -8,11 +8,19 @@
 
 namespace forerun {
 
-inline bool is_residual(OperatorKind kind) { return kind == OperatorKind::attention_residual || kind == OperatorKind::feed_forward_residual; }
-inline bool opens_branch(OperatorKind kind) { return kind == OperatorKind::attention_norm || kind == OperatorKind::feed_forward_norm; }
+inline bool is_residual(OperatorKind kind) {
+  return kind == OperatorKind::attention_residual || kind == OperatorKind::feed_forward_residual;
+}
+inline bool opens_branch(OperatorKind kind) {
+  return kind == OperatorKind::attention_norm || kind == OperatorKind::feed_forward_norm;
+}
 // Its weights are not cut over a tensor group.
-inline bool is_replicated(OperatorKind kind) { return opens_branch(kind) || kind == OperatorKind::final_norm || kind == OperatorKind::router; }
-inline bool follows_routing(OperatorKind kind) { return kind == OperatorKind::dispatch || kind == OperatorKind::combine; }
+inline bool is_replicated(OperatorKind kind) {
+  return opens_branch(kind) || kind == OperatorKind::final_norm || kind == OperatorKind::router;
+}
+inline bool follows_routing(OperatorKind kind) {
+  return kind == OperatorKind::dispatch || kind == OperatorKind::combine;
+}
 // Made by the operator that saves it.
 inline bool own(const Operator& op, const SavedTensor& saved) { return saved.internal || saved.producer == op.kind; }
 
@@ -22,7 +30,7 @@ struct ForwardTrace {
   std::vector<Bytes> input_bytes;                          // as B makes its gradient
   std::vector<boost::container::small_vector<std::optional<TokenId>, 4>> kept;  // of each operator's saves
   Tensors routing;                                         // which rows go to which experts
-  Tensors routed;                                          // what the routed experts made, where there is a shared one
+  Tensors routed;  // what the routed experts made, where there is a shared one
 };
 
 class ForwardPass {
@@ -35,14 +43,16 @@ class ForwardPass {
   [[nodiscard]] Tensors inputs_of(std::size_t i);
   [[nodiscard]] Tensors keep(std::size_t i, const Tensors& inputs);
   [[nodiscard]] Tensors output_of(std::size_t i, Tensors& writes);
-  [[nodiscard]] bool end_of_block(std::size_t i) const { return part_ == Part::forward && parts_.has_output && i + 1 == parts_.operators.size(); }
+  [[nodiscard]] bool end_of_block(std::size_t i) const {
+    return part_ == Part::forward && parts_.has_output && i + 1 == parts_.operators.size();
+  }
 
   const BlockParts& parts_;
   BlockEmission& emit_;
   Part part_ = Part::forward;
   ForwardTrace trace_;
-  Tensors carried_;   // the activation on its way to the next operator
-  Tensors skips_;     // what goes past a branch
+  Tensors carried_;  // the activation on its way to the next operator
+  Tensors skips_;  // what goes past a branch
   Tensors before_routing_;
   Tensors standing_;  // what the last operator saved of its output
 };
@@ -50,7 +60,8 @@ class ForwardPass {
 // Selective recompute: runs again what makes the tensors that forward let go, one operator's backward at a time.
 class Rebuilding {
  public:
-  Rebuilding(const BlockParts& parts, BlockEmission& emit, ForwardTrace& trace) : parts_(parts), emit_(emit), trace_(trace) {}
+  Rebuilding(const BlockParts& parts, BlockEmission& emit, ForwardTrace& trace)
+      : parts_(parts), emit_(emit), trace_(trace) {}
   // What the backward of that operator needs. The trace points to the new ones from here on.
   void operator()(std::size_t i);
 
@@ -72,7 +83,12 @@ class Rebuilding {
 class BackwardPass {
  public:
   BackwardPass(const BlockParts& parts, BlockEmission& emit, ForwardTrace trace, Recompute mode, bool split)
-      : parts_(parts), emit_(emit), trace_(std::move(trace)), mode_(mode), split_(split), rebuild_(parts, emit, trace_) {}
+      : parts_(parts),
+        emit_(emit),
+        trace_(std::move(trace)),
+        mode_(mode),
+        split_(split),
+        rebuild_(parts, emit, trace_) {}
   BackwardPass(const BackwardPass&) = delete;
   BackwardPass& operator=(const BackwardPass&) = delete;
 
@@ -99,8 +115,8 @@ class BackwardPass {
   Recompute mode_;
   bool split_;
   Rebuilding rebuild_;
-  Tensors gradient_;           // of the output of the operator that comes next
-  Tensors skips_;              // what goes past a branch
+  Tensors gradient_;  // of the output of the operator that comes next
+  Tensors skips_;  // what goes past a branch
   Tensors to_experts_;
   std::vector<Tensors> wide_;  // gradient of each operator's output, as its kernels read it
 };

@@ -37,18 +37,27 @@ Flops model_flops(const Kernel& kernel) {
 
 int group_size(GroupKind kind, const Split& split) {
   switch (kind) {
-    case GroupKind::tp: return split.tp;
-    case GroupKind::cp: return split.cp;
-    case GroupKind::ep: return split.ep;
-    case GroupKind::etp: return split.etp;
-    default: return 1;
+    case GroupKind::tp:
+      return split.tp;
+    case GroupKind::cp:
+      return split.cp;
+    case GroupKind::ep:
+      return split.ep;
+    case GroupKind::etp:
+      return split.etp;
+    default:
+      return 1;
   }
 }
 
 class BlockPricer {
  public:
-  BlockPricer(const PricedScenario& scenario, const BlockProgram& block, const Split& split, const Placements& placements)
-      : block_(block), split_(split), prices_(price_works(scenario, block.works, placements)), contention_(scenario.given.stack.contention) {}
+  BlockPricer(const PricedScenario& scenario, const BlockProgram& block, const Split& split,
+              const Placements& placements)
+      : block_(block),
+        split_(split),
+        prices_(price_works(scenario, block.works, placements)),
+        contention_(scenario.given.stack.contention) {}
 
   BlockPrice price() {
     BlockPrice p;
@@ -57,11 +66,13 @@ class BlockPricer {
     p.replicated = block_.replicated;
     p.frozen = block_.frozen;
     p.frozen_experts = block_.frozen_experts;
-    p.table = block_.table, p.borrowed = block_.borrowed, p.borrowed_frozen = block_.borrowed_frozen, p.early = block_.early;
+    p.table = block_.table, p.borrowed = block_.borrowed, p.borrowed_frozen = block_.borrowed_frozen,
+    p.early = block_.early;
     p.runs_backward = block_.runs_backward;
     p.forward = pass(PassKind::forward);
     p.backward = pass(PassKind::backward);
-    if (split_.apart) p.input_gradient = pass(PassKind::input_gradient), p.weight_gradient = pass(PassKind::weight_gradient);
+    if (split_.apart)
+      p.input_gradient = pass(PassKind::input_gradient), p.weight_gradient = pass(PassKind::weight_gradient);
     p.saved = saved();
     for (const PassKind kind : {PassKind::forward, PassKind::backward}) count(block_.pass(kind), p);
     return p;
@@ -117,11 +128,14 @@ BlockKinds block_kinds(const Model& model) {
   }
   const std::size_t layers = kinds.of_layer.size();
   kinds.end_of_run.resize(layers);
-  for (std::size_t i = layers; i-- > 0;) kinds.end_of_run[i] = i + 1 < layers && kinds.of_layer[i] == kinds.of_layer[i + 1] ? kinds.end_of_run[i + 1] : i + 1;
+  for (std::size_t i = layers; i-- > 0;)
+    kinds.end_of_run[i] =
+        i + 1 < layers && kinds.of_layer[i] == kinds.of_layer[i + 1] ? kinds.end_of_run[i + 1] : i + 1;
   return kinds;
 }
 
-BlockPrice price_block(const PricedScenario& scenario, const BlockProgram& block, const Split& split, const Placements& placements) {
+BlockPrice price_block(const PricedScenario& scenario, const BlockProgram& block, const Split& split,
+                       const Placements& placements) {
   return BlockPricer(scenario, block, split, placements).price();
 }
 
@@ -146,11 +160,14 @@ SplitPrices SplitPricer::operator()(const Split& split) {
   SplitPrices prices;
   prices.boundary = boundary_bytes(given, split);
   prices.blocks.reserve(blocks_.size());
-  for (const BlockParts& block : blocks_) prices.blocks.push_back(price_block(scenario_, lower(block, split.recompute, split.apart), split, placements_));
+  for (const BlockParts& block : blocks_)
+    prices.blocks.push_back(price_block(scenario_, lower(block, split.recompute, split.apart), split, placements_));
   prices.embedding = embedding_, prices.head = head_, prices.lone_head = on_its_own(head_);
   return prices;
 }
 
-SplitPrices price_split(const PricedScenario& scenario, const BlockKinds& kinds, const Split& split) { return SplitPricer(scenario, kinds)(split); }
+SplitPrices price_split(const PricedScenario& scenario, const BlockKinds& kinds, const Split& split) {
+  return SplitPricer(scenario, kinds)(split);
+}
 
 }  // namespace forerun

@@ -6,8 +6,12 @@
 namespace forerun {
 namespace {
 
-BlockParts parts(const Scenario& given, const Block& local, const Split& split, const TokenShape& shape, std::vector<Operator> operators) {
-  BlockParts list{.stack = given.stack, .operators = {}, .exchanges = block_exchanges(given, local, split, shape, operators), .row = boundary_bytes(given, split)};
+BlockParts parts(const Scenario& given, const Block& local, const Split& split, const TokenShape& shape,
+                 std::vector<Operator> operators) {
+  BlockParts list{.stack = given.stack,
+                  .operators = {},
+                  .exchanges = block_exchanges(given, local, split, shape, operators),
+                  .row = boundary_bytes(given, split)};
   list.runs_backward = operators.empty();  // nothing to train, but nothing frozen either
   for (const Operator& op : operators) list.runs_backward |= !op.input_gradient.empty() || !op.weight_gradient.empty();
   list.operators = std::move(operators);
@@ -34,7 +38,9 @@ BlockParts block_parts(const Scenario& given, const Block& whole, const Split& s
 BlockParts embedding_parts(const Scenario& given, const Split& split) {
   const Block& block = given.model.blocks.front();
   const TokenShape shape = local_tokens(given.job, split, block);
-  BlockParts list = parts(given, block, split, shape, embedding_operators(given.model, shard_vocab(given.model.vocab, split.tp), shape, implementation(given.stack, given.job)));
+  BlockParts list = parts(given, block, split, shape,
+                          embedding_operators(given.model, shard_vocab(given.model.vocab, split.tp), shape,
+                                              implementation(given.stack, given.job)));
   list.has_input = false;
   return list;
 }
@@ -42,7 +48,9 @@ BlockParts embedding_parts(const Scenario& given, const Split& split) {
 BlockParts head_parts(const Scenario& given, const Split& split) {
   const Block& block = given.model.blocks.back();
   const TokenShape shape = local_tokens(given.job, split, block);
-  BlockParts list = parts(given, block, split, shape, head_operators(given.model, shard_vocab(given.model.vocab, split.tp), shape, implementation(given.stack, given.job)));
+  BlockParts list = parts(given, block, split, shape,
+                          head_operators(given.model, shard_vocab(given.model.vocab, split.tp), shape,
+                                         implementation(given.stack, given.job)));
   list.has_output = false;
   return list;
 }
@@ -80,13 +88,16 @@ BlockProgram lower_block(const Scenario& given, const Block& block, const Split&
 
 BlockProgram lower_embedding(const Scenario& given, const Split& split) {
   BlockProgram block = lower(embedding_parts(given, split), Recompute::none, split.apart);
-  if (given.model.tied_embeddings && !has_frozen_base(given.job.tuning)) block.table = table_parameters(given.model, split.tp);
+  if (given.model.tied_embeddings && !has_frozen_base(given.job.tuning))
+    block.table = table_parameters(given.model, split.tp);
   return block;
 }
 
 BlockProgram lower_head(const Scenario& given, const Split& split) {
   BlockProgram block = lower(head_parts(given, split), Recompute::none, split.apart);
-  if (given.model.tied_embeddings) (has_frozen_base(given.job.tuning) ? block.borrowed_frozen : block.borrowed) = table_parameters(given.model, split.tp);
+  if (given.model.tied_embeddings)
+    (has_frozen_base(given.job.tuning) ? block.borrowed_frozen : block.borrowed) =
+        table_parameters(given.model, split.tp);
   return block;
 }
 

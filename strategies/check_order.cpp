@@ -19,16 +19,25 @@ void check_passes(const Program& program, std::uint32_t role, Problems& problems
     auto& before = seen[{body.chunk, stage.calls[n].micro_batch}];
     const auto ran = [&](PassKind kind) { return std::find(before.begin(), before.end(), kind) != before.end(); };
     const auto complain = [&](std::string_view what) {
-      problems.push_back({{}, fmt::format("stage {}, chunk {}, micro-batch {}: {}", stage.stage, body.chunk, stage.calls[n].micro_batch, what), "change the order of its passes"});
+      problems.push_back({{},
+                          fmt::format("stage {}, chunk {}, micro-batch {}: {}", stage.stage, body.chunk,
+                                      stage.calls[n].micro_batch, what),
+                          "change the order of its passes"});
     };
     if (ran(body.kind)) complain("a pass runs twice");
     if (body.kind != PassKind::forward && !ran(PassKind::forward)) complain("backward before its forward");
-    if (body.kind == PassKind::weight_gradient && !ran(PassKind::input_gradient)) complain("the weights' gradients before those of the inputs");
+    if (body.kind == PassKind::weight_gradient && !ran(PassKind::input_gradient))
+      complain("the weights' gradients before those of the inputs");
     before.push_back(body.kind);
   }
   for (const auto& [pass, kinds] : seen) {
-    const bool made = std::find(kinds.begin(), kinds.end(), PassKind::backward) != kinds.end() || std::find(kinds.begin(), kinds.end(), PassKind::weight_gradient) != kinds.end();
-    if (!made) problems.push_back({{}, fmt::format("stage {}, chunk {}, micro-batch {}: no backward makes its gradients", stage.stage, pass.first, pass.second), "add it"});
+    const bool made = std::find(kinds.begin(), kinds.end(), PassKind::backward) != kinds.end() ||
+                      std::find(kinds.begin(), kinds.end(), PassKind::weight_gradient) != kinds.end();
+    if (!made)
+      problems.push_back({{},
+                          fmt::format("stage {}, chunk {}, micro-batch {}: no backward makes its gradients",
+                                      stage.stage, pass.first, pass.second),
+                          "add it"});
   }
 }
 
@@ -45,10 +54,14 @@ Problems check_order(const PricedScenario& scenario, const Program& program) {
     for (const TaskId task : *stuck) {
       const TaskOrigin& origin = graph.origin[index(task)];
       const auto [found, fresh] = first.try_emplace(origin.role, origin);
-      if (!fresh && std::pair(origin.call, origin.instruction) < std::pair(found->second.call, found->second.instruction)) found->second = origin;
+      if (!fresh &&
+          std::pair(origin.call, origin.instruction) < std::pair(found->second.call, found->second.instruction))
+        found->second = origin;
     }
     for (const auto& [role, origin] : first) {
-      problems.push_back({{}, fmt::format("{} never runs", describe(program, origin)), "the order of sends, receives and collectives waits in a circle"});
+      problems.push_back({{},
+                          fmt::format("{} never runs", describe(program, origin)),
+                          "the order of sends, receives and collectives waits in a circle"});
     }
   }
   return problems;

@@ -10,10 +10,14 @@ namespace {
 
 std::string name(PassKind kind) {
   switch (kind) {
-    case PassKind::forward: return "forward";
-    case PassKind::backward: return "backward";
-    case PassKind::input_gradient: return "input gradient";
-    case PassKind::weight_gradient: return "weight gradient";
+    case PassKind::forward:
+      return "forward";
+    case PassKind::backward:
+      return "backward";
+    case PassKind::input_gradient:
+      return "input gradient";
+    case PassKind::weight_gradient:
+      return "weight gradient";
   }
   return "";
 }
@@ -26,11 +30,16 @@ struct Progress {
 void check_stage(const ScheduleTable& table, const Plan& plan, int stage, Problems& problems) {
   std::map<std::pair<int, int>, Progress> done;  // chunk, micro-batch
   const auto report = [&](const Pass& pass, const char* what) {
-    problems.push_back({{}, fmt::format("stage {}: {} of micro-batch {}, chunk {} {}", stage, name(pass.kind), pass.micro_batch, pass.chunk, what), ""});
+    problems.push_back({{},
+                        fmt::format("stage {}: {} of micro-batch {}, chunk {} {}", stage, name(pass.kind),
+                                    pass.micro_batch, pass.chunk, what),
+                        ""});
   };
   for (const Pass& pass : table.of(stage)) {
-    const bool other_way = plan.schedule == ScheduleKind::dualpipe && plan.pp > 1 && (pass.chunk == 1) != (pass.micro_batch >= table.micro_batches / 2);
-    if (other_way || pass.micro_batch < 0 || pass.micro_batch >= table.micro_batches || pass.chunk < 0 || pass.chunk >= table.chunks_per_stage) {
+    const bool other_way = plan.schedule == ScheduleKind::dualpipe && plan.pp > 1 &&
+                           (pass.chunk == 1) != (pass.micro_batch >= table.micro_batches / 2);
+    if (other_way || pass.micro_batch < 0 || pass.micro_batch >= table.micro_batches || pass.chunk < 0 ||
+        pass.chunk >= table.chunks_per_stage) {
       report(pass, "does not exist");
       continue;
     }
@@ -39,7 +48,8 @@ void check_stage(const ScheduleTable& table, const Plan& plan, int stage, Proble
     const bool weight = pass.kind == PassKind::backward || pass.kind == PassKind::weight_gradient;
     if (input && p.forward == 0) report(pass, "comes before its forward");
     if (pass.kind == PassKind::weight_gradient && p.input == 0) report(pass, "comes before its input gradient");
-    if ((pass.kind == PassKind::forward && ++p.forward > 1) || (input && ++p.input > 1) || (weight && ++p.weight > 1)) report(pass, "runs twice");
+    if ((pass.kind == PassKind::forward && ++p.forward > 1) || (input && ++p.input > 1) || (weight && ++p.weight > 1))
+      report(pass, "runs twice");
   }
   const int half = table.micro_batches / 2;
   for (int chunk = 0; chunk < table.chunks_per_stage; ++chunk) {
@@ -57,8 +67,12 @@ void check_stage(const ScheduleTable& table, const Plan& plan, int stage, Proble
 
 Problems check_schedule(const ScheduleTable& table, const Plan& plan) {
   Problems problems;
-  if (table.stages != plan.pp || table.chunks_per_stage != chunks_per_stage(plan) || std::ssize(table.first) != plan.pp + 1) {
-    problems.push_back({{}, fmt::format("a table of {} stages and {} chunks a stage for a plan of {} and {}", table.stages, table.chunks_per_stage, plan.pp, chunks_per_stage(plan)), ""});
+  if (table.stages != plan.pp || table.chunks_per_stage != chunks_per_stage(plan) ||
+      std::ssize(table.first) != plan.pp + 1) {
+    problems.push_back({{},
+                        fmt::format("a table of {} stages and {} chunks a stage for a plan of {} and {}", table.stages,
+                                    table.chunks_per_stage, plan.pp, chunks_per_stage(plan)),
+                        ""});
     return problems;
   }
   for (int stage = 0; stage < table.stages; ++stage) check_stage(table, plan, stage, problems);
@@ -73,9 +87,12 @@ Problems check_schedule(const ScheduleTable& table, const Plan& plan) {
     const auto passes = table.of(stage);
     const std::uint32_t at = reached[static_cast<std::size_t>(stage)];
     if (at == passes.size()) continue;
-    problems.push_back({{}, fmt::format("stage {}: {} of micro-batch {}, chunk {} never becomes ready: stages wait for each other in a circle", stage, name(passes[at].kind),
-                                        passes[at].micro_batch, passes[at].chunk),
-                        ""});
+    problems.push_back(
+        {{},
+         fmt::format(
+             "stage {}: {} of micro-batch {}, chunk {} never becomes ready: stages wait for each other in a circle",
+             stage, name(passes[at].kind), passes[at].micro_batch, passes[at].chunk),
+         ""});
   }
   return problems;
 }

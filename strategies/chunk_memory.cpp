@@ -34,7 +34,8 @@ class Walk {
   }
 
   [[nodiscard]] Bytes now() const { return now_; }
-  // `n` more of the last step, each of which changes the activations by `change`: the highest is the last of them, or none.
+  // `n` more of the last step, each of which changes the activations by `change`: the highest is the last of them, or
+  // none.
   template <class Step>
   void repeat(Bytes change, int n, Step step) {
     const bool rises = change > Bytes{0} && n > 0;
@@ -49,14 +50,21 @@ class Walk {
   std::array<Bytes, memory_kinds> by_kind_{};
 };
 
-double trained(const BlockPrice& price) { return static_cast<double>(price.parameters + price.expert_parameters + price.borrowed); }
-double all(const BlockPrice& price) { return trained(price) + static_cast<double>(price.frozen + price.frozen_experts + price.borrowed_frozen); }
+double trained(const BlockPrice& price) {
+  return static_cast<double>(price.parameters + price.expert_parameters + price.borrowed);
+}
+double all(const BlockPrice& price) {
+  return trained(price) + static_cast<double>(price.frozen + price.frozen_experts + price.borrowed_frozen);
+}
 
 // Units that differ from their neighbours by what is gathered, scattered or away.
 class ShardedWalk {
  public:
   ShardedWalk(PassKind kind, const ShardedUnits& sharded, Walk& walk)
-      : kind_(kind), sharded_(sharded), walk_(walk), gathers_(kind != PassKind::weight_gradient),
+      : kind_(kind),
+        sharded_(sharded),
+        walk_(walk),
+        gathers_(kind != PassKind::weight_gradient),
         scatters_(kind == PassKind::backward || kind == PassKind::weight_gradient) {}
 
   void operator()(const std::vector<UnitRun>& runs) {
@@ -83,7 +91,9 @@ class ShardedWalk {
   [[nodiscard]] Bytes gathered(const BlockPrice& unit) const {
     return gathers_ && (kind_ == PassKind::forward || unit.runs_backward) ? all(unit) * sharded_.gathered : Bytes{0};
   }
-  [[nodiscard]] Bytes gradients(const BlockPrice& unit) const { return scatters_ ? trained(unit) * sharded_.gradients : Bytes{0}; }
+  [[nodiscard]] Bytes gradients(const BlockPrice& unit) const {
+    return scatters_ ? trained(unit) * sharded_.gradients : Bytes{0};
+  }
 
   void step(const BlockPrice* before, const BlockPrice& unit, const BlockPrice* next) {
     const bool back = kind_ != PassKind::forward && gathers_;
@@ -99,7 +109,8 @@ class ShardedWalk {
     if (kind_ == PassKind::weight_gradient) walk_.add(-1.0 * early, MemoryKind::activations);
     walk_.run(unit.pass(kind_), 1);
     walk_.add(-1.0 * gathered(unit), MemoryKind::gathered);
-    if (sharded_.offloaded && kind_ == PassKind::forward && before != nullptr) walk_.add(-1.0 * before->saved, MemoryKind::activations);
+    if (sharded_.offloaded && kind_ == PassKind::forward && before != nullptr)
+      walk_.add(-1.0 * before->saved, MemoryKind::activations);
     const BlockPrice* scattered = sharded_.ahead ? before : next != nullptr ? &unit : nullptr;
     if (scattered != nullptr) walk_.add(-1.0 * gradients(*scattered), MemoryKind::gathered);
   }
@@ -112,7 +123,8 @@ class ShardedWalk {
 
 class ChunkWalker {
  public:
-  ChunkWalker(const SplitPrices& prices, const StageLayout::ChunkKind& chunk, const ShardedUnits& sharded, std::vector<UnitRun>& scratch)
+  ChunkWalker(const SplitPrices& prices, const StageLayout::ChunkKind& chunk, const ShardedUnits& sharded,
+              std::vector<UnitRun>& scratch)
       : prices_(prices), chunk_(chunk), sharded_(sharded), runs_(scratch) {}
 
   void operator()(PassKind kind, Bytes received, Bytes sent, PassMemory& memory) {
@@ -173,8 +185,8 @@ class Turns {
 
 }  // namespace
 
-void chunk_memory(const SplitPrices& prices, const StageLayout::ChunkKind& kind, const ShardedUnits& sharded, bool splits_backward, std::vector<UnitRun>& scratch,
-                  ChunkMemory& memory) {
+void chunk_memory(const SplitPrices& prices, const StageLayout::ChunkKind& kind, const ShardedUnits& sharded,
+                  bool splits_backward, std::vector<UnitRun>& scratch, ChunkMemory& memory) {
   const Bytes before = kind.sends_back ? prices.boundary : Bytes{0}, after = kind.sends_on ? prices.boundary : Bytes{0};
   ChunkWalker walk(prices, kind, sharded, scratch);
   walk(PassKind::forward, before, after, memory.forward);
@@ -197,7 +209,8 @@ StagePeak peak_of_interleaved(const OwnChunks& own, int stages, int stage, std::
   const std::int64_t warm_up = std::min(total, 2 * (k - stage - 1) + (v - 1) * k);
   StagePeak peak;
   Bytes now{0};
-  const auto steps = [&](std::int64_t n, const auto& consider, Bytes step) {  // n equal steps; the highest is the first or the last
+  const auto steps = [&](std::int64_t n, const auto& consider,
+                         Bytes step) {  // n equal steps; the highest is the first or the last
     consider(now);
     if (n > 1) consider(now + static_cast<double>(n - 1) * step);
     now += static_cast<double>(n) * step;

@@ -9,7 +9,7 @@ namespace forerun {
 
 // From the start of a pass.
 struct PassMemory {
-  Bytes peak, left;                            // the most above the start, the difference at the end
+  Bytes peak, left;  // the most above the start, the difference at the end
   std::array<Bytes, memory_kinds> at_peak{};
 };
 
@@ -18,10 +18,14 @@ struct ChunkMemory {
 
   [[nodiscard]] const PassMemory& of(PassKind kind) const {
     switch (kind) {
-      case PassKind::forward: return forward;
-      case PassKind::backward: return backward;
-      case PassKind::input_gradient: return input_gradient;
-      case PassKind::weight_gradient: return weight_gradient;
+      case PassKind::forward:
+        return forward;
+      case PassKind::backward:
+        return backward;
+      case PassKind::input_gradient:
+        return input_gradient;
+      case PassKind::weight_gradient:
+        return weight_gradient;
     }
     return forward;
   }
@@ -33,16 +37,18 @@ struct UnitRun {
   int n = 0;
 };
 
-// What sharding adds to each unit of a chunk: bytes of its parameters while they are gathered, of its gradients until they are scattered.
+// What sharding adds to each unit of a chunk: bytes of its parameters while they are gathered, of its gradients until
+// they are scattered.
 struct ShardedUnits {
-  Bytes gathered, gradients;       // of one parameter; 0: none
-  bool early = false;              // B and W run apart: gradients that B makes wait for W
-  bool ahead = false;              // the next unit's are gathered, the last one's scattered, meanwhile
-  bool offloaded = false;          // saved activations live on the host
+  Bytes gathered, gradients;  // of one parameter; 0: none
+  bool early = false;  // B and W run apart: gradients that B makes wait for W
+  bool ahead = false;  // the next unit's are gathered, the last one's scattered, meanwhile
+  bool offloaded = false;  // saved activations live on the host
 };
 
 // Of a kind of chunk. Scratch memory is the caller's.
-void chunk_memory(const SplitPrices&, const StageLayout::ChunkKind&, const ShardedUnits&, bool splits_backward, std::vector<UnitRun>& scratch, ChunkMemory&);
+void chunk_memory(const SplitPrices&, const StageLayout::ChunkKind&, const ShardedUnits&, bool splits_backward,
+                  std::vector<UnitRun>& scratch, ChunkMemory&);
 
 // The most above the start that a stage holds: `start` before the pass that makes it, and that pass.
 struct StagePeak {
@@ -66,8 +72,9 @@ struct OwnChunks {
 
 // GPipe holds all M micro-batches of a stage's only chunk, 1F1B min(K - stage, M) of them.
 StagePeak peak_of_waves(const ChunkMemory& own, std::int64_t in_flight);
-// Interleaved (Narayanan et al. 2021): 2 (K - stage - 1) + (v - 1) K forward passes, then one forward and one backward in turn, K micro-batches of a
-// chunk at a time. Between two changes of the kind of chunk memory moves in equal steps, so only those places are looked at.
+// Interleaved (Narayanan et al. 2021): 2 (K - stage - 1) + (v - 1) K forward passes, then one forward and one backward
+// in turn, K micro-batches of a chunk at a time. Between two changes of the kind of chunk memory moves in equal steps,
+// so only those places are looked at.
 StagePeak peak_of_interleaved(const OwnChunks&, int stages, int stage, std::int64_t micro_batches);
 StagePeak peak_of_table(const OwnChunks&, const ScheduleTable&, int stage);
 

@@ -5,7 +5,9 @@
 namespace forerun {
 
 int chunk_count(const Plan& plan) { return plan.pp * plan.virtual_stages; }
-int chunks_per_stage(const Plan& plan) { return plan.schedule == ScheduleKind::dualpipe && plan.pp > 1 ? 2 : plan.virtual_stages; }
+int chunks_per_stage(const Plan& plan) {
+  return plan.schedule == ScheduleKind::dualpipe && plan.pp > 1 ? 2 : plan.virtual_stages;
+}
 
 int stage_of(const Plan& plan, int chunk, int up) {
   if (plan.schedule == ScheduleKind::dualpipe) return up == 0 ? chunk : plan.pp - 1 - chunk;
@@ -13,7 +15,9 @@ int stage_of(const Plan& plan, int chunk, int up) {
   return chunk % plan.pp;
 }
 
-int local_chunk(const Plan& plan, int chunk, int up) { return plan.schedule == ScheduleKind::dualpipe ? up : chunk / plan.pp; }
+int local_chunk(const Plan& plan, int chunk, int up) {
+  return plan.schedule == ScheduleKind::dualpipe ? up : chunk / plan.pp;
+}
 
 int chunk_on(const Plan& plan, int stage, int local) {
   if (plan.schedule == ScheduleKind::dualpipe) return local == 0 ? stage : plan.pp - 1 - stage;
@@ -21,7 +25,9 @@ int chunk_on(const Plan& plan, int stage, int local) {
   return local * plan.pp + stage;
 }
 
-bool ends_meet(const Plan& plan) { return plan.pp == 1 || plan.schedule == ScheduleKind::zb_v || plan.schedule == ScheduleKind::dualpipe; }
+bool ends_meet(const Plan& plan) {
+  return plan.pp == 1 || plan.schedule == ScheduleKind::zb_v || plan.schedule == ScheduleKind::dualpipe;
+}
 
 void chunk_begins(const Plan& plan, int blocks, std::vector<std::size_t>& begins) {
   const int chunks = plan.pp * plan.virtual_stages;
@@ -45,7 +51,9 @@ void chunk_begins(const Plan& plan, int blocks, std::vector<std::size_t>& begins
 
 std::vector<Stage> chunks_by_weights(const Model& model, int chunks) {
   std::vector<std::int64_t> sums{0};
-  for (const Block& block : model.blocks) sums.push_back(sums.back() + attention_parameters(model, block.attention) + feed_forward_parameters(model, block.feed_forward));
+  for (const Block& block : model.blocks)
+    sums.push_back(sums.back() + attention_parameters(model, block.attention) +
+                   feed_forward_parameters(model, block.feed_forward));
   const std::int64_t all = sums.back() + std::int64_t{model.vocab} * model.hidden;
   std::vector<Stage> list(static_cast<std::size_t>(chunks));
   std::int64_t filled = 0;

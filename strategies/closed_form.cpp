@@ -13,8 +13,8 @@
 namespace forerun {
 namespace {
 
-// Of all blocks and the head for one sequence; attention over the full square, as the MFU convention counts it. Forward and both gradients; what a job does
-// not train has no W.
+// Of all blocks and the head for one sequence; attention over the full square, as the MFU convention counts it. Forward
+// and both gradients; what a job does not train has no W.
 Flops flops_of_sequence(const Scenario& given) {
   Implementation how;
   how.tuning = given.job.tuning;
@@ -44,7 +44,8 @@ ClosedFormContext::ClosedFormContext(PricedScenario priced)
       peak_rate(static_cast<double>(scenario.given.gpus) * peak(scenario.device(), scenario.given.job.dtype)),
       floor(whole_ticks(scenario.given.stack.host_per_step)) {}
 
-void ClosedFormContext::exchange(const Stack& stack, std::shared_ptr<const KernelModel> kernels, std::shared_ptr<const CollectiveModel> collectives) {
+void ClosedFormContext::exchange(const Stack& stack, std::shared_ptr<const KernelModel> kernels,
+                                 std::shared_ptr<const CollectiveModel> collectives) {
   scenario.given.stack = stack;
   scenario.kernels = std::move(kernels);
   scenario.collectives = std::move(collectives);
@@ -67,7 +68,8 @@ void ClosedForm::lay_out(const SplitPrices& prices, const Plan& plan) {
   layout_ = &layouts_(plan);
   stage_sums_.assign(layout_->stage_kinds().size(), {});
   for (std::size_t k = 0; k < stage_sums_.size(); ++k) {
-    each_run(layout_->stage_kinds()[k].units, prices, [&](const BlockPrice& price, int n) { stage_sums_[k].weights.add(price, n); });
+    each_run(layout_->stage_kinds()[k].units, prices,
+             [&](const BlockPrice& price, int n) { stage_sums_[k].weights.add(price, n); });
   }
 }
 
@@ -76,11 +78,13 @@ ClosedForm::Hop ClosedForm::hop_of(const SplitPrices& prices, const Plan& plan) 
   if (plan.pp == 1) return {};
   const Communication message = pipeline_message(context_.scenario.given, plan, Flow::pp_send_forward, prices.boundary);
   Timing t = exchanges_({CollectiveKind::send, prices.boundary / message.pieces}, axis_of(GroupKind::next_stage, plan));
-  if (message.pieces > 1) t = in_turn(t, exchanges_({CollectiveKind::all_gather, prices.boundary}, axis_of(GroupKind::tp, plan)));
+  if (message.pieces > 1)
+    t = in_turn(t, exchanges_({CollectiveKind::all_gather, prices.boundary}, axis_of(GroupKind::tp, plan)));
   return {.all = t.median, .stops = (1 - message.hidden) * t.median, .spread = t.spread};
 }
 
-void ClosedForm::sum_blocks(const SplitPrices& prices, const Plan& plan, const StageLayout::ChunkKind& kind, ChunkSum& sum) const {
+void ClosedForm::sum_blocks(const SplitPrices& prices, const Plan& plan, const StageLayout::ChunkKind& kind,
+                            ChunkSum& sum) const {
   each_run(kind.runs, prices, [&](const BlockPrice& price, int count) {
     const double n = count;
     sum.forward += n * price.forward.total;
@@ -89,7 +93,9 @@ void ClosedForm::sum_blocks(const SplitPrices& prices, const Plan& plan, const S
     sum.weight_gradient += n * price.weight_gradient.total;
     const Seconds apart = price.input_gradient.total + price.weight_gradient.total;
     // DualPipe splits only some of its backwards.
-    sum.back_alone += n * (!splits_backward(plan) ? price.backward.total : plan.schedule == ScheduleKind::dualpipe ? min(apart, price.backward.total) : apart);
+    sum.back_alone += n * (!splits_backward(plan)                    ? price.backward.total
+                           : plan.schedule == ScheduleKind::dualpipe ? min(apart, price.backward.total)
+                                                                     : apart);
   });
   sum.forward_alone = sum.forward;
 }
@@ -98,7 +104,8 @@ void ClosedForm::pass_times(const SplitPrices& prices, const Plan& plan, Replica
   hop_ = hop_of(prices, plan);
   const bool splits = splits_backward(plan);
   std::optional<UnitDelays> delays;
-  if (plan.zero >= 2 || plan.offload.activations) delays.emplace(context_, prices, plan, replicas, replica_scratch_.done);
+  if (plan.zero >= 2 || plan.offload.activations)
+    delays.emplace(context_, prices, plan, replicas, replica_scratch_.done);
   chunk_sums_.assign(layout_->chunk_kinds().size(), {});
   for (std::size_t k = 0; k < chunk_sums_.size(); ++k) {
     const StageLayout::ChunkKind& kind = layout_->chunk_kinds()[k];
@@ -112,7 +119,9 @@ void ClosedForm::pass_times(const SplitPrices& prices, const Plan& plan, Replica
       };
       wait(PassKind::forward, sum.forward, true);
       wait(PassKind::backward, sum.backward, !splits);
-      if (splits) wait(PassKind::input_gradient, sum.input_gradient, true), wait(PassKind::weight_gradient, sum.weight_gradient, true);
+      if (splits)
+        wait(PassKind::input_gradient, sum.input_gradient, true),
+            wait(PassKind::weight_gradient, sum.weight_gradient, true);
     }
     if (kind.sends_on) sum.forward += hop_.stops;
     if (kind.sends_back) sum.backward += hop_.stops, sum.input_gradient += hop_.stops;
@@ -130,19 +139,22 @@ void ClosedForm::pass_times(const SplitPrices& prices, const Plan& plan, Replica
 
 Timing ClosedForm::tie_time(const Plan& plan, std::int64_t tied) {
   if (tied == 0) return {};
-  return exchanges_({CollectiveKind::all_reduce, static_cast<double>(tied) * context_.state.reduction}, axis_of(GroupKind::ends, plan));
+  return exchanges_({CollectiveKind::all_reduce, static_cast<double>(tied) * context_.state.reduction},
+                    axis_of(GroupKind::ends, plan));
 }
 
 Timing ClosedForm::summed_time(const Plan& plan, const StageSum& sum) {
   const std::int64_t elements = summed_over_tp(context_.scenario.given, plan, sum.weights);
   if (elements == 0) return {};
-  return exchanges_({CollectiveKind::all_reduce, static_cast<double>(elements) * context_.state.reduction}, axis_of(GroupKind::tp, plan));
+  return exchanges_({CollectiveKind::all_reduce, static_cast<double>(elements) * context_.state.reduction},
+                    axis_of(GroupKind::tp, plan));
 }
 
 Seconds ClosedForm::mirror_time(const Plan& plan, const StageSum& sum) {
   if (plan.schedule != ScheduleKind::dualpipe || plan.pp == 1) return Seconds{0};
   const auto own = static_cast<double>(updated_parameters(plan, sum.weights.dense, sum.weights.expert));
-  return exchanges_({CollectiveKind::all_reduce, own * context_.state.reduction}, axis_of(GroupKind::mirror, plan)).median;
+  return exchanges_({CollectiveKind::all_reduce, own * context_.state.reduction}, axis_of(GroupKind::mirror, plan))
+      .median;
 }
 
 void ClosedForm::sum_stages(const Plan& plan, std::int64_t tied) {
@@ -152,11 +164,13 @@ void ClosedForm::sum_stages(const Plan& plan, std::int64_t tied) {
     for (std::size_t c = 0; c < chunk_sums_.size(); ++c) {
       const ChunkSum& chunk = chunk_sums_[c];
       const double copies = kind.copies[c];
-      sum.work += copies * (chunk.forward + (splits_backward(plan) ? chunk.input_gradient + chunk.weight_gradient : chunk.backward));
+      sum.work += copies * (chunk.forward +
+                            (splits_backward(plan) ? chunk.input_gradient + chunk.weight_gradient : chunk.backward));
       sum.alone += copies * (chunk.forward_alone + chunk.back_alone);
     }
     sum.update = sum.update_alone = optimizer_time(context_, plan, sum.weights.dense, sum.weights.expert);
-    if (tied > 0 && kind.first == plan.pp - 1) sum.update_alone = optimizer_time(context_, plan, sum.weights.dense - tied, sum.weights.expert);
+    if (tied > 0 && kind.first == plan.pp - 1)
+      sum.update_alone = optimizer_time(context_, plan, sum.weights.dense - tied, sum.weights.expert);
     sum.summed = summed_time(plan, sum);
     sum.mirror = mirror_time(plan, sum);
   }
@@ -181,12 +195,14 @@ ClosedForm::Step ClosedForm::run(const Plan& plan, std::int64_t micro_batches, D
     const std::size_t kind = layout_->kind_of_stage(stage);
     const StageSum& sum = stage_sums_[kind];
     const ReplicaExchange exchange = replicas.exchange(stage, arrival);
-    const Seconds lead = starts_at_once ? Seconds{0} : ideal, first = times_.forward[static_cast<std::size_t>(stage * times_.chunks)] + times_.link;
+    const Seconds lead = starts_at_once ? Seconds{0} : ideal,
+                  first = times_.forward[static_cast<std::size_t>(stage * times_.chunks)] + times_.link;
     step.before = max(step.before, exchange.before);
     arrival += exchange.late + first;
     ideal += first;
     step.late = arrival - ideal;
-    const Seconds ready = finish_[static_cast<std::size_t>(stage)] - lead + exchange.after + sum.summed.median + sum.mirror;
+    const Seconds ready =
+        finish_[static_cast<std::size_t>(stage)] - lead + exchange.after + sum.summed.median + sum.mirror;
     if (stage == 0 || stage == plan.pp - 1) ends_ready = max(ends_ready, ready), at_ends = max(at_ends, sum.update);
     step.end = max(step.end, ready + sum.update);
     if (kind == step.busiest) step.after = exchange.after;
@@ -196,7 +212,8 @@ ClosedForm::Step ClosedForm::run(const Plan& plan, std::int64_t micro_batches, D
 }
 
 void ClosedForm::time(const SplitPrices& prices, const Plan& plan, Estimate& e) {
-  const std::int64_t micro_batches = context_.scenario.given.job.global_batch / (std::int64_t{plan.dp} * plan.micro_batch);
+  const std::int64_t micro_batches =
+      context_.scenario.given.job.global_batch / (std::int64_t{plan.dp} * plan.micro_batch);
   ReplicaPrices groups(context_, exchanges_, plan);
   pass_times(prices, plan, groups);
   pipeline_(plan, times_, micro_batches, finish_);
@@ -207,13 +224,15 @@ void ClosedForm::time(const SplitPrices& prices, const Plan& plan, Estimate& e) 
   const std::optional<double>& spread = context_.scenario.given.stack.spread;
   const double left = spread ? kernel_error_after_fit : 1;
   double squares = spread.value_or(0) * spread.value_or(0);
-  for (const Seconds part : break_down(prices, plan, step, replicas, e)) squares += (left * part / step.length) * (left * part / step.length);
+  for (const Seconds part : break_down(prices, plan, step, replicas, e))
+    squares += (left * part / step.length) * (left * part / step.length);
   e.step = {step.length, std::sqrt(squares), context_.scenario.parameters.evidence};
   rate(prices, plan, step.runs, e);
 }
 
 Seconds ClosedForm::lower_bound(const Plan& plan, double runs) const {
-  const bool waits = plan.schedule != ScheduleKind::dualpipe && context_.scenario.given.stack.steps_synchronize, splits = splits_backward(plan);
+  const bool waits = plan.schedule != ScheduleKind::dualpipe && context_.scenario.given.stack.steps_synchronize,
+             splits = splits_backward(plan);
   Seconds longest{0}, coming{0}, going{0};
   for (int stage = 0; stage < plan.pp; ++stage) {
     const StageSum& sum = stage_sums_[layout_->kind_of_stage(stage)];

@@ -1,11 +1,13 @@
 // The closed form: a plan priced without building its program. Level 0 of the fidelity ladder, for the search.
 //
-// Beside the time stands a lower bound: on each stage, all its passes after the first micro-batch has come to it, and then its update or (where the schedule ends
-// with backwards) the way of the last micro-batch back, whichever is longer; each pass as long as its blocks alone, because what runs beside them can only slow them.
+// Beside the time stands a lower bound: on each stage, all its passes after the first micro-batch has come to it, and
+// then its update or (where the schedule ends with backwards) the way of the last micro-batch back, whichever is
+// longer; each pass as long as its blocks alone, because what runs beside them can only slow them.
 //
-// Memory is that of the program to the byte: the same lowered blocks, summed over chunks, and the schedule's highest point. Time takes the blocks replayed
-// alone, and adds what happens between them in formulas: pipeline_time.hpp, exchange_clock.hpp. Wrong where parts of a step disturb each other in ways that
-// these do not see: sends beside collectives, unequal stages whose replicas exchange gradients while others still work.
+// Memory is that of the program to the byte: the same lowered blocks, summed over chunks, and the schedule's highest
+// point. Time takes the blocks replayed alone, and adds what happens between them in formulas: pipeline_time.hpp,
+// exchange_clock.hpp. Wrong where parts of a step disturb each other in ways that these do not see: sends beside
+// collectives, unequal stages whose replicas exchange gradients while others still work.
 #pragma once
 
 #include "strategies/chunk_memory.hpp"
@@ -17,8 +19,8 @@
 
 namespace forerun {
 
-// Share of the error of kernels that is left where their reach was fitted to runs of the stack (a stack with a spread of its own, be it zero): the rest is the same for all
-// of them and was taken out. Assumed.
+// Share of the error of kernels that is left where their reach was fitted to runs of the stack (a stack with a spread
+// of its own, be it zero): the rest is the same for all of them and was taken out. Assumed.
 inline constexpr double kernel_error_after_fit = 0.5;
 
 class DataParallel;
@@ -39,16 +41,19 @@ struct ClosedFormContext {
   Seconds floor;              // host_per_step in whole picoseconds
 };
 
-// Prices plans of one scenario; holds scratch memory and tables of what plans share (prices of exchanges, layouts of pipelines, schedules), so one a thread.
-// Plans must be valid (check_plan), prices those of the plan's split. Results are overwritten and their vectors reused.
+// Prices plans of one scenario; holds scratch memory and tables of what plans share (prices of exchanges, layouts of
+// pipelines, schedules), so one a thread. Plans must be valid (check_plan), prices those of the plan's split. Results
+// are overwritten and their vectors reused.
 class ClosedForm {
  public:
-  explicit ClosedForm(const ClosedFormContext& context) : context_(context), exchanges_(context.scenario), layouts_(context.kinds) {}
+  explicit ClosedForm(const ClosedFormContext& context)
+      : context_(context), exchanges_(context.scenario), layouts_(context.kinds) {}
   ClosedForm(const ClosedForm&) = delete;
   ClosedForm& operator=(const ClosedForm&) = delete;
 
   void memory(const SplitPrices&, const Plan&, MemoryUse&);
-  void time(const SplitPrices&, const Plan&, Estimate&);  // everything but the memory, for the plan of the last call to memory()
+  void time(const SplitPrices&, const Plan&,
+            Estimate&);  // everything but the memory, for the plan of the last call to memory()
   void evaluate(const SplitPrices&, const Plan&, Estimate&);  // both
   const PassTimes& times(const SplitPrices&, const Plan&);    // of the passes of all chunks
 

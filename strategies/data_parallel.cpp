@@ -9,11 +9,19 @@
 
 namespace forerun {
 
-DataParallel::DataParallel(const ClosedFormContext& context, const SplitPrices& prices, const StageLayout& layout, const Plan& plan, std::int64_t micro_batches,
-                           ReplicaPrices& replicas, ReplicaScratch& scratch)
-    : context_(context), prices_(prices), layout_(layout), plan_(plan), micro_batches_(static_cast<double>(micro_batches)),
-      hides_(data_parallel_overlap(context.scenario.given.stack, plan)), contention_(context.scenario.given.stack.contention),
-      back_(splits_backward(plan) ? PassKind::weight_gradient : PassKind::backward), replicas_(replicas), scratch_(scratch) {
+DataParallel::DataParallel(const ClosedFormContext& context, const SplitPrices& prices, const StageLayout& layout,
+                           const Plan& plan, std::int64_t micro_batches, ReplicaPrices& replicas,
+                           ReplicaScratch& scratch)
+    : context_(context),
+      prices_(prices),
+      layout_(layout),
+      plan_(plan),
+      micro_batches_(static_cast<double>(micro_batches)),
+      hides_(data_parallel_overlap(context.scenario.given.stack, plan)),
+      contention_(context.scenario.given.stack.contention),
+      back_(splits_backward(plan) ? PassKind::weight_gradient : PassKind::backward),
+      replicas_(replicas),
+      scratch_(scratch) {
   scratch_.runs.clear(), scratch_.chunks.clear();
   scratch_.after.assign(layout.stage_kinds().size(), std::nullopt);
   if (replicas_.any()) {
@@ -60,7 +68,8 @@ void DataParallel::add(const BlockPrice& unit, const ReplicaElements& elements, 
 }
 
 void DataParallel::cut(const StageLayout::ChunkKind& kind) {
-  scratch_.chunks.push_back({.first = scratch_.runs.size(), .count = 0, .forward = {}, .backward = {}, .gather = {}, .reduce = {}});
+  scratch_.chunks.push_back(
+      {.first = scratch_.runs.size(), .count = 0, .forward = {}, .backward = {}, .gather = {}, .reduce = {}});
   if (!unit_by_unit(kind)) return cut_in_buckets(kind);
   each_run_back(kind.runs, prices_, [&](const BlockPrice& price, int n) { add(price, elements_of(price), n); });
 }
@@ -70,7 +79,8 @@ void DataParallel::cut_in_buckets(const StageLayout::ChunkKind& chunk) {
   std::vector<std::int64_t>& parameters = scratch_.parameters;
   std::vector<ReplicaElements>& elements = scratch_.elements;
   units.clear();
-  each_run(chunk.runs, prices_, [&](const BlockPrice& price, int n) { units.insert(units.end(), static_cast<std::size_t>(n), &price); });
+  each_run(chunk.runs, prices_,
+           [&](const BlockPrice& price, int n) { units.insert(units.end(), static_cast<std::size_t>(n), &price); });
   elements.assign(units.size(), {});
   for (std::size_t u = 0; u < units.size(); ++u) elements[u].table = elements_of(*units[u]).table;
   for (const auto part : {&ReplicaElements::dense, &ReplicaElements::expert}) {
@@ -79,7 +89,8 @@ void DataParallel::cut_in_buckets(const StageLayout::ChunkKind& chunk) {
     parameters.clear();
     for (const BlockPrice* unit : units) parameters.push_back(elements_of(*unit).*part);
     cut_buckets(parameters, context_.scenario.given.stack.bucket, replicas_.copies(experts), scratch_.buckets);
-    for (const Bucket& bucket : scratch_.buckets) elements[static_cast<std::size_t>(bucket.first_unit)].*part += bucket.elements;
+    for (const Bucket& bucket : scratch_.buckets)
+      elements[static_cast<std::size_t>(bucket.first_unit)].*part += bucket.elements;
   }
   for (std::size_t i = units.size(); i > 0;) {
     const std::size_t last = i--;
@@ -88,15 +99,16 @@ void DataParallel::cut_in_buckets(const StageLayout::ChunkKind& chunk) {
   }
 }
 
-// Runs `n` times: computation of `work`, then an exchange of which `hides` may run beside what follows. Only the backlog of the lane changes from one to the next, and
-// it soon no longer does.
+// Runs `n` times: computation of `work`, then an exchange of which `hides` may run beside what follows. Only the
+// backlog of the lane changes from one to the next, and it soon no longer does.
 void DataParallel::Backlog::repeat(Seconds work, double busy, Seconds hides, int n) {
   const double slows = busy * contention;
   for (int i = 0; i < n; ++i) {
     const Seconds beside = min(work, lane), before = lane;
     now += work + slows * beside;
     lane = max(Seconds{0}, lane - work) + hides;
-    const bool grows = before >= work;  // all of the computation is slowed, now and from here on if the exchange is longer than it
+    const bool grows =
+        before >= work;  // all of the computation is slowed, now and from here on if the exchange is longer than it
     if (lane == before || (grows && hides >= work)) {
       const double rest = n - 1 - i;
       now += rest * (work + slows * beside);
@@ -106,8 +118,8 @@ void DataParallel::Backlog::repeat(Seconds work, double busy, Seconds hides, int
   }
 }
 
-// Runs `n` times: an exchange of which `hides` is done beside what was before it, and what waits for that and then `takes` its time. One of both soon keeps the
-// other waiting every time.
+// Runs `n` times: an exchange of which `hides` is done beside what was before it, and what waits for that and then
+// `takes` its time. One of both soon keeps the other waiting every time.
 void DataParallel::Queue::repeat(Seconds hides, Seconds takes, int n) {
   for (int i = 0; i < n; ++i) {
     const double rest = n - i;
@@ -214,8 +226,11 @@ ReplicaVolume DataParallel::volume(const StageLayout::StageKind& stage) {
     for (const BucketRun& run : runs_of(scratch_.chunks[kind])) {
       const double n = copies * run.n;
       if (gathers_once()) replicas_.count_gather(run.elements, n, volume);
-      if (plan_.zero == 3) replicas_.count_gather(gathered_of(*run.unit), (run.unit->runs_backward ? 2 : 1) * n * runs, volume);  // in forward and in backward
-      plan_.zero >= 2 ? replicas_.count_reduce(scattered_of(*run.unit), n * runs, volume) : replicas_.count_reduce(run.elements, n, volume);
+      if (plan_.zero == 3)
+        replicas_.count_gather(gathered_of(*run.unit), (run.unit->runs_backward ? 2 : 1) * n * runs,
+                               volume);  // in forward and in backward
+      plan_.zero >= 2 ? replicas_.count_reduce(scattered_of(*run.unit), n * runs, volume)
+                      : replicas_.count_reduce(run.elements, n, volume);
     }
   }
   return volume;
@@ -228,11 +243,16 @@ Seconds optimizer_time(const ClosedFormContext& context, const Plan& plan, std::
   if (own == 0) return Seconds{0};
   if (!plan.offload.optimizer) {
     const Bytes moved = optimizer_bytes(given.stack, context.state, static_cast<double>(own));
-    return whole_ticks(max(context.scenario.kernels->time(Streaming{StreamingKind::optimizer, moved}).median, given.stack.host_per_kernel));  // one launch
+    return whole_ticks(max(context.scenario.kernels->time(Streaming{StreamingKind::optimizer, moved}).median,
+                           given.stack.host_per_kernel));  // one launch
   }
   const Node& node = node_of(given.cluster);
-  const auto copy = [&](Bytes bytes) { return whole_ticks(static_cast<double>(own) * bytes / node.host.bandwidth + node.host.latency); };
-  return copy(context.state.gradient) + whole_ticks(Seconds{static_cast<double>(own) * node.devices / given.stack.host_update_rate}) + copy(context.state.parameter);
+  const auto copy = [&](Bytes bytes) {
+    return whole_ticks(static_cast<double>(own) * bytes / node.host.bandwidth + node.host.latency);
+  };
+  return copy(context.state.gradient) +
+         whole_ticks(Seconds{static_cast<double>(own) * node.devices / given.stack.host_update_rate}) +
+         copy(context.state.parameter);
 }
 
 }  // namespace forerun

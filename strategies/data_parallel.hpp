@@ -1,7 +1,8 @@
 // What replicas say to each other once a step.
 //
-// ZeRO-0, 1: gradients reduced in buckets beside or after the last backward; ZeRO-1, 2: parameters gathered beside or before the first forward. What happens in
-// every pass instead is in unit_delays.hpp. stage_program.cpp has the same as instructions.
+// ZeRO-0, 1: gradients reduced in buckets beside or after the last backward; ZeRO-1, 2: parameters gathered beside or
+// before the first forward. What happens in every pass instead is in unit_delays.hpp. stage_program.cpp has the same as
+// instructions.
 #pragma once
 
 #include "strategies/replica_prices.hpp"
@@ -12,13 +13,14 @@ namespace forerun {
 struct ReplicaExchange {
   Seconds before;  // until the first forward may start
   Seconds late;    // by how much the first forward is later than computation alone
-  Seconds after;   // from the end of the last backward until all gradients are reduced, with what that slowed backward
+  Seconds after;  // from the end of the last backward until all gradients are reduced, with what that slowed backward
 };
 
 class DataParallel {
  public:
   // Reuses `scratch`.
-  DataParallel(const ClosedFormContext&, const SplitPrices&, const StageLayout&, const Plan&, std::int64_t micro_batches, ReplicaPrices&, ReplicaScratch& scratch);
+  DataParallel(const ClosedFormContext&, const SplitPrices&, const StageLayout&, const Plan&,
+               std::int64_t micro_batches, ReplicaPrices&, ReplicaScratch& scratch);
 
   // `arrival`: when the stage can start its first forward.
   ReplicaExchange exchange(int stage, Seconds arrival);
@@ -46,7 +48,9 @@ class DataParallel {
   Seconds gather_before(int stage, Seconds arrival) const;
   Seconds reduce_after(int stage) const;
   [[nodiscard]] bool gathers_once() const { return plan_.zero == 1 || plan_.zero == 2; }
-  [[nodiscard]] std::span<const BucketRun> runs_of(const ChunkBuckets& chunk) const { return std::span(scratch_.runs).subspan(chunk.first, chunk.count); }
+  [[nodiscard]] std::span<const BucketRun> runs_of(const ChunkBuckets& chunk) const {
+    return std::span(scratch_.runs).subspan(chunk.first, chunk.count);
+  }
 
   const ClosedFormContext& context_;
   const SplitPrices& prices_;

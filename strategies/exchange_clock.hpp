@@ -1,7 +1,7 @@
 // Computation beside exchanges between replicas that follow each other on one lane.
 //
-// An exchange of time t has a part a t that may hide and a rest that stops the computation at its wait. While both run, both are slowed to
-// 1 / (1 + contention), as sim/ has it with max-min sharing.
+// An exchange of time t has a part a t that may hide and a rest that stops the computation at its wait. While both run,
+// both are slowed to 1 / (1 + contention), as sim/ has it with max-min sharing.
 #pragma once
 
 #include <algorithm>
@@ -14,7 +14,9 @@ namespace forerun {
 class ExchangeClock {
  public:
   ExchangeClock(double share_that_hides, double contention_of_all, std::vector<Seconds>& storage)
-      : hides_(share_that_hides), contention_(contention_of_all), done_(storage) { done_.clear(); }
+      : hides_(share_that_hides), contention_(contention_of_all), done_(storage) {
+    done_.clear();
+  }
 
   Seconds now;
 
@@ -37,9 +39,7 @@ class ExchangeClock {
     done_.push_back(lane_);
     return done_.size() - 1;
   }
-  void wait(std::size_t exchange, Seconds time) {
-    now = max(now, done_[exchange]) + (1 - hides_) * time;
-  }
+  void wait(std::size_t exchange, Seconds time) { now = max(now, done_[exchange]) + (1 - hides_) * time; }
 
   // How long the lane is still busy.
   [[nodiscard]] Seconds backlog() const { return max(Seconds{0}, lane_ - now); }
@@ -51,7 +51,7 @@ class ExchangeClock {
 
  private:
   double hides_, contention_;
-  Seconds lane_;                 // when the last issued is done
+  Seconds lane_;  // when the last issued is done
   std::vector<Seconds>& done_;  // when the part that hides is done
 };
 

@@ -1,4 +1,5 @@
-// What exchanges within the groups of plans take on one cluster: each shape of a group is placed once, each message in it priced once.
+// What exchanges within the groups of plans take on one cluster: each shape of a group is placed once, each message in
+// it priced once.
 #pragma once
 
 #include <bit>
@@ -35,15 +36,18 @@ class ExchangeTable {
   struct Hash {
     std::size_t operator()(const Key& key) const {
       constexpr std::uint64_t odd = 0x9e3779b97f4a7c15;
-      const std::uint64_t group = std::uint64_t{static_cast<std::uint32_t>(key.count)} << 32 | static_cast<std::uint32_t>(key.stride) << 3 | static_cast<std::uint32_t>(key.kind);
+      const std::uint64_t group = std::uint64_t{static_cast<std::uint32_t>(key.count)} << 32 |
+                                  static_cast<std::uint32_t>(key.stride) << 3 | static_cast<std::uint32_t>(key.kind);
       return (std::bit_cast<std::uint64_t>(key.bytes.value()) * odd ^ group) * odd >> 20;
     }
   };
 
   const Placement& placement(Axis axis) {
-    const auto key = std::uint64_t{static_cast<std::uint32_t>(axis.count)} << 32 | static_cast<std::uint32_t>(axis.stride);
+    const auto key =
+        std::uint64_t{static_cast<std::uint32_t>(axis.count)} << 32 | static_cast<std::uint32_t>(axis.stride);
     const auto found = placements_.find(key);
-    return found != placements_.end() ? found->second : placements_.emplace(key, place(scenario_.topology, {axis})).first->second;
+    return found != placements_.end() ? found->second
+                                      : placements_.emplace(key, place(scenario_.topology, {axis})).first->second;
   }
 
   const PricedScenario& scenario_;

@@ -14,7 +14,8 @@ ForwardTrace ForwardPass::operator()(Part part) {
   if (parts_.has_input) carried_ = {BlockProgram::input};
   for (std::size_t i = 0; i < operators.size(); ++i) run(i);
   emit_.join();
-  if (part == Part::forward && operators.empty()) emit_.pass_on(carried_, parts_.has_output ? Tensors{BlockProgram::output} : Tensors{});
+  if (part == Part::forward && operators.empty())
+    emit_.pass_on(carried_, parts_.has_output ? Tensors{BlockProgram::output} : Tensors{});
   return std::move(trace_);
 }
 
@@ -22,7 +23,8 @@ Tensors ForwardPass::inputs_of(std::size_t i) {
   const OperatorKind kind = parts_.operators[i].kind;
   Tensors reads = carried_;
   if (is_residual(kind)) append(reads, skips_);
-  if (kind == OperatorKind::shared_expert && parts_.operators[i - 1].kind != kind) trace_.routed = carried_, reads = before_routing_;
+  if (kind == OperatorKind::shared_expert && parts_.operators[i - 1].kind != kind)
+    trace_.routed = carried_, reads = before_routing_;
   if (kind == OperatorKind::combine) append(reads, trace_.routed);
   if (kind == OperatorKind::router) before_routing_ = carried_;
   for (const Exchange& exchange : parts_.exchanges[i].before) reads = emit_.change_hands(exchange, reads);
@@ -35,7 +37,8 @@ void ForwardPass::run(std::size_t i) {
   if (opens_branch(op.kind)) skips_ = carried_;
   if (op.forward.empty()) return;
   Tensors reads = inputs_of(i);
-  trace_.input_bytes[i] = is_residual(op.kind) || op.kind == OperatorKind::combine ? emit_[carried_.front()].bytes : emit_.bytes_of(reads);
+  trace_.input_bytes[i] =
+      is_residual(op.kind) || op.kind == OperatorKind::combine ? emit_[carried_.front()].bytes : emit_.bytes_of(reads);
   trace_.input[i] = standing_.empty() ? reads : std::exchange(standing_, {});
   Tensors writes = keep(i, reads);
   if (op.kind == OperatorKind::router) trace_.routing = writes;
@@ -53,8 +56,11 @@ void ForwardPass::run(std::size_t i) {
   if (e.beside) append(reads, emit_.blocking(*e.beside, reads));
   if (follows_routing(op.kind)) append(reads, trace_.routing);
   const Tensors made = output_of(i, writes);
-  const Tensors reduced = !e.reduce ? Tensors{} : e.reduce->received && end_of_block(i) ? Tensors{BlockProgram::output} : emit_.result_of(*e.reduce, made);
-  if (e.reduce && e.reduce->communication.hidden > 0) leaving = emit_.issue(e.reduce->communication, true, made, reduced);
+  const Tensors reduced = !e.reduce                               ? Tensors{}
+                          : e.reduce->received && end_of_block(i) ? Tensors{BlockProgram::output}
+                                                                  : emit_.result_of(*e.reduce, made);
+  if (e.reduce && e.reduce->communication.hidden > 0)
+    leaving = emit_.issue(e.reduce->communication, true, made, reduced);
   emit_.run(op, e, part_, op.forward, reads, writes);
   if (e.statistics) static_cast<void>(emit_.blocking(*e.statistics, {*trace_.kept[i].back()}));
   if (pieces) emit_.wait(*pieces);
@@ -71,7 +77,8 @@ Tensors ForwardPass::keep(std::size_t i, const Tensors& inputs) {
   for (std::size_t j = 0; j < op.saves.size(); ++j) {
     const SavedTensor& saved = op.saves[j];
     if (!own(op, saved)) {
-      const auto same = std::find_if(inputs.begin(), inputs.end(), [&](TensorId id) { return emit_[id].bytes == saved.bytes; });
+      const auto same =
+          std::find_if(inputs.begin(), inputs.end(), [&](TensorId id) { return emit_[id].bytes == saved.bytes; });
       if (same != inputs.end()) {
         trace_.kept[i][j] = *same;
         if (*same != BlockProgram::input) emit_[*same].name = saved.name;

@@ -65,7 +65,8 @@ void place(Body& body, Set& alive, const Set& stays) {
     for (const TensorId id : operands(body, in)) last[id] = std::max(last[id], at[i]);
     for (const TensorId id : writes(body, in)) end[id] = true;
   }
-  std::vector<TensorId> released(at.size(), none), next(alive.size());  // by each instruction: the first, and the one after each
+  std::vector<TensorId> released(at.size(), none),
+      next(alive.size());  // by each instruction: the first, and the one after each
   for (TensorId id = static_cast<TensorId>(end.size()); id-- > 0;) {
     if (!end[id] || stays[id]) continue;
     end[id] = false;
@@ -92,7 +93,8 @@ void place(Body& body, Set& alive, const Set& stays) {
 void find_lifetimes(BlockProgram& block, bool has_input, bool has_output) {
   const std::size_t n = block.tensors.size();
   const auto body = [&](PassKind kind) -> Body& { return block.passes[static_cast<std::size_t>(kind)]; };
-  const Set whole = wanted(body(PassKind::backward), n), inputs = wanted(body(PassKind::input_gradient), n), weights = wanted(body(PassKind::weight_gradient), n);
+  const Set whole = wanted(body(PassKind::backward), n), inputs = wanted(body(PassKind::input_gradient), n),
+            weights = wanted(body(PassKind::weight_gradient), n);
 
   Set alive(n), stays(n);
   alive[BlockProgram::input] = has_input;
@@ -108,7 +110,8 @@ void find_lifetimes(BlockProgram& block, bool has_input, bool has_output) {
   Set after(n), second = alive;
   after[BlockProgram::input_gradient] = has_input;
   place(body(PassKind::backward), alive, after);
-  if (body(PassKind::input_gradient).instructions.empty() && body(PassKind::weight_gradient).instructions.empty()) return;
+  if (body(PassKind::input_gradient).instructions.empty() && body(PassKind::weight_gradient).instructions.empty())
+    return;
   stays = weights;
   stays[BlockProgram::input_gradient] = has_input;
   place(body(PassKind::input_gradient), second, stays);

@@ -27,7 +27,8 @@ Program lower(const PricedScenario& scenario, const Plan& plan, const LowerOptio
   const bool skewed = plan.ep > 1 && given.job.expert_skew > 1;
   for (int variant = 0; variant <= (skewed ? 1 : 0); ++variant) {
     const SplitPrograms blocks = lower_split(given, kinds, split, skewed ? load_of(given.job, plan, variant) : 1);
-    for (int stage = 0; stage < plan.pp; ++stage) program.stages.push_back(lower_stage(scenario, kinds, blocks, table, plan, stage));
+    for (int stage = 0; stage < plan.pp; ++stage)
+      program.stages.push_back(lower_stage(scenario, kinds, blocks, table, plan, stage));
   }
   std::vector<std::uint32_t> program_of_rank(static_cast<std::size_t>(gpus(plan)));
   const int stage_ranks = plan.tp * plan.cp * plan.dp;

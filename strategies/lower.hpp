@@ -14,8 +14,8 @@ struct LowerOptions {
 // The plan must be valid (check_plan).
 Program lower(const PricedScenario&, const Plan&, const LowerOptions& = {});
 
-// Groups of identical ranks: same program, same places of all their groups on the cluster, same roles among the peers of each group.
-// `program_of_rank`: which of the programs each rank runs.
+// Groups of identical ranks: same program, same places of all their groups on the cluster, same roles among the peers
+// of each group. `program_of_rank`: which of the programs each rank runs.
 void find_roles(const Topology&, const std::vector<std::uint32_t>& program_of_rank, const LowerOptions&, Program&);
 
 // Members of the group of a rank, in the order of the group's axes.

@@ -14,7 +14,9 @@ Bytes StageMemory::allocated() const {
 
 namespace {
 
-std::int64_t micro_batches_of(const Scenario& given, const Plan& plan) { return given.job.global_batch / (std::int64_t{plan.dp} * plan.micro_batch); }
+std::int64_t micro_batches_of(const Scenario& given, const Plan& plan) {
+  return given.job.global_batch / (std::int64_t{plan.dp} * plan.micro_batch);
+}
 
 void add(StageMemory& memory, const StagePeak& peak) {
   if (peak.pass == nullptr) return;
@@ -33,7 +35,8 @@ void finish(const PricedScenario& scenario, const Plan& plan, MemoryUse& use) {
   for (std::size_t stage = 0; stage < use.stages.size(); ++stage) {
     if (use.stages[stage].allocated() > use.peak().allocated()) use.peak_stage = static_cast<int>(stage);
   }
-  const int communicators = (plan.tp > 1) + (plan.cp > 1) + (plan.ep > 1 || plan.etp > 1) + (plan.dp > 1) + (plan.pp > 1);
+  const int communicators =
+      (plan.tp > 1) + (plan.cp > 1) + (plan.ep > 1 || plan.etp > 1) + (plan.dp > 1) + (plan.pp > 1);
   use.reserve = stack.allocator_reserve * use.peak().allocated();
   use.context = stack.context + static_cast<double>(communicators) * stack.communicator;
   use.capacity = scenario.device().memory.capacity;
@@ -53,7 +56,8 @@ void ClosedForm::memory(const SplitPrices& prices, const Plan& plan, MemoryUse& 
   const StageLayout& layout = *layout_;
   const bool splits = splits_backward(plan);
   chunk_memories_.resize(layout.chunk_kinds().size());
-  for (std::size_t k = 0; k < chunk_memories_.size(); ++k) chunk_memory(prices, layout.chunk_kinds()[k], sharded, splits, units_, chunk_memories_[k]);
+  for (std::size_t k = 0; k < chunk_memories_.size(); ++k)
+    chunk_memory(prices, layout.chunk_kinds()[k], sharded, splits, units_, chunk_memories_[k]);
   const ScheduleTable* order = nullptr;
   if (splits) {
     ReplicaPrices replicas(context_, exchanges_, plan);
@@ -65,8 +69,14 @@ void ClosedForm::memory(const SplitPrices& prices, const Plan& plan, MemoryUse& 
   held_.resize(layout.stage_kinds().size());
   for (std::size_t k = 0; k < held_.size(); ++k) {
     const HeldMemory held = held_memory(given, context_.state, plan, stage_sums_[k].weights, prices.boundary);
-    held_[k] = {.parameters = held.parameters, .gradients = held.gradients, .optimizer = held.optimizer, .activations = {}, .gathered = {}, .transient = {},
-                .communication = held.communication, .workspace = held.workspace};
+    held_[k] = {.parameters = held.parameters,
+                .gradients = held.gradients,
+                .optimizer = held.optimizer,
+                .activations = {},
+                .gathered = {},
+                .transient = {},
+                .communication = held.communication,
+                .workspace = held.workspace};
   }
   for (int stage = 0; stage < plan.pp; ++stage) {
     const OwnChunks own{chunk_memories_, layout.kinds_on(stage)};
@@ -77,7 +87,10 @@ void ClosedForm::memory(const SplitPrices& prices, const Plan& plan, MemoryUse& 
     } else if (plan.pp > 1 && plan.virtual_stages > 1) {
       add(memory, peak_of_interleaved(own, plan.pp, stage, m));
     } else {
-      add(memory, peak_of_waves(own[0], plan.pp == 1 ? 1 : plan.schedule == ScheduleKind::gpipe ? m : std::min<std::int64_t>(plan.pp - stage, m)));
+      add(memory,
+          peak_of_waves(own[0], plan.pp == 1                           ? 1
+                                : plan.schedule == ScheduleKind::gpipe ? m
+                                                                       : std::min<std::int64_t>(plan.pp - stage, m)));
     }
   }
   finish(context_.scenario, plan, use);

@@ -8,13 +8,16 @@
 namespace forerun {
 namespace {
 
-Delay& delay(PassPrice& price, const Communication& c) { return price.delay[static_cast<std::size_t>(dimension_of(c.flow))]; }
+Delay& delay(PassPrice& price, const Communication& c) {
+  return price.delay[static_cast<std::size_t>(dimension_of(c.flow))];
+}
 
 }  // namespace
 
 bool PassClock::heads_its_lane(std::size_t i) const {
   for (std::size_t before = 0; before < i; ++before) {
-    if (going_[before].lane == going_[i].lane && going_[before].left > Seconds{0}) return false;  // what is left of it after that waits for its wait
+    if (going_[before].lane == going_[i].lane && going_[before].left > Seconds{0})
+      return false;  // what is left of it after that waits for its wait
   }
   return true;
 }
@@ -29,7 +32,8 @@ int PassClock::running() const {
 void PassClock::let_pass(Seconds time, double rate) {
   now_ += time;
   for (std::size_t i = going_.size(); i-- > 0;) {  // those behind first: they have not moved up yet
-    if (going_[i].left > Seconds{0} && heads_its_lane(i)) going_[i].left = max(Seconds{0}, going_[i].left - rate * time);
+    if (going_[i].left > Seconds{0} && heads_its_lane(i))
+      going_[i].left = max(Seconds{0}, going_[i].left - rate * time);
   }
 }
 
@@ -46,7 +50,8 @@ void PassClock::compute(const Instruction& in, PassPrice& price) {
       if (going_[i].left > Seconds{0} && heads_its_lane(i)) until = min(until, going_[i].left / rate);
     }
     for (std::size_t i = 0; i < going_.size(); ++i) {  // who slows it
-      if (going_[i].left > Seconds{0} && heads_its_lane(i)) delay(price, std::get<Communication>(works_[going_[i].work])).exposed += (1 - rate) * until / n;
+      if (going_[i].left > Seconds{0} && heads_its_lane(i))
+        delay(price, std::get<Communication>(works_[going_[i].work])).exposed += (1 - rate) * until / n;
     }
     const Seconds done = rate * until;
     let_pass(until, rate);
@@ -85,7 +90,8 @@ void PassClock::run(const Body& body, PassPrice& price) {
     } else if (in.code == Code::run && in.lane == Lane::compute) {
       compute(in, price);
     } else if (in.code == Code::run) {
-      going_.push_back({in.lane, in.token, in.work, std::get<Communication>(works_[in.work]).hidden * prices_[in.work].time});
+      going_.push_back(
+          {in.lane, in.token, in.work, std::get<Communication>(works_[in.work]).hidden * prices_[in.work].time});
     }
   }
   assert(going_.empty() && "communication that nobody waits for");

@@ -1,7 +1,8 @@
 // Replays the instructions of one pass of one block on one device, alone: how long the compute lane needs.
 //
-// Communication beside computation: both share the device's processors (a computation wants all of them, a collective `contention`),
-// so both run at 1 / (1 + n contention) of their rates while n collectives run, as sim/ has it with max-min sharing.
+// Communication beside computation: both share the device's processors (a computation wants all of them, a collective
+// `contention`), so both run at 1 / (1 + n contention) of their rates while n collectives run, as sim/ has it with
+// max-min sharing.
 #pragma once
 
 #include <vector>

@@ -9,7 +9,9 @@
 namespace forerun {
 namespace {
 
-std::size_t at(const PassTimes& t, int stage, int local) { return static_cast<std::size_t>(stage) * static_cast<std::size_t>(t.chunks) + static_cast<std::size_t>(local); }
+std::size_t at(const PassTimes& t, int stage, int local) {
+  return static_cast<std::size_t>(stage) * static_cast<std::size_t>(t.chunks) + static_cast<std::size_t>(local);
+}
 
 Seconds gpipe(const PassTimes& t, double m, std::vector<Seconds>& finish) {
   Seconds forward{0}, longest{0};
@@ -36,7 +38,8 @@ void PassTimes::assign(int stage_count, int chunks_per_stage) {
 }
 
 Seconds PipelineTime::one_f_one_b(const PassTimes& t, double m) {
-  trip_.assign(static_cast<std::size_t>(t.stages), Seconds{0});  // of one micro-batch from each stage to the last one and back
+  trip_.assign(static_cast<std::size_t>(t.stages),
+               Seconds{0});  // of one micro-batch from each stage to the last one and back
   for (std::size_t j = trip_.size(); j-- > 0;) {
     trip_[j] = t.forward[j] + t.backward[j] + (j + 1 < trip_.size() ? trip_[j + 1] + 2.0 * t.link : Seconds{0});
   }
@@ -48,9 +51,11 @@ Seconds PipelineTime::one_f_one_b(const PassTimes& t, double m) {
     const double n = std::min<double>(t.stages - i, m);
     const Seconds zero{0};
     const Seconds gaps = m > n ? max(zero, rest - (n - 1) * f) + max(zero, rest - (n - 1) * b)
-                               : max(max(zero, rest - (n - 1) * f), rest - (n - 1) * b);  // all forwards before all backwards: one window
+                               : max(max(zero, rest - (n - 1) * f),
+                                     rest - (n - 1) * b);  // all forwards before all backwards: one window
     longest = max(longest, before + m * (f + b) + gaps);
-    // Trips of micro-batches 0, n, 2n, ...; one from the stage that holds as many as are left; the last micro-batch goes all the way.
+    // Trips of micro-batches 0, n, 2n, ...; one from the stage that holds as many as are left; the last micro-batch
+    // goes all the way.
     const double trips = std::floor((m - 1) / n), left = m - 1 - n * trips;
     const auto shorter = static_cast<std::size_t>(t.stages) - static_cast<std::size_t>(left);
     longest = max(longest, all + trips * (f + b + rest) + (left > 0 ? trip_[shorter] : Seconds{0}));
@@ -62,10 +67,12 @@ Seconds PipelineTime::one_f_one_b(const PassTimes& t, double m) {
   return longest;
 }
 
-// Follows the first micro-batch through the chunks: it comes from the chunk before, and stages work through K micro-batches a chunk.
+// Follows the first micro-batch through the chunks: it comes from the chunk before, and stages work through K
+// micro-batches a chunk.
 class PipelineTime::Journey {
  public:
-  Journey(const PassTimes& times, const std::vector<Seconds>& pass, std::vector<OnStage>& stages) : t_(times), pass_(pass), stages_(stages) {
+  Journey(const PassTimes& times, const std::vector<Seconds>& pass, std::vector<OnStage>& stages)
+      : t_(times), pass_(pass), stages_(stages) {
     stages_.assign(static_cast<std::size_t>(t_.stages), {});
   }
   void visit(int stage, int local) {
@@ -97,13 +104,14 @@ class PipelineTime::Journey {
 
 Seconds PipelineTime::interleaved(const PassTimes& t, double m) {
   const int last = t.chunks - 1;
-  Journey out(t, t.forward, out_), back(t, t.backward, back_);  // back, time reversed: backward ends where forward began
+  Journey out(t, t.forward, out_),
+      back(t, t.backward, back_);  // back, time reversed: backward ends where forward began
   for (int local = 0; local < t.chunks; ++local) {
     for (int s = 0; s < t.stages; ++s) out.visit(s, local), back.visit(s, local);
   }
   Seconds there = out.end(), home = back.end(), longest{0};
   Seconds beyond{0}, beyond_back{0};  // of the last chunk on the stages after this one
-  Seconds all_beyond{0};              // of all chunks there
+  Seconds all_beyond{0};  // of all chunks there
   for (int s = t.stages - 1; s >= 0; --s) {
     const OnStage &outwards = out_[static_cast<std::size_t>(s)], &homewards = back_[static_cast<std::size_t>(s)];
     const Seconds work = outwards.work + homewards.work, start = outwards.start, end = homewards.start;
@@ -116,7 +124,8 @@ Seconds PipelineTime::interleaved(const PassTimes& t, double m) {
     longest = max(longest, start + m * work + (before < m * t.chunks ? first + second : max(first, second)) + end);
     if (s < t.stages - 1) {
       // With long links every pass waits for a round trip of the passes in flight; of chunks of average length.
-      longest = max(longest, m / (2.0 * (t.stages - 1 - s) + 1) * (outwards.work + all_beyond + t.chunks * 2.0 * (t.stages - 1 - s) * t.link));
+      longest = max(longest, m / (2.0 * (t.stages - 1 - s) + 1) *
+                                 (outwards.work + all_beyond + t.chunks * 2.0 * (t.stages - 1 - s) * t.link));
     }
     all_beyond += work;
     beyond += t.forward[at(t, s, last)] + (s == t.stages - 1 ? zero : t.link);
@@ -125,7 +134,8 @@ Seconds PipelineTime::interleaved(const PassTimes& t, double m) {
   return longest;
 }
 
-Seconds PipelineTime::operator()(const Plan& plan, const PassTimes& t, std::int64_t micro_batches, std::vector<Seconds>& finish) {
+Seconds PipelineTime::operator()(const Plan& plan, const PassTimes& t, std::int64_t micro_batches,
+                                 std::vector<Seconds>& finish) {
   const double m = static_cast<double>(micro_batches);
   finish.assign(static_cast<std::size_t>(t.stages), Seconds{0});
   if (t.stages == 1) {
@@ -133,10 +143,13 @@ Seconds PipelineTime::operator()(const Plan& plan, const PassTimes& t, std::int6
     return finish[0];
   }
   switch (plan.schedule) {
-    case ScheduleKind::gpipe: return gpipe(t, m, finish);
+    case ScheduleKind::gpipe:
+      return gpipe(t, m, finish);
     case ScheduleKind::one_f_one_b:
-    case ScheduleKind::interleaved: break;
-    default: return by_table(plan, t, micro_batches, finish);
+    case ScheduleKind::interleaved:
+      break;
+    default:
+      return by_table(plan, t, micro_batches, finish);
   }
   Seconds left = t.chunks == 1 ? one_f_one_b(t, m) : interleaved(t, m);
   const Seconds total = left;
@@ -147,8 +160,9 @@ Seconds PipelineTime::operator()(const Plan& plan, const PassTimes& t, std::int6
   return total;
 }
 
-Seconds run_table(const ScheduleTable& table, const Plan& plan, const PassTimes& t, std::vector<Seconds>& forward_done, std::vector<Seconds>& backward_done,
-                  std::vector<Seconds>& finish, std::vector<std::uint32_t>* reached) {
+Seconds run_table(const ScheduleTable& table, const Plan& plan, const PassTimes& t, std::vector<Seconds>& forward_done,
+                  std::vector<Seconds>& backward_done, std::vector<Seconds>& finish,
+                  std::vector<std::uint32_t>* reached) {
   const int chunks = chunk_count(plan);
   const auto micro_batches = static_cast<std::size_t>(table.micro_batches);
   const Seconds never = Seconds::infinity();
@@ -156,7 +170,9 @@ Seconds run_table(const ScheduleTable& table, const Plan& plan, const PassTimes&
   backward_done.assign(static_cast<std::size_t>(chunks) * micro_batches, never);
   finish.assign(static_cast<std::size_t>(table.stages), Seconds{0});
   std::vector<std::size_t> next(static_cast<std::size_t>(table.stages), 0);
-  const auto done = [&](std::vector<Seconds>& list, int chunk, std::int32_t m) -> Seconds& { return list[static_cast<std::size_t>(chunk) * micro_batches + static_cast<std::size_t>(m)]; };
+  const auto done = [&](std::vector<Seconds>& list, int chunk, std::int32_t m) -> Seconds& {
+    return list[static_cast<std::size_t>(chunk) * micro_batches + static_cast<std::size_t>(m)];
+  };
   for (bool moved = true; moved;) {
     moved = false;
     for (int s = 0; s < table.stages; ++s) {
@@ -166,7 +182,9 @@ Seconds run_table(const ScheduleTable& table, const Plan& plan, const PassTimes&
       for (; position < passes.size(); ++position, moved = true) {
         const Pass& pass = passes[position];
         const int chunk = chunk_on(plan, s, pass.chunk), up = plan.schedule == ScheduleKind::dualpipe ? pass.chunk : 0;
-        const auto message = [&](std::vector<Seconds>& list, int from) { return done(list, from, pass.micro_batch) + (stage_of(plan, from, up) == s ? Seconds{0} : t.link); };
+        const auto message = [&](std::vector<Seconds>& list, int from) {
+          return done(list, from, pass.micro_batch) + (stage_of(plan, from, up) == s ? Seconds{0} : t.link);
+        };
         const std::size_t i = at(t, s, pass.chunk);
         if (pass.kind == PassKind::forward) {
           const Seconds ready = chunk == 0 ? Seconds{0} : message(forward_done, chunk - 1);
@@ -175,9 +193,11 @@ Seconds run_table(const ScheduleTable& table, const Plan& plan, const PassTimes&
         } else if (pass.kind == PassKind::weight_gradient) {
           now += t.weight_gradient[i];
         } else {
-          const Seconds ready = chunk + 1 == chunks ? done(forward_done, chunk, pass.micro_batch) : message(backward_done, chunk + 1);
+          const Seconds ready =
+              chunk + 1 == chunks ? done(forward_done, chunk, pass.micro_batch) : message(backward_done, chunk + 1);
           if (ready == never) break;
-          now = done(backward_done, chunk, pass.micro_batch) = max(now, ready) + (pass.kind == PassKind::backward ? t.backward[i] : t.input_gradient[i]);
+          now = done(backward_done, chunk, pass.micro_batch) =
+              max(now, ready) + (pass.kind == PassKind::backward ? t.backward[i] : t.input_gradient[i]);
         }
       }
     }
@@ -208,13 +228,15 @@ const ScheduleTable& PipelineTime::table(const Plan& plan, const PassTimes& t, s
   return found->second;
 }
 
-Seconds PipelineTime::by_table(const Plan& plan, const PassTimes& t, std::int64_t micro_batches, std::vector<Seconds>& finish) {
+Seconds PipelineTime::by_table(const Plan& plan, const PassTimes& t, std::int64_t micro_batches,
+                               std::vector<Seconds>& finish) {
   const Seconds all = run_table(table(plan, t, micro_batches), plan, t, forward_done_, backward_done_, finish);
   if (micro_batches <= enough(plan) || plan.schedule == ScheduleKind::zb_auto) return all;
   std::vector<Seconds> fewer;
   const std::int64_t less = enough(plan) - 2 * plan.pp;
   const Seconds before = run_table(table(plan, t, less), plan, t, forward_done_, backward_done_, fewer);
-  const Seconds more = static_cast<double>(micro_batches - enough(plan)) / static_cast<double>(enough(plan) - less) * (all - before);
+  const Seconds more =
+      static_cast<double>(micro_batches - enough(plan)) / static_cast<double>(enough(plan) - less) * (all - before);
   for (Seconds& f : finish) f += more;
   return all + more;
 }

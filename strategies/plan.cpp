@@ -7,7 +7,8 @@ namespace {
 
 constexpr std::array<std::string_view, 5> dimension_names{"tp", "cp", "ep", "dp", "pp"};
 constexpr std::array<std::string_view, 3> cp_names{"all_gather", "ring", "ulysses"};
-constexpr std::array<std::string_view, 8> schedule_names{"gpipe", "1f1b", "interleaved", "zb-h1", "zb-h2", "zb-v", "dualpipe", "zb-auto"};
+constexpr std::array<std::string_view, 8> schedule_names{"gpipe", "1f1b", "interleaved", "zb-h1",
+                                                         "zb-h2", "zb-v", "dualpipe",    "zb-auto"};
 constexpr std::array<std::string_view, 3> recompute_names{"none", "selective", "full"};
 constexpr std::array<std::string_view, 3> cut_names{"even", "even_with_ends", "list"};
 

@@ -50,8 +50,8 @@ struct OverlapChoice {
   bool operator==(const OverlapChoice&) const = default;
 };
 
-// gpus = tp x cp x dp x pp; expert layers: etp x ep x edp = tp x cp x dp over the same ranks. Ranks are numbered with tp
-// innermost, then cp, dp, pp.
+// gpus = tp x cp x dp x pp; expert layers: etp x ep x edp = tp x cp x dp over the same ranks. Ranks are numbered with
+// tp innermost, then cp, dp, pp.
 struct Plan {
   int tp = 1;
   bool sp = false;                // sequence parallelism in the tensor-parallel group (Megatron SP)

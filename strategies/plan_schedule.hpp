@@ -7,7 +7,8 @@
 
 namespace forerun {
 
-// The automatic schedule looks at the times of the passes; all others only at the numbers of stages, chunks and micro-batches.
+// The automatic schedule looks at the times of the passes; all others only at the numbers of stages, chunks and
+// micro-batches.
 ScheduleTable make_table(const Plan&, const PassTimes&, std::int64_t micro_batches);
 ScheduleTable schedule_of(const PricedScenario&, const BlockKinds&, const Plan&, std::int64_t micro_batches);
 

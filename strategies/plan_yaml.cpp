@@ -33,7 +33,8 @@ Stage read_stage(const YamlNode& node) {
   MapReader map = node.map();
   Stage stage{.blocks = static_cast<int>(map.required("blocks").integer(0, 100000))};
   stage.tp = map.optional("tp", [](const YamlNode& n) { return static_cast<int>(n.integer(1, most_devices)); });
-  stage.micro_batch = map.optional("micro_batch", [](const YamlNode& n) { return static_cast<int>(n.integer(1, most_devices)); });
+  stage.micro_batch =
+      map.optional("micro_batch", [](const YamlNode& n) { return static_cast<int>(n.integer(1, most_devices)); });
   stage.device = map.optional("device", [](const YamlNode& n) { return n.text(); });
   map.finish();
   return stage;
@@ -54,14 +55,19 @@ std::optional<bool> flag(MapReader& map, const char* key) {
 
 OverlapChoice read_overlap(const YamlNode& node) {
   MapReader map = node.map();
-  const OverlapChoice overlap{.tp = flag(map, "tp"), .cp = flag(map, "cp"), .ep = flag(map, "ep"), .dp = flag(map, "dp"), .pp = flag(map, "pp")};
+  const OverlapChoice overlap{.tp = flag(map, "tp"),
+                              .cp = flag(map, "cp"),
+                              .ep = flag(map, "ep"),
+                              .dp = flag(map, "dp"),
+                              .pp = flag(map, "pp")};
   map.finish();
   return overlap;
 }
 
 Offload read_offload(const YamlNode& node) {
   MapReader map = node.map();
-  const Offload offload{.optimizer = flag(map, "optimizer").value_or(false), .activations = flag(map, "activations").value_or(false)};
+  const Offload offload{.optimizer = flag(map, "optimizer").value_or(false),
+                        .activations = flag(map, "activations").value_or(false)};
   map.finish();
   return offload;
 }
@@ -76,23 +82,27 @@ Plan read_plan(const YamlNode& node, const Stack& stack) {
   plan.cp_kind = choice(map, "cp_kind", CpKind::ring, {CpKind::all_gather, CpKind::ring, CpKind::ulysses});
   plan.pp = count(map, "pp");
   plan.virtual_stages = count(map, "virtual_stages");
-  plan.schedule = choice(map, "schedule", plan.virtual_stages > 1 ? ScheduleKind::interleaved : ScheduleKind::one_f_one_b,
-                         {ScheduleKind::gpipe, ScheduleKind::one_f_one_b, ScheduleKind::interleaved, ScheduleKind::zb_h1, ScheduleKind::zb_h2,
-                          ScheduleKind::zb_v, ScheduleKind::dualpipe, ScheduleKind::zb_auto});
-  plan.activation_limit = map.optional("activation_limit", [](const YamlNode& n) { return n.number(1, 64); }).value_or(1);
+  plan.schedule =
+      choice(map, "schedule", plan.virtual_stages > 1 ? ScheduleKind::interleaved : ScheduleKind::one_f_one_b,
+             {ScheduleKind::gpipe, ScheduleKind::one_f_one_b, ScheduleKind::interleaved, ScheduleKind::zb_h1,
+              ScheduleKind::zb_h2, ScheduleKind::zb_v, ScheduleKind::dualpipe, ScheduleKind::zb_auto});
+  plan.activation_limit =
+      map.optional("activation_limit", [](const YamlNode& n) { return n.number(1, 64); }).value_or(1);
   if (const auto stages = map.optional("stages")) read_stages(*stages, plan);
   plan.ep = count(map, "ep");
   plan.etp = count(map, "etp");
   plan.dp = count(map, "dp");
   plan.zero = static_cast<int>(map.optional("zero", [](const YamlNode& n) { return n.integer(0, 3); })
                                    .value_or(plan.dp > 1 || plan.cp > 1 ? stack.zero : 0));
-  plan.sharding_group = static_cast<int>(map.optional("sharding_group", [](const YamlNode& n) { return n.integer(1, most_devices); }).value_or(0));
+  plan.sharding_group = static_cast<int>(
+      map.optional("sharding_group", [](const YamlNode& n) { return n.integer(1, most_devices); }).value_or(0));
   plan.micro_batch = count(map, "micro_batch");
   plan.recompute = choice(map, "recompute", Recompute::none, {Recompute::none, Recompute::selective, Recompute::full});
   plan.offload = map.optional("offload", read_offload).value_or(Offload{});
   plan.overlap = map.optional("overlap", read_overlap).value_or(OverlapChoice{});
   if (const auto order = map.optional("order"); order && order->text() != "tp-cp-dp-pp") {
-    order->report(fmt::format("order '{}' of the dimensions is not modelled yet", order->text()), "write tp-cp-dp-pp, or leave it out");
+    order->report(fmt::format("order '{}' of the dimensions is not modelled yet", order->text()),
+                  "write tp-cp-dp-pp, or leave it out");
   }
   map.finish();
   return plan;
@@ -111,7 +121,9 @@ bool is_path(const std::string& name) {
   return looks_so && std::filesystem::exists(name);
 }
 
-std::string named(const std::string& resolved) { return is_path(resolved) ? std::filesystem::absolute(resolved).lexically_normal().string() : resolved; }
+std::string named(const std::string& resolved) {
+  return is_path(resolved) ? std::filesystem::absolute(resolved).lexically_normal().string() : resolved;
+}
 
 // Looks a name up; what the catalogue says about it is reported where the name stands.
 template <class T, class Find>
@@ -184,13 +196,17 @@ Result<PlanFile> read(Result<YamlDocument> document, const std::string& path) {
 }  // namespace
 
 Result<PlanFile> read_plan_file(const std::string& path) { return read(YamlDocument::load(path), path); }
-Result<PlanFile> parse_plan_file(std::string text, const std::string& name) { return read(YamlDocument::parse(std::move(text), name), name); }
+Result<PlanFile> parse_plan_file(std::string text, const std::string& name) {
+  return read(YamlDocument::parse(std::move(text), name), name);
+}
 
 namespace {
 
 // In quotes where YAML could misread it: paths may hold anything.
 std::string safe(const std::string& text) {
-  const auto plain = [](unsigned char c) { return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == '/'; };
+  const auto plain = [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.' || c == '/';
+  };
   return std::all_of(text.begin(), text.end(), plain) ? text : yaml_word(text);
 }
 
@@ -216,7 +232,8 @@ std::string rare_text(const Plan& p) {
   if (p.activation_limit != 1) text += fmt::format(", activation_limit: {}", p.activation_limit);
   if (p.etp != 1) text += fmt::format(", etp: {}", p.etp);
   if (p.sharding_group != 0) text += fmt::format(", sharding_group: {}", p.sharding_group);
-  if (p.offload.optimizer || p.offload.activations) text += fmt::format(", offload: {{optimizer: {}, activations: {}}}", p.offload.optimizer, p.offload.activations);
+  if (p.offload.optimizer || p.offload.activations)
+    text += fmt::format(", offload: {{optimizer: {}, activations: {}}}", p.offload.optimizer, p.offload.activations);
   return text;
 }
 
@@ -226,16 +243,19 @@ std::string to_yaml(const PlanFile& file) {
   const Scenario& s = file.scenario;
   const Plan& p = file.plan;
   const auto name = [](const std::string& given, const std::string& own) { return safe(given.empty() ? own : given); };
-  std::string text = fmt::format("model: {}\ncluster: {{use: {}, gpus: {}}}\nstack: {}\n", name(file.model, s.model.name),
-                                 name(file.cluster, s.cluster.name), s.gpus, name(file.stack, s.stack.name));
-  text += fmt::format("job: {{kind: {}, sequence: {}, global_batch: {}, dtype: {}, optimizer: {}{}{}}}\n", to_string(s.job.kind), s.job.sequence,
-                      s.job.global_batch, to_string(s.job.dtype), to_string(s.job.optimizer), to_yaml(s.job.tuning),
+  std::string text =
+      fmt::format("model: {}\ncluster: {{use: {}, gpus: {}}}\nstack: {}\n", name(file.model, s.model.name),
+                  name(file.cluster, s.cluster.name), s.gpus, name(file.stack, s.stack.name));
+  text += fmt::format("job: {{kind: {}, sequence: {}, global_batch: {}, dtype: {}, optimizer: {}{}{}}}\n",
+                      to_string(s.job.kind), s.job.sequence, s.job.global_batch, to_string(s.job.dtype),
+                      to_string(s.job.optimizer), to_yaml(s.job.tuning),
                       s.job.expert_skew != 1 ? fmt::format(", expert_skew: {}", s.job.expert_skew) : "");
   text += fmt::format(
-      "plan: {{tp: {}, sp: {}, cp: {}, cp_kind: {}, pp: {}, virtual_stages: {}, schedule: {}, stages: {}, ep: {}, dp: {}, zero: {}, "
+      "plan: {{tp: {}, sp: {}, cp: {}, cp_kind: {}, pp: {}, virtual_stages: {}, schedule: {}, stages: {}, ep: {}, dp: "
+      "{}, zero: {}, "
       "micro_batch: {}, recompute: {}{}{}}}\n",
-      p.tp, p.sp, p.cp, to_string(p.cp_kind), p.pp, p.virtual_stages, to_string(p.schedule), stages_text(p), p.ep, p.dp, p.zero, p.micro_batch,
-      to_string(p.recompute), rare_text(p), overlap_text(p.overlap));
+      p.tp, p.sp, p.cp, to_string(p.cp_kind), p.pp, p.virtual_stages, to_string(p.schedule), stages_text(p), p.ep, p.dp,
+      p.zero, p.micro_batch, to_string(p.recompute), rare_text(p), overlap_text(p.overlap));
   return text;
 }
 

@@ -6,7 +6,8 @@
 namespace forerun {
 
 std::string_view to_string(Lane lane) {
-  static constexpr std::array<std::string_view, lane_count> names{"compute", "tp", "cp", "ep", "dp", "pp forward", "pp backward", "to host", "from host"};
+  static constexpr std::array<std::string_view, lane_count> names{
+      "compute", "tp", "cp", "ep", "dp", "pp forward", "pp backward", "to host", "from host"};
   return names[static_cast<std::size_t>(lane)];
 }
 
@@ -14,11 +15,16 @@ Lane lane_of(Flow flow) {
   if (flow == Flow::pp_send_forward) return Lane::pp_forward;
   if (flow == Flow::pp_send_backward) return Lane::pp_backward;
   switch (dimension_of(flow)) {
-    case Dimension::tp: return Lane::tp;
-    case Dimension::cp: return Lane::cp;
-    case Dimension::ep: return Lane::ep;
-    case Dimension::dp: return Lane::dp;
-    case Dimension::pp: return Lane::pp_forward;
+    case Dimension::tp:
+      return Lane::tp;
+    case Dimension::cp:
+      return Lane::cp;
+    case Dimension::ep:
+      return Lane::ep;
+    case Dimension::dp:
+      return Lane::dp;
+    case Dimension::pp:
+      return Lane::pp_forward;
   }
   return Lane::dp;
 }

@@ -10,10 +10,14 @@ namespace {
 
 Bytes& category(StageMemory& memory, MemoryKind kind) {
   switch (kind) {
-    case MemoryKind::activations: return memory.activations;
-    case MemoryKind::gathered: return memory.gathered;
-    case MemoryKind::transient: return memory.transient;
-    case MemoryKind::communication: return memory.communication;
+    case MemoryKind::activations:
+      return memory.activations;
+    case MemoryKind::gathered:
+      return memory.gathered;
+    case MemoryKind::transient:
+      return memory.transient;
+    case MemoryKind::communication:
+      return memory.communication;
   }
   return memory.transient;
 }
@@ -38,7 +42,8 @@ MemoryCurve memory_curve(const StageProgram& stage) {
 
 ProgramMemory program_memory(const StageProgram& stage) {
   ProgramMemory found;
-  found.peak.parameters = stage.held.parameters, found.peak.gradients = stage.held.gradients, found.peak.optimizer = stage.held.optimizer;
+  found.peak.parameters = stage.held.parameters, found.peak.gradients = stage.held.gradients,
+  found.peak.optimizer = stage.held.optimizer;
   found.peak.communication = stage.held.communication, found.peak.workspace = stage.held.workspace;
   const MemoryCurve curve = memory_curve(stage);
   if (curve.peak() == 0) return found;
@@ -52,7 +57,8 @@ ProgramMemory program_memory(const StageProgram& stage) {
     by_name[stage.tensors[id].name] += bytes;
   }
   found.alive.assign(by_name.begin(), by_name.end());
-  std::sort(found.alive.begin(), found.alive.end(), [](const auto& a, const auto& b) { return std::pair(b.second, a.first) < std::pair(a.second, b.first); });
+  std::sort(found.alive.begin(), found.alive.end(),
+            [](const auto& a, const auto& b) { return std::pair(b.second, a.first) < std::pair(a.second, b.first); });
   return found;
 }
 

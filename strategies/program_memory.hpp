@@ -21,7 +21,9 @@ ProgramMemory program_memory(const StageProgram&);
 
 // What comes and goes, beside what is held; tags are tensors, positions are instructions.
 MemoryCurve memory_curve(const StageProgram&);
-constexpr std::uint64_t position_of(std::uint32_t call, std::uint32_t instruction) { return std::uint64_t{call} << 32 | instruction; }
+constexpr std::uint64_t position_of(std::uint32_t call, std::uint32_t instruction) {
+  return std::uint64_t{call} << 32 | instruction;
+}
 constexpr std::uint32_t call_at(std::uint64_t position) { return static_cast<std::uint32_t>(position >> 32); }
 constexpr std::uint32_t instruction_at(std::uint64_t position) { return static_cast<std::uint32_t>(position); }
 

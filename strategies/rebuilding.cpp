@@ -6,18 +6,22 @@
 namespace forerun {
 namespace {
 
-bool contains(const std::vector<OperatorKind>& list, OperatorKind kind) { return std::find(list.begin(), list.end(), kind) != list.end(); }
+bool contains(const std::vector<OperatorKind>& list, OperatorKind kind) {
+  return std::find(list.begin(), list.end(), kind) != list.end();
+}
 
 }  // namespace
 
 // Whether forward leaves a tensor to be made again.
 bool Rebuilding::drops(const SavedTensor& saved) const {
   const Stack& stack = parts_.stack;  // who runs again for its output makes again what only it looks at
-  return contains(stack.selective_outputs, saved.producer) || (saved.internal && contains(stack.selective_inside, saved.producer));
+  return contains(stack.selective_outputs, saved.producer) ||
+         (saved.internal && contains(stack.selective_inside, saved.producer));
 }
 
 bool Rebuilding::missing(std::size_t i, std::size_t save) const {
-  return drops(parts_.operators[i].saves[save]) && std::find(rebuilt_.begin(), rebuilt_.end(), *trace_.kept[i][save]) == rebuilt_.end();
+  return drops(parts_.operators[i].saves[save]) &&
+         std::find(rebuilt_.begin(), rebuilt_.end(), *trace_.kept[i][save]) == rebuilt_.end();
 }
 
 void Rebuilding::operator()(std::size_t i) {

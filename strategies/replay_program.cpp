@@ -47,7 +47,9 @@ class GraphBuilder {
     match_messages();
     for (const auto& [key, meeting] : meetings_) {
       if (meeting.joined == expected_.at(key)) continue;
-      complain(fmt::format("{} is joined by {} of {} roles", describe(p_, meeting.first), meeting.joined, expected_.at(key)), one_order);
+      complain(
+          fmt::format("{} is joined by {} of {} roles", describe(p_, meeting.first), meeting.joined, expected_.at(key)),
+          one_order);
     }
     out_.graph = builder_.build();
     return std::move(out_);
@@ -67,11 +69,15 @@ class GraphBuilder {
   using Key = std::tuple<GroupKind, std::uint32_t, std::uint32_t>;  // kind, group, number of the collective in it
 
   [[nodiscard]] const StageProgram& stage(std::size_t role) const { return p_.stages[p_.roles[role].program]; }
-  [[nodiscard]] StreamId stream(std::uint32_t role, Lane lane) const { return StreamId{role * static_cast<std::uint32_t>(lane_count) + static_cast<std::uint32_t>(lane)}; }
+  [[nodiscard]] StreamId stream(std::uint32_t role, Lane lane) const {
+    return StreamId{role * static_cast<std::uint32_t>(lane_count) + static_cast<std::uint32_t>(lane)};
+  }
 
-  // --- groups -----------------------------------------------------------------------------------------------------------------------
+  // --- groups
+  // -------------------------------------------------------------------------------------------------------------------
 
-  // Which roles meet in the groups of each role. Equal sets are one group: where one role stands for many groups, so do its peers.
+  // Which roles meet in the groups of each role. Equal sets are one group: where one role stands for many groups, so do
+  // its peers.
   void find_peers() {
     std::map<std::pair<std::size_t, std::vector<std::uint32_t>>, std::uint32_t> known;
     group_.resize(p_.roles.size());
@@ -80,7 +86,8 @@ class GraphBuilder {
         const auto kind = static_cast<GroupKind>(k);
         if (size_of_group(kind, p_.plan) == 1 || kind == GroupKind::next_stage) continue;
         std::vector<std::uint32_t> roles;
-        for (const int rank : members(kind, p_.plan, p_.roles[r].ranks.front())) roles.push_back(p_.role_of_rank[static_cast<std::size_t>(rank)]);
+        for (const int rank : members(kind, p_.plan, p_.roles[r].ranks.front()))
+          roles.push_back(p_.role_of_rank[static_cast<std::size_t>(rank)]);
         std::sort(roles.begin(), roles.end());
         roles.erase(std::unique(roles.begin(), roles.end()), roles.end());
         const int count = static_cast<int>(roles.size());
@@ -90,7 +97,8 @@ class GraphBuilder {
     }
   }
 
-  // --- tasks ------------------------------------------------------------------------------------------------------------------------
+  // --- tasks
+  // -------------------------------------------------------------------------------------------------------------------
 
   TaskId add(Tick work, TaskOrigin origin) {
     out_.origin.push_back(origin);
@@ -137,7 +145,8 @@ class GraphBuilder {
   void after_compute(TaskId task) {
     depend(last_, task);
     for (const auto& wait : pending_) depend(wait.task, task);
-    for (const std::size_t message : pending_messages_) wanted_.push_back({message, task, role_, static_cast<std::size_t>(-1)});
+    for (const std::size_t message : pending_messages_)
+      wanted_.push_back({message, task, role_, static_cast<std::size_t>(-1)});
   }
 
   static std::pair<Tick, Tick> parts(Tick all, double hidden) {
@@ -160,7 +169,8 @@ class GraphBuilder {
     if (c->group == GroupKind::next_stage) return send(in, *c, all, origin, body, micro_batch);
     const auto [hides, stops] = parts(all, c->hidden);
     auto& mine = group_[role_][static_cast<std::size_t>(c->group)];
-    Issued issued{.stops = stops, .lane = in.lane, .instruction = origin.instruction, .call = origin.call, .work = in.work};
+    Issued issued{
+        .stops = stops, .lane = in.lane, .instruction = origin.instruction, .call = origin.call, .work = in.work};
     if (mine.roles > 1) {
       issued.key = {c->group, mine.id, mine.next++};
       Meeting& meeting = meetings_[issued.key];
@@ -184,12 +194,18 @@ class GraphBuilder {
 
   void join(Meeting& meeting, const Communication& c, TaskOrigin origin) {
     if (++meeting.joined == 1) meeting.what = &c, meeting.first = origin;
-    if (meeting.what->flow == c.flow && meeting.what->elements == c.elements && meeting.what->element == c.element) return;
-    complain(fmt::format("{} of {} elements meets {} of {}", describe(p_, meeting.first), meeting.what->elements, describe(p_, origin), c.elements), one_order);
+    if (meeting.what->flow == c.flow && meeting.what->elements == c.elements && meeting.what->element == c.element)
+      return;
+    complain(fmt::format("{} of {} elements meets {} of {}", describe(p_, meeting.first), meeting.what->elements,
+                         describe(p_, origin), c.elements),
+             one_order);
   }
-  void complain(std::string what, std::string_view hint) { out_.unmatched.push_back({{}, std::move(what), std::string(hint)}); }
+  void complain(std::string what, std::string_view hint) {
+    out_.unmatched.push_back({{}, std::move(what), std::string(hint)});
+  }
 
-  void send(const Instruction& in, const Communication& c, Tick all, TaskOrigin origin, const Body& body, std::int32_t micro_batch) {
+  void send(const Instruction& in, const Communication& c, Tick all, TaskOrigin origin, const Body& body,
+            std::int32_t micro_batch) {
     const auto [hides, stops] = parts(all, c.hidden);
     TaskId last = none;
     if (stops > 0 || hides == 0) {
@@ -212,7 +228,8 @@ class GraphBuilder {
   }
 
   [[nodiscard]] std::size_t message_key(std::uint32_t role, int local, bool forward, std::int32_t micro_batch) const {
-    return ((role * static_cast<std::size_t>(chunks_) + static_cast<std::size_t>(local)) * 2 + (forward ? 1 : 0)) * static_cast<std::size_t>(p_.micro_batches) +
+    return ((role * static_cast<std::size_t>(chunks_) + static_cast<std::size_t>(local)) * 2 + (forward ? 1 : 0)) *
+               static_cast<std::size_t>(p_.micro_batches) +
            static_cast<std::size_t>(micro_batch);
   }
   [[nodiscard]] std::size_t message_to(const Body& body, bool forward, std::int32_t micro_batch) const {
@@ -220,7 +237,8 @@ class GraphBuilder {
     const int chunk = chunk_on(p_.plan, from, body.chunk) + (forward ? 1 : -1);
     const int stage_ranks = p_.plan.tp * p_.plan.cp * p_.plan.dp;
     const int rank = p_.roles[role_].ranks.front() + (body.to_stage - from) * stage_ranks;
-    return message_key(p_.role_of_rank[static_cast<std::size_t>(rank)], local_chunk(p_.plan, chunk, up), forward, micro_batch);
+    return message_key(p_.role_of_rank[static_cast<std::size_t>(rank)], local_chunk(p_.plan, chunk, up), forward,
+                       micro_batch);
   }
 
   void wait(const Instruction& in, TaskOrigin origin) {
@@ -247,7 +265,8 @@ class GraphBuilder {
       task = add(issued.stops, origin);
     }
     compute_task(task);
-    // What hides nothing has its lane at once; the rest of what does is a stop of the computation, not a place in the queue.
+    // What hides nothing has its lane at once; the rest of what does is a stop of the computation, not a place in the
+    // queue.
     if (issued.hides == none) builder_.enqueue(task, stream(role_, issued.lane));
   }
 
@@ -257,39 +276,46 @@ class GraphBuilder {
     pending_.clear(), pending_messages_.clear();
     last_ = none, open_ = false;
     const StageProgram& program = stage(role);
-    shares_ = s_.given.stack.contention > 0 && std::any_of(program.works.begin(), program.works.end(), [](const Work& work) {
-                const Communication* c = std::get_if<Communication>(&work);
-                return c != nullptr && c->hidden > 0 && c->group != GroupKind::next_stage;
-              });
+    shares_ =
+        s_.given.stack.contention > 0 && std::any_of(program.works.begin(), program.works.end(), [](const Work& work) {
+          const Communication* c = std::get_if<Communication>(&work);
+          return c != nullptr && c->hidden > 0 && c->group != GroupKind::next_stage;
+        });
     for (std::uint32_t n = 0; n < program.calls.size(); ++n) {
       const Call& call = program.calls[n];
       const Body& body = program.bodies[call.body];
       for (std::uint32_t i = 0; i < body.instructions.size(); ++i) step(body.instructions[i], body, call, {role, n, i});
     }
     flush();
-    if (!pending_.empty() || !pending_messages_.empty()) compute_task(add(0, {role, static_cast<std::uint32_t>(program.calls.size()), 0}));
+    if (!pending_.empty() || !pending_messages_.empty())
+      compute_task(add(0, {role, static_cast<std::uint32_t>(program.calls.size()), 0}));
   }
 
   void step(const Instruction& in, const Body& body, const Call& call, TaskOrigin origin) {
     switch (in.code) {
-      case Code::wait: return wait(in, origin);
+      case Code::wait:
+        return wait(in, origin);
       case Code::receive:
-        tokens_[in.token] = {.message = message_key(role_, body.chunk, in.lane == Lane::pp_forward, call.micro_batch), .is_message = true};
+        tokens_[in.token] = {.message = message_key(role_, body.chunk, in.lane == Lane::pp_forward, call.micro_batch),
+                             .is_message = true};
         return;
-      case Code::run: break;
+      case Code::run:
+        break;
     }
     if (in.lane != Lane::compute) return issue(in, origin, body, call.micro_batch);
     const Work& work = stage(role_).works[in.work];
     const bool kernels = std::holds_alternative<Computation>(work);
     const Tick time = to_ticks(out_.prices[role_][in.work].time);
-    compute(kernels ? slowed(time, out_.slowdown[role_]) : time, origin, kernels ? 1 + static_cast<int>(std::get<Computation>(work).part) : 0);
+    compute(kernels ? slowed(time, out_.slowdown[role_]) : time, origin,
+            kernels ? 1 + static_cast<int>(std::get<Computation>(work).part) : 0);
   }
 
   void match_messages() {
     std::vector<bool> received(sent_.size(), false);
     for (const Wanted& wanted : wanted_) {
       if (sent_[wanted.message] == none) {
-        complain(describe(p_, out_.origin[index(wanted.task)]) + " waits for a message that nobody sends", "send it, or do not receive it");
+        complain(describe(p_, out_.origin[index(wanted.task)]) + " waits for a message that nobody sends",
+                 "send it, or do not receive it");
         continue;
       }
       received[wanted.message] = true;
@@ -297,7 +323,9 @@ class GraphBuilder {
       out_.messages.emplace_back(sent_[wanted.message], wanted.task);
     }
     for (std::size_t message = 0; message < sent_.size(); ++message) {
-      if (sent_[message] != none && !received[message]) complain(describe(p_, out_.origin[index(sent_[message])]) + " is never received", "receive it, or do not send it");
+      if (sent_[message] != none && !received[message])
+        complain(describe(p_, out_.origin[index(sent_[message])]) + " is never received",
+                 "receive it, or do not send it");
     }
   }
 
@@ -339,7 +367,8 @@ class GraphBuilder {
 
 }  // namespace
 
-ProgramGraph build_graph(const PricedScenario& scenario, const Program& program, bool detailed, std::vector<double> slowdown) {
+ProgramGraph build_graph(const PricedScenario& scenario, const Program& program, bool detailed,
+                         std::vector<double> slowdown) {
   return GraphBuilder(scenario, program, detailed, std::move(slowdown)).build();
 }
 

@@ -1,8 +1,8 @@
 // A Program with prices becomes a task graph; its timeline becomes an answer.
 //
-// Communication is one task on the lanes of all roles in its group, or two: what hides runs on the lane alone, what does not hide stops the
-// compute lane, at the wait (of a send, which nobody waits for: at its issue). Collectives that hide take `contention` of the
-// processors that a computation wants, so that each slows the other.
+// Communication is one task on the lanes of all roles in its group, or two: what hides runs on the lane alone, what
+// does not hide stops the compute lane, at the wait (of a send, which nobody waits for: at its issue). Collectives that
+// hide take `contention` of the processors that a computation wants, so that each slows the other.
 #pragma once
 
 #include <optional>
@@ -42,8 +42,8 @@ struct ProgramGraph {
   Problems unmatched;  // messages that nobody sends, collectives that not all members join
 };
 
-// `detailed`: a task for each instruction; otherwise neighbouring computations are one task where nothing tells them apart.
-// `slowdown`: factor on each role's computation; empty: none is slow.
+// `detailed`: a task for each instruction; otherwise neighbouring computations are one task where nothing tells them
+// apart. `slowdown`: factor on each role's computation; empty: none is slow.
 ProgramGraph build_graph(const PricedScenario&, const Program&, bool detailed, std::vector<double> slowdown = {});
 
 inline Tick slowed(Tick time, double factor) { return factor == 1 ? time : to_ticks(factor * to_seconds(time)); }
@@ -52,7 +52,8 @@ std::string_view to_string(Part);
 std::string describe(const Work&);                        // "head, forward", "dp reduce_scatter"
 std::string describe(const Program&, const TaskOrigin&);  // "stage 1, micro-batch 3, backward: head of layer 12"
 
-// Proves that a program ends whatever its times are: none, or what is stuck where ("stage 1, micro-batch 3, forward of chunk 1 waits for ...").
+// Proves that a program ends whatever its times are: none, or what is stuck where ("stage 1, micro-batch 3, forward of
+// chunk 1 waits for ...").
 Problems check_order(const PricedScenario&, const Program&);
 
 }  // namespace forerun

@@ -4,8 +4,8 @@
 #include <optional>
 #include <vector>
 
-#include "strategies/buckets.hpp"
 #include "strategies/block_price.hpp"
+#include "strategies/buckets.hpp"
 
 namespace forerun {
 
@@ -18,10 +18,13 @@ struct ReplicaElements {
 
 // What ZeRO-3 gathers of a unit: frozen parameters as well, and a table that is not its own.
 inline ReplicaElements gathered_of(const BlockPrice& unit) {
-  return {unit.parameters - unit.table + unit.frozen + unit.borrowed_frozen, unit.expert_parameters + unit.frozen_experts, unit.table + unit.borrowed};
+  return {unit.parameters - unit.table + unit.frozen + unit.borrowed_frozen,
+          unit.expert_parameters + unit.frozen_experts, unit.table + unit.borrowed};
 }
 // Whose gradients ZeRO-2 and 3 scatter with it.
-inline ReplicaElements scattered_of(const BlockPrice& unit) { return {unit.parameters - unit.table, unit.expert_parameters, unit.table + unit.borrowed}; }
+inline ReplicaElements scattered_of(const BlockPrice& unit) {
+  return {unit.parameters - unit.table, unit.expert_parameters, unit.table + unit.borrowed};
+}
 
 // Equal buckets that follow each other.
 struct BucketRun {

@@ -1,6 +1,7 @@
 // What it costs the replicas of a plan to gather parameters and to reduce gradients.
 //
-// Ranks that share one copy (`shard`; below ZeRO-1: all replicas) gather or scatter it; under HSDP those that hold the same share then add up theirs.
+// Ranks that share one copy (`shard`; below ZeRO-1: all replicas) gather or scatter it; under HSDP those that hold the
+// same share then add up theirs.
 #pragma once
 
 #include "strategies/closed_form.hpp"
@@ -20,7 +21,9 @@ class ReplicaPrices {
 
   // Whether there is anybody to talk to, and how many copies there are of dense parameters and of experts.
   [[nodiscard]] bool any() const { return copies(0) > 1 || copies(1) > 1; }
-  [[nodiscard]] int copies(std::size_t experts) const { return groups_[experts].shard.count * groups_[experts].replica.count; }
+  [[nodiscard]] int copies(std::size_t experts) const {
+    return groups_[experts].shard.count * groups_[experts].replica.count;
+  }
 
   // In whole picoseconds, as the simulator takes them.
   Seconds gather(const ReplicaElements& e) {

@@ -27,8 +27,10 @@ std::vector<WorkPrice> prices_of_role(const PricedScenario& scenario, const Prog
   const Placements placements = placements_of(scenario.topology, program.plan, program.roles[role].ranks.front());
   std::vector<WorkPrice> prices;
   for (std::size_t b = 0; b < stage.first_work.size(); ++b) {
-    const std::size_t from = stage.first_work[b], to = b + 1 < stage.first_work.size() ? stage.first_work[b + 1] : stage.works.size();
-    const std::vector<Work> block(stage.works.begin() + static_cast<std::ptrdiff_t>(from), stage.works.begin() + static_cast<std::ptrdiff_t>(to));
+    const std::size_t from = stage.first_work[b],
+                      to = b + 1 < stage.first_work.size() ? stage.first_work[b + 1] : stage.works.size();
+    const std::vector<Work> block(stage.works.begin() + static_cast<std::ptrdiff_t>(from),
+                                  stage.works.begin() + static_cast<std::ptrdiff_t>(to));
     const auto priced = price_works(scenario, block, placements);
     prices.insert(prices.end(), priced.begin(), priced.end());
   }

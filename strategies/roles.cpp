@@ -16,19 +16,24 @@ using Colour = std::uint32_t;
 template <class Key>
 class Numbering {
  public:
-  Colour operator()(const Key& key) { return known_.try_emplace(key, static_cast<Colour>(known_.size())).first->second; }
+  Colour operator()(const Key& key) {
+    return known_.try_emplace(key, static_cast<Colour>(known_.size())).first->second;
+  }
   [[nodiscard]] std::size_t size() const { return known_.size(); }
 
  private:
   std::map<Key, Colour> known_;
 };
 
-constexpr std::array grouped{GroupKind::tp, GroupKind::cp, GroupKind::ep, GroupKind::etp, GroupKind::dp, GroupKind::expert_dp, GroupKind::shard, GroupKind::expert_shard,
-                             GroupKind::replica, GroupKind::expert_replica, GroupKind::next_stage, GroupKind::ends, GroupKind::mirror};
+constexpr std::array grouped{
+    GroupKind::tp,         GroupKind::cp,    GroupKind::ep,           GroupKind::etp,     GroupKind::dp,
+    GroupKind::expert_dp,  GroupKind::shard, GroupKind::expert_shard, GroupKind::replica, GroupKind::expert_replica,
+    GroupKind::next_stage, GroupKind::ends,  GroupKind::mirror};
 
 class Refinement {
  public:
-  Refinement(const Topology& topology, const Plan& plan, std::vector<Colour> colours) : topology_(topology), plan_(plan), colours_(std::move(colours)) {
+  Refinement(const Topology& topology, const Plan& plan, std::vector<Colour> colours)
+      : topology_(topology), plan_(plan), colours_(std::move(colours)) {
     for (const GroupKind kind : grouped) {
       if (size_of_group(kind, plan) > 1) kinds_.push_back(kind);
     }
@@ -112,7 +117,8 @@ std::vector<int> members(GroupKind kind, const Plan& plan, int rank) {
   return list;
 }
 
-void find_roles(const Topology& topology, const std::vector<std::uint32_t>& program_of_rank, const LowerOptions& options, Program& program) {
+void find_roles(const Topology& topology, const std::vector<std::uint32_t>& program_of_rank,
+                const LowerOptions& options, Program& program) {
   const std::size_t ranks = program_of_rank.size();
   std::vector<Colour> colours(ranks);
   if (options.every_rank) {
@@ -120,7 +126,8 @@ void find_roles(const Topology& topology, const std::vector<std::uint32_t>& prog
   } else {
     Numbering<std::pair<std::uint32_t, int>> number;  // one of a kind, or like all others of its program
     for (std::size_t r = 0; r < ranks; ++r) {
-      const bool different = std::find(options.different.begin(), options.different.end(), static_cast<int>(r)) != options.different.end();
+      const bool different =
+          std::find(options.different.begin(), options.different.end(), static_cast<int>(r)) != options.different.end();
       colours[r] = number({program_of_rank[r], different ? static_cast<int>(r) : -1});
     }
     colours = Refinement(topology, program.plan, std::move(colours)).run();

@@ -26,18 +26,21 @@ struct Scenario {
 
 // A scenario with what follows from it: the graph's levels and the cost models. Cheap to share between threads.
 struct PricedScenario {
-  Scenario given;  // dropout only where the stack runs it; blocks frozen where the job says so; the stack as it is on so many devices
+  Scenario given;  // dropout only where the stack runs it; blocks frozen where the job says so; the stack as it is on
+                   // so many devices
   Topology topology;
   FamilyParameters parameters;
   std::shared_ptr<const KernelModel> kernels;
   std::shared_ptr<const CollectiveModel> collectives;
   OwnCalibrations own;  // the user's, over the shipped ones
 
-  [[nodiscard]] const Device& device() const { return given.cluster.nodes.front().node.device; }  // the only kind: see price()
+  [[nodiscard]] const Device& device() const {
+    return given.cluster.nodes.front().node.device;
+  }  // the only kind: see price()
 };
 
-// Problems: devices that do not add up, several kinds of devices (plans are uniform so far), a family without parameters, a job that does
-// not suit the model, calibrations of devices and networks that the cluster does not have.
+// Problems: devices that do not add up, several kinds of devices (plans are uniform so far), a family without
+// parameters, a job that does not suit the model, calibrations of devices and networks that the cluster does not have.
 Result<PricedScenario> price(Scenario, const OwnCalibrations& = {});
 
 }  // namespace forerun

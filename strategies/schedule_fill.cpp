@@ -13,7 +13,11 @@ struct Choices {
 class Filler {
  public:
   Filler(const PassTimes& times, int micro_batches, const FillLimits& limits, Choices choices)
-      : t_(times), m_(micro_batches), limits_(limits), choices_(choices), stages_(static_cast<std::size_t>(times.stages)) {
+      : t_(times),
+        m_(micro_batches),
+        limits_(limits),
+        choices_(choices),
+        stages_(static_cast<std::size_t>(times.stages)) {
     assert(times.chunks == 1 && micro_batches > 0 && limits.released.size() == stages_.size());
     forward_done_.assign(stages_.size() * static_cast<std::size_t>(m_), Seconds{0});
     backward_done_ = forward_done_;
@@ -30,7 +34,8 @@ class Filler {
 
   [[nodiscard]] Seconds time(StepEnd end) const {
     Seconds longest{0};
-    for (const Stage& stage : stages_) longest = max(longest, stage.now - (end == StepEnd::together ? Seconds{0} : stage.start));
+    for (const Stage& stage : stages_)
+      longest = max(longest, stage.now - (end == StepEnd::together ? Seconds{0} : stage.start));
     return longest;
   }
 
@@ -57,8 +62,12 @@ class Filler {
   Seconds& done(std::vector<Seconds>& list, int s, int i) {
     return list[static_cast<std::size_t>(s) * static_cast<std::size_t>(m_) + static_cast<std::size_t>(i)];
   }
-  Seconds arrival(int s) { return s == 0 ? Seconds{0} : done(forward_done_, s - 1, of(s).f) + t_.link; }  // of the next activation
-  Seconds gradient(int s) { return s == last() ? done(forward_done_, s, of(s).b) : done(backward_done_, s + 1, of(s).b) + t_.link; }
+  Seconds arrival(int s) {
+    return s == 0 ? Seconds{0} : done(forward_done_, s - 1, of(s).f) + t_.link;
+  }  // of the next activation
+  Seconds gradient(int s) {
+    return s == last() ? done(forward_done_, s, of(s).b) : done(backward_done_, s + 1, of(s).b) + t_.link;
+  }
   [[nodiscard]] double released(int s) const { return limits_.released[static_cast<std::size_t>(s)]; }
   [[nodiscard]] double limit(int s) const { return std::max(limits_.held, static_cast<double>(t_.stages - s)) + 1e-9; }
 
@@ -125,7 +134,8 @@ class Filler {
       const Seconds ready = returned + t_.link, f = time_of(t_.forward, s);
       Seconds now = of(s).now;
       int& n = more[static_cast<std::size_t>(s)];
-      while (n + 1 < m_ && n + 2 <= limit(s) && (choices_.past_the_brim ? now < ready : now + f <= ready)) ++n, now += f;
+      while (n + 1 < m_ && n + 2 <= limit(s) && (choices_.past_the_brim ? now < ready : now + f <= ready))
+        ++n, now += f;
       returned = max(now, ready) + time_of(t_.input_gradient, s);
     }
     for (std::size_t s = 1; s < more.size(); ++s) {  // fewer than the stage before, unless that one has none left
@@ -138,7 +148,8 @@ class Filler {
     std::vector<bool> wanted(stages_.size(), false);
     for (int s = last(); s >= 0; --s) {
       const bool after = s == last() || wanted[static_cast<std::size_t>(s) + 1] || of(s + 1).f == m_;
-      wanted[static_cast<std::size_t>(s)] = after && of(s).f < m_ && !(choices_.leave_out_forwards && can_be_left_out(s));
+      wanted[static_cast<std::size_t>(s)] =
+          after && of(s).f < m_ && !(choices_.leave_out_forwards && can_be_left_out(s));
     }
     for (int s = 0; s <= last(); ++s) {
       if (!wanted[static_cast<std::size_t>(s)]) continue;
@@ -154,7 +165,8 @@ class Filler {
     const Stage& stage = of(s);
     const Seconds returned = next.now + time_of(t_.forward, s + 1) + time_of(t_.input_gradient, s + 1) + t_.link;
     const double over = stage.held + 1 - limit(s), each = 1 - released(s);
-    const double room = over <= 0 || each <= 0 ? 0 : std::min(std::ceil(over / each), static_cast<double>(stage.b - stage.w));
+    const double room =
+        over <= 0 || each <= 0 ? 0 : std::min(std::ceil(over / each), static_cast<double>(stage.b - stage.w));
     if (stage.now + time_of(t_.forward, s) + room * time_of(t_.weight_gradient, s) <= returned) return false;
     return returned - stage.now <= spare(stage);
   }
@@ -175,7 +187,8 @@ ScheduleTable filled_schedule(const PassTimes& times, int micro_batches, const F
   Seconds least = Seconds::infinity(), next = Seconds::infinity();
   const StepEnd other = end == StepEnd::together ? StepEnd::each_stage : StepEnd::together;
   for (unsigned i = 0; i < 8; ++i) {
-    Filler filler(times, micro_batches, limits, {.past_the_brim = (i & 1) != 0, .leave_out_forwards = (i & 2) != 0, .fill_short_gaps = (i & 4) != 0});
+    Filler filler(times, micro_batches, limits,
+                  {.past_the_brim = (i & 1) != 0, .leave_out_forwards = (i & 2) != 0, .fill_short_gaps = (i & 4) != 0});
     filler.run();
     const Seconds first = filler.time(end), second = filler.time(other);
     const bool slower = first > (1 + 1e-12) * least, faster = first < (1 - 1e-12) * least;  // by more than rounding

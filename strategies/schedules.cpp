@@ -9,9 +9,12 @@ namespace {
 class TableWriter {
  public:
   TableWriter(int stages, int chunks, int micro_batches) : table_{stages, chunks, micro_batches, {}, {0}} {
-    table_.passes.reserve(static_cast<std::size_t>(stages) * static_cast<std::size_t>(chunks) * static_cast<std::size_t>(micro_batches) * 3);
+    table_.passes.reserve(static_cast<std::size_t>(stages) * static_cast<std::size_t>(chunks) *
+                          static_cast<std::size_t>(micro_batches) * 3);
   }
-  void add(PassKind kind, int micro_batch, int chunk = 0) { table_.passes.push_back({micro_batch, static_cast<std::int16_t>(chunk), kind}); }
+  void add(PassKind kind, int micro_batch, int chunk = 0) {
+    table_.passes.push_back({micro_batch, static_cast<std::int16_t>(chunk), kind});
+  }
   void next_stage() { table_.first.push_back(static_cast<std::uint32_t>(table_.passes.size())); }
   ScheduleTable take() { return std::move(table_); }
 
@@ -68,7 +71,9 @@ ScheduleTable interleaved_schedule(int stages, int chunks, int m) {
   const int all = m * chunks;
   const auto micro_batch = [&](int pass) { return pass / (stages * chunks) * stages + pass % stages; };
   const auto forward = [&](int pass) { table.add(PassKind::forward, micro_batch(pass), pass / stages % chunks); };
-  const auto backward = [&](int pass) { table.add(PassKind::backward, micro_batch(pass), chunks - 1 - pass / stages % chunks); };
+  const auto backward = [&](int pass) {
+    table.add(PassKind::backward, micro_batch(pass), chunks - 1 - pass / stages % chunks);
+  };
   for (int s = 0; s < stages; ++s) {
     const int warm_up = std::min(all, 2 * (stages - s - 1) + (chunks - 1) * stages);
     for (int pass = 0; pass < warm_up; ++pass) forward(pass);
@@ -93,7 +98,8 @@ ScheduleTable zb_h2_schedule(int stages, int m) {
 
 ScheduleTable zb_v_schedule(int stages, int micro_batches) {
   TableWriter table(stages, 2, micro_batches);
-  const int m = std::max(micro_batches, 2 * stages - 1);  // the pattern needs so many; those that are not there are left out
+  const int m =
+      std::max(micro_batches, 2 * stages - 1);  // the pattern needs so many; those that are not there are left out
   for (int s = 0; s < stages; ++s) {
     std::array<int, 2> f{}, b{}, w{};
     const auto add = [&](PassKind kind, int chunk, std::array<int, 2>& count) {
@@ -125,7 +131,8 @@ namespace {
 // One stage of DualPipe: its own direction is 0, the other 1. Steps and their lengths as in dualpipe.py.
 class DualPipeStage {
  public:
-  DualPipeStage(TableWriter& table, int stages, int micro_batches, int stage) : table_(table), half_(micro_batches / 2), mirrored_(stage >= stages / 2) {
+  DualPipeStage(TableWriter& table, int stages, int micro_batches, int stage)
+      : table_(table), half_(micro_batches / 2), mirrored_(stage >= stages / 2) {
     const int near = std::min(stage, stages - 1 - stage), ranks = stages / 2;  // `near`: stages to the closer end
     repeat(2 * (ranks - near - 1), [&] { forward(0); });
     repeat(near + 1, [&] { forward(0), forward(1); });

@@ -25,7 +25,9 @@ struct Candidate {
   Key key{};
   Place place;
   Plan plan;
-  [[nodiscard]] bool before(const Candidate& other) const { return key != other.key ? key < other.key : place < other.place; }
+  [[nodiscard]] bool before(const Candidate& other) const {
+    return key != other.key ? key < other.key : place < other.place;
+  }
 };
 
 // What one thread has seen. Merging is a minimum and a sum, so its order does not matter.
@@ -60,7 +62,8 @@ struct Findings {
 // One thread's workplace.
 class Worker {
  public:
-  Worker(const ClosedFormContext& context, const SearchOptions& options) : context_(context), options_(options), splits_(context.scenario, context.kinds), form_(context) {}
+  Worker(const ClosedFormContext& context, const SearchOptions& options)
+      : context_(context), options_(options), splits_(context.scenario, context.kinds), form_(context) {}
 
   void visit(const Split& split, std::size_t split_index) {
     const SplitPrices prices = splits_(split);
@@ -122,21 +125,31 @@ Findings explore(const ClosedFormContext& context, const SearchOptions& options)
 }  // namespace
 
 std::string_view to_string(Feature feature) {
-  static constexpr std::array<std::string_view, feature_count> names{"TP", "SP", "CP", "PP", "virtual stages", "EP", "DP", "ZeRO", "recompute"};
+  static constexpr std::array<std::string_view, feature_count> names{"TP", "SP", "CP",   "PP",       "virtual stages",
+                                                                     "EP", "DP", "ZeRO", "recompute"};
   return names[static_cast<std::size_t>(feature)];
 }
 
 bool uses(const Plan& plan, Feature feature) {
   switch (feature) {
-    case Feature::tp: return plan.tp > 1;
-    case Feature::sp: return plan.sp;
-    case Feature::cp: return plan.cp > 1;
-    case Feature::pp: return plan.pp > 1;
-    case Feature::virtual_stages: return plan.virtual_stages > 1;
-    case Feature::ep: return plan.ep > 1;
-    case Feature::dp: return plan.dp > 1;
-    case Feature::zero: return plan.zero > 0;
-    case Feature::recompute: return plan.recompute != Recompute::none;
+    case Feature::tp:
+      return plan.tp > 1;
+    case Feature::sp:
+      return plan.sp;
+    case Feature::cp:
+      return plan.cp > 1;
+    case Feature::pp:
+      return plan.pp > 1;
+    case Feature::virtual_stages:
+      return plan.virtual_stages > 1;
+    case Feature::ep:
+      return plan.ep > 1;
+    case Feature::dp:
+      return plan.dp > 1;
+    case Feature::zero:
+      return plan.zero > 0;
+    case Feature::recompute:
+      return plan.recompute != Recompute::none;
   }
   return false;
 }
@@ -177,7 +190,8 @@ std::optional<RankedPlan> rule_of_thumb(const ClosedFormContext& context, double
       for (const int tp : divisors(devices)) {
         if (tp <= node && (tp == 1 || given.stack.has_tp) && suits_model(given, tensor(tp))) plan.tp = tp;
       }
-      plan.sp = tensor(plan.tp).sp, plan.pp = devices / plan.tp, plan.dp = given.gpus / devices, plan.recompute = recompute;
+      plan.sp = tensor(plan.tp).sp, plan.pp = devices / plan.tp, plan.dp = given.gpus / devices,
+      plan.recompute = recompute;
       plan.zero = plan.dp > 1 ? plan.pp > 1 ? std::min(given.stack.zero, 1) : given.stack.zero : 0;
       if (is_mixture(given.model)) {  // experts over as much of the node as their number allows
         for (const int ep : divisors(node)) {

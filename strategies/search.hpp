@@ -49,17 +49,17 @@ struct SearchResult {
 
 struct SearchOptions {
   std::size_t top = 5;
-  double headroom = 0;                                         // share of a device's memory that a plan must leave free
-  int threads = 0;                                             // 0: all cores
-  std::function<void(double done)> progress = [](double) {};   // share done, from any thread
+  double headroom = 0;  // share of a device's memory that a plan must leave free
+  int threads = 0;  // 0: all cores
+  std::function<void(double done)> progress = [](double) {};  // share done, from any thread
 };
 
 // Same plans, same counts and same bytes for any number of threads.
 SearchResult search(const ClosedFormContext&, const SearchOptions& = {});
 
-// The baseline of Narayanan et al. 2021, takeaway 2: one copy of the model over as few devices as hold it, tensor parallelism first (up to the
-// node), then pipeline stages; data parallelism over the rest. The least recompute with which any copy fits, sequence parallelism and
-// ZeRO as the stack does, micro-batch 1.
+// The baseline of Narayanan et al. 2021, takeaway 2: one copy of the model over as few devices as hold it, tensor
+// parallelism first (up to the node), then pipeline stages; data parallelism over the rest. The least recompute with
+// which any copy fits, sequence parallelism and ZeRO as the stack does, micro-batch 1.
 std::optional<RankedPlan> rule_of_thumb(const ClosedFormContext&, double headroom = 0);
 
 }  // namespace forerun

@@ -20,7 +20,9 @@ std::vector<int> expert_degrees(const Model& model) {
   return common == 0 ? std::vector<int>{1} : divisors(common);
 }
 
-bool several_chunks(ScheduleKind schedule) { return schedule == ScheduleKind::interleaved || schedule == ScheduleKind::zb_v; }
+bool several_chunks(ScheduleKind schedule) {
+  return schedule == ScheduleKind::interleaved || schedule == ScheduleKind::zb_v;
+}
 
 void add_batches(std::vector<Split>& list, const Scenario& scenario, Split split) {
   for (split.micro_batch = 1; split.micro_batch <= most_micro_batch; split.micro_batch *= 2) {
@@ -51,7 +53,9 @@ std::vector<Pipeline> pipelines(const Scenario& scenario, int pp) {
   const int blocks = static_cast<int>(scenario.model.blocks.size());
   std::vector<Pipeline> list;
   if (stack.cuts_by_weights) {
-    for (const std::string& name : stack.schedules) list.push_back({.cut = StageCut::list, .stages = chunks_by_weights(scenario.model, pp), .schedule = *schedule_from(name)});
+    for (const std::string& name : stack.schedules)
+      list.push_back(
+          {.cut = StageCut::list, .stages = chunks_by_weights(scenario.model, pp), .schedule = *schedule_from(name)});
     std::erase_if(list, [](const Pipeline& pipeline) { return several_chunks(pipeline.schedule); });
     return list;
   }
@@ -73,7 +77,8 @@ std::vector<Pipeline> pipelines(const Scenario& scenario, int pp) {
 
 bool has_shape(const Pipeline& pipeline, int pp, int micro_batches) {
   if (pipeline.schedule == ScheduleKind::interleaved) return micro_batches % pp == 0;
-  if (pipeline.schedule == ScheduleKind::dualpipe) return pp % 2 == 0 && micro_batches % 2 == 0 && micro_batches >= 2 * pp;
+  if (pipeline.schedule == ScheduleKind::dualpipe)
+    return pp % 2 == 0 && micro_batches % 2 == 0 && micro_batches >= 2 * pp;
   return true;
 }
 
@@ -81,13 +86,15 @@ std::vector<Split> splits(const Scenario& scenario) {
   std::vector<Split> list;
   const auto& kinds = scenario.stack.cp_kinds;
   const auto& schedules = scenario.stack.schedules;
-  const bool apart = std::any_of(schedules.begin(), schedules.end(), [](const std::string& name) { return splits_backward(*schedule_from(name)); });
+  const bool apart = std::any_of(schedules.begin(), schedules.end(),
+                                 [](const std::string& name) { return splits_backward(*schedule_from(name)); });
   for (const int tp : divisors(scenario.gpus)) {
     if (tp > most_tp) break;
     for (const int cp : divisors(scenario.gpus / tp)) {
       if (cp > most_cp) break;
       for (const CpKind kind : {CpKind::ring, CpKind::all_gather, CpKind::ulysses}) {
-        if (cp == 1 ? kind != CpKind::ring : std::find(kinds.begin(), kinds.end(), to_string(kind)) == kinds.end()) continue;
+        if (cp == 1 ? kind != CpKind::ring : std::find(kinds.begin(), kinds.end(), to_string(kind)) == kinds.end())
+          continue;
         for (const bool sp : {false, true}) {
           for (const int ep : expert_degrees(scenario.model)) {
             Split split;

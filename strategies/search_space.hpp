@@ -6,12 +6,13 @@
 //   cp            divisors up to 64; every kind that the stack has, if cp > 1
 //   ep            divisors of the number of experts that divide tp x cp x dp; 1 for dense models
 //   pp            divisors up to the number of blocks (plus two for even_with_ends); every schedule that the stack has
-//   v             interleaved: 2 and more, zb-v: 2, such that pp x v divides the blocks (plus two): equal chunks; others: 1, chunks may differ by one block
-//   stages        even and even_with_ends, if pp > 1; of software that cuts by weights only so, and one chunk a stage
-//   zero          0 to 3 (0 and 1 with a pipeline), if dp x cp > 1; sharded over all of it, nothing offloaded, experts not cut
-//   micro-batch   powers of two up to 64 that divide the batch of a replica
-//   recompute     none, selective, full
-// Left out, but read in plan files: ZeRO-2 and 3 with a pipeline, HSDP, offload, etp, and zb-auto with another limit than 1.
+//   v             interleaved: 2 and more, zb-v: 2, such that pp x v divides the blocks (plus two): equal chunks;
+//   others: 1, chunks may differ by one block stages        even and even_with_ends, if pp > 1; of software that cuts
+//   by weights only so, and one chunk a stage zero          0 to 3 (0 and 1 with a pipeline), if dp x cp > 1; sharded
+//   over all of it, nothing offloaded, experts not cut micro-batch   powers of two up to 64 that divide the batch of a
+//   replica recompute     none, selective, full
+// Left out, but read in plan files: ZeRO-2 and 3 with a pipeline, HSDP, offload, etp, and zb-auto with another limit
+// than 1.
 #pragma once
 
 #include <cstdint>
@@ -58,9 +59,11 @@ void for_each_plan(const Scenario& scenario, const Split& split, Visit visit) {
       for (int zero = 0; zero <= last_zero; ++zero) {
         Plan plan;
         plan.tp = split.tp, plan.sp = split.sp, plan.cp = split.cp, plan.cp_kind = split.cp_kind;
-        plan.pp = pp, plan.virtual_stages = pipeline.virtual_stages, plan.cut = pipeline.cut, plan.stages = pipeline.stages;
+        plan.pp = pp, plan.virtual_stages = pipeline.virtual_stages, plan.cut = pipeline.cut,
+        plan.stages = pipeline.stages;
         plan.schedule = pipeline.schedule;
-        plan.ep = split.ep, plan.dp = dp, plan.zero = zero, plan.micro_batch = split.micro_batch, plan.recompute = split.recompute;
+        plan.ep = split.ep, plan.dp = dp, plan.zero = zero, plan.micro_batch = split.micro_batch,
+        plan.recompute = split.recompute;
         if (supports(scenario.stack, plan)) visit(plan);
       }
     }

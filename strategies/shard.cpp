@@ -12,7 +12,9 @@ int share(int n, int k) { return static_cast<int>(shard_sizes(n, k).largest); }
 
 }  // namespace
 
-Split split_of(const Plan& p) { return {p.tp, p.sp, p.cp, p.cp_kind, p.ep, p.etp, p.micro_batch, p.recompute, p.overlap, splits_backward(p)}; }
+Split split_of(const Plan& p) {
+  return {p.tp, p.sp, p.cp, p.cp_kind, p.ep, p.etp, p.micro_batch, p.recompute, p.overlap, splits_backward(p)};
+}
 
 Block shard(const Block& block, int tp, int etp) {
   Block local = block;
@@ -27,7 +29,9 @@ Block shard(const Block& block, int tp, int etp) {
 }
 
 int shard_vocab(int vocab, int tp) { return share(vocab, tp); }
-std::int64_t table_parameters(const Model& model, int tp) { return std::int64_t{shard_vocab(model.vocab, tp)} * model.hidden; }
+std::int64_t table_parameters(const Model& model, int tp) {
+  return std::int64_t{shard_vocab(model.vocab, tp)} * model.hidden;
+}
 
 TokenShape local_tokens(const Job& job, const Split& split, const Block& block, double load) {
   TokenShape shape;
@@ -38,7 +42,8 @@ TokenShape local_tokens(const Job& job, const Split& split, const Block& block, 
   if (split.cp > 1 && split.cp_kind == CpKind::ring) shape.attention_passes = split.cp;
   shape.residual_tokens = split.sp ? shard_sizes(shape.tokens, split.tp).largest : shape.tokens;
   if (const Moe* moe = std::get_if<Moe>(&block.feed_forward)) {
-    shape.routed_tokens = split.etp * static_cast<std::int64_t>(std::llround(load * static_cast<double>(moe->top_k * shape.residual_tokens)));
+    shape.routed_tokens = split.etp * static_cast<std::int64_t>(
+                                          std::llround(load * static_cast<double>(moe->top_k * shape.residual_tokens)));
     shape.local_experts = moe->experts / split.ep;
   }
   return shape;

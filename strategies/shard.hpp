@@ -24,13 +24,14 @@ struct Split {
 };
 Split split_of(const Plan&);
 
-// Heads and widths over tp (the largest share where they do not divide; key-value heads are copied when there are fewer than tp), those of
-// experts over etp.
+// Heads and widths over tp (the largest share where they do not divide; key-value heads are copied when there are fewer
+// than tp), those of experts over etp.
 Block shard(const Block&, int tp, int etp = 1);
 int shard_vocab(int vocab, int tp);
 std::int64_t table_parameters(const Model&, int tp);  // of the embedding of tokens
 
-// Tokens of one micro-batch on one rank. Balanced experts compute as many rows as their ranks send; `load` times as many otherwise.
+// Tokens of one micro-batch on one rank. Balanced experts compute as many rows as their ranks send; `load` times as
+// many otherwise.
 TokenShape local_tokens(const Job&, const Split&, const Block&, double load = 1);
 // The same after an all-to-all of Ulysses: all positions of the sequences.
 TokenShape all_positions(TokenShape, int cp);

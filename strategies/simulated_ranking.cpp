@@ -35,7 +35,8 @@ std::size_t instructions_run(const Program& program) {
   return count;
 }
 
-std::vector<SimulatedPlan> simulate_ranking(const PricedScenario& scenario, std::vector<RankedPlan> plans, const RankingOptions& options) {
+std::vector<SimulatedPlan> simulate_ranking(const PricedScenario& scenario, std::vector<RankedPlan> plans,
+                                            const RankingOptions& options) {
   std::vector<SimulatedPlan> all(plans.size());
   for (std::size_t i = 0; i < plans.size(); ++i) all[i] = {std::move(plans[i]), std::nullopt, i};
   const std::size_t simulated = std::min(all.size(), options.most_plans);

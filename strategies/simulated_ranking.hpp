@@ -32,7 +32,8 @@ struct RankingOptions {
 // Fastest first, ties as in closed form. The same for any number of threads.
 std::vector<SimulatedPlan> simulate_ranking(const PricedScenario&, std::vector<RankedPlan>, const RankingOptions& = {});
 
-// Instructions that all roles run in a step; a detailed simulation has about as many tasks, and never more than twice as many.
+// Instructions that all roles run in a step; a detailed simulation has about as many tasks, and never more than twice
+// as many.
 std::size_t instructions_run(const Program&);
 
 }  // namespace forerun

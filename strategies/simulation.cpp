@@ -17,7 +17,8 @@ Disturbance disturbance(const SimulationOptions& options, const Program& program
   if (const auto& failure = options.disturbances.failure) {
     const std::uint32_t role = program.role_of_rank[static_cast<std::size_t>(failure->first)];
     Failure stopped{.streams = {}, .at = to_ticks(failure->second)};
-    for (std::uint32_t lane = 0; lane < lane_count; ++lane) stopped.streams.push_back(StreamId{static_cast<std::uint32_t>(graph.first_stream[role]) + lane});
+    for (std::uint32_t lane = 0; lane < lane_count; ++lane)
+      stopped.streams.push_back(StreamId{static_cast<std::uint32_t>(graph.first_stream[role]) + lane});
     d.failure = std::move(stopped);
   }
   return d;
@@ -33,7 +34,8 @@ LowerOptions lowering(const SimulationOptions& options) {
 
 std::vector<double> slowdowns(const Program& program, const Disturbances& disturbances) {
   std::vector<double> factors(program.roles.size(), 1.0);
-  for (const auto& [rank, factor] : disturbances.stragglers) factors[program.role_of_rank[static_cast<std::size_t>(rank)]] = factor;
+  for (const auto& [rank, factor] : disturbances.stragglers)
+    factors[program.role_of_rank[static_cast<std::size_t>(rank)]] = factor;
   return factors;
 }
 
@@ -67,15 +69,17 @@ std::vector<Blocked> blocked(const Simulation& s) {
     const TaskOrigin& origin = s.graph.origin[index(task)];
     const auto [found, fresh] = first.try_emplace(origin.role, task);
     const TaskOrigin& known = s.graph.origin[index(found->second)];
-    if (!fresh && std::pair(origin.call, origin.instruction) < std::pair(known.call, known.instruction)) found->second = task;
+    if (!fresh && std::pair(origin.call, origin.instruction) < std::pair(known.call, known.instruction))
+      found->second = task;
   }
   std::vector<Blocked> list;
   for (const auto& [role, task] : first) list.push_back({role, describe(s.program, s.graph.origin[index(task)])});
   return list;
 }
 
-// Stages that wait for each other after a step take from its start to its end. Otherwise each begins the next when it is done, and was busy with the last one until
-// its first message came; the slowest sets the pace. The last stage needs a tied table only when the first one has long begun again.
+// Stages that wait for each other after a step take from its start to its end. Otherwise each begins the next when it
+// is done, and was busy with the last one until its first message came; the slowest sets the pace. The last stage needs
+// a tied table only when the first one has long begun again.
 void settle_step(const Stack& stack, Simulation& s) {
   s.step = to_seconds(s.timeline.makespan);
   if (stack.steps_synchronize || !s.complete()) return;

@@ -14,7 +14,7 @@ namespace forerun {
 // What can be different from the plan.
 struct Disturbances {
   std::uint64_t seed = 1;
-  double jitter = 0;                               // standard deviation of the logarithm of each task's time; needs every rank
+  double jitter = 0;  // standard deviation of the logarithm of each task's time; needs every rank
   std::vector<std::pair<int, double>> stragglers;  // rank, factor on its computation
   std::optional<std::pair<int, Seconds>> failure;  // rank, when it stops
 
@@ -29,19 +29,20 @@ struct SimulationOptions {
 
 struct RoleReport {
   int stage = 0;
-  int in_flight = 0;     // most_in_flight of its program
-  Seconds done;          // when its last instruction ended
-  Seconds late_end;      // of that, waiting for the other end of the pipeline to add its gradients of a tied table
-  Seconds lead;          // until its first message came; not part of the step where steps do not synchronize
-  Breakdown breakdown;   // of its compute lane; adds up to the step
+  int in_flight = 0;  // most_in_flight of its program
+  Seconds done;  // when its last instruction ended
+  Seconds late_end;  // of that, waiting for the other end of the pipeline to add its gradients of a tied table
+  Seconds lead;  // until its first message came; not part of the step where steps do not synchronize
+  Breakdown breakdown;  // of its compute lane; adds up to the step
   Traffic traffic;
   ProgramMemory memory;
 };
 
-// What the critical path consists of: `total` is the time from the first task to the last, which is the step where stages wait for each other after it.
+// What the critical path consists of: `total` is the time from the first task to the last, which is the step where
+// stages wait for each other after it.
 struct CriticalPath {
   Seconds compute, recompute, optimizer, host, waiting;  // waiting: nothing runs (a delay)
-  std::array<Seconds, 5> communication{};                // by Dimension
+  std::array<Seconds, 5> communication{};  // by Dimension
   [[nodiscard]] Seconds total() const;
 };
 
@@ -54,11 +55,11 @@ struct Simulation {
   Program program;
   ProgramGraph graph;
   Timeline timeline;
-  Seconds step;                   // from one to the next; not meaningful where it did not end
+  Seconds step;  // from one to the next; not meaningful where it did not end
   std::vector<RoleReport> roles;  // as in program.roles
   CriticalPath path;
-  MemoryUse memory;               // of each stage, the role that holds most
-  std::vector<Blocked> blocked;   // after a failure: the first instruction of each role that never ended
+  MemoryUse memory;  // of each stage, the role that holds most
+  std::vector<Blocked> blocked;  // after a failure: the first instruction of each role that never ended
 
   [[nodiscard]] bool complete() const { return timeline.complete; }
 };

@@ -34,7 +34,8 @@ std::string track_name(std::size_t track) {
 }
 
 std::string_view category(const Work& work, bool stops) {
-  if (const Computation* c = std::get_if<Computation>(&work)) return c->part == Part::recompute ? "recompute" : c->part == Part::update ? "optimizer" : "compute";
+  if (const Computation* c = std::get_if<Computation>(&work))
+    return c->part == Part::recompute ? "recompute" : c->part == Part::update ? "optimizer" : "compute";
   if (std::holds_alternative<Communication>(work)) return stops ? "waited for" : "hidden";
   return std::holds_alternative<HostCopy>(work) ? "copy" : "host";
 }
@@ -55,20 +56,29 @@ class StepTrace {
   }
 
  private:
-  [[nodiscard]] const StageProgram& stage(std::uint32_t role) const { return s_.program.stages[s_.program.roles[role].program]; }
+  [[nodiscard]] const StageProgram& stage(std::uint32_t role) const {
+    return s_.program.stages[s_.program.roles[role].program];
+  }
   [[nodiscard]] std::int64_t process(std::uint32_t role) const { return s_.program.roles[role].ranks.front(); }
-  [[nodiscard]] TraceTrack track(std::uint32_t role, std::size_t track) const { return {process(role), static_cast<std::int64_t>(track) + 1}; }
+  [[nodiscard]] TraceTrack track(std::uint32_t role, std::size_t track) const {
+    return {process(role), static_cast<std::int64_t>(track) + 1};
+  }
   [[nodiscard]] const Instruction* instruction(TaskId task) const {  // null: what a role waits for at its end
     const TaskOrigin& origin = s_.graph.origin[index(task)];
     const StageProgram& program = stage(origin.role);
-    return origin.call < program.calls.size() ? &program.bodies[program.calls[origin.call].body].instructions[origin.instruction] : nullptr;
+    return origin.call < program.calls.size()
+               ? &program.bodies[program.calls[origin.call].body].instructions[origin.instruction]
+               : nullptr;
   }
   // Nothing: it never started, or takes no time. What never ended is drawn up to the last thing that happened.
   [[nodiscard]] std::optional<Span> span(TaskId task) const {
-    const Tick start = s_.timeline.start[index(task)], finish = std::min(s_.timeline.finish[index(task)], s_.timeline.makespan);
+    const Tick start = s_.timeline.start[index(task)],
+               finish = std::min(s_.timeline.finish[index(task)], s_.timeline.makespan);
     return start == never || start >= finish ? std::nullopt : std::optional(Span{start, finish});
   }
-  [[nodiscard]] Drawn drawn(TaskId task) const { return {task, instruction(task)->lane, s_.graph.origin[index(task)].stops}; }
+  [[nodiscard]] Drawn drawn(TaskId task) const {
+    return {task, instruction(task)->lane, s_.graph.origin[index(task)].stops};
+  }
 
   // A task is drawn in every role on whose streams it runs, in the order in which they start.
   void place_tasks() {
@@ -85,7 +95,9 @@ class StepTrace {
       }
     }
     for (std::vector<Drawn>& role : drawn_) {
-      std::ranges::sort(role, {}, [this](const Drawn& d) { return std::tuple(d.track(), s_.timeline.start[index(d.task)], index(d.task)); });
+      std::ranges::sort(role, {}, [this](const Drawn& d) {
+        return std::tuple(d.track(), s_.timeline.start[index(d.task)], index(d.task));
+      });
     }
   }
 
@@ -98,7 +110,8 @@ class StepTrace {
     }
   }
 
-  // Of a collective that roles of several stages join, only the role that issued it first is described further than by its bytes.
+  // Of a collective that roles of several stages join, only the role that issued it first is described further than by
+  // its bytes.
   void slice(std::uint32_t role, const Drawn& drawn) {
     const TaskOrigin& origin = s_.graph.origin[index(drawn.task)];
     const StageProgram& program = stage(origin.role);
@@ -108,24 +121,30 @@ class StepTrace {
     const int chunk = program.bodies[call.body].chunk;
     std::vector<TraceArgument> arguments;
     if (chunk >= 0 && program.stage == stage(role).stage) {
-      arguments = {{"layer", std::int64_t{layer_of(program, in)}}, {"chunk", std::int64_t{chunk}}, {"micro_batch", std::int64_t{call.micro_batch}}};
+      arguments = {{"layer", std::int64_t{layer_of(program, in)}},
+                   {"chunk", std::int64_t{chunk}},
+                   {"micro_batch", std::int64_t{call.micro_batch}}};
     }
     if (const Communication* c = std::get_if<Communication>(&work)) {
-      arguments.push_back({"bytes", static_cast<std::int64_t>((static_cast<double>(c->elements) * c->element).value())});
+      arguments.push_back(
+          {"bytes", static_cast<std::int64_t>((static_cast<double>(c->elements) * c->element).value())});
     }
     if (s_.timeline.finish[index(drawn.task)] == never) arguments.push_back({"state", std::string_view("never ends")});
     const Span when = *span(drawn.task);
-    out_.slice({track(role, drawn.track()), describe(work), category(work, drawn.stops), when.start, when.finish, arguments});
+    out_.slice(
+        {track(role, drawn.track()), describe(work), category(work, drawn.stops), when.start, when.finish, arguments});
   }
 
-  // --- counters ---------------------------------------------------------------------------------------------------------------------
+  // --- counters
+  // -------------------------------------------------------------------------------------------------------------------
 
   // When what is issued at each position starts: no later than anything that is issued after it.
   [[nodiscard]] std::vector<std::pair<std::uint64_t, Tick>> issues(std::uint32_t role) const {
     std::vector<std::pair<std::uint64_t, Tick>> list;
     for (const Drawn& drawn : drawn_[role]) {
       const TaskOrigin& origin = s_.graph.origin[index(drawn.task)];
-      if (origin.role == role && !drawn.stops) list.emplace_back(position_of(origin.call, origin.instruction), s_.timeline.start[index(drawn.task)]);
+      if (origin.role == role && !drawn.stops)
+        list.emplace_back(position_of(origin.call, origin.instruction), s_.timeline.start[index(drawn.task)]);
     }
     std::ranges::sort(list);
     for (std::size_t i = list.size(); i-- > 1;) list[i - 1].second = std::min(list[i - 1].second, list[i].second);
@@ -133,7 +152,8 @@ class StepTrace {
   }
 
   void memory_is(std::uint32_t role, Tick at, std::int64_t alive) {
-    const std::array values{TraceArgument{"held", static_cast<std::int64_t>(stage(role).held.total().value())}, TraceArgument{"alive", alive}};
+    const std::array values{TraceArgument{"held", static_cast<std::int64_t>(stage(role).held.total().value())},
+                            TraceArgument{"alive", alive}};
     out_.counter(process(role), "memory (bytes)", at, values);
   }
 
@@ -163,7 +183,9 @@ class StepTrace {
   }
 
   void link(std::uint32_t role, const std::string& name, const std::vector<Span>& busy) {
-    const auto is = [&](Tick at, std::int64_t value) { out_.counter(process(role), name, at, std::array{TraceArgument{"busy", value}}); };
+    const auto is = [&](Tick at, std::int64_t value) {
+      out_.counter(process(role), name, at, std::array{TraceArgument{"busy", value}});
+    };
     for (std::size_t i = 0; i < busy.size();) {
       Tick until = busy[i].finish;
       is(busy[i].start, 1);
@@ -172,14 +194,16 @@ class StepTrace {
     }
   }
 
-  // --- arrows -----------------------------------------------------------------------------------------------------------------------
+  // --- arrows
+  // -------------------------------------------------------------------------------------------------------------------
 
   [[nodiscard]] std::uint32_t receiver(TaskId send) const {
     const TaskOrigin& origin = s_.graph.origin[index(send)];
     const StageProgram& from = stage(origin.role);
     const Body& body = from.bodies[from.calls[origin.call].body];
     const Plan& plan = s_.program.plan;
-    const int rank = s_.program.roles[origin.role].ranks.front() + (body.to_stage - from.stage) * plan.tp * plan.cp * plan.dp;
+    const int rank =
+        s_.program.roles[origin.role].ranks.front() + (body.to_stage - from.stage) * plan.tp * plan.cp * plan.dp;
     return s_.program.role_of_rank[static_cast<std::size_t>(rank)];
   }
 
@@ -194,7 +218,8 @@ class StepTrace {
     std::uint64_t id = 0;
     for (const auto& [send, waited] : first) {
       const TaskId task{send};
-      out_.arrow("message", "message", ++id, {track(s_.graph.origin[send].role, drawn(task).track()), span(task)->finish - 1},
+      out_.arrow("message", "message", ++id,
+                 {track(s_.graph.origin[send].role, drawn(task).track()), span(task)->finish - 1},
                  {track(receiver(task), drawn(waited.second).track()), waited.first});
     }
   }
@@ -208,7 +233,8 @@ class StepTrace {
 
 std::string ranks_of_role(const Program& program, std::uint32_t role) {
   const std::vector<int>& ranks = program.roles[role].ranks;
-  return ranks.size() == 1 ? fmt::format("rank {}", ranks.front()) : fmt::format("rank {} (and {} like it)", ranks.front(), ranks.size() - 1);
+  return ranks.size() == 1 ? fmt::format("rank {}", ranks.front())
+                           : fmt::format("rank {} (and {} like it)", ranks.front(), ranks.size() - 1);
 }
 
 std::string name_of_role(const Program& program, std::uint32_t role) {

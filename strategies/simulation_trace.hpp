@@ -1,9 +1,10 @@
 // A simulated step as a picture for Perfetto (sim/trace_writer.hpp).
 //
-// A process is a role, named by its ranks; its tracks are the lanes that it uses. What a communication does beside computation stands on its
-// lane; what stops the computation on a second track of that lane, never on compute. A collective appears on every role that joins it. Arrows
-// go from a send to the first task that waited for it. Counters: memory, which changes in issue order and is drawn where the task of that issue
-// starts (of what has no task of its own, the next one's); and each lane, 1 while a communication runs on it.
+// A process is a role, named by its ranks; its tracks are the lanes that it uses. What a communication does beside
+// computation stands on its lane; what stops the computation on a second track of that lane, never on compute. A
+// collective appears on every role that joins it. Arrows go from a send to the first task that waited for it. Counters:
+// memory, which changes in issue order and is drawn where the task of that issue starts (of what has no task of its
+// own, the next one's); and each lane, 1 while a communication runs on it.
 #pragma once
 
 #include <iosfwd>

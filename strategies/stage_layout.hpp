@@ -1,5 +1,5 @@
-// Which blocks lie on which chunk, in the order of the layers, and which chunks and stages are equal: of most plans nearly all, so that what one of them costs is
-// computed once.
+// Which blocks lie on which chunk, in the order of the layers, and which chunks and stages are equal: of most plans
+// nearly all, so that what one of them costs is computed once.
 #pragma once
 
 #include <algorithm>
@@ -34,11 +34,21 @@ class StageLayout {
 
   void assign(const BlockKinds&, const Plan&);  // reuses its storage
 
-  [[nodiscard]] const std::vector<ChunkKind>& chunk_kinds() const { return chunk_kinds_; }    // in the order of their first chunk
-  [[nodiscard]] const std::vector<StageKind>& stage_kinds() const { return stage_kinds_; }    // in the order of their first stage
-  [[nodiscard]] const std::vector<int>& kinds_on_stages() const { return on_stage_; }         // [stage * locals + local]: the kind of that chunk
-  [[nodiscard]] std::span<const int> kinds_on(int stage) const { return std::span(on_stage_).subspan(static_cast<std::size_t>(stage) * locals_, locals_); }
-  [[nodiscard]] std::size_t kind_of_stage(int stage) const { return static_cast<std::size_t>(kind_of_stage_[static_cast<std::size_t>(stage)]); }
+  [[nodiscard]] const std::vector<ChunkKind>& chunk_kinds() const {
+    return chunk_kinds_;
+  }    // in the order of their first chunk
+  [[nodiscard]] const std::vector<StageKind>& stage_kinds() const {
+    return stage_kinds_;
+  }    // in the order of their first stage
+  [[nodiscard]] const std::vector<int>& kinds_on_stages() const {
+    return on_stage_;
+  }         // [stage * locals + local]: the kind of that chunk
+  [[nodiscard]] std::span<const int> kinds_on(int stage) const {
+    return std::span(on_stage_).subspan(static_cast<std::size_t>(stage) * locals_, locals_);
+  }
+  [[nodiscard]] std::size_t kind_of_stage(int stage) const {
+    return static_cast<std::size_t>(kind_of_stage_[static_cast<std::size_t>(stage)]);
+  }
   // Most messages of one micro-batch that a stage sends to the next ones, and back.
   [[nodiscard]] int most_sends_on() const { return most_sends_on_; }
   [[nodiscard]] int most_sends_back() const { return most_sends_back_; }

@@ -16,9 +16,12 @@ void StageLowering::passes() {
   std::map<std::tuple<int, PassKind, bool>, std::uint32_t> known;
   for (std::size_t i = 0; i < list.size(); ++i) {
     const Pass& pass = list[i];
-    const bool special = pass.kind == PassKind::forward ? first_forward[pass.chunk] == i && !gathers_.empty()
-                                                        : makes_weight_gradients(pass.kind) && last_gradient[pass.chunk] == i && reduces_in_passes(chunks_[static_cast<std::size_t>(pass.chunk)]);
-    const auto [found, fresh] = known.try_emplace({pass.chunk, pass.kind, special}, static_cast<std::uint32_t>(out_.bodies.size()));
+    const bool special = pass.kind == PassKind::forward
+                             ? first_forward[pass.chunk] == i && !gathers_.empty()
+                             : makes_weight_gradients(pass.kind) && last_gradient[pass.chunk] == i &&
+                                   reduces_in_passes(chunks_[static_cast<std::size_t>(pass.chunk)]);
+    const auto [found, fresh] =
+        known.try_emplace({pass.chunk, pass.kind, special}, static_cast<std::uint32_t>(out_.bodies.size()));
     if (fresh) pass_body(pass.chunk, pass.kind, special);
     out_.calls.push_back({found->second, pass.micro_batch});
   }
@@ -44,7 +47,8 @@ void StageLowering::receive(int from, Lane lane, TensorId id) {
 void StageLowering::send(int to, Flow flow, TensorId id) {
   if (to < 0 || to == out_.stage) return;
   body_->to_stage = to;
-  push({.lane = lane_of(flow), .work = work(pipeline_message(given_, plan_, flow, boundary_bytes(given_, split_)))}, {.reads = {id}, .releases = {id}});
+  push({.lane = lane_of(flow), .work = work(pipeline_message(given_, plan_, flow, boundary_bytes(given_, split_)))},
+       {.reads = {id}, .releases = {id}});
 }
 
 void StageLowering::forward(const Chunk& chunk, int local, bool first) {
@@ -76,8 +80,12 @@ void StageLowering::backward(const Chunk& chunk, PassKind kind, bool last) {
   const bool inputs = kind != PassKind::weight_gradient;  // makes gradients of inputs
   if (inputs) receive(chunk.to, Lane::pp_backward, chunk.gradient + static_cast<TensorId>(n));
   for (std::size_t u = n; u-- > 0;) {
-    const bool gathers = inputs && chunk.units[u].program->runs_backward;  // what no gradient is wanted of is last, and needs no parameters
-    if (gathers) gather_unit(chunk, u, u > 0 && chunk.units[u - 1].program->runs_backward ? std::optional(u - 1) : std::nullopt, u + 1 == n);
+    const bool gathers =
+        inputs &&
+        chunk.units[u].program->runs_backward;  // what no gradient is wanted of is last, and needs no parameters
+    if (gathers)
+      gather_unit(chunk, u, u > 0 && chunk.units[u - 1].program->runs_backward ? std::optional(u - 1) : std::nullopt,
+                  u + 1 == n);
     if (inputs && plan_.offload.activations) back(chunk, u);
     const TensorId gradients = chunk.gradients + static_cast<TensorId>(u);
     const std::optional<TensorId> early = kind == PassKind::backward ? std::nullopt : chunk.early[u];
@@ -106,15 +114,20 @@ template <class Visit>
 void StageLowering::each_gathered(const Chunk& chunk, std::size_t u, Visit visit) const {
   const BlockProgram& block = *chunk.units[u].program;
   for (const Share share : all_shares) {
-    const std::int64_t more = share == Share::experts ? block.frozen_experts : share == Share::table ? block.borrowed : block.frozen + block.borrowed_frozen;
+    const std::int64_t more = share == Share::experts ? block.frozen_experts
+                              : share == Share::table ? block.borrowed
+                                                      : block.frozen + block.borrowed_frozen;
     const std::int64_t elements = held(chunk, u, share) + more;
-    if (elements > 0 && size_of_group(shard_group(share), plan_) > 1) visit(share, elements, static_cast<TokenId>(gathering + 2 * static_cast<int>(share) + u % 2));
+    if (elements > 0 && size_of_group(shard_group(share), plan_) > 1)
+      visit(share, elements, static_cast<TokenId>(gathering + 2 * static_cast<int>(share) + u % 2));
   }
 }
 
 void StageLowering::issue_unit(const Chunk& chunk, std::size_t u) {
   mark({.allocates = {chunk.gathered + static_cast<TensorId>(u)}});
-  each_gathered(chunk, u, [&](Share share, std::int64_t elements, TokenId token) { issue_gather(piece_of(chunk, u, share, elements), token); });
+  each_gathered(chunk, u, [&](Share share, std::int64_t elements, TokenId token) {
+    issue_gather(piece_of(chunk, u, share, elements), token);
+  });
 }
 
 void StageLowering::wait_for_unit(const Chunk& chunk, std::size_t u) {
@@ -130,8 +143,11 @@ void StageLowering::scatter_unit(const Chunk& chunk, std::size_t u) {
   if (u + 1 < chunk.units.size() && dp_ > 0) wait_for_scatter(chunk, u + 1);
   scattered_.clear();
   for (const Share share : all_shares) {
-    const std::int64_t elements = held(chunk, u, share) + (share == Share::table ? chunk.units[u].program->borrowed : 0);
-    if (elements > 0) issue_reduce(piece_of(chunk, u, share, elements), static_cast<TokenId>(scattering + 2 * static_cast<int>(share)), scattered_);
+    const std::int64_t elements =
+        held(chunk, u, share) + (share == Share::table ? chunk.units[u].program->borrowed : 0);
+    if (elements > 0)
+      issue_reduce(piece_of(chunk, u, share, elements), static_cast<TokenId>(scattering + 2 * static_cast<int>(share)),
+                   scattered_);
   }
   if (dp_ == 0 && u > 0) wait_for_scatter(chunk, u);
 }
@@ -145,7 +161,8 @@ void StageLowering::wait_for_scatter(const Chunk& chunk, std::size_t u) {
 void StageLowering::reduce_buckets(const Chunk& chunk, std::size_t u) {
   for (const Share share : all_shares) {
     for (const Bucket& bucket : chunk.buckets_of(share)) {
-      if (bucket.first_unit == static_cast<int>(u)) issue_reduce(piece_of(chunk, bucket, share), next_token(), reductions_);
+      if (bucket.first_unit == static_cast<int>(u))
+        issue_reduce(piece_of(chunk, bucket, share), next_token(), reductions_);
     }
   }
 }
@@ -153,7 +170,8 @@ void StageLowering::reduce_buckets(const Chunk& chunk, std::size_t u) {
 std::vector<TensorId> StageLowering::saved(const Chunk& chunk, std::size_t u) const {
   std::vector<TensorId> list;
   for (const TensorId id : saved_tensors(*chunk.units[u].program)) {
-    list.push_back(id == BlockProgram::input ? (u == 0 ? chunk.input : chunk.boundary + static_cast<TensorId>(u)) : chunk.units[u].first_tensor + id);
+    list.push_back(id == BlockProgram::input ? (u == 0 ? chunk.input : chunk.boundary + static_cast<TensorId>(u))
+                                             : chunk.units[u].first_tensor + id);
   }
   return list;
 }
@@ -168,7 +186,10 @@ Bytes StageLowering::bytes_of(const std::vector<TensorId>& list) const {
 void StageLowering::away(const Chunk& chunk, std::size_t u) {
   if (u > 0) settle(chunk, u - 1);
   const std::vector<TensorId> list = saved(chunk, u);
-  push({.lane = Lane::to_host, .token = static_cast<TokenId>(copying + u % 2), .work = work(HostCopy{bytes_of(list), true})}, {.reads = list});
+  push({.lane = Lane::to_host,
+        .token = static_cast<TokenId>(copying + u % 2),
+        .work = work(HostCopy{bytes_of(list), true})},
+       {.reads = list});
 }
 
 // Back while the unit before it in backward runs.
@@ -180,7 +201,10 @@ void StageLowering::back(const Chunk& chunk, std::size_t u) {
 
 void StageLowering::fetch(const Chunk& chunk, std::size_t u) {
   const std::vector<TensorId> list = saved(chunk, u);
-  push({.lane = Lane::from_host, .token = static_cast<TokenId>(copying + u % 2), .work = work(HostCopy{bytes_of(list), false})}, {.writes = list, .allocates = list});
+  push({.lane = Lane::from_host,
+        .token = static_cast<TokenId>(copying + u % 2),
+        .work = work(HostCopy{bytes_of(list), false})},
+       {.writes = list, .allocates = list});
 }
 
 }  // namespace forerun::stage_lowering

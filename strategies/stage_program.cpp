@@ -6,8 +6,14 @@
 
 namespace forerun::stage_lowering {
 
-StageLowering::StageLowering(const PricedScenario& scenario, const BlockKinds& kinds, const SplitPrograms& programs, const ScheduleTable& table, const Plan& plan, int stage)
-    : given_(scenario.given), kinds_(kinds), programs_(programs), table_(table), plan_(plan), split_(split_of(plan)),
+StageLowering::StageLowering(const PricedScenario& scenario, const BlockKinds& kinds, const SplitPrograms& programs,
+                             const ScheduleTable& table, const Plan& plan, int stage)
+    : given_(scenario.given),
+      kinds_(kinds),
+      programs_(programs),
+      table_(table),
+      plan_(plan),
+      split_(split_of(plan)),
       dp_(data_parallel_overlap(given_.stack, plan)) {
   out_.stage = stage;
   element_ = size_of(activation_dtype(given_.job));
@@ -47,8 +53,13 @@ std::uint32_t StageLowering::works_of(const BlockProgram& block) {
 
 void StageLowering::add_unit(Chunk& chunk, UnitKind kind, const BlockProgram& block, int layer) {
   chunk.units.push_back({&block, works_of(block), static_cast<std::uint32_t>(out_.tensors.size())});
-  out_.units.push_back({.kind = kind, .layer = layer, .chunk = static_cast<int>(chunks_.size()), .parameters = block.parameters, .expert_parameters = block.expert_parameters,
-                        .table = block.table, .borrowed = block.borrowed});
+  out_.units.push_back({.kind = kind,
+                        .layer = layer,
+                        .chunk = static_cast<int>(chunks_.size()),
+                        .parameters = block.parameters,
+                        .expert_parameters = block.expert_parameters,
+                        .table = block.table,
+                        .borrowed = block.borrowed});
   out_.tensors.insert(out_.tensors.end(), block.tensors.begin(), block.tensors.end());
 }
 
@@ -64,16 +75,21 @@ void StageLowering::add_chunk(int local) {
   chunk.first_unit = out_.units.size();
   if (c == 0) add_unit(chunk, UnitKind::embedding, programs_.embedding, 0);
   for (std::size_t layer = begins[c]; layer < begins[c + 1]; ++layer) {
-    add_unit(chunk, UnitKind::block, programs_.blocks[static_cast<std::size_t>(kinds_.of_layer[layer])], static_cast<int>(layer));
+    add_unit(chunk, UnitKind::block, programs_.blocks[static_cast<std::size_t>(kinds_.of_layer[layer])],
+             static_cast<int>(layer));
   }
-  if (chunk.index + 1 == chunks) add_unit(chunk, UnitKind::head, ends_meet(plan_) ? programs_.head : programs_.lone_head, static_cast<int>(kinds_.of_layer.size()));
+  if (chunk.index + 1 == chunks)
+    add_unit(chunk, UnitKind::head, ends_meet(plan_) ? programs_.head : programs_.lone_head,
+             static_cast<int>(kinds_.of_layer.size()));
   const Bytes row = boundary_bytes(given_, split_);
   chunk.boundary = static_cast<TensorId>(out_.tensors.size());
-  for (const PlacedUnit& unit : chunk.units) tensor("activation between blocks", unit.program->tensors[BlockProgram::input].kind, row);
+  for (const PlacedUnit& unit : chunk.units)
+    tensor("activation between blocks", unit.program->tensors[BlockProgram::input].kind, row);
   tensor("activation between blocks", MemoryKind::transient, row);
   chunk.gradient = static_cast<TensorId>(out_.tensors.size());
   for (std::size_t u = 0; u <= chunk.units.size(); ++u) {
-    const bool stays = u > 0 && chunk.units[u - 1].program->tensors[BlockProgram::output_gradient].kind == MemoryKind::activations;
+    const bool stays =
+        u > 0 && chunk.units[u - 1].program->tensors[BlockProgram::output_gradient].kind == MemoryKind::activations;
     tensor("gradient between blocks", stays ? MemoryKind::activations : MemoryKind::transient, row);
   }
   chunk.input = chunk.boundary, chunk.input_gradient = chunk.gradient;
@@ -93,19 +109,23 @@ void StageLowering::sharded_tensors(Chunk& chunk) {
     const auto first = static_cast<TensorId>(out_.tensors.size());
     for (const PlacedUnit& unit : chunk.units) {
       const BlockProgram& block = *unit.program;
-      const std::int64_t elements = block.parameters + block.expert_parameters + block.borrowed + (frozen ? block.frozen + block.frozen_experts + block.borrowed_frozen : 0);
+      const std::int64_t elements = block.parameters + block.expert_parameters + block.borrowed +
+                                    (frozen ? block.frozen + block.frozen_experts + block.borrowed_frozen : 0);
       tensor(name, MemoryKind::gathered, static_cast<double>(elements) * element);
     }
     return first;
   };
   if (plan_.zero == 3) chunk.gathered = of_units("gathered parameters", element_, true);
-  if (plan_.zero >= 2) chunk.gradients = of_units("gradients before they are scattered", sharded_gradient(state_, plan_), false);
+  if (plan_.zero >= 2)
+    chunk.gradients = of_units("gradients before they are scattered", sharded_gradient(state_, plan_), false);
   for (std::size_t u = 0; u < chunk.units.size(); ++u) {
     Unit& unit = out_.units[chunk.first_unit + u];
     if (plan_.zero == 3) unit.gathered = chunk.gathered + static_cast<TensorId>(u);
     if (plan_.zero >= 2) unit.gradients = chunk.gradients + static_cast<TensorId>(u);
     const std::int64_t early = plan_.zero >= 2 && splits_backward(plan_) ? chunk.units[u].program->early : 0;
-    if (early > 0) unit.early = tensor("gradients that wait for W", MemoryKind::activations, static_cast<double>(early) * sharded_gradient(state_, plan_));
+    if (early > 0)
+      unit.early = tensor("gradients that wait for W", MemoryKind::activations,
+                          static_cast<double>(early) * sharded_gradient(state_, plan_));
     chunk.early.push_back(unit.early);
   }
 }
@@ -120,7 +140,8 @@ void StageLowering::cut(Chunk& chunk) {
   }
   if (size_of_group(GroupKind::dp, plan_) == 1) return;
   for (std::size_t u = chunk.units.size(); u-- > 0;) {
-    if (const std::int64_t n = held(chunk, u, Share::table); n > 0) chunk.buckets_of(Share::table).push_back({static_cast<int>(u), static_cast<int>(u), n});
+    if (const std::int64_t n = held(chunk, u, Share::table); n > 0)
+      chunk.buckets_of(Share::table).push_back({static_cast<int>(u), static_cast<int>(u), n});
   }
 }
 
@@ -150,14 +171,20 @@ void StageLowering::append(const Chunk& chunk, std::size_t u, PassKind kind) {
   const Body& from = unit.program->pass(kind);
   const auto placed = [&](TensorId id) {
     switch (id) {
-      case BlockProgram::input: return u == 0 ? chunk.input : chunk.boundary + static_cast<TensorId>(u);
-      case BlockProgram::output: return chunk.boundary + static_cast<TensorId>(u) + 1;
-      case BlockProgram::input_gradient: return u == 0 ? chunk.input_gradient : chunk.gradient + static_cast<TensorId>(u);
-      case BlockProgram::output_gradient: return chunk.gradient + static_cast<TensorId>(u) + 1;
-      default: return unit.first_tensor + id;
+      case BlockProgram::input:
+        return u == 0 ? chunk.input : chunk.boundary + static_cast<TensorId>(u);
+      case BlockProgram::output:
+        return chunk.boundary + static_cast<TensorId>(u) + 1;
+      case BlockProgram::input_gradient:
+        return u == 0 ? chunk.input_gradient : chunk.gradient + static_cast<TensorId>(u);
+      case BlockProgram::output_gradient:
+        return chunk.gradient + static_cast<TensorId>(u) + 1;
+      default:
+        return unit.first_tensor + id;
     }
   };
-  const auto operands = static_cast<std::uint32_t>(body_->operands.size()), touches = static_cast<std::uint32_t>(body_->touches.size());
+  const auto operands = static_cast<std::uint32_t>(body_->operands.size()),
+             touches = static_cast<std::uint32_t>(body_->touches.size());
   for (const TensorId id : from.operands) body_->operands.push_back(placed(id));
   for (const TensorId id : from.touches) body_->touches.push_back(placed(id));
   for (Instruction in : from.instructions) {
@@ -182,7 +209,8 @@ SplitPrograms lower_split(const Scenario& given, const BlockKinds& kinds, const 
   return programs;
 }
 
-StageProgram lower_stage(const PricedScenario& scenario, const BlockKinds& kinds, const SplitPrograms& programs, const ScheduleTable& table, const Plan& plan, int stage) {
+StageProgram lower_stage(const PricedScenario& scenario, const BlockKinds& kinds, const SplitPrograms& programs,
+                         const ScheduleTable& table, const Plan& plan, int stage) {
   return stage_lowering::StageLowering(scenario, kinds, programs, table, plan, stage).lower();
 }
 
@@ -191,7 +219,9 @@ double data_parallel_overlap(const Stack& stack, const Plan& plan) {
   return forbidden ? 0 : plan.zero == 3 ? stack.overlap.zero3 : stack.overlap.dp;
 }
 
-double pipeline_overlap(const Stack& stack, const Plan& plan) { return plan.overlap.pp && !*plan.overlap.pp ? 0 : stack.overlap.pp; }
+double pipeline_overlap(const Stack& stack, const Plan& plan) {
+  return plan.overlap.pp && !*plan.overlap.pp ? 0 : stack.overlap.pp;
+}
 
 Communication pipeline_message(const Scenario& given, const Plan& plan, Flow flow, Bytes boundary) {
   const Bytes element = size_of(activation_dtype(given.job));

@@ -1,4 +1,5 @@
-// What one pipeline stage does in a step: its chunks' passes with everything between blocks, in the order of the schedule.
+// What one pipeline stage does in a step: its chunks' passes with everything between blocks, in the order of the
+// schedule.
 #pragma once
 
 #include "strategies/block_price.hpp"
@@ -15,7 +16,8 @@ struct SplitPrograms {
 };
 SplitPrograms lower_split(const Scenario&, const BlockKinds&, const Split&, double load);
 
-StageProgram lower_stage(const PricedScenario&, const BlockKinds&, const SplitPrograms&, const ScheduleTable&, const Plan&, int stage);
+StageProgram lower_stage(const PricedScenario&, const BlockKinds&, const SplitPrograms&, const ScheduleTable&,
+                         const Plan&, int stage);
 
 // How much of the exchange between replicas may hide behind computation.
 double data_parallel_overlap(const Stack&, const Plan&);

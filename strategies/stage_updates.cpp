@@ -9,16 +9,25 @@ GroupKind StageLowering::shard_group(Share share) const {
 }
 
 Communication StageLowering::between_replicas(Flow flow, GroupKind group, const Piece& piece, Bytes element) const {
-  return {.flow = flow, .group = group, .elements = piece.elements, .element = element, .hidden = dp_, .first_unit = piece.first_unit, .last_unit = piece.last_unit,
+  return {.flow = flow,
+          .group = group,
+          .elements = piece.elements,
+          .element = element,
+          .hidden = dp_,
+          .first_unit = piece.first_unit,
+          .last_unit = piece.last_unit,
           .share = piece.share};
 }
 
 // Parameters of the ranks that share a copy.
 void StageLowering::issue_gather(const Piece& piece, TokenId token) {
-  push({.lane = Lane::dp, .token = token, .work = work(between_replicas(Flow::dp_all_gather, shard_group(piece.share), piece, element_))});
+  push({.lane = Lane::dp,
+        .token = token,
+        .work = work(between_replicas(Flow::dp_all_gather, shard_group(piece.share), piece, element_))});
 }
 
-// Gradients: to all replicas, or to the rank that keeps them and then to its likes in other sharding groups. Sets `token`, and `token + 1` for the latter.
+// Gradients: to all replicas, or to the rank that keeps them and then to its likes in other sharding groups. Sets
+// `token`, and `token + 1` for the latter.
 void StageLowering::issue_reduce(const Piece& piece, TokenId token, std::vector<TokenId>& issued) {
   const Bytes element = state_.reduction;
   const Flow flow = plan_.zero == 0 ? Flow::dp_all_reduce : Flow::dp_reduce_scatter;
@@ -31,7 +40,9 @@ void StageLowering::issue_reduce(const Piece& piece, TokenId token, std::vector<
   if (plan_.sharding_group != 0 && size_of_group(replica, plan_) > 1) {
     Piece share = piece;
     share.elements = shard_sizes(piece.elements, size_of_group(group, plan_)).largest;
-    push({.lane = Lane::dp, .token = static_cast<TokenId>(token + 1), .work = work(between_replicas(Flow::dp_all_reduce, replica, share, element))});
+    push({.lane = Lane::dp,
+          .token = static_cast<TokenId>(token + 1),
+          .work = work(between_replicas(Flow::dp_all_reduce, replica, share, element))});
     issued.push_back(static_cast<TokenId>(token + 1));
   }
 }
@@ -104,12 +115,18 @@ void StageLowering::epilogue() {
   }
   for (const TokenId token : reductions_) wait(token);
   if (const std::int64_t summed = summed_over_tp(given_, plan_, weights()); summed > 0) {
-    exchange_at_end({.flow = Flow::tp_all_reduce, .group = GroupKind::tp, .elements = summed, .element = state_.reduction, .first_unit = 0, .last_unit = static_cast<int>(out_.units.size()) - 1});
+    exchange_at_end({.flow = Flow::tp_all_reduce,
+                     .group = GroupKind::tp,
+                     .elements = summed,
+                     .element = state_.reduction,
+                     .first_unit = 0,
+                     .last_unit = static_cast<int>(out_.units.size()) - 1});
   }
   if (plan_.schedule == ScheduleKind::dualpipe && plan_.pp > 1) add_mirrored();
   const std::int64_t tied = exchanged_by_ends(given_, plan_);
   if (tied > 0 && (out_.stage == 0 || out_.stage == plan_.pp - 1)) {  // both ends add their gradients of it
-    exchange_at_end({.flow = Flow::pp_all_reduce, .group = GroupKind::ends, .elements = tied, .element = state_.reduction});
+    exchange_at_end(
+        {.flow = Flow::pp_all_reduce, .group = GroupKind::ends, .elements = tied, .element = state_.reduction});
   }
   update();
   call_once();
@@ -131,7 +148,10 @@ StageWeights StageLowering::weights() const {
 
 // The copies of a chunk on two stages have seen half of the micro-batches each.
 void StageLowering::add_mirrored() {
-  exchange_at_end({.flow = Flow::pp_all_reduce, .group = GroupKind::mirror, .elements = own_elements(), .element = state_.reduction});
+  exchange_at_end({.flow = Flow::pp_all_reduce,
+                   .group = GroupKind::mirror,
+                   .elements = own_elements(),
+                   .element = state_.reduction});
 }
 
 // Of the gradients that a rank keeps: the largest shard of each piece.
@@ -139,7 +159,9 @@ std::int64_t StageLowering::own_elements() const {
   std::int64_t sum = 0;
   for (const Chunk& chunk : chunks_) {
     for (const Share share : all_shares) {
-      const auto own = [&](std::int64_t elements) { return plan_.zero == 0 ? elements : shard_sizes(elements, size_of_group(shard_group(share), plan_)).largest; };
+      const auto own = [&](std::int64_t elements) {
+        return plan_.zero == 0 ? elements : shard_sizes(elements, size_of_group(shard_group(share), plan_)).largest;
+      };
       if (const std::vector<Bucket>& buckets = chunk.buckets_of(share); plan_.zero == 1 && !buckets.empty()) {
         for (const Bucket& bucket : buckets) sum += own(bucket.elements);
       } else {

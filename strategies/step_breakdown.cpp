@@ -29,11 +29,13 @@ constexpr auto of_communication = static_cast<std::size_t>(ErrorKind::communicat
 }  // namespace
 
 Seconds Breakdown::total() const {
-  return compute + recompute + std::accumulate(exposed.begin(), exposed.end(), Seconds{0}) + bubble + optimizer + offload + host;
+  return compute + recompute + std::accumulate(exposed.begin(), exposed.end(), Seconds{0}) + bubble + optimizer +
+         offload + host;
 }
 
 // Of the busiest stage: its blocks and its messages to other stages.
-void ClosedForm::add_blocks(const SplitPrices& prices, const Plan& plan, const Step& step, Errors& error, Estimate& e) const {
+void ClosedForm::add_blocks(const SplitPrices& prices, const Plan& plan, const Step& step, Errors& error,
+                            Estimate& e) const {
   const StageLayout::StageKind& stage = layout_->stage_kinds()[step.busiest];
   each_run(stage.units, prices, [&](const BlockPrice& price, int count) {
     const double n = count * step.runs;
@@ -51,7 +53,8 @@ void ClosedForm::add_blocks(const SplitPrices& prices, const Plan& plan, const S
   error[of_communication] += n * hop_.stops * hop_.spread;
 }
 
-ClosedForm::Errors ClosedForm::break_down(const SplitPrices& prices, const Plan& plan, const Step& step, DataParallel& replicas, Estimate& e) const {
+ClosedForm::Errors ClosedForm::break_down(const SplitPrices& prices, const Plan& plan, const Step& step,
+                                          DataParallel& replicas, Estimate& e) const {
   const Stack& stack = context_.scenario.given.stack;
   const StageSum& busiest = stage_sums_[step.busiest];
   const StageLayout::StageKind& stage = layout_->stage_kinds()[step.busiest];
@@ -81,7 +84,9 @@ ClosedForm::Errors ClosedForm::break_down(const SplitPrices& prices, const Plan&
     sharding += n * chunk_sums_[k].sharding, e.breakdown.offload += n * chunk_sums_[k].offload;
   }
   const Seconds exposed = step.before + step.late + step.after + sharding;
-  charge(e.breakdown, Dimension::dp, {exposed, data_parallel_overlap(stack, plan) > 0 ? max(Seconds{0}, volume.communication - exposed) : Seconds{0}});
+  charge(
+      e.breakdown, Dimension::dp,
+      {exposed, data_parallel_overlap(stack, plan) > 0 ? max(Seconds{0}, volume.communication - exposed) : Seconds{0}});
   e.breakdown.optimizer = busiest.update;
   e.breakdown.host = context_.floor;
   if (plan.pp > 1) e.breakdown.bubble = step.length - e.breakdown.total();  // without a pipeline only rounding is left
@@ -91,7 +96,9 @@ ClosedForm::Errors ClosedForm::break_down(const SplitPrices& prices, const Plan&
 // Of the stage that sends most in each direction.
 void ClosedForm::count_sends(const SplitPrices& prices, const Plan& plan, double runs, Traffic& traffic) const {
   const auto count = [&](Flow flow, double sends) {
-    if (sends > 0) count_traffic(pipeline_message(context_.scenario.given, plan, flow, prices.boundary), plan, sends * runs, traffic);
+    if (sends > 0)
+      count_traffic(pipeline_message(context_.scenario.given, plan, flow, prices.boundary), plan, sends * runs,
+                    traffic);
   };
   count(Flow::pp_send_forward, layout_->most_sends_on());
   count(Flow::pp_send_backward, layout_->most_sends_back());
@@ -103,7 +110,8 @@ void ClosedForm::rate(const SplitPrices& prices, const Plan& plan, double runs, 
   const Seconds step = e.step.median;
   Flops recomputed{0};  // of one device of each stage
   for (const StageLayout::StageKind& kind : layout_->stage_kinds()) {
-    each_run(kind.units, prices, [&](const BlockPrice& price, int n) { recomputed += kind.count * n * runs * price.recomputed; });
+    each_run(kind.units, prices,
+             [&](const BlockPrice& price, int n) { recomputed += kind.count * n * runs * price.recomputed; });
   }
   e.tokens_per_second = static_cast<double>(tokens_per_step(context_.scenario.given.job)) / step.value();
   e.mfu = context_.model_flops / (context_.peak_rate * step);

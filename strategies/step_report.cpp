@@ -10,11 +10,16 @@ namespace {
 
 Dimension dimension_of(Lane lane) {
   switch (lane) {
-    case Lane::tp: return Dimension::tp;
-    case Lane::cp: return Dimension::cp;
-    case Lane::ep: return Dimension::ep;
-    case Lane::dp: return Dimension::dp;
-    default: return Dimension::pp;
+    case Lane::tp:
+      return Dimension::tp;
+    case Lane::cp:
+      return Dimension::cp;
+    case Lane::ep:
+      return Dimension::ep;
+    case Lane::dp:
+      return Dimension::dp;
+    default:
+      return Dimension::pp;
   }
 }
 
@@ -24,13 +29,16 @@ struct Totals {
 };
 
 // Of one run of a body.
-void add(const StageProgram& stage, const std::vector<WorkPrice>& prices, const Body& body, double slowdown, Totals& sum) {
+void add(const StageProgram& stage, const std::vector<WorkPrice>& prices, const Body& body, double slowdown,
+         Totals& sum) {
   for (const Instruction& in : body.instructions) {
     if (in.code != Code::run) continue;
     const Tick time = to_ticks(prices[in.work].time);
     const Work& work = stage.works[in.work];
     if (const Computation* k = std::get_if<Computation>(&work)) {
-      (k->part == Part::recompute ? sum.recompute : k->part == Part::update ? sum.optimizer : sum.compute) += slowed(time, slowdown);
+      (k->part == Part::recompute ? sum.recompute
+       : k->part == Part::update  ? sum.optimizer
+                                  : sum.compute) += slowed(time, slowdown);
     } else if (const Communication* c = std::get_if<Communication>(&work)) {
       sum.communication[static_cast<std::size_t>(dimension_of(c->flow))] += time;
     } else if (std::holds_alternative<FrameworkFloor>(work)) {
@@ -44,7 +52,11 @@ void add(const StageProgram& stage, const std::vector<WorkPrice>& prices, const 
 class Reporter {
  public:
   Reporter(const Program& program, const ProgramGraph& graph, const Timeline& timeline, std::uint32_t role)
-      : program_(program), graph_(graph), timeline_(timeline), role_(role), stage_(program.stages[program.roles[role].program]) {}
+      : program_(program),
+        graph_(graph),
+        timeline_(timeline),
+        role_(role),
+        stage_(program.stages[program.roles[role].program]) {}
 
   RoleReport run() {
     RoleReport r;
@@ -67,7 +79,8 @@ class Reporter {
       Totals once;
       add(stage_, graph_.prices[role_], stage_.bodies[b], graph_.slowdown[role_], once);
       const auto n = static_cast<Tick>(calls[b]);
-      totals_.compute += n * once.compute, totals_.recompute += n * once.recompute, totals_.optimizer += n * once.optimizer, totals_.host += n * once.host;
+      totals_.compute += n * once.compute, totals_.recompute += n * once.recompute,
+          totals_.optimizer += n * once.optimizer, totals_.host += n * once.host;
       for (std::size_t d = 0; d < 5; ++d) totals_.communication[d] += n * once.communication[d];
       for (const Instruction& in : stage_.bodies[b].instructions) {
         if (in.code != Code::run) continue;
@@ -99,7 +112,9 @@ class Reporter {
       const std::size_t t = index(steps[i].task);
       if (timeline_.finish[t] == never) break;
       gap(b, steps[i], timeline_.start[t] - free);
-      if (steps[i].messages && !received_) received_ = true, lead_ = stage_.calls.size() > 1 && starts_with_message() ? to_seconds(timeline_.start[t] - free) : Seconds{0};
+      if (steps[i].messages && !received_)
+        received_ = true,
+        lead_ = stage_.calls.size() > 1 && starts_with_message() ? to_seconds(timeline_.start[t] - free) : Seconds{0};
       const Tick took = timeline_.finish[t] - timeline_.start[t];
       const TaskOrigin& origin = graph_.origin[t];
       const Work* work = work_of(program_, origin);
@@ -118,7 +133,8 @@ class Reporter {
   // Whether the first pass waits for another stage.
   [[nodiscard]] bool starts_with_message() const { return stage_.bodies[stage_.calls[1].body].from_stage >= 0; }
 
-  // The last of what a step waited for made the gap before it; where it waited for none of its own, another rank of a collective came late.
+  // The last of what a step waited for made the gap before it; where it waited for none of its own, another rank of a
+  // collective came late.
   void gap(Breakdown& b, const ProgramGraph::Step& step, Tick length) {
     if (length == 0) return;
     Tick latest = 0;
@@ -130,7 +146,8 @@ class Reporter {
     }
     if (who && latest == timeline_.start[index(step.task)]) {
       if (*who == Lane::to_host || *who == Lane::from_host) {
-        const Call& call = stage_.calls[std::min<std::size_t>(graph_.origin[index(step.task)].call, stage_.calls.size() - 1)];
+        const Call& call =
+            stage_.calls[std::min<std::size_t>(graph_.origin[index(step.task)].call, stage_.calls.size() - 1)];
         (stage_.bodies[call.body].chunk >= 0 ? b.offload : b.optimizer) += to_seconds(length);
       } else if (*who == Lane::pp_forward || *who == Lane::pp_backward) {
         b.bubble += to_seconds(length);

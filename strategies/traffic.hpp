@@ -1,5 +1,5 @@
-// Bytes that one rank hands to collectives in a step, by dimension and operation: an integer of API bytes (as nccl-tests counts them)
-// and an integer of wire bytes (what the rank sends).
+// Bytes that one rank hands to collectives in a step, by dimension and operation: an integer of API bytes (as
+// nccl-tests counts them) and an integer of wire bytes (what the rank sends).
 #pragma once
 
 #include <array>
@@ -13,11 +13,22 @@
 namespace forerun {
 
 enum class Flow : std::uint8_t {
-  dp_all_reduce, dp_reduce_scatter, dp_all_gather,
-  tp_all_reduce, tp_all_gather, tp_reduce_scatter,
-  cp_all_gather, cp_reduce_scatter, cp_send, cp_all_to_all,
-  ep_all_to_all, ep_all_gather, ep_reduce_scatter,
-  pp_send_forward, pp_send_backward, pp_all_reduce,
+  dp_all_reduce,
+  dp_reduce_scatter,
+  dp_all_gather,
+  tp_all_reduce,
+  tp_all_gather,
+  tp_reduce_scatter,
+  cp_all_gather,
+  cp_reduce_scatter,
+  cp_send,
+  cp_all_to_all,
+  ep_all_to_all,
+  ep_all_gather,
+  ep_reduce_scatter,
+  pp_send_forward,
+  pp_send_backward,
+  pp_all_reduce,
 };
 inline constexpr std::size_t flow_count = 16;
 

@@ -14,13 +14,20 @@ bool scatters(PassKind kind) { return kind == PassKind::backward || kind == Pass
 
 }  // namespace
 
-UnitDelays::UnitDelays(const ClosedFormContext& context, const SplitPrices& prices, const Plan& plan, ReplicaPrices& replicas, std::vector<Seconds>& storage)
-    : context_(context), prices_(prices), plan_(plan), replicas_(replicas), hides_(data_parallel_overlap(context.scenario.given.stack, plan)),
-      contention_(context.scenario.given.stack.contention), storage_(storage) {}
+UnitDelays::UnitDelays(const ClosedFormContext& context, const SplitPrices& prices, const Plan& plan,
+                       ReplicaPrices& replicas, std::vector<Seconds>& storage)
+    : context_(context),
+      prices_(prices),
+      plan_(plan),
+      replicas_(replicas),
+      hides_(data_parallel_overlap(context.scenario.given.stack, plan)),
+      contention_(context.scenario.given.stack.contention),
+      storage_(storage) {}
 
 PassDelay UnitDelays::operator()(const StageLayout::ChunkKind& chunk, PassKind kind) {
   units_.clear();
-  each_run(chunk.runs, prices_, [&](const BlockPrice& price, int n) { units_.insert(units_.end(), static_cast<std::size_t>(n), &price); });
+  each_run(chunk.runs, prices_,
+           [&](const BlockPrice& price, int n) { units_.insert(units_.end(), static_cast<std::size_t>(n), &price); });
   if (kind != PassKind::forward) std::reverse(units_.begin(), units_.end());
   const Seconds away = plan_.offload.activations ? offload(kind) : Seconds{0};
   if (kind != PassKind::forward) {  // what no gradient is wanted of is last, and needs no parameters
@@ -43,7 +50,8 @@ Seconds UnitDelays::sharding(PassKind kind) {
   for (std::size_t i = 0; i < units_.size(); ++i) {
     // Once a unit takes as long as the equal one before it, and leaves as much to do, so do all equal ones after it.
     const Seconds takes = clock.now - before;
-    if (i >= 3 && units_[i - 1] == units_[i - 2] && units_[i] == units_[i - 1] && takes == took && clock.backlog() == backlog) {
+    if (i >= 3 && units_[i - 1] == units_[i - 2] && units_[i] == units_[i - 1] && takes == took &&
+        clock.backlog() == backlog) {
       const std::size_t end = last_equal(i);
       const double n = static_cast<double>(end - i);
       clock.skip(n * takes);
@@ -73,7 +81,9 @@ Seconds UnitDelays::sharding(PassKind kind) {
 
 Seconds UnitDelays::offload(PassKind kind) {
   const Link& host = node_of(context_.scenario.given.cluster).host;
-  const auto copy = [&](const BlockPrice* unit) { return to_seconds(to_ticks(unit->saved / host.bandwidth + host.latency)); };
+  const auto copy = [&](const BlockPrice* unit) {
+    return to_seconds(to_ticks(unit->saved / host.bandwidth + host.latency));
+  };
   if (!gathers(kind)) return Seconds{0};
   ExchangeClock clock(1, 0, storage_);
   Seconds alone{0};

@@ -1,5 +1,5 @@
-// By how much longer the passes of a chunk are than the sum of their units, because parameters are gathered, gradients scattered, or activations copied to
-// the host and back in every pass: ZeRO-2, ZeRO-3, offload.
+// By how much longer the passes of a chunk are than the sum of their units, because parameters are gathered, gradients
+// scattered, or activations copied to the host and back in every pass: ZeRO-2, ZeRO-3, offload.
 #pragma once
 
 #include "strategies/replica_prices.hpp"

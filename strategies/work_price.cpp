@@ -16,7 +16,9 @@ ErrorKind error_kind(const Kernel& kernel) {
 Seconds& of(WorkPrice& price, ErrorKind kind) { return price.error[static_cast<std::size_t>(kind)]; }
 
 // Parts that the host launches in one go.
-std::size_t burst(Part part) { return part == Part::forward ? 0 : part == Part::recompute ? 1 : part == Part::update ? 3 : 2; }
+std::size_t burst(Part part) {
+  return part == Part::forward ? 0 : part == Part::recompute ? 1 : part == Part::update ? 3 : 2;
+}
 
 class WorkPricer {
  public:
@@ -39,7 +41,9 @@ class WorkPricer {
     of(price, ErrorKind::communication) = t.median * t.spread;
     return price;
   }
-  WorkPrice operator()(const HostCopy& copy) { return {.time = copy.bytes / node_of(s_.given.cluster).host.bandwidth + node_of(s_.given.cluster).host.latency}; }
+  WorkPrice operator()(const HostCopy& copy) {
+    return {.time = copy.bytes / node_of(s_.given.cluster).host.bandwidth + node_of(s_.given.cluster).host.latency};
+  }
   WorkPrice operator()(const HostUpdate& update) {
     const Node& node = node_of(s_.given.cluster);
     return {.time = Seconds{static_cast<double>(update.parameters) * node.devices / s_.given.stack.host_update_rate}};
@@ -71,19 +75,31 @@ Axis axis_of(GroupKind kind, const Plan& p) {
     return std::max(1, std::min(experts, p.sharding_group == 0 ? experts : experts * shard / replicas));
   };
   switch (kind) {
-    case GroupKind::tp: return {p.tp, 1};
-    case GroupKind::cp: return {p.cp, p.tp};
-    case GroupKind::etp: return {p.etp, 1};
-    case GroupKind::ep: return {p.ep, p.etp};
-    case GroupKind::dp: return {replicas, p.tp};
-    case GroupKind::expert_dp: return {stage / grid, grid};
-    case GroupKind::shard: return {shard, p.tp};
-    case GroupKind::replica: return {p.sharding_group == 0 ? 1 : replicas / shard, p.tp * shard};
-    case GroupKind::expert_shard: return {expert_shard(), grid};
-    case GroupKind::expert_replica: return {p.sharding_group == 0 ? 1 : stage / grid / expert_shard(), grid * expert_shard()};
-    case GroupKind::next_stage: return {p.pp, stage};
+    case GroupKind::tp:
+      return {p.tp, 1};
+    case GroupKind::cp:
+      return {p.cp, p.tp};
+    case GroupKind::etp:
+      return {p.etp, 1};
+    case GroupKind::ep:
+      return {p.ep, p.etp};
+    case GroupKind::dp:
+      return {replicas, p.tp};
+    case GroupKind::expert_dp:
+      return {stage / grid, grid};
+    case GroupKind::shard:
+      return {shard, p.tp};
+    case GroupKind::replica:
+      return {p.sharding_group == 0 ? 1 : replicas / shard, p.tp * shard};
+    case GroupKind::expert_shard:
+      return {expert_shard(), grid};
+    case GroupKind::expert_replica:
+      return {p.sharding_group == 0 ? 1 : stage / grid / expert_shard(), grid * expert_shard()};
+    case GroupKind::next_stage:
+      return {p.pp, stage};
     case GroupKind::mirror:
-    case GroupKind::ends: return {p.pp > 1 ? 2 : 1, stage * std::max(1, p.pp - 1)};
+    case GroupKind::ends:
+      return {p.pp > 1 ? 2 : 1, stage * std::max(1, p.pp - 1)};
   }
   return {};
 }
@@ -108,20 +124,25 @@ Timing in_turn(const Timing& a, const Timing& b) {
 }
 
 Timing communication_time(const PricedScenario& scenario, const Communication& c, const Placements& placements) {
-  const auto time = [&](CollectiveKind kind, Bytes bytes, GroupKind group) { return scenario.collectives->time({kind, bytes}, placements[static_cast<std::size_t>(group)]); };
+  const auto time = [&](CollectiveKind kind, Bytes bytes, GroupKind group) {
+    return scenario.collectives->time({kind, bytes}, placements[static_cast<std::size_t>(group)]);
+  };
   const Bytes whole = c.load * static_cast<double>(c.elements) * c.element;
   if (c.pieces == 1) return time(kind_of(c.flow), whole, c.group);
-  Timing send = time(kind_of(c.flow), whole / c.pieces, c.group), gather = time(CollectiveKind::all_gather, whole, GroupKind::tp);
+  Timing send = time(kind_of(c.flow), whole / c.pieces, c.group),
+         gather = time(CollectiveKind::all_gather, whole, GroupKind::tp);
   for (Timing* t : {&send, &gather}) t->median = to_seconds(to_ticks(t->median));
   return in_turn(send, gather);
 }
 
-std::vector<WorkPrice> price_works(const PricedScenario& scenario, const std::vector<Work>& works, const Placements& placements) {
+std::vector<WorkPrice> price_works(const PricedScenario& scenario, const std::vector<Work>& works,
+                                   const Placements& placements) {
   WorkPricer pricer(scenario, placements);
   std::vector<WorkPrice> prices;
   prices.reserve(works.size());
   for (const Work& work : works) prices.push_back(std::visit(pricer, work));
-  for (std::size_t i = 0; i < works.size(); ++i) prices[i].time = to_seconds(to_ticks(pricer.stretch(works[i]) * prices[i].time));
+  for (std::size_t i = 0; i < works.size(); ++i)
+    prices[i].time = to_seconds(to_ticks(pricer.stretch(works[i]) * prices[i].time));
   return prices;
 }
 

@@ -84,8 +84,8 @@ class Collector {
 // Rows enough for a curve of their own.
 constexpr std::size_t enough_for_curve = 60;
 
-// Releases of a kind apart only where there are several; a kind that no release measured takes the largest pool for NCCL's, and where that is
-// small (what its host adds cannot be told) has no other.
+// Releases of a kind apart only where there are several; a kind that no release measured takes the largest pool for
+// NCCL's, and where that is small (what its host adds cannot be told) has no other.
 void choose_pools(std::map<std::pair<CollectiveKind, std::string>, Pool>& pools) {
   for (int k = 0; k <= static_cast<int>(CollectiveKind::send); ++k) {
     const auto kind = static_cast<CollectiveKind>(k);
@@ -95,7 +95,9 @@ void choose_pools(std::map<std::pair<CollectiveKind, std::string>, Pool>& pools)
       const auto& [key, pool] = one;
       if (key.first != kind) continue;
       if (is_release(key.second)) releases.push_back(key.second);
-      if (key.second.find(' ') == std::string::npos && (largest == nullptr || pool.samples.size() > largest->second.samples.size())) largest = &one;
+      if (key.second.find(' ') == std::string::npos &&
+          (largest == nullptr || pool.samples.size() > largest->second.samples.size()))
+        largest = &one;
     }
     if (releases.size() == 1) pools.erase({kind, releases.front()});
     if (!releases.empty() || largest == nullptr) continue;
@@ -113,7 +115,10 @@ bool has_own_curve(const std::string& library, const Pool& pool) {
 class Fitter {
  public:
   Fitter(NcclGeneration generation, const Measured& measured, std::string date, CollectiveFitting& into)
-      : measured_(measured), date_(std::move(date)), into_(into), c_{.generation = generation, .port = measured.port, .node = {}, .custom = {}, .networks = {}} {
+      : measured_(measured),
+        date_(std::move(date)),
+        into_(into),
+        c_{.generation = generation, .port = measured.port, .node = {}, .custom = {}, .networks = {}} {
     if (auto shipped = find_collective_calibration(generation)) shipped_ = *std::move(shipped);
   }
 
@@ -128,13 +133,17 @@ class Fitter {
   static constexpr std::size_t fewest_for_rate = 3, fewest_for_curve = 8;
 
   void too_few(std::string_view kind, const std::string& whose, const Pool& pool) {
-    into_.not_fitted.push_back(fmt::format("{} {} {} ({} rows)", to_string(c_.generation), kind, whose, pool.samples.size()));
+    into_.not_fitted.push_back(
+        fmt::format("{} {} {} ({} rows)", to_string(c_.generation), kind, whose, pool.samples.size()));
   }
 
-  static HostFloor floor_of(const std::string& library) { return library.starts_with("nccl") ? HostFloor::none : HostFloor::fitted; }
+  static HostFloor floor_of(const std::string& library) {
+    return library.starts_with("nccl") ? HostFloor::none : HostFloor::fitted;
+  }
 
   void add(CollectiveKind kind, const std::string& library, const Pool& pool, const CollectiveForm* given) {
-    c_.node.push_back({kind, library, source_text(pool), date_, measured_.port, fit_node(pool.samples, floor_of(library), given)});
+    c_.node.push_back(
+        {kind, library, source_text(pool), date_, measured_.port, fit_node(pool.samples, floor_of(library), given)});
   }
 
   // Few rows of large messages make a curve that is worth nothing for small ones.
@@ -147,17 +156,21 @@ class Fitter {
     if (worth(moved) <= worth(c_.node.back().fit)) c_.node.back().fit = moved;
   }
 
-  // First the curves of NCCL and of large pools, then the rates of small ones beside NCCL's curve: the one fitted here, else the shipped one.
+  // First the curves of NCCL and of large pools, then the rates of small ones beside NCCL's curve: the one fitted here,
+  // else the shipped one.
   void nodes() {
     const bool host = c_.generation == NcclGeneration::host;
-    const auto own_curve = [host](const std::string& library, const Pool& pool) { return (host || has_own_curve(library, pool)) && pool.samples.size() >= fewest_for_curve; };
+    const auto own_curve = [host](const std::string& library, const Pool& pool) {
+      return (host || has_own_curve(library, pool)) && pool.samples.size() >= fewest_for_curve;
+    };
     for (const auto& [key, pool] : measured_.node) {
       if (own_curve(key.second, pool)) add_curve(key.first, key.second, pool);
     }
     for (const auto& [key, pool] : measured_.node) {
       const auto& [kind, library] = key;
       if (own_curve(library, pool)) continue;
-      const NodeCalibration* nccl = find_fit(c_, kind, "nccl") != nullptr ? find_fit(c_, kind, "nccl") : find_fit(shipped_, kind, "nccl");
+      const NodeCalibration* nccl =
+          find_fit(c_, kind, "nccl") != nullptr ? find_fit(c_, kind, "nccl") : find_fit(shipped_, kind, "nccl");
       if (nccl == nullptr || pool.samples.size() < fewest_for_rate) {
         too_few(to_string(kind), library, pool);
         continue;
@@ -169,7 +182,8 @@ class Fitter {
 
   void customs() {
     const CollectiveKind kind = CollectiveKind::all_reduce;
-    const NodeCalibration* nccl = find_fit(c_, kind, "nccl") != nullptr ? find_fit(c_, kind, "nccl") : find_fit(shipped_, kind, "nccl");
+    const NodeCalibration* nccl =
+        find_fit(c_, kind, "nccl") != nullptr ? find_fit(c_, kind, "nccl") : find_fit(shipped_, kind, "nccl");
     for (const auto& [library, pool] : measured_.custom) {
       if (nccl == nullptr || pool.samples.size() < fewest_for_curve) {
         too_few("custom all-reduce", library, pool);
@@ -187,7 +201,8 @@ class Fitter {
         too_few(to_string(kind), fmt::format("of {} ranks over {}", ranks, link), pool);
         continue;
       }
-      c_.networks.push_back({link, kind, ranks, nodes, cluster, pool.rate, source_text(pool), date_, fit_network(pool.samples)});
+      c_.networks.push_back(
+          {link, kind, ranks, nodes, cluster, pool.rate, source_text(pool), date_, fit_network(pool.samples)});
     }
   }
 
@@ -199,7 +214,8 @@ class Fitter {
 
 }  // namespace
 
-CollectiveFitting fit_collectives(std::span<const CollectiveRow> rows, const std::string& date, const std::string& cluster) {
+CollectiveFitting fit_collectives(std::span<const CollectiveRow> rows, const std::string& date,
+                                  const std::string& cluster) {
   Collector collector;
   for (const CollectiveRow& row : rows) collector.add(row);
   CollectiveFitting fitting;

@@ -12,7 +12,8 @@ namespace {
 const NodeCalibration* fit_of(const CollectiveCalibration& c, CollectiveKind kind, const std::string& library) {
   const NodeCalibration* own = find_fit(c, kind, library);
   if (own != nullptr || c.generation != NcclGeneration::host) return own != nullptr ? own : find_fit(c, kind, "nccl");
-  const auto of_kind = std::find_if(c.node.begin(), c.node.end(), [&](const NodeCalibration& n) { return n.kind == kind && is_for_steps(c, n); });
+  const auto of_kind = std::find_if(c.node.begin(), c.node.end(),
+                                    [&](const NodeCalibration& n) { return n.kind == kind && is_for_steps(c, n); });
   return of_kind == c.node.end() ? nullptr : &*of_kind;
 }
 
@@ -29,7 +30,8 @@ Timing in_node(const CollectiveRow& row, const CollectivePlace& place, const Col
 }
 
 // Of one cluster the fit of this very group, else of the same kind, else of any.
-const NetworkCalibration* network_of(const CollectiveRow& row, const CollectivePlace& place, const CollectiveCalibration& c) {
+const NetworkCalibration* network_of(const CollectiveRow& row, const CollectivePlace& place,
+                                     const CollectiveCalibration& c) {
   const NetworkCalibration* best = nullptr;
   int best_rank = 0;
   for (const NetworkCalibration& n : c.networks) {
@@ -42,7 +44,9 @@ const NetworkCalibration* network_of(const CollectiveRow& row, const CollectiveP
 
 Timing over_network(const CollectiveRow& row, const CollectivePlace& place, const CollectiveCalibration& c) {
   const NetworkCalibration* fit = network_of(row, place, c);
-  if (fit == nullptr) return {nccl_time(row.kind, row.bytes, place.group, practice(place.group)), place.network.spread, Evidence::datasheet};
+  if (fit == nullptr)
+    return {nccl_time(row.kind, row.bytes, place.group, practice(place.group)), place.network.spread,
+            Evidence::datasheet};
   NcclGroup group = place.group;
   group.network = group.network / place.network.share;  // the fit has a share of its own
   const Seconds median = time(fit->fit.form, row.kind, row.bytes, group, practice(group));
@@ -73,13 +77,19 @@ bool is_host(const FamilyParameters& family) { return family.nccl && family.nccl
 Timing ring(const CollectiveRow& row, const CollectivePlace& place, const FamilyParameters& family) {
   const Node& node = node_of(place.cluster);
   const int per_node = row.ranks / row.nodes;
-  Topology topology{.devices = row.ranks, .levels = {{.size = per_node, .per_device = node.fabric.link.bandwidth, .per_component = node.fabric.link.bandwidth,
-                                                      .latency = node.fabric.link.latency}}};
+  Topology topology{.devices = row.ranks,
+                    .levels = {{.size = per_node,
+                                .per_device = node.fabric.link.bandwidth,
+                                .per_component = node.fabric.link.bandwidth,
+                                .latency = node.fabric.link.latency}}};
   if (row.nodes > 1) {
-    topology.levels.push_back({.size = row.ranks, .per_device = place.group.network / per_node, .per_component = place.group.network,
+    topology.levels.push_back({.size = row.ranks,
+                               .per_device = place.group.network / per_node,
+                               .per_component = place.group.network,
                                .latency = Seconds{5e-6} + place.group.network_latency});
   }
-  return make_ring_collectives(family.collective, family.evidence)->time({row.kind, row.bytes}, forerun::place(topology, {{row.ranks, 1}}));
+  return make_ring_collectives(family.collective, family.evidence)
+      ->time({row.kind, row.bytes}, forerun::place(topology, {{row.ranks, 1}}));
 }
 
 }  // namespace
@@ -97,7 +107,8 @@ Timing predict(const CollectiveRow& row, const CollectivePlace& place, const Fam
 
 Timing predict_unseen(const CollectiveRow& row, const CollectivePlace& place, const FamilyParameters& family) {
   if (!family.nccl || is_host(family) || row.nodes == 1) return predict(row, place, family);
-  return {nccl_time(row.kind, row.bytes, place.group, practice(place.group)), place.network.spread, Evidence::datasheet};
+  return {nccl_time(row.kind, row.bytes, place.group, practice(place.group)), place.network.spread,
+          Evidence::datasheet};
 }
 
 }  // namespace forerun

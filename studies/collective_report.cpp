@@ -12,7 +12,8 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 void add(Json& json, const CollectiveErrors& e) {
-  json["n"] = e.n, json["median"] = e.median, json["p90"] = e.p90, json["sum_ratio"] = e.sum_ratio, json["in_band"] = e.in_band;
+  json["n"] = e.n, json["median"] = e.median, json["p90"] = e.p90, json["sum_ratio"] = e.sum_ratio,
+  json["in_band"] = e.in_band;
 }
 Json errors_json(const CollectiveErrors& e) {
   Json json = Json::object();
@@ -41,8 +42,19 @@ std::vector<std::string> joined(std::vector<std::string> cells, const More&... m
 const Table::Column count{"n"}, median{"median"}, p90{"p90"}, sum{"sum"}, band{"in band", Align::right, 1};
 
 std::string group_table(const CollectiveValidation& v, bool left_out, int width) {
-  std::vector<Table::Column> columns{{"source", Align::left}, {"gpu", Align::left, 1}, {"format", Align::left, 3}, {"collective", Align::left}, {"cluster", Align::left, 2}, count, median, p90, sum, band};
-  if (left_out) columns.push_back({"n left out"}), columns.push_back({"left out"}), columns.push_back({"p90 left out"}), columns.push_back({"in band left out", Align::right, 1});
+  std::vector<Table::Column> columns{{"source", Align::left},
+                                     {"gpu", Align::left, 1},
+                                     {"format", Align::left, 3},
+                                     {"collective", Align::left},
+                                     {"cluster", Align::left, 2},
+                                     count,
+                                     median,
+                                     p90,
+                                     sum,
+                                     band};
+  if (left_out)
+    columns.push_back({"n left out"}), columns.push_back({"left out"}), columns.push_back({"p90 left out"}),
+        columns.push_back({"in band left out", Align::right, 1});
   columns.push_back({"evidence", Align::left, 2});
   Table table(columns);
   for (const CollectiveGroup& g : v.groups) {
@@ -69,8 +81,17 @@ std::string all_table(const CollectiveValidation& v, bool left_out, int width) {
 
 std::string held_out_table(const CollectiveValidation& v, int width) {
   if (v.held_out.empty()) return "";
-  Table table({{"held-out ranks (fitted on 2 and 8)", Align::left}, {"gpu", Align::left, 1}, {"collective", Align::left}, {"ranks"}, count, median, p90, sum, band});
-  for (const HeldOutRanks& h : v.held_out) table.row(joined({h.source, h.gpu, h.kind, std::to_string(h.ranks)}, error_cells(h.errors)));
+  Table table({{"held-out ranks (fitted on 2 and 8)", Align::left},
+               {"gpu", Align::left, 1},
+               {"collective", Align::left},
+               {"ranks"},
+               count,
+               median,
+               p90,
+               sum,
+               band});
+  for (const HeldOutRanks& h : v.held_out)
+    table.row(joined({h.source, h.gpu, h.kind, std::to_string(h.ranks)}, error_cells(h.errors)));
   return table.text(width) + "\n";
 }
 
@@ -81,7 +102,8 @@ Json to_json(const CollectiveValidation& v) {
   Json skipped = Json::array(), groups = Json::array(), held_out = Json::array();
   for (const SkippedCollectives& s : v.skipped) skipped.push_back({{"reason", s.reason}, {"n", s.n}});
   for (const CollectiveGroup& g : v.groups) {
-    Json group = {{"source", g.source}, {"gpu", g.gpu}, {"dtype", g.dtype}, {"kind", g.kind}, {"nodes", g.nodes}, {"link", g.link}};
+    Json group = {{"source", g.source}, {"gpu", g.gpu},     {"dtype", g.dtype},
+                  {"kind", g.kind},     {"nodes", g.nodes}, {"link", g.link}};
     add(group, g.errors);
     group["evidence"] = to_string(g.evidence);
     if (left_out) group["left_out"] = errors_json(g.left_out);
@@ -92,9 +114,15 @@ Json to_json(const CollectiveValidation& v) {
     add(one, h.errors);
     held_out.push_back(std::move(one));
   }
-  Json json = {{"rows", v.rows}, {"scored", v.scored}, {"others", v.others}, {"skipped", skipped}, {"in_node", errors_json(v.in_node)}, {"over_network", errors_json(v.over_network)}};
+  Json json = {{"rows", v.rows},
+               {"scored", v.scored},
+               {"others", v.others},
+               {"skipped", skipped},
+               {"in_node", errors_json(v.in_node)},
+               {"over_network", errors_json(v.over_network)}};
   if (left_out) {
-    json["left_out"] = {{"in_node", errors_json(v.in_node_left_out)}, {"over_network", errors_json(v.over_network_left_out)}};
+    json["left_out"] = {{"in_node", errors_json(v.in_node_left_out)},
+                        {"over_network", errors_json(v.over_network_left_out)}};
     json["held_out_ranks"] = held_out;
   }
   json["groups"] = groups;
@@ -103,24 +131,35 @@ Json to_json(const CollectiveValidation& v) {
 
 std::string to_text(const CollectiveValidation& v, int width) {
   const bool left_out = v.in_node_left_out.n + v.over_network_left_out.n > 0;
-  std::string text = fmt::format("{} rows of collectives, {} scored; {} rows of kernels left out\n\n", v.rows, v.scored, v.others);
+  std::string text =
+      fmt::format("{} rows of collectives, {} scored; {} rows of kernels left out\n\n", v.rows, v.scored, v.others);
   text += group_table(v, left_out, width) + all_table(v, left_out, width) + held_out_table(v, width);
   for (const SkippedCollectives& s : v.skipped) text += fmt::format("skipped: {:>5}  {}\n", s.n, s.reason);
   return text;
 }
 
 std::string to_text(const CollectiveFitting& fitting, int width) {
-  Table table({{"generation", Align::left}, {"collective", Align::left}, {"library or network", Align::left}, {"n"}, {"in sample"}, {"left out"}});
-  const auto row = [&](const CollectiveCalibration& c, std::string_view kind, const std::string& whose, const auto& fit) {
+  Table table({{"generation", Align::left},
+               {"collective", Align::left},
+               {"library or network", Align::left},
+               {"n"},
+               {"in sample"},
+               {"left out"}});
+  const auto row = [&](const CollectiveCalibration& c, std::string_view kind, const std::string& whose,
+                       const auto& fit) {
     const auto pair = [](const RowErrors& e) { return fmt::format("{:.1f} / {:.1f} %", 100 * e.median, 100 * e.p90); };
-    table.row({std::string(to_string(c.generation)), std::string(kind), whose, std::to_string(fit.samples), pair(fit.in_sample), pair(fit.left_out)});
+    table.row({std::string(to_string(c.generation)), std::string(kind), whose, std::to_string(fit.samples),
+               pair(fit.in_sample), pair(fit.left_out)});
   };
   for (const CollectiveCalibration& c : fitting.calibrations) {
     for (const NodeCalibration& n : c.node) row(c, to_string(n.kind), n.library, n.fit);
     for (const CustomCalibration& n : c.custom) row(c, "custom all-reduce", n.library, n.fit);
-    for (const NetworkCalibration& n : c.networks) row(c, to_string(n.kind), fmt::format("{} ranks, {} nodes, {}", n.ranks, n.nodes, n.link), n.fit);
+    for (const NetworkCalibration& n : c.networks)
+      row(c, to_string(n.kind), fmt::format("{} ranks, {} nodes, {}", n.ranks, n.nodes, n.link), n.fit);
   }
-  std::string text = table.text(width) + "\nErrors (median / p90) are |predicted / measured - 1|; left out: of sizes that the fit did not see.\n";
+  std::string text =
+      table.text(width) +
+      "\nErrors (median / p90) are |predicted / measured - 1|; left out: of sizes that the fit did not see.\n";
   for (const std::string& what : fitting.not_fitted) text += fmt::format("not fitted: {}\n", what);
   return text;
 }

@@ -9,8 +9,9 @@
 
 namespace forerun {
 
-// rows, scored, others, skipped, in_node, over_network, groups: each source, gpu, dtype, kind, nodes, link, n, median, p90, sum_ratio, evidence,
-// in_band; with left-out rows also left_out (in a group and above) and held_out_ranks. Errors as fractions.
+// rows, scored, others, skipped, in_node, over_network, groups: each source, gpu, dtype, kind, nodes, link, n, median,
+// p90, sum_ratio, evidence, in_band; with left-out rows also left_out (in a group and above) and held_out_ranks. Errors
+// as fractions.
 nlohmann::ordered_json to_json(const CollectiveValidation&);
 std::string to_text(const CollectiveValidation&, int width);
 

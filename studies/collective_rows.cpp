@@ -21,9 +21,12 @@ struct Name {
   CollectiveKind kind;
   bool custom = false;
 };
-constexpr std::array<Name, 7> names{{{"allreduce", CollectiveKind::all_reduce}, {"allgather", CollectiveKind::all_gather},
-                                     {"reducescatter", CollectiveKind::reduce_scatter}, {"alltoall", CollectiveKind::all_to_all},
-                                     {"broadcast", CollectiveKind::broadcast}, {"sendrecv", CollectiveKind::send},
+constexpr std::array<Name, 7> names{{{"allreduce", CollectiveKind::all_reduce},
+                                     {"allgather", CollectiveKind::all_gather},
+                                     {"reducescatter", CollectiveKind::reduce_scatter},
+                                     {"alltoall", CollectiveKind::all_to_all},
+                                     {"broadcast", CollectiveKind::broadcast},
+                                     {"sendrecv", CollectiveKind::send},
                                      {"allreducecustom", CollectiveKind::all_reduce, true}}};
 bool is_kernel(const std::string& kind) {
   const std::vector<std::string>& kinds = kernel_kind_names();
@@ -50,24 +53,35 @@ int devices_per_node(const std::string& notes) {
 
 class Reader {
  public:
-  explicit Reader(const CsvTable& table) : table_(table), kind_column_(table.column("collective") ? "collective" : "kind"),
-                                           ranks_column_(table.column("ngpus") ? "ngpus" : "ranks") {}
+  explicit Reader(const CsvTable& table)
+      : table_(table),
+        kind_column_(table.column("collective") ? "collective" : "kind"),
+        ranks_column_(table.column("ngpus") ? "ngpus" : "ranks") {}
 
   void check_columns(const std::string& name) {
     std::vector<std::string> missing;
-    for (const std::string_view column : {std::string_view("gpu"), kind_column_, ranks_column_, std::string_view("bytes"), std::string_view("time_us")}) {
+    for (const std::string_view column : {std::string_view("gpu"), kind_column_, ranks_column_,
+                                          std::string_view("bytes"), std::string_view("time_us")}) {
       if (!table_.column(column)) missing.emplace_back(column);
     }
     if (missing.empty()) return;
-    problems.push_back({{name, 1, 1}, fmt::format("missing {}: {}", missing.size() == 1 ? "column" : "columns", join(missing, ", ")),
-                        "the columns are source, gpu, ngpus, nnodes, intra_link, inter_link, collective, bytes, time_us, notes; or source, gpu, dtype, "
+    problems.push_back({{name, 1, 1},
+                        fmt::format("missing {}: {}", missing.size() == 1 ? "column" : "columns", join(missing, ", ")),
+                        "the columns are source, gpu, ngpus, nnodes, intra_link, inter_link, collective, bytes, "
+                        "time_us, notes; or source, gpu, dtype, "
                         "kind, bytes, ranks, time_us, notes"});
   }
 
   void read(const std::vector<CsvCell>& cells, CollectiveRows& into) {
     cells_ = &cells;
-    CollectiveRow row{.source = text("source"), .gpu = text("gpu"), .dtype = text("dtype"), .notes = text("notes"), .name = text(kind_column_),
-                      .intra_link = text("intra_link"), .inter_link = text("inter_link"), .nccl_version = text("nccl_version")};
+    CollectiveRow row{.source = text("source"),
+                      .gpu = text("gpu"),
+                      .dtype = text("dtype"),
+                      .notes = text("notes"),
+                      .name = text(kind_column_),
+                      .intra_link = text("intra_link"),
+                      .inter_link = text("inter_link"),
+                      .nccl_version = text("nccl_version")};
     if (is_kernel(lower(row.name))) {
       ++into.others;
       return;
@@ -113,14 +127,19 @@ class Reader {
     if (!said_.insert(row.name).second) return;
     std::vector<std::string> all;
     for (const Name& known : names) all.emplace_back(known.name);
-    problems.push_back({find(kind_column_)->at, fmt::format("{} is not a collective", forerun::quoted(row.name)), suggestion(row.name, all)});
+    problems.push_back({find(kind_column_)->at, fmt::format("{} is not a collective", forerun::quoted(row.name)),
+                        suggestion(row.name, all)});
   }
 
   int nodes(const CollectiveRow& row) {
     const int each = devices_per_node(row.notes);
-    const int nodes = each > 0 ? std::max(1, row.ranks / each) : text("nnodes").empty() ? 1 : static_cast<int>(number("nnodes", 1, 1e6));
+    const int nodes = each > 0                 ? std::max(1, row.ranks / each)
+                      : text("nnodes").empty() ? 1
+                                               : static_cast<int>(number("nnodes", 1, 1e6));
     if (row.ranks % nodes != 0) {
-      problems.push_back({cells_->front().at, fmt::format("{} ranks cannot be spread evenly over {} nodes", row.ranks, nodes), "write a multiple of the nodes"});
+      problems.push_back({cells_->front().at,
+                          fmt::format("{} ranks cannot be spread evenly over {} nodes", row.ranks, nodes),
+                          "write a multiple of the nodes"});
     }
     return nodes;
   }
@@ -131,7 +150,8 @@ class Reader {
     const char* end = cell->text.data() + cell->text.size();
     const auto [stop, error] = std::from_chars(cell->text.data(), end, value);
     if (error == std::errc{} && stop == end && std::isfinite(value) && value >= least && value <= most) return value;
-    problems.push_back({cell->at, fmt::format("{} is not a value for '{}'", forerun::quoted(cell->text), column), fmt::format("write a number from {:g} to {:g}", least, most)});
+    problems.push_back({cell->at, fmt::format("{} is not a value for '{}'", forerun::quoted(cell->text), column),
+                        fmt::format("write a number from {:g} to {:g}", least, most)});
     return least;
   }
 
@@ -162,7 +182,8 @@ Result<CollectiveRows> read_collective_rows(const std::string& path) {
   const std::filesystem::path folder = std::filesystem::path(path).parent_path();
   if (!rows || folder.empty()) return rows;
   for (CollectiveRow& row : rows->rows) {
-    if (row.gpu.ends_with(".yaml") && std::filesystem::path(row.gpu).is_relative()) row.gpu = (folder / row.gpu).string();
+    if (row.gpu.ends_with(".yaml") && std::filesystem::path(row.gpu).is_relative())
+      row.gpu = (folder / row.gpu).string();
   }
   return rows;
 }

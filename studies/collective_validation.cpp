@@ -39,24 +39,30 @@ using Rows = std::vector<std::pair<const CollectiveRow*, Timing>>;
 using GroupKey = std::tuple<std::string, std::string, std::string, std::string, int, std::string>;
 
 GroupKey key_of(const Scored& s) {
-  return {s.row->source, s.row->gpu, s.row->dtype, s.row->name, s.row->nodes, s.row->nodes == 1 ? "" : network_key(*s.row, s.place)};
+  return {s.row->source, s.row->gpu,   s.row->dtype,
+          s.row->name,   s.row->nodes, s.row->nodes == 1 ? "" : network_key(*s.row, s.place)};
 }
 
-bool is_fitted_in_node(const Scored& s) { return s.row->nodes == 1 && !s.row->custom && s.predicted.evidence == Evidence::fitted; }
+bool is_fitted_in_node(const Scored& s) {
+  return s.row->nodes == 1 && !s.row->custom && s.predicted.evidence == Evidence::fitted;
+}
 
 // Samples that one fit would see together.
 using PoolKey = std::tuple<NcclGeneration, CollectiveKind, std::string>;
 std::map<PoolKey, std::vector<std::size_t>> pools(const std::vector<Scored>& scored) {
   std::map<PoolKey, std::vector<std::size_t>> all;
   for (std::size_t i = 0; i < scored.size(); ++i) {
-    if (is_fitted_in_node(scored[i])) all[{scored[i].place.group.generation, scored[i].row->kind, scored[i].place.library}].push_back(i);
+    if (is_fitted_in_node(scored[i]))
+      all[{scored[i].place.group.generation, scored[i].row->kind, scored[i].place.library}].push_back(i);
   }
   return all;
 }
 
 CollectiveSample sample_of(const Scored& s) { return {s.row->kind, s.place.group, s.row->bytes, s.row->time}; }
 
-HostFloor floor_of(const std::string& library) { return library.starts_with("nccl") ? HostFloor::none : HostFloor::fitted; }
+HostFloor floor_of(const std::string& library) {
+  return library.starts_with("nccl") ? HostFloor::none : HostFloor::fitted;
+}
 
 // The fit of `kept`; a library with few rows keeps NCCL's curve, as its calibration does.
 NodeFit refit(const std::vector<CollectiveSample>& kept, const Scored& like) {
@@ -81,7 +87,8 @@ std::optional<Timing> unseen_by_any_fit(const Scored& s) {
   return t.evidence == Evidence::datasheet ? std::optional(t) : std::nullopt;
 }
 
-// Each fifth of a pool's sizes, predicted by a fit on the others; nullopt: a fit saw the row, and there are too few sizes or there is no refit without it.
+// Each fifth of a pool's sizes, predicted by a fit on the others; nullopt: a fit saw the row, and there are too few
+// sizes or there is no refit without it.
 Unseen left_out_predictions(const std::vector<Scored>& scored) {
   constexpr std::size_t folds = 5;
   Unseen all;
@@ -124,7 +131,8 @@ std::vector<HeldOutRanks> held_out_ranks(const std::vector<Scored>& scored) {
     for (const auto& [who, rows] : rest) {
       Rows predicted;
       for (const std::size_t i : rows) predicted.emplace_back(scored[i].row, predict_with(fit, scored[i]));
-      all.push_back({std::get<0>(who), std::get<1>(who), scored[rows.front()].row->name, std::get<2>(who), summarise_rows(predicted)});
+      all.push_back({std::get<0>(who), std::get<1>(who), scored[rows.front()].row->name, std::get<2>(who),
+                     summarise_rows(predicted)});
     }
   }
   return all;
@@ -148,7 +156,15 @@ void fill_groups(const std::vector<Scored>& scored, const Unseen& unseen, Collec
   std::map<GroupKey, std::vector<std::size_t>> groups;
   for (std::size_t i = 0; i < scored.size(); ++i) groups[key_of(scored[i])].push_back(i);
   for (const auto& [key, members] : groups) {
-    CollectiveGroup g{std::get<0>(key), std::get<1>(key), std::get<2>(key), std::get<3>(key), std::get<5>(key), std::get<4>(key), Evidence::measured, {}, {}};
+    CollectiveGroup g{std::get<0>(key),
+                      std::get<1>(key),
+                      std::get<2>(key),
+                      std::get<3>(key),
+                      std::get<5>(key),
+                      std::get<4>(key),
+                      Evidence::measured,
+                      {},
+                      {}};
     Rows seen, left;
     for (const std::size_t i : members) {
       g.evidence = std::min(g.evidence, scored[i].predicted.evidence);
@@ -163,7 +179,8 @@ void fill_groups(const std::vector<Scored>& scored, const Unseen& unseen, Collec
 
 }  // namespace
 
-Result<CollectiveValidation> score_collectives(const CollectiveRows& rows, WithLeftOut with_left_out, const OwnCalibrations& own) {
+Result<CollectiveValidation> score_collectives(const CollectiveRows& rows, WithLeftOut with_left_out,
+                                               const OwnCalibrations& own) {
   CollectivePlacer placer(own);
   CollectiveValidation v{.rows = rows.rows.size() + rows.untimed, .others = rows.others};
   std::vector<Scored> scored;

@@ -27,8 +27,8 @@ struct CollectiveGroup {
   int nodes = 1;
   Evidence evidence = Evidence::datasheet;  // the weakest of its rows
   CollectiveErrors errors;
-  // Of the rows that can be held out (n says how many): one node: each fifth of the sizes predicted by fits on the others; several: without the cluster's
-  // constants. Rows that no fit predicts are unseen as they are.
+  // Of the rows that can be held out (n says how many): one node: each fifth of the sizes predicted by fits on the
+  // others; several: without the cluster's constants. Rows that no fit predicts are unseen as they are.
   CollectiveErrors left_out;
 };
 

@@ -63,7 +63,9 @@ class Parser {
     }
     while (next_ < text_.size() && !at(',') && !at_line_end()) {
       if (at('"')) {
-        if (!stray_) problems.push_back({here(), "a quote inside a cell", "put the whole cell in quotes and write each quote in it twice"});
+        if (!stray_)
+          problems.push_back(
+              {here(), "a quote inside a cell", "put the whole cell in quotes and write each quote in it twice"});
         stray_ = true;
       }
       cell.text += take();
@@ -83,7 +85,8 @@ class Parser {
         return;
       }
     }
-    problems.push_back({cell.at, "the quote that opens here is never closed", "close it; a quote inside a cell is written twice"});
+    problems.push_back(
+        {cell.at, "the quote that opens here is never closed", "close it; a quote inside a cell is written twice"});
   }
 
   std::string_view text_;
@@ -113,17 +116,20 @@ Result<CsvTable> parse_csv(std::string_view text, const std::string& name) {
   CsvTable table{std::move(records.front()), {}};
   for (std::size_t i = 0; i < table.header.size(); ++i) {
     if (*table.column(table.header[i].text) != i) {
-      problems.push_back({table.header[i].at, fmt::format("column '{}' is named twice", table.header[i].text), "name each column once"});
+      problems.push_back({table.header[i].at, fmt::format("column '{}' is named twice", table.header[i].text),
+                          "name each column once"});
     }
   }
   for (std::size_t i = 1; i < records.size(); ++i) {
     if (records[i].size() != table.header.size()) {
-      problems.push_back({records[i].front().at, fmt::format("{} cells in a file of {} columns", records[i].size(), table.header.size()),
+      problems.push_back({records[i].front().at,
+                          fmt::format("{} cells in a file of {} columns", records[i].size(), table.header.size()),
                           "give every row as many cells as the header; quote cells that hold commas"});
     }
     table.rows.push_back(std::move(records[i]));
   }
-  if (problems.empty() && table.rows.empty()) problems.push_back({{name, 0, 0}, "the file has no rows below its header", "write a row a measurement"});
+  if (problems.empty() && table.rows.empty())
+    problems.push_back({{name, 0, 0}, "the file has no rows below its header", "write a row a measurement"});
   if (!problems.empty()) return fail(std::move(problems));
   return table;
 }

@@ -51,7 +51,8 @@ void read_part(const std::string& part, Interconnect& found) {
     if (nics > 0 && faster) found.nics = nics, found.nic = nic;
     return;
   }
-  const bool total = has(part, "inter-node") || has(part, "node-node") || has(part, "per node") || has(part, "between nodes");
+  const bool total =
+      has(part, "inter-node") || has(part, "node-node") || has(part, "per node") || has(part, "between nodes");
   if (total && std::regex_search(part, m, plain)) found.per_node = rate(m[1], m[2]);
 }
 

@@ -1,4 +1,5 @@
-// What a free text says about the network of the machine that a run used: "4x Omni-Path 100", "RDMA 400 Gb/s per GPU", ...
+// What a free text says about the network of the machine that a run used: "4x Omni-Path 100", "RDMA 400 Gb/s per GPU",
+// ...
 #pragma once
 
 #include <optional>
@@ -19,11 +20,12 @@ struct Interconnect {
   [[nodiscard]] bool says_network() const { return single_node || nic || per_device || per_node; }
 };
 
-// The text is cut at commas, semicolons and bars; parts about storage and management are left out. Of several networks the fastest counts.
+// The text is cut at commas, semicolons and bars; parts about storage and management are left out. Of several networks
+// the fastest counts.
 Interconnect parse_interconnect(std::string_view text);
 
-// The cluster with that network, and with nodes that `gpus` devices fill: a number that is no multiple of a node's makes smaller nodes
-// (the largest divisor). Everything that the text does not say stays.
+// The cluster with that network, and with nodes that `gpus` devices fill: a number that is no multiple of a node's
+// makes smaller nodes (the largest divisor). Everything that the text does not say stays.
 Cluster with_interconnect(Cluster, const Interconnect&, int gpus);
 
 }  // namespace forerun

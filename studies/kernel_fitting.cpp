@@ -65,7 +65,8 @@ KernelFitting fit_rows(const KernelRows& rows, const std::string& date, const Fi
   for (const auto& [key, group] : groups) {
     const auto& [device, kind, dtype, all, library] = key;
     if (group.samples.size() < fewest_samples) {
-      fitting.too_few.push_back(fmt::format("{} {} {} {} ({} rows)", device, to_string(dtype), to_string(kind), library, group.samples.size()));
+      fitting.too_few.push_back(fmt::format("{} {} {} {} ({} rows)", device, to_string(dtype), to_string(kind), library,
+                                            group.samples.size()));
     } else {
       KernelFit fit = fit_kernels(known.at(device), group.samples);
       fit.dtype = dtype, fit.library = library, fit.source = list(group.sources), fit.date = date;

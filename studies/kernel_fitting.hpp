@@ -11,8 +11,9 @@
 namespace forerun {
 
 struct KernelFitting {
-  std::vector<KernelCalibration> devices;    // by name; fits by kind, format, library, and last `any`, of all libraries of a kind and format
-  std::vector<std::string> too_few;          // groups of fewer rows than can be fitted, as "a40 bf16 gemm vllm-0.9 (7 rows)"
+  std::vector<KernelCalibration>
+      devices;    // by name; fits by kind, format, library, and last `any`, of all libraries of a kind and format
+  std::vector<std::string> too_few;  // groups of fewer rows than can be fitted, as "a40 bf16 gemm vllm-0.9 (7 rows)"
 };
 
 inline constexpr std::size_t fewest_samples = 20;

@@ -9,8 +9,8 @@
 
 namespace forerun {
 
-// rows, collectives, groups: source, gpu, dtype, kind, library (by library only), n, median, p90, sum_ratio, evidence, in_band and, where asked for, left_out with n,
-// median, p90, sum_ratio, in_band; errors as fractions.
+// rows, collectives, groups: source, gpu, dtype, kind, library (by library only), n, median, p90, sum_ratio, evidence,
+// in_band and, where asked for, left_out with n, median, p90, sum_ratio, in_band; errors as fractions.
 nlohmann::ordered_json to_json(const KernelValidation&);
 std::string to_text(const KernelValidation&, int width);
 

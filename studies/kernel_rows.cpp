@@ -20,12 +20,16 @@ namespace {
 const std::vector<std::string> kernel_names = [] {
   std::vector<std::string> names = kernel_kind_names();
   names.emplace_back("attn_backward");
-  for (std::size_t k = static_cast<std::size_t>(KernelKind::norm); k < kernel_kinds; ++k) names.push_back(kernel_kind_names()[k] + "_backward");
+  for (std::size_t k = static_cast<std::size_t>(KernelKind::norm); k < kernel_kinds; ++k)
+    names.push_back(kernel_kind_names()[k] + "_backward");
   return names;
 }();
-const std::vector<std::string> collective_names{"allreduce", "allgather", "reducescatter", "alltoall", "broadcast", "sendrecv", "allreduce_custom"};
+const std::vector<std::string> collective_names{"allreduce", "allgather", "reducescatter",   "alltoall",
+                                                "broadcast", "sendrecv",  "allreduce_custom"};
 
-bool contains(const std::vector<std::string>& list, const std::string& word) { return std::find(list.begin(), list.end(), word) != list.end(); }
+bool contains(const std::vector<std::string>& list, const std::string& word) {
+  return std::find(list.begin(), list.end(), word) != list.end();
+}
 
 // The parts of a cell that are separated by semicolons.
 std::vector<std::string> parts(const std::string& text) {
@@ -51,7 +55,8 @@ std::string library_of(const KernelRow& row, const std::vector<std::string>& not
 
 class Reader {
  public:
-  Reader(const CsvTable& table, const std::string& file) : table_(table), folder_(std::filesystem::path(file).parent_path()) {}
+  Reader(const CsvTable& table, const std::string& file)
+      : table_(table), folder_(std::filesystem::path(file).parent_path()) {}
 
   void check_columns(const std::string& name) {
     std::vector<std::string> missing;
@@ -59,8 +64,10 @@ class Reader {
       if (!table_.column(column)) missing.emplace_back(column);
     }
     if (missing.empty()) return;
-    problems.push_back({{name, 1, 1}, fmt::format("missing {}: {}", missing.size() == 1 ? "column" : "columns", join(missing, ", ")),
-                        "the columns are source, gpu, dtype, kind, m, n, k, batch, heads, kv_heads, head_dim, q_len, kv_len, bytes, time_us, notes"});
+    problems.push_back({{name, 1, 1},
+                        fmt::format("missing {}: {}", missing.size() == 1 ? "column" : "columns", join(missing, ", ")),
+                        "the columns are source, gpu, dtype, kind, m, n, k, batch, heads, kv_heads, head_dim, q_len, "
+                        "kv_len, bytes, time_us, notes"});
   }
 
   // Adds the row, or counts it among the collectives, or reports why it is neither.
@@ -111,7 +118,8 @@ class Reader {
 
   void check_device(const std::string& gpu) {
     if (!seen_.insert(gpu).second) return;
-    if (const auto device = find_device(gpu); !device) once("gpu", "a device that the catalogue knows", device.error().front().hint);
+    if (const auto device = find_device(gpu); !device)
+      once("gpu", "a device that the catalogue knows", device.error().front().hint);
   }
 
   DType dtype() {
@@ -127,7 +135,9 @@ class Reader {
   double number(std::string_view column, double most) {
     const CsvCell* cell = find(column);
     if (cell == nullptr) {
-      if (said_.insert(std::string(column)).second) problems.push_back({cells_->front().at, fmt::format("no column '{}', which this kind needs", column), "add it"});
+      if (said_.insert(std::string(column)).second)
+        problems.push_back(
+            {cells_->front().at, fmt::format("no column '{}', which this kind needs", column), "add it"});
       return 1;
     }
     double value = 0;
@@ -139,21 +149,31 @@ class Reader {
   }
   std::int64_t count(std::string_view column) {
     const double value = number(column, 1e9);
-    if (value != std::floor(value)) report(*find(column), fmt::format("a value for '{}'", column), "write a whole number");
+    if (value != std::floor(value))
+      report(*find(column), fmt::format("a value for '{}'", column), "write a whole number");
     return static_cast<std::int64_t>(value);
   }
-  std::int64_t count_or(std::string_view column, std::int64_t otherwise) { return text(column).empty() ? otherwise : count(column); }
+  std::int64_t count_or(std::string_view column, std::int64_t otherwise) {
+    return text(column).empty() ? otherwise : count(column);
+  }
 
   Kernel kernel(const KernelRow& row, const std::vector<std::string>& notes) {
     if (row.kind == "gemm") {
       const int output = static_cast<int>(std::clamp(size_of(row.dtype).value(), 2.0, 8.0));
-      return Gemm{.m = count("m"), .n = count("n"), .k = count("k"), .batch = count_or("batch", 1), .dtype = row.dtype, .output_size = output};
+      return Gemm{.m = count("m"),
+                  .n = count("n"),
+                  .k = count("k"),
+                  .batch = count_or("batch", 1),
+                  .dtype = row.dtype,
+                  .output_size = output};
     }
     if (row.kind.starts_with("attn")) return attention(row);
     const bool embedding = names_model(notes) && notes[1] == "emb";
     const bool backward = row.kind.ends_with("_backward");
-    const std::string forward = row.kind.substr(0, row.kind.size() - (backward ? std::string_view("_backward").size() : 0));
-    const auto at = std::find(kernel_kind_names().begin() + static_cast<int>(KernelKind::norm), kernel_kind_names().end(), forward);
+    const std::string forward =
+        row.kind.substr(0, row.kind.size() - (backward ? std::string_view("_backward").size() : 0));
+    const auto at =
+        std::find(kernel_kind_names().begin() + static_cast<int>(KernelKind::norm), kernel_kind_names().end(), forward);
     const auto kind = static_cast<StreamingKind>(at - kernel_kind_names().begin() - static_cast<int>(KernelKind::norm));
     return Streaming{embedding ? StreamingKind::embedding : kind, Bytes{number("bytes", 1e15)}, backward};
   }
@@ -165,7 +185,8 @@ class Reader {
     a.head_dim = a.value_dim = static_cast<int>(count("head_dim"));
     a.q_len = row.kind == "attn_decode" ? count_or("q_len", 1) : count("q_len");
     a.kv_len = count_or("kv_len", a.q_len);
-    if (a.kv_len < a.q_len) report(*find("kv_len"), "a key length that holds the queries", "kv_len counts the new tokens as well");
+    if (a.kv_len < a.q_len)
+      report(*find("kv_len"), "a key length that holds the queries", "kv_len counts the new tokens as well");
     a.visible = visible_share(a.q_len, a.kv_len);
     a.backward = row.kind == "attn_backward";
     return a;
@@ -173,7 +194,8 @@ class Reader {
 
   static std::string group(const KernelRow& row) {
     if (const auto* g = std::get_if<Gemm>(&row.kernel)) return fmt::format("{} {} {}", g->n, g->k, g->batch);
-    if (const auto* a = std::get_if<FusedAttention>(&row.kernel)) return fmt::format("{} {} {}", a->heads, a->kv_heads, a->head_dim);
+    if (const auto* a = std::get_if<FusedAttention>(&row.kernel))
+      return fmt::format("{} {} {}", a->heads, a->kv_heads, a->head_dim);
     return fmt::format("{:g}", std::get<Streaming>(row.kernel).bytes.value());
   }
 
@@ -198,7 +220,9 @@ Result<KernelRows> parse_kernel_rows(std::string_view text, const std::string& n
   if (!reader.problems.empty()) return fail(std::move(reader.problems));
   KernelRows rows;
   for (const auto& cells : table->rows) reader.read(cells, rows);
-  const auto earlier = [](const Problem& a, const Problem& b) { return std::tie(a.at.line, a.at.column) < std::tie(b.at.line, b.at.column); };
+  const auto earlier = [](const Problem& a, const Problem& b) {
+    return std::tie(a.at.line, a.at.column) < std::tie(b.at.line, b.at.column);
+  };
   std::stable_sort(reader.problems.begin(), reader.problems.end(), earlier);
   if (!reader.problems.empty()) return fail(std::move(reader.problems));
   return rows;

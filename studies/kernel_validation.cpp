@@ -34,7 +34,8 @@ KernelScore score(const std::vector<Prediction>& list) {
 
 // Kernels of the generation of FlashAttention-3 and of TensorRT-LLM fill the matrix units of Hopper.
 AttentionKernel attention_of(const std::string& library) {
-  const bool newest = library.find("fa3") != library.npos || library.find("fa4") != library.npos || library.find("trtllm") != library.npos;
+  const bool newest = library.find("fa3") != library.npos || library.find("fa4") != library.npos ||
+                      library.find("trtllm") != library.npos;
   return newest ? AttentionKernel::flash3 : AttentionKernel::flash2;
 }
 
@@ -55,7 +56,11 @@ class Models {
       return nullptr;
     }
     const KernelCalibration* calibration = options_.calibration ? &*options_.calibration : nullptr;
-    const KernelChoice choice{.attention = attention_of(library), .library = library, .sustained = false, .own = options_.own.of_device(device.name), .calibration = calibration};
+    const KernelChoice choice{.attention = attention_of(library),
+                              .library = library,
+                              .sustained = false,
+                              .own = options_.own.of_device(device.name),
+                              .calibration = calibration};
     model->second = make_kernels(device, *family, choice);
     return model->second.get();
   }
@@ -68,7 +73,8 @@ class Models {
 // For each row the prediction of a fit to the file's other groups; not where a library has too few rows.
 std::vector<std::optional<Prediction>> left_out(const std::vector<KernelRow>& rows) {
   std::map<std::tuple<std::string, KernelKind, DType, std::string>, std::vector<std::size_t>> libraries;
-  for (std::size_t i = 0; i < rows.size(); ++i) libraries[{rows[i].gpu, kind_of(rows[i].kernel), rows[i].dtype, rows[i].library}].push_back(i);
+  for (std::size_t i = 0; i < rows.size(); ++i)
+    libraries[{rows[i].gpu, kind_of(rows[i].kernel), rows[i].dtype, rows[i].library}].push_back(i);
   std::vector<std::optional<Prediction>> all(rows.size());
   for (const auto& [key, members] : libraries) {
     if (members.size() < fewest_samples) continue;
@@ -78,7 +84,8 @@ std::vector<std::optional<Prediction>> left_out(const std::vector<KernelRow>& ro
     if (fit.groups == 0) continue;
     for (std::size_t j = 0; j < members.size(); ++j) {
       const Seconds predicted = samples[j].time / std::exp(fit.residuals[j]);
-      all[members[j]] = {predicted, samples[j].time, std::abs(fit.residuals[j]) <= fit.bands[j], fit.dominated[j] ? Evidence::measured : Evidence::fitted};
+      all[members[j]] = {predicted, samples[j].time, std::abs(fit.residuals[j]) <= fit.bands[j],
+                         fit.dominated[j] ? Evidence::measured : Evidence::fitted};
     }
   }
   return all;
@@ -101,7 +108,8 @@ Result<KernelValidation> validate_kernels(const KernelRows& rows, const KernelVa
     const KernelModel* model = models.of(row.gpu, row.library, problems);
     if (model == nullptr) continue;
     const Timing t = model->time(row.kernel);
-    auto& [predicted, refitted] = groups[{row.source, row.gpu, std::string(to_string(row.dtype)), row.kind, options.by_library ? stack_of(row) : ""}];
+    auto& [predicted, refitted] = groups[{row.source, row.gpu, std::string(to_string(row.dtype)), row.kind,
+                                          options.by_library ? stack_of(row) : ""}];
     predicted.push_back({t.median, row.time, row.time >= t.low() && row.time <= t.high(), t.evidence});
     if (unseen[i]) refitted.push_back(*unseen[i]);
   }

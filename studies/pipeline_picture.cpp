@@ -45,7 +45,9 @@ Tick median_forward(const Simulation& s, const std::vector<std::uint32_t>& roles
   for (const std::uint32_t role : roles) {
     for (const ProgramGraph::Step& step : s.graph.steps[role]) {
       const TaskOrigin& origin = s.graph.origin[index(step.task)];
-      if (s.timeline.finish[index(step.task)] == never || origin.role != role || cell_of(s.program, origin).kind != CellKind::forward) continue;
+      if (s.timeline.finish[index(step.task)] == never || origin.role != role ||
+          cell_of(s.program, origin).kind != CellKind::forward)
+        continue;
       passes[{role, origin.call}] += s.timeline.finish[index(step.task)] - s.timeline.start[index(step.task)];
     }
   }

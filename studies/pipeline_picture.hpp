@@ -9,7 +9,8 @@
 namespace forerun {
 
 enum class CellKind : std::uint8_t {
-  idle, forward,
+  idle,
+  forward,
   backward,  // with or without W
   weight_gradient,
   other,     // outside of the passes
@@ -25,11 +26,13 @@ struct PictureCell {
 
 struct PipelinePicture {
   Seconds from, to;
-  std::vector<std::vector<PictureCell>> stages;  // a row each: what one role of the stage did longest in that column's time
+  std::vector<std::vector<PictureCell>>
+      stages;  // a row each: what one role of the stage did longest in that column's time
 };
 
-// The step in `columns` columns; where that would be more than the median forward pass a column, its begin and its end at one pass a column.
-// Of each stage the busiest role; after a failure the one that stopped first, and the end is where the last of them stopped.
+// The step in `columns` columns; where that would be more than the median forward pass a column, its begin and its end
+// at one pass a column. Of each stage the busiest role; after a failure the one that stopped first, and the end is
+// where the last of them stopped.
 std::vector<PipelinePicture> pipeline_pictures(const Simulation&, int columns);
 
 }  // namespace forerun

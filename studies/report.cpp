@@ -28,9 +28,11 @@ Json overlap_json(const OverlapChoice& overlap) {
 }  // namespace
 
 Json to_json(const StageMemory& m) {
-  return {{"parameters", bytes(m.parameters)}, {"gradients", bytes(m.gradients)},         {"optimizer", bytes(m.optimizer)},
-          {"activations", bytes(m.activations)}, {"gathered", bytes(m.gathered)},         {"transient", bytes(m.transient)},
-          {"communication", bytes(m.communication)}, {"workspace", bytes(m.workspace)}, {"allocated", bytes(m.allocated())}};
+  return {{"parameters", bytes(m.parameters)},       {"gradients", bytes(m.gradients)},
+          {"optimizer", bytes(m.optimizer)},         {"activations", bytes(m.activations)},
+          {"gathered", bytes(m.gathered)},           {"transient", bytes(m.transient)},
+          {"communication", bytes(m.communication)}, {"workspace", bytes(m.workspace)},
+          {"allocated", bytes(m.allocated())}};
 }
 
 Json to_json(const Breakdown& b) {
@@ -39,8 +41,9 @@ Json to_json(const Breakdown& b) {
     exposed[std::string(to_string(d))] = b.exposed_in(d).value();
     hidden[std::string(to_string(d))] = b.hidden_in(d).value();
   }
-  return {{"compute_s", b.compute.value()}, {"recompute_s", b.recompute.value()}, {"exposed_s", exposed},
-          {"hidden_s", hidden},             {"bubble_s", b.bubble.value()},       {"optimizer_s", b.optimizer.value()},
+  return {{"compute_s", b.compute.value()}, {"recompute_s", b.recompute.value()},
+          {"exposed_s", exposed},           {"hidden_s", hidden},
+          {"bubble_s", b.bubble.value()},   {"optimizer_s", b.optimizer.value()},
           {"offload_s", b.offload.value()}, {"host_s", b.host.value()}};
 }
 
@@ -49,25 +52,26 @@ Json to_json(const Traffic& traffic) {
   for (std::size_t f = 0; f < flow_count; ++f) {
     const auto flow = static_cast<Flow>(f);
     if (traffic[flow].api == Bytes{0}) continue;
-    all[std::string(to_string(dimension_of(flow)))][std::string(name_of(flow))] = {{"api", bytes(traffic[flow].api)}, {"wire", bytes(traffic[flow].wire)}};
+    all[std::string(to_string(dimension_of(flow)))][std::string(name_of(flow))] = {{"api", bytes(traffic[flow].api)},
+                                                                                   {"wire", bytes(traffic[flow].wire)}};
   }
   return all;
 }
 
 Json to_json(const Plan& p) {
   Json json = {{"tp", p.tp},
-          {"sp", p.sp},
-          {"cp", p.cp},
-          {"cp_kind", to_string(p.cp_kind)},
-          {"pp", p.pp},
-          {"virtual_stages", p.virtual_stages},
-          {"schedule", to_string(p.schedule)},
-          {"stages", stages_json(p)},
-          {"ep", p.ep},
-          {"dp", p.dp},
-          {"zero", p.zero},
-          {"micro_batch", p.micro_batch},
-          {"recompute", to_string(p.recompute)}};
+               {"sp", p.sp},
+               {"cp", p.cp},
+               {"cp_kind", to_string(p.cp_kind)},
+               {"pp", p.pp},
+               {"virtual_stages", p.virtual_stages},
+               {"schedule", to_string(p.schedule)},
+               {"stages", stages_json(p)},
+               {"ep", p.ep},
+               {"dp", p.dp},
+               {"zero", p.zero},
+               {"micro_batch", p.micro_batch},
+               {"recompute", to_string(p.recompute)}};
   if (p.overlap != OverlapChoice{}) json["overlap"] = overlap_json(p.overlap);
   return json;
 }
@@ -89,8 +93,14 @@ Json to_json(const Scenario& s) {
 Json to_json(const MemoryUse& m) {
   Json stages = Json::array();
   for (const StageMemory& stage : m.stages) stages.push_back(to_json(stage));
-  return {{"total", bytes(m.total())},       {"capacity", bytes(m.capacity)}, {"headroom", bytes(m.headroom())}, {"fits", m.fits()},
-          {"peak_stage", m.peak_stage},      {"peak", to_json(m.peak())},     {"reserve", bytes(m.reserve)},     {"context", bytes(m.context)},
+  return {{"total", bytes(m.total())},
+          {"capacity", bytes(m.capacity)},
+          {"headroom", bytes(m.headroom())},
+          {"fits", m.fits()},
+          {"peak_stage", m.peak_stage},
+          {"peak", to_json(m.peak())},
+          {"reserve", bytes(m.reserve)},
+          {"context", bytes(m.context)},
           {"stages", stages}};
 }
 
@@ -131,7 +141,10 @@ Json to_json(const std::vector<Change>& changes) {
 }
 
 Json to_json(const Certificate& c) {
-  return {{"total", c.total}, {"evaluated", c.evaluated}, {"pruned_memory", c.pruned_memory}, {"pruned_bound", c.pruned_bound}};
+  return {{"total", c.total},
+          {"evaluated", c.evaluated},
+          {"pruned_memory", c.pruned_memory},
+          {"pruned_bound", c.pruned_bound}};
 }
 
 Json to_json(const OwnCalibrations& own, const Cluster& cluster) {

@@ -17,9 +17,11 @@ struct Sign {
   bool of_numbers, of_texts;
 };
 // Those that begin with another come first.
-constexpr std::array signs{Sign{"==", Relation::equal, true, true},    Sign{"!=", Relation::unequal, true, true}, Sign{"<=", Relation::at_most, true, false},
-                           Sign{">=", Relation::at_least, true, false}, Sign{"!~", Relation::lacks, false, true}, Sign{"=", Relation::equal, true, true},
-                           Sign{"<", Relation::less, true, false},     Sign{">", Relation::more, true, false},    Sign{"~", Relation::holds, false, true}};
+constexpr std::array signs{Sign{"==", Relation::equal, true, true},    Sign{"!=", Relation::unequal, true, true},
+                           Sign{"<=", Relation::at_most, true, false}, Sign{">=", Relation::at_least, true, false},
+                           Sign{"!~", Relation::lacks, false, true},   Sign{"=", Relation::equal, true, true},
+                           Sign{"<", Relation::less, true, false},     Sign{">", Relation::more, true, false},
+                           Sign{"~", Relation::holds, false, true}};
 
 std::string_view trimmed(std::string_view text) {
   while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
@@ -38,7 +40,9 @@ std::vector<std::string_view> parts_of(std::string_view text) {
   return parts;
 }
 
-Problem not_read(std::string_view text, std::string hint) { return {{}, fmt::format("cannot read the condition {}", quoted(text)), std::move(hint)}; }
+Problem not_read(std::string_view text, std::string hint) {
+  return {{}, fmt::format("cannot read the condition {}", quoted(text)), std::move(hint)};
+}
 
 // The first sign in the text, the longest where several begin there.
 std::pair<std::size_t, const Sign*> first_sign(std::string_view text) {
@@ -52,33 +56,47 @@ std::pair<std::size_t, const Sign*> first_sign(std::string_view text) {
 
 Result<RowCondition> parse(std::string_view text) {
   const auto [at, sign] = first_sign(text);
-  if (sign == nullptr) return fail(not_read(text, "write a column, one of = != < <= > >= ~ !~, and a value, as in \"pp = 1\""));
-  RowCondition condition{.column = std::string(trimmed(text.substr(0, at))), .relation = sign->relation, .text = lower(trimmed(text.substr(at + sign->text.size())))};
+  if (sign == nullptr)
+    return fail(not_read(text, "write a column, one of = != < <= > >= ~ !~, and a value, as in \"pp = 1\""));
+  RowCondition condition{.column = std::string(trimmed(text.substr(0, at))),
+                         .relation = sign->relation,
+                         .text = lower(trimmed(text.substr(at + sign->text.size())))};
   const std::vector<std::string> columns = training_columns();
   if (std::find(columns.begin(), columns.end(), condition.column) == columns.end()) {
-    return fail(Problem{{}, fmt::format("no column '{}' to choose rows by", condition.column), suggestion(condition.column, columns)});
+    return fail(Problem{
+        {}, fmt::format("no column '{}' to choose rows by", condition.column), suggestion(condition.column, columns)});
   }
   const bool is_number = is_number_column(condition.column);
   if (is_number ? !sign->of_numbers : !sign->of_texts) {
-    return fail(not_read(text, fmt::format("the column '{}' holds {}", condition.column, is_number ? "numbers: compare by = != < <= > >=" : "texts: compare by = != ~ !~")));
+    return fail(
+        not_read(text, fmt::format("the column '{}' holds {}", condition.column,
+                                   is_number ? "numbers: compare by = != < <= > >=" : "texts: compare by = != ~ !~")));
   }
   if (!is_number) return condition;
   const char* end = condition.text.data() + condition.text.size();
   const auto [stop, error] = std::from_chars(condition.text.data(), end, condition.number);
-  if (error != std::errc{} || stop != end) return fail(not_read(text, fmt::format("{} is not a number", quoted(condition.text))));
+  if (error != std::errc{} || stop != end)
+    return fail(not_read(text, fmt::format("{} is not a number", quoted(condition.text))));
   return condition;
 }
 
 bool holds(double cell, const RowCondition& c) {
   switch (c.relation) {
-    case Relation::equal: return cell == c.number;
-    case Relation::unequal: return cell != c.number;
-    case Relation::less: return cell < c.number;
-    case Relation::at_most: return cell <= c.number;
-    case Relation::more: return cell > c.number;
-    case Relation::at_least: return cell >= c.number;
+    case Relation::equal:
+      return cell == c.number;
+    case Relation::unequal:
+      return cell != c.number;
+    case Relation::less:
+      return cell < c.number;
+    case Relation::at_most:
+      return cell <= c.number;
+    case Relation::more:
+      return cell > c.number;
+    case Relation::at_least:
+      return cell >= c.number;
     case Relation::holds:
-    case Relation::lacks: break;
+    case Relation::lacks:
+      break;
   }
   return false;
 }
@@ -86,11 +104,16 @@ bool holds(double cell, const RowCondition& c) {
 bool holds(const std::string& cell, const RowCondition& c) {
   const bool equal = cell == c.text, part = cell.find(c.text) != std::string::npos;
   switch (c.relation) {
-    case Relation::equal: return equal;
-    case Relation::unequal: return !equal;
-    case Relation::holds: return part;
-    case Relation::lacks: return !part;
-    default: return false;
+    case Relation::equal:
+      return equal;
+    case Relation::unequal:
+      return !equal;
+    case Relation::holds:
+      return part;
+    case Relation::lacks:
+      return !part;
+    default:
+      return false;
   }
 }
 
@@ -112,7 +135,8 @@ Result<std::vector<RowCondition>> parse_conditions(std::string_view text) {
 }
 
 std::string to_string(const RowCondition& condition) {
-  const auto sign = std::find_if(signs.rbegin(), signs.rend(), [&](const Sign& s) { return s.relation == condition.relation; });
+  const auto sign =
+      std::find_if(signs.rbegin(), signs.rend(), [&](const Sign& s) { return s.relation == condition.relation; });
   return fmt::format("{} {} {}", condition.column, sign->text, condition.text);
 }
 

@@ -1,7 +1,7 @@
 // Conditions on the columns of a file of training runs: "pp = 1 and gpus <= 256 and notes ~ repeat".
 //
-// Numbers know =, !=, <, <=, >, >=; texts =, !=, ~ (holds these letters) and !~, whatever their case. An empty cell of numbers fulfils no condition, an
-// empty text is a text.
+// Numbers know =, !=, <, <=, >, >=; texts =, !=, ~ (holds these letters) and !~, whatever their case. An empty cell of
+// numbers fulfils no condition, an empty text is a text.
 #pragma once
 
 #include <string>
@@ -24,7 +24,8 @@ struct RowCondition {
   bool operator==(const RowCondition&) const = default;
 };
 
-// One or several, joined by "and". Problems: a column that the files do not have, no relation, one that its column does not know, a number that is none.
+// One or several, joined by "and". Problems: a column that the files do not have, no relation, one that its column does
+// not know, a number that is none.
 Result<std::vector<RowCondition>> parse_conditions(std::string_view text);
 std::string to_string(const RowCondition&);  // as parse_conditions reads it
 

@@ -22,12 +22,15 @@ std::string spelling(std::string_view name) {
 }
 
 std::size_t common_prefix(const std::string& a, const std::string& b) {
-  return static_cast<std::size_t>(std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(std::min(a.size(), b.size())), b.begin()).first - a.begin());
+  return static_cast<std::size_t>(
+      std::mismatch(a.begin(), a.begin() + static_cast<std::ptrdiff_t>(std::min(a.size(), b.size())), b.begin()).first -
+      a.begin());
 }
 
 std::size_t likeness(const std::string& wanted, const Model& model) {
   std::size_t best = common_prefix(wanted, spelling(model.name));
-  for (const std::string& alias : model.aliases) best = std::max(best, common_prefix(wanted, spelling(alias.substr(alias.rfind('/') + 1))));
+  for (const std::string& alias : model.aliases)
+    best = std::max(best, common_prefix(wanted, spelling(alias.substr(alias.rfind('/') + 1))));
   return best;
 }
 
@@ -40,7 +43,9 @@ const Model* most_alike(const TrainingRow& row, const std::vector<const Model*>&
   for (const Model* model : candidates) {
     const std::size_t prefix = likeness(wanted, *model);
     const double distance = std::abs(std::log(static_cast<double>(model->hidden) / *row.hidden));
-    if (prefix < least || (best != nullptr && (prefix < best_prefix || (prefix == best_prefix && distance >= best_distance)))) continue;
+    if (prefix < least ||
+        (best != nullptr && (prefix < best_prefix || (prefix == best_prefix && distance >= best_distance))))
+      continue;
     best = model;
     best_prefix = prefix;
     best_distance = distance;
@@ -54,7 +59,8 @@ std::optional<int> dense_layers(const TrainingRow& row) {
   return std::regex_search(row.notes, m, pattern) ? std::optional(std::stoi(m[1])) : std::nullopt;
 }
 
-// The first layers; where the row says how many of them are dense, as many of the catalogue's dense and then of its mixture blocks.
+// The first layers; where the row says how many of them are dense, as many of the catalogue's dense and then of its
+// mixture blocks.
 std::vector<Block> cut(const Model& whole, int layers, std::optional<int> dense) {
   std::vector<Block> blocks;
   const auto is_dense = [](const Block& b) { return std::holds_alternative<Mlp>(b.feed_forward); };
@@ -76,8 +82,8 @@ RowModel mixture(const TrainingRow& row, const std::vector<Model>& catalogue) {
   for (const Model& model : catalogue) {
     const Block& last = model.blocks.back();
     const Moe* moe = std::get_if<Moe>(&last.feed_forward);
-    if (moe != nullptr && model.hidden == row.hidden && last.attention.heads == row.heads && moe->experts == row.experts &&
-        moe->top_k == row.topk) {
+    if (moe != nullptr && model.hidden == row.hidden && last.attention.heads == row.heads &&
+        moe->experts == row.experts && moe->top_k == row.topk) {
       candidates.push_back(&model);
     }
   }
@@ -110,7 +116,8 @@ Model general(bool gated) {
 
 Block sized(Block block, const TrainingRow& row, const Model& kind, int width) {
   Attention& a = block.attention;
-  // A head dimension of the model's own (Gemma, Qwen 3) goes with its hidden size and heads; otherwise the heads share the hidden size.
+  // A head dimension of the model's own (Gemma, Qwen 3) goes with its hidden size and heads; otherwise the heads share
+  // the hidden size.
   const bool own_heads = kind.hidden == row.hidden && a.heads == row.heads;
   if (!own_heads) a.head_dim = *row.hidden / *row.heads;
   a.heads = *row.heads;
@@ -119,7 +126,8 @@ Block sized(Block block, const TrainingRow& row, const Model& kind, int width) {
   return block;
 }
 
-// A GPT's table of tokens where only the model's rounded size is stated: GPT-2's, unless the size leaves room for one more than twice as large.
+// A GPT's table of tokens where only the model's rounded size is stated: GPT-2's, unless the size leaves room for one
+// more than twice as large.
 int vocabulary_of(const TrainingRow& row, Model model) {
   model.vocab = gpt_vocabulary;
   if (!row.parameters) return model.vocab;
@@ -159,7 +167,8 @@ RowModel model_of(const TrainingRow& row, const std::vector<Model>& catalogue) {
   model.hidden = *row.hidden;
   model.max_positions = *row.seq;
   model.extra_positions = 0;
-  // Plain blocks with learned positions are GPT as Megatron-LM trains it, dropout 0.1 being its default; a stack may switch it off.
+  // Plain blocks with learned positions are GPT as Megatron-LM trains it, dropout 0.1 being its default; a stack may
+  // switch it off.
   model.dropout = model.positions == Positions::learned && !mlp.gated;
   model.blocks.clear();
   const int width = row.ffn.value_or(same_size ? mlp.width : 4 * *row.hidden);

@@ -41,7 +41,8 @@ DType read_dtype(const TrainingRow& row, const Stack& stack, std::vector<std::st
 // What a row's techniques say takes the place of the stack's recipes.
 void apply(const Techniques& on, Stack& stack) {
   stack.compiled = on.compiled;
-  if (!on.chunked_loss) {  // 16-bit logits and their fp32 log-softmax, whose gradient is fp32; as is the loss's where nothing fuses the two
+  if (!on.chunked_loss) {  // 16-bit logits and their fp32 log-softmax, whose gradient is fp32; as is the loss's where
+                           // nothing fuses the two
     stack.logit_saved = Bytes{6};
     stack.logit_workspace = Bytes{on.compiled ? 4.0 : 8.0};
   }
@@ -66,7 +67,8 @@ void read_software(const TrainingRow& row, Stack& stack) {
 OverlapChoice read_overlap(const TrainingRow& row) {
   OverlapChoice choice;
   const bool none = says(row.overlap, "all tp/pp overlap disabled");
-  if (none || says(row.overlap, "no overlap of gradient all-reduce") || says(row.overlap, "no dp overlap")) choice.dp = false;
+  if (none || says(row.overlap, "no overlap of gradient all-reduce") || says(row.overlap, "no dp overlap"))
+    choice.dp = false;
   if (none || says(row.overlap, "tp_comm_overlap=false") || says(row.overlap, "vanillatp")) choice.tp = false;
   if (none) choice.pp = false;
   return choice;
@@ -78,19 +80,22 @@ Tuning read_tuning(const TrainingRow& row, const Stack& stack, std::vector<std::
   Tuning read;
   if (tuning == "lora" || tuning == "peft") read.kind = TuningKind::lora;
   if (tuning == "qlora") read.kind = TuningKind::qlora;
-  if (const auto techniques = techniques_of(row); techniques && techniques->tuning != TuningKind::full) read.kind = techniques->tuning;
+  if (const auto techniques = techniques_of(row); techniques && techniques->tuning != TuningKind::full)
+    read.kind = techniques->tuning;
   if (is_low_rank(read)) assumed.insert(assumed.end(), {"rank", "target"});
   return completed(read, stack);
 }
 
-// Of a table of techniques whose baseline does not pack its data: rows before it does state the longest sequence, not how many tokens there were.
+// Of a table of techniques whose baseline does not pack its data: rows before it does state the longest sequence, not
+// how many tokens there were.
 bool is_unpacked(const TrainingRow& row) {
   const auto techniques = techniques_of(row);
   return techniques && !techniques->packed_data && says(row.notes, "unpacked so seq is a max");
 }
 
 bool is_zero_bubble(const std::string& schedule) {
-  return says(schedule, "zb") || says(schedule, "zero-bubble") || says(schedule, "zero bubble") || says(schedule, "dualpipe");
+  return says(schedule, "zb") || says(schedule, "zero-bubble") || says(schedule, "zero bubble") ||
+         says(schedule, "dualpipe");
 }
 
 // Where a row does not say: as many chunks as the software's configurations make of a stage, if they divide it.
@@ -108,8 +113,10 @@ void read_pipeline(const TrainingRow& row, const Scenario& scenario, Plan& plan,
   plan.schedule = plan.virtual_stages > 1 ? ScheduleKind::interleaved : ScheduleKind::one_f_one_b;
   if (row.schedule.empty()) assumed.emplace_back("schedule");
   const std::string schedule = lower(row.schedule);
-  if (const auto named = schedule_from(schedule); named && (*named == ScheduleKind::gpipe || is_zero_bubble(schedule))) plan.schedule = *named;
-  if (schedule == "zb-1p" || schedule == "zb-2p") {  // Qi et al. 2023: the automatic schedule under one and two times 1F1B's memory
+  if (const auto named = schedule_from(schedule); named && (*named == ScheduleKind::gpipe || is_zero_bubble(schedule)))
+    plan.schedule = *named;
+  if (schedule == "zb-1p" ||
+      schedule == "zb-2p") {  // Qi et al. 2023: the automatic schedule under one and two times 1F1B's memory
     plan.schedule = ScheduleKind::zb_auto;
     plan.activation_limit = schedule == "zb-2p" ? 2 : 1;
   }
@@ -175,7 +182,8 @@ const Result<Stack>& RunReader::stack_named(const std::string& name) {
 }
 
 bool RunReader::names_stack(const TrainingRow& row) {
-  return !row.stack.empty() && row.stack.find('/') == std::string::npos && !row.stack.ends_with(".yaml") && stack_named(row.stack);
+  return !row.stack.empty() && row.stack.find('/') == std::string::npos && !row.stack.ends_with(".yaml") &&
+         stack_named(row.stack);
 }
 
 // The fork whose schedule it is, and the version of that year where the catalogue has one ("torchtitan-2024").
@@ -197,7 +205,8 @@ ReadRun RunReader::read(const TrainingRow& row) {
   if (const auto missing = unstated(row); !missing.empty()) return skip("not stated: " + join(missing, ", "));
   if (is_unpacked(row)) return skip("not stated: seq (padded data: the sequence is a maximum)");
   const double devices = double{1} * *row.tp * *row.pp * *row.dp * row.cp.value_or(1);
-  if (devices != *row.gpus) return skip(fmt::format("not a valid plan: tp x cp x dp x pp is {}, not the {} devices", devices, *row.gpus));
+  if (devices != *row.gpus)
+    return skip(fmt::format("not a valid plan: tp x cp x dp x pp is {}, not the {} devices", devices, *row.gpus));
 
   RowModel model = model_of(row, models_);
   if (!model.refused.empty()) return skip(model.refused);
@@ -220,10 +229,12 @@ ReadRun RunReader::read(const TrainingRow& row) {
   s.job = {.sequence = *row.seq, .global_batch = *row.global_batch, .tuning = read_tuning(row, s.stack, run.assumed)};
   s.job.kind = lower(row.tuning) == "full" || has_frozen_base(s.job.tuning) ? JobKind::finetune : JobKind::pretrain;
   s.job.dtype = read_dtype(row, s.stack, run.assumed);
-  if (s.job.tuning.kind == TuningKind::qlora && s.job.dtype == DType::fp8) return skip("qlora does not multiply in fp8");
+  if (s.job.tuning.kind == TuningKind::qlora && s.job.dtype == DType::fp8)
+    return skip("qlora does not multiply in fp8");
   if (const Problems problems = check(s.job.tuning, s.model); !problems.empty()) return skip(problems.front().message);
   run.plan = read_plan(row, s, run.assumed);
-  // Software that fills the bubble validates its update afterwards: stages do not wait for each other between steps (Qi et al. 2023, section 4).
+  // Software that fills the bubble validates its update afterwards: stages do not wait for each other between steps (Qi
+  // et al. 2023, section 4).
   if (is_zero_bubble(lower(row.schedule))) s.stack.steps_synchronize = false;
   run.recompute_unstated = !recompute_from(lower(row.recompute));
   return run;

@@ -1,4 +1,5 @@
-// A row of a measured file as a scenario and a plan: what it states, what had to be assumed, or why it cannot be priced.
+// A row of a measured file as a scenario and a plan: what it states, what had to be assumed, or why it cannot be
+// priced.
 #pragma once
 
 #include <map>
@@ -23,7 +24,8 @@ class RunReader {
  public:
   static Result<RunReader> make();
   ReadRun read(const TrainingRow&);
-  // The name of the stack that the row is read with: of the one that it names, by whatever alias, its fork or version of that year, or the usual one.
+  // The name of the stack that the row is read with: of the one that it names, by whatever alias, its fork or version
+  // of that year, or the usual one.
   std::string stack_of(const TrainingRow&);
 
  private:

@@ -21,7 +21,9 @@ Bytes wire_bytes(const Traffic& traffic) {
 Json memory_json(const Program& program, std::uint32_t role, const ProgramMemory& memory) {
   Json alive = Json::array();
   for (const auto& [name, size] : memory.alive) alive.push_back({{"name", name}, {"bytes", bytes(size)}});
-  return {{"peak", to_json(memory.peak)}, {"at", describe(program, {role, memory.call, memory.instruction})}, {"alive", std::move(alive)}};
+  return {{"peak", to_json(memory.peak)},
+          {"at", describe(program, {role, memory.call, memory.instruction})},
+          {"alive", std::move(alive)}};
 }
 
 Json roles_json(const Simulation& s) {
@@ -40,9 +42,14 @@ Json roles_json(const Simulation& s) {
 
 Json path_json(const CriticalPath& path) {
   Json communication = Json::object();
-  for (const Dimension d : all_dimensions) communication[std::string(to_string(d))] = path.communication[static_cast<std::size_t>(d)].value();
-  return {{"compute_s", path.compute.value()},     {"recompute_s", path.recompute.value()}, {"communication_s", std::move(communication)},
-          {"optimizer_s", path.optimizer.value()}, {"host_s", path.host.value()},           {"waiting_s", path.waiting.value()}};
+  for (const Dimension d : all_dimensions)
+    communication[std::string(to_string(d))] = path.communication[static_cast<std::size_t>(d)].value();
+  return {{"compute_s", path.compute.value()},
+          {"recompute_s", path.recompute.value()},
+          {"communication_s", std::move(communication)},
+          {"optimizer_s", path.optimizer.value()},
+          {"host_s", path.host.value()},
+          {"waiting_s", path.waiting.value()}};
 }
 
 Json disturbances_json(const Disturbances& d) {
@@ -54,7 +61,8 @@ Json disturbances_json(const Disturbances& d) {
 
 Json blocked_json(const Simulation& s) {
   Json list = Json::array();
-  for (const Blocked& blocked : s.blocked) list.push_back({{"ranks", s.program.roles[blocked.role].ranks}, {"at", blocked.what}});
+  for (const Blocked& blocked : s.blocked)
+    list.push_back({{"ranks", s.program.roles[blocked.role].ranks}, {"at", blocked.what}});
   return list;
 }
 
@@ -79,7 +87,8 @@ Seconds busy(const Simulation& s, std::uint32_t role) { return s.step - s.roles[
 
 std::vector<std::uint32_t> busiest_of_stages(const Simulation& s) {
   std::vector<std::uint32_t> busiest;
-  for (int stage = 0; stage < s.program.plan.pp; ++stage) busiest.push_back(most_of_stage(s, stage, [&](std::uint32_t r) { return busy(s, r); }));
+  for (int stage = 0; stage < s.program.plan.pp; ++stage)
+    busiest.push_back(most_of_stage(s, stage, [&](std::uint32_t r) { return busy(s, r); }));
   return busiest;
 }
 
@@ -89,7 +98,8 @@ std::uint32_t fullest_of_stage(const Simulation& s, int stage) {
 
 bool has_weight_passes(const Program& program) {
   return std::ranges::any_of(program.stages, [](const StageProgram& stage) {
-    return std::ranges::any_of(stage.bodies, [](const Body& body) { return body.chunk >= 0 && body.kind == PassKind::weight_gradient; });
+    return std::ranges::any_of(
+        stage.bodies, [](const Body& body) { return body.chunk >= 0 && body.kind == PassKind::weight_gradient; });
   });
 }
 
@@ -99,7 +109,8 @@ std::uint32_t busiest(const Simulation& s) {
 }
 
 std::uint32_t sends_most(const Simulation& s) {
-  const auto most = std::ranges::max_element(s.roles, {}, [](const RoleReport& role) { return wire_bytes(role.traffic); });
+  const auto most =
+      std::ranges::max_element(s.roles, {}, [](const RoleReport& role) { return wire_bytes(role.traffic); });
   return static_cast<std::uint32_t>(most - s.roles.begin());
 }
 

@@ -26,8 +26,9 @@ std::uint32_t fullest_of_stage(const Simulation&, int stage);  // the role that 
 bool has_weight_passes(const Program&);                        // does its schedule run weight gradients apart?
 std::uint32_t sends_most(const Simulation&);  // the role with the most bytes on the wire
 
-// complete, step_time_s, tokens_per_s, mfu, hfu (all null after a failure), closed_form, disturbances, tasks, roles (stage, ranks, passes in flight,
-// breakdown, memory with what is alive at its peak, bytes), critical_path, memory, bytes, blocked.
+// complete, step_time_s, tokens_per_s, mfu, hfu (all null after a failure), closed_form, disturbances, tasks, roles
+// (stage, ranks, passes in flight, breakdown, memory with what is alive at its peak, bytes), critical_path, memory,
+// bytes, blocked.
 nlohmann::ordered_json to_json(const Estimate& closed_form, const Simulation&, const Disturbances&);
 
 }  // namespace forerun

@@ -73,7 +73,8 @@ Result<void> leave_sources_out(TrainingValidation& validation, const std::string
   int counted = 0;
   for (NamedErrors& source : validation.by_source) {
     source.left_out = score_of(source.name, *rows, *reader);
-    if (source.left_out && source.left_out->n >= 5 && !sweeps.contains(source.name)) sum += source.left_out->mape, ++counted;
+    if (source.left_out && source.left_out->n >= 5 && !sweeps.contains(source.name))
+      sum += source.left_out->mape, ++counted;
     if (progress) progress(++done, validation.by_source.size());
   }
   if (counted > 0) validation.left_out_over_sources = sum / counted;

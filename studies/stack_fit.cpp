@@ -23,7 +23,11 @@ constexpr double run_error = 0.05;
 
 // One scenario of the file with all its runs; the stack is exchanged in place.
 struct FitScenario {
-  FitScenario(PricedScenario priced, bool of_row) : compiled(of_row), context(std::move(priced)), kernels(context.scenario.kernels), collectives(context.scenario.collectives) {}
+  FitScenario(PricedScenario priced, bool of_row)
+      : compiled(of_row),
+        context(std::move(priced)),
+        kernels(context.scenario.kernels),
+        collectives(context.scenario.collectives) {}
   bool compiled;
   ClosedFormContext context;
   std::shared_ptr<const KernelModel> kernels;
@@ -39,7 +43,8 @@ struct FitRun {
 
 class StackFitter {
  public:
-  StackFitter(Stack stated, std::vector<const StackParameter*> parameters, double prior) : stated_(std::move(stated)), parameters_(std::move(parameters)), prior_(prior) {}
+  StackFitter(Stack stated, std::vector<const StackParameter*> parameters, double prior)
+      : stated_(std::move(stated)), parameters_(std::move(parameters)), prior_(prior) {}
 
   Result<void> read(const std::vector<TrainingRow>& rows, const std::vector<RowCondition>& where) {
     Result<RunReader> reader = RunReader::make();
@@ -47,7 +52,9 @@ class StackFitter {
     for (const TrainingRow& row : rows) {
       if (!row.step_time) continue;
       ReadRun run = reader->read(row);
-      if (!run.skipped.empty() || run.scenario.stack.name != stated_.name || !check_plan(run.scenario, run.plan).empty()) continue;
+      if (!run.skipped.empty() || run.scenario.stack.name != stated_.name ||
+          !check_plan(run.scenario, run.plan).empty())
+        continue;
       if (!fulfils(row, where)) {
         ++dropped_;
         continue;
@@ -55,10 +62,15 @@ class StackFitter {
       std::shared_ptr<FitScenario> scenario = scenario_of(run.scenario);
       if (scenario == nullptr) continue;
       const std::string family = scenario->context.scenario.device().family;
-      runs_.push_back({std::move(run), std::move(scenario), row.step_time->value(), row.run_id, row.source, shape_of(row), family});
+      runs_.push_back(
+          {std::move(run), std::move(scenario), row.step_time->value(), row.run_id, row.source, shape_of(row), family});
     }
-    if (runs_.empty() && dropped_ > 0) return fail(Problem{{}, fmt::format("none of the {} runs of the stack '{}' is chosen", dropped_, stated_.name), "loosen the conditions of --where"});
-    if (runs_.empty()) return fail(Problem{{}, fmt::format("no run of the stack '{}' that can be predicted", stated_.name), ""});
+    if (runs_.empty() && dropped_ > 0)
+      return fail(Problem{{},
+                          fmt::format("none of the {} runs of the stack '{}' is chosen", dropped_, stated_.name),
+                          "loosen the conditions of --where"});
+    if (runs_.empty())
+      return fail(Problem{{}, fmt::format("no run of the stack '{}' that can be predicted", stated_.name), ""});
     return {};
   }
 
@@ -73,7 +85,8 @@ class StackFitter {
       if (counts(runs_[i])) used.push_back(i);
     }
     std::vector<FitParameter> bounds;
-    for (const StackParameter* p : parameters_) bounds.push_back({p->name, p->low, std::clamp(p->get(stated_), p->low, p->high), p->high});
+    for (const StackParameter* p : parameters_)
+      bounds.push_back({p->name, p->low, std::clamp(p->get(stated_), p->low, p->high), p->high});
     const auto residuals = [&](std::span<const double> values, std::span<double> out) {
       const std::vector<RunError> errors = errors_with(with(values), used);
       for (std::size_t i = 0; i < used.size(); ++i) out[i] = errors[i].residual;
@@ -81,7 +94,14 @@ class StackFitter {
         out[used.size() + k] = prior_ * run_error * std::log(values[k] / bounds[k].start) / parameters_[k]->width;
       }
     };
-    return fit(bounds, used.size() + bounds.size(), residuals, {.loss_scale = 2 * run_error, .difference = 1e-2, .starts = starts, .iterations = 30, .tolerance = 1e-4, .weights = weights(used)}).values;
+    return fit(bounds, used.size() + bounds.size(), residuals,
+               {.loss_scale = 2 * run_error,
+                .difference = 1e-2,
+                .starts = starts,
+                .iterations = 30,
+                .tolerance = 1e-4,
+                .weights = weights(used)})
+        .values;
   }
 
   [[nodiscard]] Stack with(std::span<const double> values) const {
@@ -98,7 +118,8 @@ class StackFitter {
       Stack own = scenario.context.scenario.given.stack;  // with what the row says of it
       for (const StackParameter& p : stack_parameters()) p.set(own, p.get(stack));
       own.compiled = scenario.compiled;
-      scenario.context.exchange(own, with_reach(scenario.kernels, own, scenario.context.scenario.device()), with_reach(scenario.collectives, own));
+      scenario.context.exchange(own, with_reach(scenario.kernels, own, scenario.context.scenario.device()),
+                                with_reach(scenario.collectives, own));
       const Timing step = predict(scenario.context, run.run).step;
       list.push_back({run.id, run.source, std::log(step.median.value() / run.measured), step.spread});
     }
@@ -108,13 +129,15 @@ class StackFitter {
  private:
   static constexpr double typical_runs = 30;
 
-  // Of the runs, so that sources count alike, and of the stated values: as much as some tens of runs, however many there are.
+  // Of the runs, so that sources count alike, and of the stated values: as much as some tens of runs, however many
+  // there are.
   std::vector<double> weights(const std::vector<std::size_t>& used) const {
     std::map<std::string, std::size_t> of_source;
     for (const std::size_t i : used) ++of_source[runs_[i].source];
     const double n = static_cast<double>(used.size());
     std::vector<double> list;
-    for (const std::size_t i : used) list.push_back(n / static_cast<double>(of_source.size() * of_source[runs_[i].source]));
+    for (const std::size_t i : used)
+      list.push_back(n / static_cast<double>(of_source.size() * of_source[runs_[i].source]));
     list.resize(used.size() + parameters_.size(), std::max(1.0, n / typical_runs));
     return list;
   }
@@ -178,10 +201,13 @@ UnseenRuns left_out(StackFitter& fitter, const std::vector<std::string>& groups,
   const std::vector<FitRun>& runs = fitter.runs();
   const std::size_t count = std::min<std::size_t>(groups.size(), 10);
   std::vector<std::size_t> folds;
-  for (const FitRun& run : runs) folds.push_back(static_cast<std::size_t>(std::find(groups.begin(), groups.end(), run.group) - groups.begin()) % count);
+  for (const FitRun& run : runs)
+    folds.push_back(static_cast<std::size_t>(std::find(groups.begin(), groups.end(), run.group) - groups.begin()) %
+                    count);
   std::vector<RunError> unseen(runs.size());
   for (std::size_t fold = 0; fold < count; ++fold) {
-    const Stack stack = fitter.with(fitter.values(starts, [&](const FitRun& run) { return folds[static_cast<std::size_t>(&run - runs.data())] != fold; }));
+    const Stack stack = fitter.with(fitter.values(
+        starts, [&](const FitRun& run) { return folds[static_cast<std::size_t>(&run - runs.data())] != fold; }));
     std::vector<std::size_t> out;
     for (std::size_t i = 0; i < runs.size(); ++i) {
       if (folds[i] == fold) out.push_back(i);
@@ -203,7 +229,10 @@ Result<std::vector<RunError>> run_errors(const Stack& stack, const std::vector<T
 }
 
 StackFitRecord record_of(const StackFit& fit, const std::string& date) {
-  StackFitRecord record{.runs = fmt::format("{} of {}", fit.runs, join(fit.sources, "; ")), .date = date, .dropped = fit.dropped, .families = fit.families};
+  StackFitRecord record{.runs = fmt::format("{} of {}", fit.runs, join(fit.sources, "; ")),
+                        .date = date,
+                        .dropped = fit.dropped,
+                        .families = fit.families};
   for (const RowCondition& condition : fit.where) record.where.push_back(to_string(condition));
   if (fit.left_out) record.left_out = fit.left_out->errors.mape, record.spread = fit.left_out->spread;
   for (const StackParameter& p : stack_parameters()) {  // in the order in which they are read
@@ -221,8 +250,10 @@ Result<StackFit> fit_stack(const Stack& stated, const std::vector<TrainingRow>& 
     std::vector<std::string> known;
     for (const StackParameter& p : stack_parameters()) known.emplace_back(p.name);
     chosen.push_back(find_stack_parameter(name));
-    if (chosen.back() != nullptr && std::count(chosen.begin(), chosen.end(), chosen.back()) == 2) problems.push_back({{}, fmt::format("the parameter '{}' is named twice", name), "name each once"});
-    if (chosen.back() == nullptr) problems.push_back({{}, fmt::format("a stack has no fitted parameter '{}'", name), suggestion(name, known)});
+    if (chosen.back() != nullptr && std::count(chosen.begin(), chosen.end(), chosen.back()) == 2)
+      problems.push_back({{}, fmt::format("the parameter '{}' is named twice", name), "name each once"});
+    if (chosen.back() == nullptr)
+      problems.push_back({{}, fmt::format("a stack has no fitted parameter '{}'", name), suggestion(name, known)});
   }
   if (!problems.empty()) return fail(std::move(problems));
 
@@ -231,7 +262,11 @@ Result<StackFit> fit_stack(const Stack& stated, const std::vector<TrainingRow>& 
   const std::vector<FitRun>& runs = fitter.runs();
   const std::vector<std::size_t> all = indices(runs.size());
 
-  StackFit result{.stack = stated, .parameters = options.parameters, .where = options.where, .dropped = fitter.dropped(), .runs = runs.size()};
+  StackFit result{.stack = stated,
+                  .parameters = options.parameters,
+                  .where = options.where,
+                  .dropped = fitter.dropped(),
+                  .runs = runs.size()};
   result.before = errors_of(fitter.errors_with(stated, all));
   result.stack = fitter.with(fitter.values(options.starts, [](const FitRun&) { return true; }));
   result.after = errors_of(fitter.errors_with(result.stack, all));

@@ -1,8 +1,9 @@
-// Fits what belongs to a software stack to the runs that were measured with it; devices and networks stay as they are calibrated.
+// Fits what belongs to a software stack to the runs that were measured with it; devices and networks stay as they are
+// calibrated.
 //
-// Minimises the soft error of ln(predicted / measured) step times plus, for each parameter, (ln(value / stated) / width)^2 in units of a run's
-// error of 5 %: what a stack file states moves only as far as runs demand. Sources count alike, whatever their number of runs: a run's error weighs
-// by one over the runs of its source, outside the loss.
+// Minimises the soft error of ln(predicted / measured) step times plus, for each parameter, (ln(value / stated) /
+// width)^2 in units of a run's error of 5 %: what a stack file states moves only as far as runs demand. Sources count
+// alike, whatever their number of runs: a run's error weighs by one over the runs of its source, outside the loss.
 #pragma once
 
 #include <optional>
@@ -46,8 +47,8 @@ struct StackFitOptions {
   std::vector<std::string> parameters;          // names of stack_parameters()
   std::vector<RowCondition> where{};            // only runs that fulfil these
   bool leave_out = true;                        // refit without each group
-  int starts = 6;                               // a parameter that no run feels where it is stated may matter elsewhere
-  double prior = 1;                             // weight of the stated values; 0: none
+  int starts = 6;  // a parameter that no run feels where it is stated may matter elsewhere
+  double prior = 1;  // weight of the stated values; 0: none
 };
 
 // The record for the stack's file.
@@ -56,7 +57,8 @@ StackFitRecord record_of(const StackFit&, const std::string& date);
 // Of the runs of the stack's name, whatever the fit in its own file says. Problem: no run.
 Result<std::vector<RunError>> run_errors(const Stack&, const std::vector<TrainingRow>&);
 
-// `stated`: without an earlier fit. Runs of other stacks and runs that cannot be predicted are passed over. Problems: an unknown parameter, no run left.
+// `stated`: without an earlier fit. Runs of other stacks and runs that cannot be predicted are passed over. Problems:
+// an unknown parameter, no run left.
 Result<StackFit> fit_stack(const Stack&, const std::vector<TrainingRow>&, const StackFitOptions&);
 
 }  // namespace forerun

@@ -1,4 +1,5 @@
-// Rows of a table of techniques that are added one after the other ("cumulative technique #3: + Chunked Cross Entropy"; torchtune's README): what is on in each.
+// Rows of a table of techniques that are added one after the other ("cumulative technique #3: + Chunked Cross Entropy";
+// torchtune's README): what is on in each.
 #pragma once
 
 #include <optional>
@@ -9,7 +10,8 @@
 namespace forerun {
 
 struct Techniques {
-  bool packed_data = false, compiled = false, chunked_loss = false, update_in_backward = false, offloaded_activations = false, eight_bit_moments = false;
+  bool packed_data = false, compiled = false, chunked_loss = false, update_in_backward = false,
+       offloaded_activations = false, eight_bit_moments = false;
   TuningKind tuning = TuningKind::full;
 };
 

@@ -16,7 +16,7 @@ namespace {
 
 struct TextColumn {
   std::string_view name;
-  std::string TrainingRow::*field;
+  std::string TrainingRow::* field;
   bool required;
 };
 constexpr std::array text_columns{
@@ -39,7 +39,7 @@ constexpr std::array text_columns{
 // Limits are far beyond any machine or model; with them no product of a row's numbers overflows where it is used.
 struct NumberColumn {
   std::string_view name;
-  std::optional<int> TrainingRow::*field;
+  std::optional<int> TrainingRow::* field;
   bool required;
   int least, most;
 };
@@ -82,7 +82,8 @@ class Reader {
     for (const NumberColumn& c : number_columns) need(c.name, c.required);
     need("step_time_s", true);
     if (missing.empty()) return;
-    problems.push_back({{name, 1, 1}, fmt::format("missing {}: {}", missing.size() == 1 ? "column" : "columns", join(missing, ", ")),
+    problems.push_back({{name, 1, 1},
+                        fmt::format("missing {}: {}", missing.size() == 1 ? "column" : "columns", join(missing, ", ")),
                         "tests/validation/data/README.md says what each column holds; cells may stay empty"});
   }
 
@@ -120,7 +121,8 @@ class Reader {
   }
 
   void report(const CsvCell& cell, std::string_view column, std::string hint) {
-    problems.push_back({cell.at, fmt::format("{} is not a value for '{}'", quoted(cell.text), column), std::move(hint)});
+    problems.push_back(
+        {cell.at, fmt::format("{} is not a value for '{}'", quoted(cell.text), column), std::move(hint)});
   }
 
   std::optional<int> integer(const CsvCell& cell, const NumberColumn& column) {
@@ -128,7 +130,8 @@ class Reader {
     const char* end = cell.text.data() + cell.text.size();
     const auto [stop, error] = std::from_chars(cell.text.data(), end, value);
     if (error == std::errc{} && stop == end && value >= column.least && value <= column.most) return value;
-    report(cell, column.name, fmt::format("write a whole number from {} to {}, or leave it empty", column.least, column.most));
+    report(cell, column.name,
+           fmt::format("write a whole number from {} to {}, or leave it empty", column.least, column.most));
     return std::nullopt;
   }
 
@@ -166,7 +169,8 @@ std::vector<std::string> training_columns() {
 
 bool is_number_column(std::string_view column) {
   const auto named = [column](const NumberColumn& c) { return c.name == column; };
-  return column == "step_time_s" || column == "peak_memory_gib" || std::any_of(number_columns.begin(), number_columns.end(), named);
+  return column == "step_time_s" || column == "peak_memory_gib" ||
+         std::any_of(number_columns.begin(), number_columns.end(), named);
 }
 
 std::optional<double> number_in(const TrainingRow& row, std::string_view column) {
@@ -186,7 +190,8 @@ std::string text_in(const TrainingRow& row, std::string_view column) {
 }
 
 std::string shape_of(const TrainingRow& row) {
-  return fmt::format("{} {} {} {}", row.layers.value_or(0), row.hidden.value_or(0), row.heads.value_or(0), row.experts.value_or(0));
+  return fmt::format("{} {} {} {}", row.layers.value_or(0), row.hidden.value_or(0), row.heads.value_or(0),
+                     row.experts.value_or(0));
 }
 
 Result<std::vector<TrainingRow>> parse_training_rows(const std::string& text, const std::string& name) {

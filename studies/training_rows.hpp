@@ -1,4 +1,5 @@
-// Measured training runs as a file states them (the columns of tests/validation/data/README.md); nothing is assumed here.
+// Measured training runs as a file states them (the columns of tests/validation/data/README.md); nothing is assumed
+// here.
 #pragma once
 
 #include <optional>
@@ -14,8 +15,10 @@ namespace forerun {
 // Empty cells are nullopt or "".
 struct TrainingRow {
   Position at;
-  std::string run_id, source, stack, model, tuning, gpu, interconnect, schedule, stages, recompute, dtype, flash_attention, overlap, notes;
-  std::optional<int> layers, hidden, heads, kv_heads, ffn, vocab, experts, topk, seq, global_batch, micro_batch, gpus, year;
+  std::string run_id, source, stack, model, tuning, gpu, interconnect, schedule, stages, recompute, dtype,
+      flash_attention, overlap, notes;
+  std::optional<int> layers, hidden, heads, kv_heads, ffn, vocab, experts, topk, seq, global_batch, micro_batch, gpus,
+      year;
   std::optional<int> tp, sp, pp, vpp, dp, cp, ep, zero;
   std::optional<double> parameters;  // of the whole model, rounded as its name is
   std::optional<Seconds> step_time;

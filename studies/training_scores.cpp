@@ -23,7 +23,9 @@ double constant_mfu(const std::vector<const ScoredRun*>& runs) {
 }
 
 double in_band(const std::vector<const ScoredRun*>& runs) {
-  const auto inside = std::count_if(runs.begin(), runs.end(), [](const ScoredRun* r) { return *r->measured_time >= r->low && *r->measured_time <= r->high; });
+  const auto inside = std::count_if(runs.begin(), runs.end(), [](const ScoredRun* r) {
+    return *r->measured_time >= r->low && *r->measured_time <= r->high;
+  });
   return static_cast<double>(inside) / static_cast<double>(runs.size());
 }
 
@@ -76,7 +78,8 @@ void score_memory(TrainingValidation& v) {
     if (!run.sweep) overall.push_back(e);
   }
   v.memory_by_source.clear();
-  for (const auto& [source, errors] : by_source) v.memory_by_source.push_back({source, summarise(errors), {}, {}, {}, {}});
+  for (const auto& [source, errors] : by_source)
+    v.memory_by_source.push_back({source, summarise(errors), {}, {}, {}, {}});
   v.memory_overall = {"overall", summarise(overall), {}, {}, {}, {}};
   v.memory_mean_over_sources = mean_over_sources(v, v.memory_by_source);
 }
@@ -91,7 +94,8 @@ FitScore score_fit(const std::vector<ScoredRun>& runs) {
       if (!run.predicted_fits) ++fit.false_ooms;
       continue;
     }
-    const bool false_fit = run.predicted_total < clearly_fits * run.capacity, crash = run.predicted_total < far_below * run.capacity;
+    const bool false_fit = run.predicted_total < clearly_fits * run.capacity,
+               crash = run.predicted_total < far_below * run.capacity;
     if (!run.sweep) {
       ++fit.failed;
       fit.false_fits += false_fit ? 1 : 0;
@@ -111,7 +115,8 @@ struct PlanTimes {
   [[nodiscard]] Seconds mean() const { return measured / repeats; }
 };
 
-RegretScore score_regret(std::string name, const std::vector<ScoredRun>& runs, const std::function<bool(const ScoredRun&)>& counts) {
+RegretScore score_regret(std::string name, const std::vector<ScoredRun>& runs,
+                         const std::function<bool(const ScoredRun&)>& counts) {
   std::map<std::string, std::map<std::string, PlanTimes>> workloads;
   for (const ScoredRun& run : runs) {
     if (!run.measured_time || !counts(run)) continue;
@@ -142,7 +147,8 @@ void score_regrets(TrainingValidation& v) {
   v.regret = score_regret("overall", v.runs, [](const ScoredRun& run) { return !run.sweep; });
   v.regret_by_source.clear();
   for (const NamedErrors& source : v.by_source) {
-    RegretScore score = score_regret(source.name, v.runs, [&](const ScoredRun& run) { return run.source == source.name; });
+    RegretScore score =
+        score_regret(source.name, v.runs, [&](const ScoredRun& run) { return run.source == source.name; });
     if (score.workloads > 0) v.regret_by_source.push_back(std::move(score));
   }
 }

@@ -16,8 +16,8 @@ namespace {
 class PricedScenarios {
  public:
   Result<std::shared_ptr<const ClosedFormContext>> of(const Scenario& s) {
-    auto& alike = known_[fmt::format("{} {} {} {} {} {} {}", s.model.name, s.cluster.name, s.gpus, s.stack.name, s.job.sequence, s.job.global_batch,
-                                     s.model.blocks.size())];
+    auto& alike = known_[fmt::format("{} {} {} {} {} {} {}", s.model.name, s.cluster.name, s.gpus, s.stack.name,
+                                     s.job.sequence, s.job.global_batch, s.model.blocks.size())];
     for (const auto& context : alike) {
       if (context->scenario.given == s) return context;
     }
@@ -40,9 +40,12 @@ std::string not_valid(const Problems& problems) {
 Bytes as_reported(const MemoryUse& memory, ReportedMemory reported) {
   const Bytes allocated = memory.peak().allocated();
   switch (reported) {
-    case ReportedMemory::allocated: return allocated;
-    case ReportedMemory::reserved: return allocated + memory.reserve;
-    case ReportedMemory::device: return memory.total();
+    case ReportedMemory::allocated:
+      return allocated;
+    case ReportedMemory::reserved:
+      return allocated + memory.reserve;
+    case ReportedMemory::device:
+      return memory.total();
   }
   return allocated;
 }
@@ -50,13 +53,16 @@ Bytes as_reported(const MemoryUse& memory, ReportedMemory reported) {
 std::string number(const std::optional<int>& n) { return n ? std::to_string(*n) : ""; }
 
 std::string workload_of(const TrainingRow& r) {
-  return join({r.source, r.stack, number(r.layers), number(r.hidden), number(r.ffn), number(r.vocab), number(r.seq), number(r.global_batch),
-               number(r.gpus), r.gpu, r.dtype, r.tuning}, "|");
+  return join({r.source, r.stack, number(r.layers), number(r.hidden), number(r.ffn), number(r.vocab), number(r.seq),
+               number(r.global_batch), number(r.gpus), r.gpu, r.dtype, r.tuning},
+              "|");
 }
 
 std::string plan_of(const TrainingRow& r) {
-  return join({number(r.tp), number(r.sp), number(r.pp), number(r.vpp), r.schedule, r.stages, number(r.dp), number(r.cp), number(r.ep),
-               number(r.zero), number(r.micro_batch), r.recompute, r.overlap, r.flash_attention}, "|");
+  return join(
+      {number(r.tp), number(r.sp), number(r.pp), number(r.vpp), r.schedule, r.stages, number(r.dp), number(r.cp),
+       number(r.ep), number(r.zero), number(r.micro_batch), r.recompute, r.overlap, r.flash_attention},
+      "|");
 }
 
 class Validator {
@@ -69,7 +75,8 @@ class Validator {
     if (!run.skipped.empty()) return skip(row, run.skipped);
     const auto context = scenarios_.of(run.scenario);
     if (!context) return skip(row, not_valid(context.error()));
-    if (const Problems problems = check_plan(run.scenario, run.plan); !problems.empty()) return skip(row, not_valid(problems));
+    if (const Problems problems = check_plan(run.scenario, run.plan); !problems.empty())
+      return skip(row, not_valid(problems));
     if (!row.step_time && !row.peak_memory && !row.out_of_memory) return skip(row, "nothing measured");
 
     result_.runs.push_back(scored(row, (*context)->scenario, predict(**context, run)));
@@ -82,9 +89,16 @@ class Validator {
 
   static ScoredRun scored(const TrainingRow& row, const PricedScenario& scenario, const Estimate& e) {
     const Stack& stack = scenario.given.stack;
-    ScoredRun run{.run_id = row.run_id, .source = row.source, .stack = row.stack, .gpu = row.gpu, .workload = workload_of(row), .plan = plan_of(row)};
+    ScoredRun run{.run_id = row.run_id,
+                  .source = row.source,
+                  .stack = row.stack,
+                  .gpu = row.gpu,
+                  .workload = workload_of(row),
+                  .plan = plan_of(row)};
     run.sweep = lower(row.source).find("sweep") != std::string::npos;
-    run.size = join({row.source, number(row.layers), number(row.hidden), number(row.ffn), number(row.vocab), number(row.gpus), row.gpu}, "|");
+    run.size = join({row.source, number(row.layers), number(row.hidden), number(row.ffn), number(row.vocab),
+                     number(row.gpus), row.gpu},
+                    "|");
     run.predicted_time = e.step.median;
     run.low = e.step.low(), run.high = e.step.high(), run.evidence = e.step.evidence;
     run.breakdown = e.breakdown;
@@ -102,7 +116,8 @@ class Validator {
     }
     // Against the 16-bit peak, so that one constant may serve runs of either format: the stronger baseline.
     const Device& device = scenario.device();
-    run.predicted_mfu = e.mfu * (peak(device, scenario.given.job.dtype) / peak(device, activation_dtype(scenario.given.job)));
+    run.predicted_mfu =
+        e.mfu * (peak(device, scenario.given.job.dtype) / peak(device, activation_dtype(scenario.given.job)));
     return run;
   }
 

@@ -24,10 +24,13 @@ struct LeftOutScore {
 struct NamedErrors {
   std::string name;
   ErrorSummary errors;
-  std::optional<double> constant_mfu;  // of times only: the mape of the best single MFU per source and GPU, fitted to the very rows
+  std::optional<double>
+      constant_mfu;  // of times only: the mape of the best single MFU per source and GPU, fitted to the very rows
   std::optional<double> in_band;       // of times only: share of runs inside their 80 % band
-  std::optional<LeftOutScore> left_out;  // of times by source only, where asked for: with stacks fitted to other sources' runs of other models alone
-  std::optional<double> kendall_tau;   // of times in sweeps: agreement of orders within equal model and device count (mean over pairs)
+  std::optional<LeftOutScore> left_out;  // of times by source only, where asked for: with stacks fitted to other
+                                         // sources' runs of other models alone
+  std::optional<double>
+      kendall_tau;   // of times in sweeps: agreement of orders within equal model and device count (mean over pairs)
 };
 
 struct SkippedRun {
@@ -53,15 +56,19 @@ struct ScoredRun {
   double predicted_mfu = 0;            // model FLOPs over the 16-bit peak
 };
 
-// Runs that ran out of memory though predicted to fit with more than a tenth of the capacity free, and runs that ran though predicted not to fit.
+// Runs that ran out of memory though predicted to fit with more than a tenth of the capacity free, and runs that ran
+// though predicted not to fit.
 struct FitScore {
   std::size_t failed = 0, false_fits = 0;              // outside sweeps
-  std::size_t sweep_failed = 0, suspected_crashes = 0;  // in sweeps; of them those predicted below 70 % of the capacity: not a lack of memory
+  std::size_t sweep_failed = 0,
+              suspected_crashes =
+                  0;  // in sweeps; of them those predicted below 70 % of the capacity: not a lack of memory
   std::size_t sweep_false_fits = 0;                    // of the rest
   std::size_t ran = 0, false_ooms = 0;                 // everywhere
 };
 
-// Measured time of the plan predicted fastest over the best measured, minus one; over groups of at least 3 plans of one workload.
+// Measured time of the plan predicted fastest over the best measured, minus one; over groups of at least 3 plans of one
+// workload.
 struct RegretScore {
   std::string name;  // of the source
   std::size_t workloads = 0;
@@ -70,19 +77,19 @@ struct RegretScore {
 
 struct TrainingValidation {
   std::size_t rows = 0, stated = 0, scored = 0;
-  std::size_t assumed = 0;                          // cells that the scored rows left empty or that were not recognised
+  std::size_t assumed = 0;  // cells that the scored rows left empty or that were not recognised
   std::map<std::string, std::size_t> assumed_cells;  // of them, by column
   std::vector<SkippedRun> skipped;
-  std::vector<NamedErrors> by_source, by_stack;     // of times, sorted by name
-  std::optional<double> mean_over_sources;          // of their mape; sources with at least 5 times, sweeps apart; nullopt: none
-  std::optional<double> left_out_over_sources;      // the same of left_out
+  std::vector<NamedErrors> by_source, by_stack;  // of times, sorted by name
+  std::optional<double> mean_over_sources;  // of their mape; sources with at least 5 times, sweeps apart; nullopt: none
+  std::optional<double> left_out_over_sources;  // the same of left_out
   std::vector<NamedErrors> memory_by_source;
-  NamedErrors memory_overall;                       // sweeps apart
-  std::optional<double> memory_mean_over_sources;   // as of times
+  NamedErrors memory_overall;  // sweeps apart
+  std::optional<double> memory_mean_over_sources;  // as of times
   FitScore fit;
-  RegretScore regret;                               // sweeps apart
+  RegretScore regret;  // sweeps apart
   std::vector<RegretScore> regret_by_source;
-  std::vector<ScoredRun> runs;                      // in the order of the file
+  std::vector<ScoredRun> runs;  // in the order of the file
 };
 
 using Progress = std::function<void(std::size_t done, std::size_t total)>;
@@ -90,9 +97,11 @@ using Progress = std::function<void(std::size_t done, std::size_t total)>;
 // Problems: what read_training_rows reports.
 Result<TrainingValidation> validate_training(const std::string& csv_path, const Progress& progress = {});
 
-// The mape of each source with stacks that never saw it nor its models: refitted, by the parameters that their record asks for, to other sources' runs of
-// models of other shape, or as stated without any fit where there are none. `validation` must be of the same file.
-Result<void> leave_sources_out(TrainingValidation& validation, const std::string& csv_path, const Progress& progress = {});
+// The mape of each source with stacks that never saw it nor its models: refitted, by the parameters that their record
+// asks for, to other sources' runs of models of other shape, or as stated without any fit where there are none.
+// `validation` must be of the same file.
+Result<void> leave_sources_out(TrainingValidation& validation, const std::string& csv_path,
+                               const Progress& progress = {});
 
 // The scores of runs already predicted (fills everything from by_source on).
 void score(TrainingValidation&);

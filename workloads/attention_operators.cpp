@@ -21,12 +21,13 @@ Sizes sizes(const Attention& a) {
 }
 
 // One product for multi-head attention; down to the latents and up again for MLA.
-void append_projections(std::vector<Operator>& list, const Model& model, const Attention& a, const Sizes& d, const TokenShape& shape,
-                        const Implementation& how) {
+void append_projections(std::vector<Operator>& list, const Model& model, const Attention& a, const Sizes& d,
+                        const TokenShape& shape, const Implementation& how) {
   Operator op{.kind = OperatorKind::qkv};
   const std::int64_t h = model.hidden;
   op.parameters = attention_parameters(model, a) - d.output() * h - (a.output_bias ? h : 0);
-  save(op, "attention input", tensor(shape.residual_tokens, h, how.saved_input), OperatorKind::attention_norm, Until::weight_gradient);
+  save(op, "attention input", tensor(shape.residual_tokens, h, how.saved_input), OperatorKind::attention_norm,
+       Until::weight_gradient);
   if (!a.latent) {
     add_linear(op, shape.tokens, h, d.query() + d.key() + d.value(), how);
     op.output = tensor(shape.tokens, d.query() + d.key() + d.value(), how.dtype);
@@ -39,16 +40,19 @@ void append_projections(std::vector<Operator>& list, const Model& model, const A
     add_linear(op, shape.residual_tokens, h, latent.query_rank, how);
     add_linear(up, shape.tokens, latent.query_rank, d.query(), how);
     // Before and after its norm.
-    save(op, "query latent", 2.0 * tensor(shape.residual_tokens, latent.query_rank, how.dtype), OperatorKind::qkv, Until::weight_gradient);
+    save(op, "query latent", 2.0 * tensor(shape.residual_tokens, latent.query_rank, how.dtype), OperatorKind::qkv,
+         Until::weight_gradient);
   } else {
     add_linear(op, shape.tokens, h, d.query(), how);
   }
   add_linear(op, shape.residual_tokens, h, latent.kv_rank + latent.rope_dim, how);
   add_linear(up, shape.tokens, latent.kv_rank, d.heads * (latent.nope_dim + latent.value_dim), how);
-  save(op, "key-value latent", tensor(shape.residual_tokens, 2 * latent.kv_rank + latent.rope_dim, how.dtype), OperatorKind::qkv, Until::weight_gradient);
+  save(op, "key-value latent", tensor(shape.residual_tokens, 2 * latent.kv_rank + latent.rope_dim, how.dtype),
+       OperatorKind::qkv, Until::weight_gradient);
   const std::int64_t latents = latent.kv_rank + latent.rope_dim;
-  op.output = latent.query_rank > 0 ? tensor(shape.residual_tokens, latent.query_rank + latents, how.dtype)
-                                    : tensor(shape.tokens, d.query(), how.dtype) + tensor(shape.residual_tokens, latents, how.dtype);
+  op.output = latent.query_rank > 0
+                  ? tensor(shape.residual_tokens, latent.query_rank + latents, how.dtype)
+                  : tensor(shape.tokens, d.query(), how.dtype) + tensor(shape.residual_tokens, latents, how.dtype);
   up.output = tensor(shape.tokens, d.query() + d.key() + d.value(), how.dtype);
   list.push_back(op);
   list.push_back(up);
@@ -58,10 +62,12 @@ void append_projections(std::vector<Operator>& list, const Model& model, const A
 OperatorKind maker(const Attention& a) { return a.latent ? OperatorKind::latent_up : OperatorKind::positions; }
 
 // Rotation of queries and keys, and their norms where the model has them.
-Operator positions(const Model& model, const Attention& a, const Sizes& d, const TokenShape& shape, const Implementation& how) {
+Operator positions(const Model& model, const Attention& a, const Sizes& d, const TokenShape& shape,
+                   const Implementation& how) {
   Operator op{.kind = OperatorKind::positions};
   const Bytes qk = tensor(shape.tokens, d.query() + d.key(), how.dtype);
-  if (model.positions == Positions::rotary || a.qk_norm) op.output = tensor(shape.tokens, d.query() + d.key() + d.value(), how.dtype);
+  if (model.positions == Positions::rotary || a.qk_norm)
+    op.output = tensor(shape.tokens, d.query() + d.key() + d.value(), how.dtype);
   if (model.positions == Positions::rotary) add_streaming(op, StreamingKind::rotary, 2.0 * qk, 2.0 * qk);
   if (a.qk_norm) {
     add_streaming(op, StreamingKind::norm, 2.0 * qk, 3.0 * qk);
@@ -72,24 +78,33 @@ Operator positions(const Model& model, const Attention& a, const Sizes& d, const
 
 void flash_core(Operator& op, const Attention& a, const Sizes& d, const TokenShape& shape, const Implementation& how) {
   for (const SequenceRun& run : shape.sequences) {
-    FusedAttention kernel{.sequences = run.count, .heads = static_cast<int>(d.heads), .kv_heads = static_cast<int>(d.kv_heads),
-                          .head_dim = static_cast<int>(d.head_dim), .value_dim = static_cast<int>(d.value_dim),
-                          .q_len = run.queries, .kv_len = run.length / shape.attention_passes,
-                          .visible = visible_share(run.length, run.length, a.window.value_or(0)), .dtype = how.dtype};
+    FusedAttention kernel{.sequences = run.count,
+                          .heads = static_cast<int>(d.heads),
+                          .kv_heads = static_cast<int>(d.kv_heads),
+                          .head_dim = static_cast<int>(d.head_dim),
+                          .value_dim = static_cast<int>(d.value_dim),
+                          .q_len = run.queries,
+                          .kv_len = run.length / shape.attention_passes,
+                          .visible = visible_share(run.length, run.length, a.window.value_or(0)),
+                          .dtype = how.dtype};
     op.forward.insert(op.forward.end(), static_cast<std::size_t>(shape.attention_passes), kernel);
     kernel.backward = true;
     op.input_gradient.insert(op.input_gradient.end(), static_cast<std::size_t>(shape.attention_passes), kernel);
   }
-  // A partial result in 16 bits is added to the sum in 32: 2 + 4 + 4 bytes an element; so are the gradients of the queries.
+  // A partial result in 16 bits is added to the sum in 32: 2 + 4 + 4 bytes an element; so are the gradients of the
+  // queries.
   const Bytes sums = (shape.attention_passes - 1) * tensor(shape.tokens, d.output(), DType::fp32) * 2.5;
   add_streaming(op, StreamingKind::elementwise, sums, sums);
-  save(op, "queries, keys, values", tensor(shape.tokens, d.query() + d.key() + d.value(), how.dtype), maker(a), Until::input_gradient);
-  save(op, "attention output", tensor(shape.tokens, d.output(), how.dtype), OperatorKind::attention_core, Until::weight_gradient);  // also the input of the next product
+  save(op, "queries, keys, values", tensor(shape.tokens, d.query() + d.key() + d.value(), how.dtype), maker(a),
+       Until::input_gradient);
+  save(op, "attention output", tensor(shape.tokens, d.output(), how.dtype), OperatorKind::attention_core,
+       Until::weight_gradient);  // also the input of the next product
   save_internal(op, "log-sum-exp", tensor(shape.tokens, d.heads, sums_of(how.dtype)));
 }
 
 // Scores are written out: two batched products around a masked softmax, over all positions (no causal saving).
-void unfused_core(Operator& op, const Model& model, const Attention& a, const Sizes& d, const TokenShape& shape, const Implementation& how) {
+void unfused_core(Operator& op, const Model& model, const Attention& a, const Sizes& d, const TokenShape& shape,
+                  const Implementation& how) {
   const int element = static_cast<int>(size_of(how.dtype).value());
   for (const SequenceRun& run : shape.sequences) {
     const std::int64_t batch = run.count * d.heads;
@@ -104,14 +119,18 @@ void unfused_core(Operator& op, const Model& model, const Attention& a, const Si
     const Bytes probabilities = static_cast<double>(batch) * tensor(run.queries, run.length, how.dtype);
     add_streaming(op, StreamingKind::softmax, 2.0 * probabilities, 3.0 * probabilities);
     save_internal(op, "attention probabilities", probabilities);
-    if (model.dropout) {  // mask of one byte, and the probabilities after it (Korthikanti et al. 2022, section 4.1: 5 a s^2 b)
+    if (model.dropout) {  // mask of one byte, and the probabilities after it (Korthikanti et al. 2022, section 4.1: 5 a
+                          // s^2 b)
       add_streaming(op, StreamingKind::elementwise, 2.5 * probabilities, 2.5 * probabilities);
-      save_internal(op, "attention dropout mask", static_cast<double>(batch) * tensor(run.queries, run.length, DType::int8));
+      save_internal(op, "attention dropout mask",
+                    static_cast<double>(batch) * tensor(run.queries, run.length, DType::int8));
       save_internal(op, "attention probabilities after dropout", probabilities);
     }
   }
-  save(op, "queries, keys, values", tensor(shape.tokens, d.query() + d.key() + d.value(), how.dtype), maker(a), Until::input_gradient);
-  save(op, "attention output", tensor(shape.tokens, d.output(), how.dtype), OperatorKind::attention_core, Until::weight_gradient);
+  save(op, "queries, keys, values", tensor(shape.tokens, d.query() + d.key() + d.value(), how.dtype), maker(a),
+       Until::input_gradient);
+  save(op, "attention output", tensor(shape.tokens, d.output(), how.dtype), OperatorKind::attention_core,
+       Until::weight_gradient);
 }
 
 }  // namespace

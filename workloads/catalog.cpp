@@ -79,15 +79,19 @@ std::vector<std::string> model_names() {
 
 Result<Model> find_model(const std::string& name_or_path) {
   if (is_hugging_face(name_or_path)) return read_hugging_face(name_or_path);
-  if (name_or_path.ends_with(".yaml") || name_or_path.ends_with(".yml")) return read_document(YamlDocument::load(name_or_path));
+  if (name_or_path.ends_with(".yaml") || name_or_path.ends_with(".yml"))
+    return read_document(YamlDocument::load(name_or_path));
   if (!spelling(name_or_path).empty()) {
     if (auto found = find_in_catalog(name_or_path)) return *found;
   }
   const auto config = std::filesystem::path(name_or_path) / "config.json";
   std::error_code ignored;  // a name that no file system can hold is no folder either
-  if (!name_or_path.empty() && std::filesystem::is_regular_file(config, ignored)) return read_hugging_face(config.string());
-  return fail(Problem{{}, fmt::format("no model '{}'", name_or_path),
-                      suggestion(name_or_path, model_names()) + " Or give a path to a model's .yaml or to a Hugging Face config.json."});
+  if (!name_or_path.empty() && std::filesystem::is_regular_file(config, ignored))
+    return read_hugging_face(config.string());
+  return fail(Problem{{},
+                      fmt::format("no model '{}'", name_or_path),
+                      suggestion(name_or_path, model_names()) +
+                          " Or give a path to a model's .yaml or to a Hugging Face config.json."});
 }
 
 }  // namespace forerun

@@ -28,7 +28,8 @@ Operator activation(const Layer& layer, const Implementation& how) {
     add_streaming(op, StreamingKind::activation, 2.0 * inner, 3.0 * inner);
   }
   op.output = inner;
-  if (layer.gated && !how.fused) save_internal(op, "gate after its activation", inner);  // a kernel of its own, which the product with u needs
+  if (layer.gated && !how.fused)
+    save_internal(op, "gate after its activation", inner);  // a kernel of its own, which the product with u needs
   save(op, "activation input", (layer.gated ? 2.0 : 1.0) * inner, OperatorKind::up, Until::input_gradient);
   return op;
 }
@@ -42,18 +43,20 @@ Operator down(const Model& model, const Layer& layer, const Implementation& how)
   return op;
 }
 
-void append(std::vector<Operator>& list, const Model& model, const Mlp& mlp, const TokenShape& shape, const Implementation& how) {
+void append(std::vector<Operator>& list, const Model& model, const Mlp& mlp, const TokenShape& shape,
+            const Implementation& how) {
   const Layer layer{1, shape.tokens, mlp.width, mlp.gated, OperatorKind::activation};
   Operator first = up(model, layer, how);
-  save(first, "feed-forward input", tensor(shape.residual_tokens, model.hidden, how.saved_input), OperatorKind::feed_forward_norm,
-       Until::weight_gradient);
+  save(first, "feed-forward input", tensor(shape.residual_tokens, model.hidden, how.saved_input),
+       OperatorKind::feed_forward_norm, Until::weight_gradient);
   first.parameters = feed_forward_parameters(model, mlp);
   list.push_back(first);
   list.push_back(activation(layer, how));
   list.push_back(down(model, layer, how));
 }
 
-void append(std::vector<Operator>& list, const Model& model, const Moe& moe, const TokenShape& shape, const Implementation& how) {
+void append(std::vector<Operator>& list, const Model& model, const Moe& moe, const TokenShape& shape,
+            const Implementation& how) {
   const Bytes local = tensor(shape.residual_tokens, model.hidden, how.dtype);
   const Bytes copies = static_cast<double>(moe.top_k) * local;
   const Bytes routed = tensor(shape.routed_tokens, model.hidden, how.dtype);
@@ -65,7 +68,8 @@ void append(std::vector<Operator>& list, const Model& model, const Moe& moe, con
   save(router, "feed-forward input", local, OperatorKind::feed_forward_norm, Until::weight_gradient);
   // Scores; of each choice, which expert, its weight and that weight's gradient, and its place among the copies.
   const std::int64_t choices = std::int64_t{moe.top_k} * shape.residual_tokens;
-  const Bytes scores = tensor(shape.residual_tokens, moe.experts, sums_of(how.dtype)) + tensor(choices, 2, sums_of(how.dtype)) + tensor(choices, 2, DType::fp32);
+  const Bytes scores = tensor(shape.residual_tokens, moe.experts, sums_of(how.dtype)) +
+                       tensor(choices, 2, sums_of(how.dtype)) + tensor(choices, 2, DType::fp32);
   router.saves.push_back({.name = "routing", .bytes = scores, .producer = OperatorKind::router, .internal = true});
   router.parameters = std::int64_t{model.hidden} * moe.experts + (moe.router_bias ? moe.experts : 0);
   list.push_back(router);

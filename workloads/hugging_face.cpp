@@ -14,7 +14,8 @@ namespace {
 
 // The training run's own path says nothing to others; a repository ("meta-llama/Meta-Llama-3-8B") does.
 bool is_repository(const std::string& name) {
-  return !name.empty() && name.front() != '/' && name.front() != '.' && name.front() != '~' && std::count(name.begin(), name.end(), '/') <= 1;
+  return !name.empty() && name.front() != '/' && name.front() != '.' && name.front() != '~' &&
+         std::count(name.begin(), name.end(), '/') <= 1;
 }
 
 std::string model_name(const std::string& path, const std::string& name_or_path) {
@@ -31,11 +32,13 @@ std::string model_name(const std::string& path, const std::string& name_or_path)
 // Features that any family may switch on, which change shapes, and which no family here has.
 void refuse_unmodelled(HuggingFaceConfig& config) {
   for (const char* key : {"is_encoder_decoder", "add_cross_attention"}) {
-    if (config.flag(key)) config.report(key, fmt::format("'{}' is not modelled", key), "forerun reads decoder-only language models");
+    if (config.flag(key))
+      config.report(key, fmt::format("'{}' is not modelled", key), "forerun reads decoder-only language models");
   }
   for (const char* key : {"vision_config", "audio_config", "text_config"}) {
     if (!config.has(key)) continue;
-    config.report(key, fmt::format("'{}': a model of more than text is not modelled", key), "write its text model as a model YAML");
+    config.report(key, fmt::format("'{}': a model of more than text is not modelled", key),
+                  "write its text model as a model YAML");
   }
   const auto architectures = config.words("architectures");
   if (!architectures || architectures->empty()) return;
@@ -62,7 +65,8 @@ Result<Model> read_hugging_face(const std::string& path) {
     return fail(Problem{{path, 0, 0}, "no 'model_type'", "is this the config.json of a Hugging Face model?"});
   }
   if (std::find(families.begin(), families.end(), model_type) == families.end()) {
-    config.report("model_type", fmt::format("model_type '{}' is not one that forerun reads", model_type), suggestion(model_type, families));
+    config.report("model_type", fmt::format("model_type '{}' is not one that forerun reads", model_type),
+                  suggestion(model_type, families));
     return fail(document->problems());
   }
   refuse_unmodelled(config);

@@ -11,7 +11,9 @@ HuggingFaceConfig::HuggingFaceConfig(const YamlNode& root) : root_(root), map_(r
   for (const auto& [key, value] : root.entries()) present_.push_back(key);
 }
 
-bool HuggingFaceConfig::has(const std::string& key) const { return std::find(present_.begin(), present_.end(), key) != present_.end(); }
+bool HuggingFaceConfig::has(const std::string& key) const {
+  return std::find(present_.begin(), present_.end(), key) != present_.end();
+}
 
 std::optional<YamlNode> HuggingFaceConfig::find(const std::string& key) { return map_.optional(key); }
 
@@ -20,7 +22,8 @@ int HuggingFaceConfig::size(const std::string& key, int most) {
   return node.is_missing() ? 1 : static_cast<int>(node.integer(1, most));
 }
 
-std::optional<int> HuggingFaceConfig::size_or(const std::string& key, int most, std::optional<int> otherwise, int least) {
+std::optional<int> HuggingFaceConfig::size_or(const std::string& key, int most, std::optional<int> otherwise,
+                                              int least) {
   if (!has(key)) return otherwise;
   const auto node = find(key);
   if (!node) return std::nullopt;

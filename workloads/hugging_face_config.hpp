@@ -28,7 +28,7 @@ class HuggingFaceConfig {
   void report(const std::string& key, std::string message, std::string hint = "");  // at the key, or at the whole file
 
  private:
-  std::optional<YamlNode> find(const std::string& key);           // absent or null: nullopt
+  std::optional<YamlNode> find(const std::string& key);  // absent or null: nullopt
   YamlNode root_;
   MapReader map_;
   std::vector<std::string> present_;

@@ -27,13 +27,15 @@ Model read_rotary(Config& config) {
 }
 
 // `kv_heads` and `head_dim`: the family's defaults; without one, as many as heads, and hidden / heads.
-Attention read_attention(Config& config, const Model& model, std::optional<int> kv_heads = {}, std::optional<int> head_dim = {}) {
+Attention read_attention(Config& config, const Model& model, std::optional<int> kv_heads = {},
+                         std::optional<int> head_dim = {}) {
   Attention attention;
   attention.heads = config.size("num_attention_heads", largest::heads);
   attention.kv_heads = config.size_or("num_key_value_heads", largest::heads, kv_heads).value_or(attention.heads);
   head_dim = config.size_or("head_dim", largest::head_dim, head_dim);
   if (!head_dim && model.hidden % attention.heads != 0) {
-    config.report("num_attention_heads", fmt::format("{} heads do not divide 'hidden_size' {}", attention.heads, model.hidden),
+    config.report("num_attention_heads",
+                  fmt::format("{} heads do not divide 'hidden_size' {}", attention.heads, model.hidden),
                   "add a 'head_dim'");
   }
   attention.head_dim = head_dim.value_or(model.hidden / attention.heads);
@@ -42,7 +44,9 @@ Attention read_attention(Config& config, const Model& model, std::optional<int> 
 
 void set_bias(Attention& attention, bool bias) { attention.qkv_bias = attention.output_bias = bias; }
 
-Mlp read_gated_mlp(Config& config) { return {.width = config.size("intermediate_size", largest::width), .gated = true}; }
+Mlp read_gated_mlp(Config& config) {
+  return {.width = config.size("intermediate_size", largest::width), .gated = true};
+}
 
 Model uniform(Model model, const Attention& attention, const FeedForward& feed_forward) {
   std::fill(model.blocks.begin(), model.blocks.end(), Block{.attention = attention, .feed_forward = feed_forward});
@@ -89,7 +93,8 @@ void apply_window(Config& config, Model& model) {
     const bool slides = types ? (*types)[i] == "sliding_attention" : i >= from;
     if (slides) model.blocks[i].attention.window = window;
     if (types && !slides && (*types)[i] != "full_attention") {
-      config.report("layer_types", fmt::format("layer type '{}' is not modelled", (*types)[i]), "write full_attention or sliding_attention");
+      config.report("layer_types", fmt::format("layer type '{}' is not modelled", (*types)[i]),
+                    "write full_attention or sliding_attention");
       return;
     }
   }
@@ -121,7 +126,9 @@ Model read_qwen3_moe(Config& config) {
   set_bias(attention, config.flag("attention_bias"));
   if (config.flag("use_sliding_window")) attention.window = config.size_or("sliding_window", largest::positions, 4096);
   // Newer files say num_local_experts.
-  const auto experts = config.size_or(config.has("num_experts") ? "num_experts" : "num_local_experts", largest::experts, 128, 0).value_or(0);
+  const auto experts =
+      config.size_or(config.has("num_experts") ? "num_experts" : "num_local_experts", largest::experts, 128, 0)
+          .value_or(0);
   const auto step = static_cast<std::size_t>(config.size_or("decoder_sparse_step", largest::blocks, 1).value_or(1));
   const auto dense = config.indices("mlp_only_layers", largest::blocks);
   const Mlp mlp = read_gated_mlp(config);
@@ -129,7 +136,8 @@ Model read_qwen3_moe(Config& config) {
                 .top_k = config.size_or("num_experts_per_tok", largest::experts, 8).value_or(8),
                 .width = config.size("moe_intermediate_size", largest::width)};
   for (std::size_t i = 0; i < model.blocks.size(); ++i) {
-    const bool sparse = experts > 0 && (i + 1) % step == 0 && std::find(dense.begin(), dense.end(), static_cast<int>(i)) == dense.end();
+    const bool sparse =
+        experts > 0 && (i + 1) % step == 0 && std::find(dense.begin(), dense.end(), static_cast<int>(i)) == dense.end();
     model.blocks[i] = {.attention = attention, .feed_forward = sparse ? FeedForward{moe} : FeedForward{mlp}};
   }
   return model;
@@ -145,18 +153,21 @@ Attention read_latent_attention(Config& config) {
                             .value_dim = config.size("v_head_dim", largest::head_dim)};
   attention.head_dim = attention.latent->nope_dim + attention.latent->rope_dim;
   for (const char* key : {"attention_bias", "mlp_bias"}) {
-    if (config.flag(key)) config.report(key, fmt::format("'{}' of DeepSeek is not modelled", key), "no published checkpoint has it");
+    if (config.flag(key))
+      config.report(key, fmt::format("'{}' of DeepSeek is not modelled", key), "no published checkpoint has it");
   }
   return attention;
 }
 
-// A multi-token prediction module (num_nextn_predict_layers) is not part of the model: transformers leaves it out as well.
+// A multi-token prediction module (num_nextn_predict_layers) is not part of the model: transformers leaves it out as
+// well.
 Model read_deepseek(Config& config, bool selection_bias) {
   Model model = read_rotary(config);
   const Attention attention = read_latent_attention(config);
   const Mlp mlp = read_gated_mlp(config);
   const auto experts = config.size_or("n_routed_experts", largest::experts, std::nullopt);
-  const auto dense = static_cast<std::size_t>(config.size_or("first_k_dense_replace", largest::blocks, 0, 0).value_or(0));
+  const auto dense =
+      static_cast<std::size_t>(config.size_or("first_k_dense_replace", largest::blocks, 0, 0).value_or(0));
   const auto frequency = static_cast<std::size_t>(config.size_or("moe_layer_freq", largest::blocks, 1).value_or(1));
   Moe moe;
   if (experts) {
@@ -189,7 +200,8 @@ Model read_gpt2(Config& config) {
   model.positions = Positions::learned;
   model.max_positions = config.size_or("n_positions", largest::positions, 1024).value_or(1024);
   model.norm = NormKind::layer;
-  for (const char* key : {"resid_pdrop", "embd_pdrop", "attn_pdrop"}) model.dropout = config.fraction(key, 0.1) > 0 || model.dropout;
+  for (const char* key : {"resid_pdrop", "embd_pdrop", "attn_pdrop"})
+    model.dropout = config.fraction(key, 0.1) > 0 || model.dropout;
   model.blocks.resize(static_cast<std::size_t>(config.size("n_layer", largest::blocks)));
   Attention attention;
   attention.heads = attention.kv_heads = config.size("n_head", largest::heads);
@@ -198,7 +210,8 @@ Model read_gpt2(Config& config) {
     config.report("n_head", fmt::format("{} heads do not divide 'n_embd' {}", attention.heads, model.hidden));
   }
   set_bias(attention, true);
-  const Mlp mlp{.width = config.size_or("n_inner", largest::width, std::nullopt).value_or(4 * model.hidden), .bias = true};
+  const Mlp mlp{.width = config.size_or("n_inner", largest::width, std::nullopt).value_or(4 * model.hidden),
+                .bias = true};
   return uniform(std::move(model), attention, mlp);
 }
 
@@ -207,9 +220,15 @@ struct Family {
   Model (*read)(Config&);
 };
 
-constexpr Family families[] = {{"deepseek_v2", read_deepseek_v2}, {"deepseek_v3", read_deepseek_v3}, {"gpt2", read_gpt2},
-                               {"kimi_k2", read_deepseek_v3},     {"llama", read_llama},             {"mistral", read_mistral},
-                               {"mixtral", read_mixtral},         {"qwen2", read_qwen2},             {"qwen3", read_qwen3},
+constexpr Family families[] = {{"deepseek_v2", read_deepseek_v2},
+                               {"deepseek_v3", read_deepseek_v3},
+                               {"gpt2", read_gpt2},
+                               {"kimi_k2", read_deepseek_v3},
+                               {"llama", read_llama},
+                               {"mistral", read_mistral},
+                               {"mixtral", read_mixtral},
+                               {"qwen2", read_qwen2},
+                               {"qwen3", read_qwen3},
                                {"qwen3_moe", read_qwen3_moe}};
 
 }  // namespace
@@ -221,7 +240,8 @@ std::vector<std::string> hugging_face_families() {
 }
 
 Model read_family(const std::string& model_type, HuggingFaceConfig& config) {
-  const auto* family = std::find_if(std::begin(families), std::end(families), [&](const Family& f) { return f.model_type == model_type; });
+  const auto* family = std::find_if(std::begin(families), std::end(families),
+                                    [&](const Family& f) { return f.model_type == model_type; });
   assert(family != std::end(families) && "read_hugging_face asks only for families that there are");
   return family->read(config);
 }

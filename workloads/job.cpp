@@ -45,11 +45,14 @@ Job read_job(const YamlNode& node) {
   job.sequence = static_cast<int>(map.required("sequence").integer(1, 1 << 24));
   job.global_batch = static_cast<int>(map.required("global_batch").integer(1, 1 << 24));
   job.dtype = map.optional("dtype", read_compute_dtype).value_or(DType::bf16);
-  job.optimizer = map.optional("optimizer", [](const YamlNode& n) {
-                       return static_cast<Optimizer>(n.one_of({optimizers.begin(), optimizers.end()}));
-                     }).value_or(Optimizer::adamw);
+  job.optimizer = map.optional("optimizer",
+                               [](const YamlNode& n) {
+                                 return static_cast<Optimizer>(n.one_of({optimizers.begin(), optimizers.end()}));
+                               })
+                      .value_or(Optimizer::adamw);
   if (job.tuning.kind == TuningKind::qlora && job.dtype == DType::fp8) {
-    map.node().report("qlora multiplies in the format that it dequantises to, which has at least 16 bits, not in fp8", "write dtype: bf16");
+    map.node().report("qlora multiplies in the format that it dequantises to, which has at least 16 bits, not in fp8",
+                      "write dtype: bf16");
   }
   job.expert_skew = map.optional("expert_skew", [](const YamlNode& n) { return n.number(1, 4096); }).value_or(1);
   map.finish();

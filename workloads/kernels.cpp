@@ -26,7 +26,8 @@ struct FlopsOf {
 struct BytesOf {
   Bytes operator()(const Gemm& g) const {
     const auto m = static_cast<double>(g.m), n = static_cast<double>(g.n), k = static_cast<double>(g.k);
-    return static_cast<double>(g.batch) * ((m * k + k * n) * size_of(g.dtype) + m * n * Bytes{static_cast<double>(g.output_size)});
+    return static_cast<double>(g.batch) *
+           ((m * k + k * n) * size_of(g.dtype) + m * n * Bytes{static_cast<double>(g.output_size)});
   }
   // Queries and outputs once, keys and values once; backward reads them, O and dO, and writes dQ, dK, dV.
   Bytes operator()(const FusedAttention& a) const {
@@ -46,11 +47,14 @@ Bytes bytes_moved(const Kernel& kernel) { return std::visit(BytesOf{}, kernel); 
 
 double visible_share(std::int64_t q_len, std::int64_t kv_len, std::int64_t window) {
   if (q_len == 0 || kv_len == 0) return 0;
-  // Query i of the last q_len positions sees min(kv_len - q_len + i + 1, window) keys: an arithmetic series that saturates.
+  // Query i of the last q_len positions sees min(kv_len - q_len + i + 1, window) keys: an arithmetic series that
+  // saturates.
   const std::int64_t limit = window > 0 ? std::min(window, kv_len) : kv_len;
   const std::int64_t first = std::min(kv_len - q_len + 1, limit);
-  const std::int64_t growing = std::min(q_len, limit - first + 1);  // queries that see first, first + 1, ..., up to limit
-  const double series = static_cast<double>(growing) * (static_cast<double>(first) + static_cast<double>(growing - 1) / 2.0);
+  const std::int64_t growing =
+      std::min(q_len, limit - first + 1);  // queries that see first, first + 1, ..., up to limit
+  const double series =
+      static_cast<double>(growing) * (static_cast<double>(first) + static_cast<double>(growing - 1) / 2.0);
   const double saturated = static_cast<double>(q_len - growing) * static_cast<double>(limit);
   return (series + saturated) / (static_cast<double>(q_len) * static_cast<double>(kv_len));
 }

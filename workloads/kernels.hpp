@@ -20,8 +20,9 @@ struct Gemm {
   bool operator==(const Gemm&) const = default;
 };
 
-// softmax(Q K^T) V in one pass (flash attention): `sequences` x `heads` independent problems of q_len x kv_len positions, of which
-// the share `visible` is computed (causal: about one half). Backward: five products where forward has two.
+// softmax(Q K^T) V in one pass (flash attention): `sequences` x `heads` independent problems of q_len x kv_len
+// positions, of which the share `visible` is computed (causal: about one half). Backward: five products where forward
+// has two.
 struct FusedAttention {
   std::int64_t sequences = 0;
   int heads = 0, kv_heads = 0;
@@ -34,11 +35,22 @@ struct FusedAttention {
   bool operator==(const FusedAttention&) const = default;
 };
 
-enum class StreamingKind : std::uint8_t { norm, elementwise, softmax, embedding, cross_entropy, permute, cast, optimizer, activation, rotary };
+enum class StreamingKind : std::uint8_t {
+  norm,
+  elementwise,
+  softmax,
+  embedding,
+  cross_entropy,
+  permute,
+  cast,
+  optimizer,
+  activation,
+  rotary
+};
 inline constexpr std::size_t streaming_kinds = 10;
 
-// Limited by memory: reads and writes `bytes`, computes next to nothing. (Where arithmetic is scarce, on a CPU, kinds and directions differ by what
-// they compute a byte; so both are told apart.)
+// Limited by memory: reads and writes `bytes`, computes next to nothing. (Where arithmetic is scarce, on a CPU, kinds
+// and directions differ by what they compute a byte; so both are told apart.)
 struct Streaming {
   StreamingKind kind = StreamingKind::elementwise;
   Bytes bytes;

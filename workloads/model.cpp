@@ -18,7 +18,9 @@ class Findings {
   void require(bool holds, std::string message, std::string hint = "") {
     if (!holds) add(std::move(message), std::move(hint));
   }
-  void add(std::string message, std::string hint = "") { problems_.push_back({{}, std::move(message), std::move(hint)}); }
+  void add(std::string message, std::string hint = "") {
+    problems_.push_back({{}, std::move(message), std::move(hint)});
+  }
   Problems take() { return std::move(problems_); }
 
  private:
@@ -32,15 +34,16 @@ void check_latent(const Attention& attention, const Latent& latent, Findings& fi
   findings.within("rope_dim", latent.rope_dim, 0, largest::head_dim);
   findings.within("value_dim", latent.value_dim, 1, largest::head_dim);
   findings.require(attention.head_dim == latent.nope_dim + latent.rope_dim,
-                   fmt::format("'head_dim' is {}, but the latent's nope_dim + rope_dim is {} + {}", attention.head_dim, latent.nope_dim,
-                               latent.rope_dim),
+                   fmt::format("'head_dim' is {}, but the latent's nope_dim + rope_dim is {} + {}", attention.head_dim,
+                               latent.nope_dim, latent.rope_dim),
                    "leave head_dim out");
   findings.require(attention.kv_heads == attention.heads,
-                   fmt::format("{} kv_heads with a latent, which gives each of the {} heads a key and a value", attention.kv_heads,
-                               attention.heads),
+                   fmt::format("{} kv_heads with a latent, which gives each of the {} heads a key and a value",
+                               attention.kv_heads, attention.heads),
                    "leave kv_heads out");
   findings.require(!attention.qkv_bias, "'qkv_bias' is not modelled with a latent");
-  findings.require(!attention.qk_norm, "'qk_norm' is not modelled with a latent", "the latents' own two norms are always counted");
+  findings.require(!attention.qk_norm, "'qk_norm' is not modelled with a latent",
+                   "the latents' own two norms are always counted");
 }
 
 void check_moe(const Moe& moe, Findings& findings) {
@@ -49,18 +52,21 @@ void check_moe(const Moe& moe, Findings& findings) {
   findings.within("width", moe.width, 1, largest::width);
   findings.within("shared_width", moe.shared_width, 0, largest::width);
   findings.require(moe.top_k <= moe.experts,
-                   fmt::format("'top_k' is {}, but there are {} experts", moe.top_k, moe.experts), "a token visits each expert at most once");
-  findings.require(!moe.shared_gate || moe.shared_width > 0, "'shared_gate' without a shared expert", "write its shared_width");
+                   fmt::format("'top_k' is {}, but there are {} experts", moe.top_k, moe.experts),
+                   "a token visits each expert at most once");
+  findings.require(!moe.shared_gate || moe.shared_width > 0, "'shared_gate' without a shared expert",
+                   "write its shared_width");
 }
 
 void check_published(const Model& model, const PublishedSize& published, Findings& findings) {
   const auto count = parameter_count(model);
   if (std::abs(static_cast<double>(count) - published.parameters) <= published.uncertainty) return;
-  findings.add(published.uncertainty == 0
-                   ? fmt::format("these shapes make {} parameters, but 'parameters' says {:.0f}", count, published.parameters)
-                   : fmt::format("these shapes make {} parameters, but 'parameters' says {:.0f} give or take {:.0f}", count,
-                                 published.parameters, published.uncertainty),
-               "correct the shapes, or leave 'parameters' out");
+  findings.add(
+      published.uncertainty == 0
+          ? fmt::format("these shapes make {} parameters, but 'parameters' says {:.0f}", count, published.parameters)
+          : fmt::format("these shapes make {} parameters, but 'parameters' says {:.0f} give or take {:.0f}", count,
+                        published.parameters, published.uncertainty),
+      "correct the shapes, or leave 'parameters' out");
 }
 
 Problems check(const Block& block) {
@@ -95,7 +101,8 @@ Problems check_sizes(const Model& model) {
   findings.within("max_positions", model.max_positions, 0, largest::positions);
   findings.within("extra_positions", model.extra_positions, 0, largest::positions);
   const bool learned = model.positions == Positions::learned;
-  findings.require(!learned || model.max_positions > 0, "learned positions without 'max_positions'", "write how many rows their table has");
+  findings.require(!learned || model.max_positions > 0, "learned positions without 'max_positions'",
+                   "write how many rows their table has");
   findings.require(learned || model.extra_positions == 0, "'extra_positions' without learned positions");
   findings.require(!model.embedding_norm || model.norm != NormKind::none, "'embedding_norm' where 'norm' is none");
   findings.require(!model.blocks.empty(), "no blocks", "write at least one");

@@ -58,7 +58,8 @@ struct Moe {
   int shared_width = 0;   // total width of the experts that every token visits; 0: none
   bool gated = true;
   bool bias = false;      // on the experts' matrices
-  bool router_bias = false;  // one number an expert: added to the logits (gpt-oss), or only to choose experts (DeepSeek-V3)
+  bool router_bias =
+      false;  // one number an expert: added to the logits (gpt-oss), or only to choose experts (DeepSeek-V3)
   bool shared_gate = false;  // a learned gate of `hidden` weights on the shared expert (Qwen1.5/2-MoE)
 
   bool operator==(const Moe&) const = default;
@@ -71,7 +72,8 @@ struct Block {
   Attention attention;
   FeedForward feed_forward;
   int norms = 2;         // norms of width `hidden`: 2 (pre-norm), 4 (Gemma 2/3), 1 (parallel residual)
-  bool frozen = false;   // of no part of a file: a fine-tuning job trains neither the block nor anything below it (tuning.hpp)
+  bool frozen =
+      false;   // of no part of a file: a fine-tuning job trains neither the block nor anything below it (tuning.hpp)
 
   bool operator==(const Block&) const = default;
 };
@@ -92,12 +94,12 @@ struct Model {
   int vocab = 0;                 // 0: no embedding, no head (exercises)
   bool tied_embeddings = false;
   Positions positions = Positions::rotary;
-  int max_positions = 0;         // longest sequence that its configuration allows; rows of the table of learned positions
-  int extra_positions = 0;       // further rows of that table, which hold no position (OPT has 2)
+  int max_positions = 0;  // longest sequence that its configuration allows; rows of the table of learned positions
+  int extra_positions = 0;  // further rows of that table, which hold no position (OPT has 2)
   NormKind norm = NormKind::rms;
-  bool embedding_norm = false;   // BLOOM normalises after the embedding
+  bool embedding_norm = false;  // BLOOM normalises after the embedding
   bool final_norm = true;
-  bool dropout = false;          // trained with dropout: its masks are saved activations
+  bool dropout = false;  // trained with dropout: its masks are saved activations
   std::vector<Block> blocks;
   std::optional<PublishedSize> published = {};
   std::string source;
@@ -107,24 +109,26 @@ struct Model {
 
 // The largest sizes that are read: with them every count of parameters fits 63 bits.
 namespace largest {
-inline constexpr int hidden = 1 << 17, width = 1 << 20, vocab = 1 << 26, positions = 1 << 26, experts = 1 << 12, heads = 1 << 12,
-                     head_dim = 1 << 12, blocks = 1 << 10;
+inline constexpr int hidden = 1 << 17, width = 1 << 20, vocab = 1 << 26, positions = 1 << 26, experts = 1 << 12,
+                     heads = 1 << 12, head_dim = 1 << 12, blocks = 1 << 10;
 }
 
-// Exact numbers of parameters, as in the published checkpoint. `active` counts all but the experts that a token does not visit; it includes
-// both tables of tokens, of which a token reads one row at the input (publishers differ: OpenAI leaves that table out, Qwen does not).
+// Exact numbers of parameters, as in the published checkpoint. `active` counts all but the experts that a token does
+// not visit; it includes both tables of tokens, of which a token reads one row at the input (publishers differ: OpenAI
+// leaves that table out, Qwen does not).
 std::int64_t attention_parameters(const Model&, const Attention&);
 std::int64_t feed_forward_parameters(const Model&, const FeedForward&);
-std::int64_t norm_parameters(const Model&);                // one norm of width hidden
+std::int64_t norm_parameters(const Model&);  // one norm of width hidden
 std::int64_t block_parameters(const Model&, const Block&);
-std::int64_t embedding_parameters(const Model&);           // table(s) of tokens and of learned positions, embedding norm
-std::int64_t head_parameters(const Model&);                // final norm, and the head unless it is tied
+std::int64_t embedding_parameters(const Model&);  // table(s) of tokens and of learned positions, embedding norm
+std::int64_t head_parameters(const Model&);  // final norm, and the head unless it is tied
 std::int64_t parameter_count(const Model&);
 std::int64_t active_parameter_count(const Model&);
 
 bool is_mixture(const Model&);
-// Every way in which the numbers contradict each other: kv_heads not dividing heads, top_k above experts, a published size that
-// the shapes do not make, ... Equal neighbouring blocks are reported once. Problems have no place; readers add it.
+// Every way in which the numbers contradict each other: kv_heads not dividing heads, top_k above experts, a published
+// size that the shapes do not make, ... Equal neighbouring blocks are reported once. Problems have no place; readers
+// add it.
 Problems check(const Model&);
 Problems check(const Attention&);
 Problems check(const FeedForward&);
@@ -132,8 +136,8 @@ Problems check_outside_blocks(const Model&);  // what check(Model) finds beside 
 
 // Problems, contradictions included, go to the document of the node. README.md shows the format.
 Model read_model(const YamlNode&);
-// Reads back to an equal model. Equal neighbours and repeated patterns of blocks are written once with `repeat`; a published size that
-// is not exact is written in decimals down to twice its uncertainty.
+// Reads back to an equal model. Equal neighbours and repeated patterns of blocks are written once with `repeat`; a
+// published size that is not exact is written in decimals down to twice its uncertainty.
 std::string to_yaml(const Model&);
 
 }  // namespace forerun

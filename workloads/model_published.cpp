@@ -29,7 +29,8 @@ std::optional<PublishedSize> parse_printed(const std::string& text) {
   if (unit.size() != 1 || exponent < 0 || exponent > 12 || digits.size() > 15) return std::nullopt;
   if (unit != "M" && unit != "B" && unit != "T") return std::nullopt;
   const double last = std::pow(10.0, exponent);
-  return PublishedSize{.parameters = static_cast<double>(std::stoll(digits)) * last, .uncertainty = last / 2, .source = {}};
+  return PublishedSize{
+      .parameters = static_cast<double>(std::stoll(digits)) * last, .uncertainty = last / 2, .source = {}};
 }
 
 }  // namespace
@@ -41,13 +42,16 @@ std::optional<PublishedSize> read_published(const YamlNode& node, Numbers& numbe
   const auto printed = map.optional("printed");
   const auto source = map.required("source");
   if (exact.has_value() == printed.has_value()) {
-    node.report("a published size is either exact or printed", "write 'exact: 8030261248', or 'printed: 8.0 B' for what a paper prints");
+    node.report("a published size is either exact or printed",
+                "write 'exact: 8030261248', or 'printed: 8.0 B' for what a paper prints");
   } else if (exact) {
     const std::int64_t most = std::int64_t{1} << 53;
     const auto count = exact->integer(1, most);
-    if (exact->is_scalar() && exact->text() == std::to_string(count)) size = PublishedSize{static_cast<double>(count), 0, {}};
+    if (exact->is_scalar() && exact->text() == std::to_string(count))
+      size = PublishedSize{static_cast<double>(count), 0, {}};
   } else if (size = parse_printed(printed->text()); !size) {
-    printed->report(fmt::format("'{}' is not a number of parameters", printed->text()), "write it as printed, with M, B or T, such as '175 B'");
+    printed->report(fmt::format("'{}' is not a number of parameters", printed->text()),
+                    "write it as printed, with M, B or T, such as '175 B'");
   }
   map.finish();
   if (!size) numbers.spoil();
@@ -56,12 +60,14 @@ std::optional<PublishedSize> read_published(const YamlNode& node, Numbers& numbe
 }
 
 std::string published_yaml(const PublishedSize& size) {
-  if (size.uncertainty == 0) return fmt::format("{{exact: {:.0f}, source: {}}}", size.parameters, yaml_scalar(size.source));
-  const int last = static_cast<int>(std::lround(std::log10(2 * size.uncertainty)));  // power of ten of the last printed digit
-  const int power = std::clamp((last + 2) / 3 * 3, 6, 12);                           // the smallest unit that needs no trailing zeros
+  if (size.uncertainty == 0)
+    return fmt::format("{{exact: {:.0f}, source: {}}}", size.parameters, yaml_scalar(size.source));
+  const int last =
+      static_cast<int>(std::lround(std::log10(2 * size.uncertainty)));  // power of ten of the last printed digit
+  const int power = std::clamp((last + 2) / 3 * 3, 6, 12);  // the smallest unit that needs no trailing zeros
   const char* unit = power == 6 ? "M" : power == 9 ? "B" : "T";
-  return fmt::format("{{printed: {:.{}f} {}, source: {}}}", size.parameters / std::pow(10.0, power), std::max(power - last, 0), unit,
-                     yaml_scalar(size.source));
+  return fmt::format("{{printed: {:.{}f} {}, source: {}}}", size.parameters / std::pow(10.0, power),
+                     std::max(power - last, 0), unit, yaml_scalar(size.source));
 }
 
 std::string yaml_scalar(std::string_view text) {

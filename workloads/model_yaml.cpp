@@ -60,7 +60,8 @@ void read_entry(const YamlNode& node, int hidden, Numbers& numbers, std::vector<
   }
   if (block.has_value() == pattern.has_value()) {
     numbers.spoil();
-    node.report(block ? "'repeat' of both a 'block' and a 'pattern'" : "'repeat' of nothing", "write one of: block, pattern");
+    node.report(block ? "'repeat' of both a 'block' and a 'pattern'" : "'repeat' of nothing",
+                "write one of: block, pattern");
   }
   map.finish();
   if (once.size() * static_cast<std::size_t>(repeat) + blocks.size() > largest::blocks) {
@@ -103,10 +104,12 @@ Model read_model(const YamlNode& node) {
   }
   model.vocab = numbers.required(map, "vocab", 0, largest::vocab);
   model.tied_embeddings = model_yaml::flag(map, "tied_embeddings");
-  if (const auto kind = map.required("positions"); !kind.is_missing()) model.positions = static_cast<Positions>(kind.one_of(position_names));
+  if (const auto kind = map.required("positions"); !kind.is_missing())
+    model.positions = static_cast<Positions>(kind.one_of(position_names));
   model.max_positions = numbers.optional(map, "max_positions", 0, largest::positions, 0);
   model.extra_positions = numbers.optional(map, "extra_positions", 0, largest::positions, 0);
-  if (const auto kind = map.required("norm"); !kind.is_missing()) model.norm = static_cast<NormKind>(kind.one_of(norm_names));
+  if (const auto kind = map.required("norm"); !kind.is_missing())
+    model.norm = static_cast<NormKind>(kind.one_of(norm_names));
   model.embedding_norm = model_yaml::flag(map, "embedding_norm");
   model.final_norm = model_yaml::flag(map, "final_norm", true);
   model.dropout = model_yaml::flag(map, "dropout");

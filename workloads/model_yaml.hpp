@@ -10,7 +10,8 @@
 
 namespace forerun::model_yaml {
 
-// Reads whole numbers and remembers whether all could be read: between stand-ins there are no contradictions to look for.
+// Reads whole numbers and remembers whether all could be read: between stand-ins there are no contradictions to look
+// for.
 class Numbers {
  public:
   int read(const YamlNode& node, int least, int most);

@@ -73,7 +73,8 @@ Attention read_attention(const YamlNode& node, int hidden, Numbers& all) {
   } else {
     attention.head_dim = usual_head_dim(hidden, attention.heads, node, numbers);
   }
-  attention.window = map.optional("window", [&](const YamlNode& window) { return numbers.read(window, 1, largest::positions); });
+  attention.window =
+      map.optional("window", [&](const YamlNode& window) { return numbers.read(window, 1, largest::positions); });
   attention.qkv_bias = flag(map, "qkv_bias");
   attention.output_bias = flag(map, "output_bias");
   attention.qk_norm = flag(map, "qk_norm");

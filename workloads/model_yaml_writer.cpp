@@ -20,8 +20,8 @@ std::string attention_yaml(const Attention& attention) {
   if (attention.qk_norm) out += ", qk_norm: true";
   if (attention.sinks) out += ", sinks: true";
   if (const auto& latent = attention.latent) {
-    out += fmt::format(", latent: {{query_rank: {}, kv_rank: {}, nope_dim: {}, rope_dim: {}, value_dim: {}}}", latent->query_rank,
-                       latent->kv_rank, latent->nope_dim, latent->rope_dim, latent->value_dim);
+    out += fmt::format(", latent: {{query_rank: {}, kv_rank: {}, nope_dim: {}, rope_dim: {}, value_dim: {}}}",
+                       latent->query_rank, latent->kv_rank, latent->nope_dim, latent->rope_dim, latent->value_dim);
   }
   return out + "}";
 }
@@ -53,7 +53,8 @@ std::size_t repeats(Blocks blocks, std::size_t period) {
   return times;
 }
 
-// The shortest period that covers the most blocks when it is repeated; hybrids and windows in use repeat after 2 to 8 blocks.
+// The shortest period that covers the most blocks when it is repeated; hybrids and windows in use repeat after 2 to 8
+// blocks.
 std::size_t best_period(Blocks blocks) {
   std::size_t best = 1, covered = repeats(blocks, 1);
   for (std::size_t period = 2; period <= 16 && 2 * period <= blocks.size(); ++period) {
@@ -67,7 +68,8 @@ std::size_t best_period(Blocks blocks) {
 }
 
 void append_block(std::string& out, const Block& block, const std::string& first, const std::string& next) {
-  out += first + "attention: " + attention_yaml(block.attention) + "\n" + next + feed_forward_yaml(block.feed_forward) + "\n";
+  out += first + "attention: " + attention_yaml(block.attention) + "\n" + next + feed_forward_yaml(block.feed_forward) +
+         "\n";
   if (block.norms != 2) out += fmt::format("{}norms: {}\n", next, block.norms);
 }
 
@@ -90,20 +92,28 @@ void append_entries(std::string& out, Blocks blocks, const std::string& indent) 
 
 const char* name(Positions positions) {
   switch (positions) {
-    case Positions::none: return "none";
-    case Positions::learned: return "learned";
-    case Positions::rotary: return "rotary";
-    case Positions::alibi: return "alibi";
+    case Positions::none:
+      return "none";
+    case Positions::learned:
+      return "learned";
+    case Positions::rotary:
+      return "rotary";
+    case Positions::alibi:
+      return "alibi";
   }
   return "";
 }
 
 const char* name(NormKind norm) {
   switch (norm) {
-    case NormKind::none: return "none";
-    case NormKind::layer: return "layer";
-    case NormKind::layer_no_bias: return "layer_no_bias";
-    case NormKind::rms: return "rms";
+    case NormKind::none:
+      return "none";
+    case NormKind::layer:
+      return "layer";
+    case NormKind::layer_no_bias:
+      return "layer_no_bias";
+    case NormKind::rms:
+      return "rms";
   }
   return "";
 }
@@ -119,8 +129,8 @@ std::string to_yaml(const Model& model) {
   }
   if (!model.source.empty()) out += fmt::format("source: {}\n", yaml_scalar(model.source));
   if (model.published) out += fmt::format("parameters: {}\n", model_yaml::published_yaml(*model.published));
-  out += fmt::format("hidden: {}\nvocab: {}\ntied_embeddings: {}\npositions: {}\nmax_positions: {}\n", model.hidden, model.vocab,
-                     model.tied_embeddings, name(model.positions), model.max_positions);
+  out += fmt::format("hidden: {}\nvocab: {}\ntied_embeddings: {}\npositions: {}\nmax_positions: {}\n", model.hidden,
+                     model.vocab, model.tied_embeddings, name(model.positions), model.max_positions);
   if (model.extra_positions > 0) out += fmt::format("extra_positions: {}\n", model.extra_positions);
   out += fmt::format("norm: {}\n", name(model.norm));
   if (model.embedding_norm) out += "embedding_norm: true\n";

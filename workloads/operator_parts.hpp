@@ -14,20 +14,25 @@ inline Bytes tensor(std::int64_t rows, std::int64_t columns, DType dtype) {
 // What sums and statistics of tensors in a format are kept in.
 inline DType sums_of(DType dtype) { return dtype == DType::fp64 ? DType::fp64 : DType::fp32; }
 
-// The products of Y[rows,out] = X[rows,in] W[in,out], `batch` times: Y, dX = dY W^T, dW = X^T dY. In fp8 the operands are cast first:
-// X and dY are read in the activation format and written twice (as they are and transposed, which tensor cores need).
-void add_linear(Operator&, std::int64_t rows, std::int64_t in, std::int64_t out, const Implementation&, std::int64_t batch = 1);
+// The products of Y[rows,out] = X[rows,in] W[in,out], `batch` times: Y, dX = dY W^T, dW = X^T dY. In fp8 the operands
+// are cast first: X and dY are read in the activation format and written twice (as they are and transposed, which
+// tensor cores need).
+void add_linear(Operator&, std::int64_t rows, std::int64_t in, std::int64_t out, const Implementation&,
+                std::int64_t batch = 1);
 
 // Another kernel adds the weight gradient: reads it, reads and writes what is accumulated.
 void add_apart(Operator&, std::int64_t elements, const Implementation&);
 
-void add_norm(Operator&, OperatorKind before, const Model&, std::int64_t rows, std::int64_t width, const Implementation&);
+void add_norm(Operator&, OperatorKind before, const Model&, std::int64_t rows, std::int64_t width,
+              const Implementation&);
 
 // Element-wise work of `forward` and `backward` bytes.
 void add_streaming(Operator&, StreamingKind, Bytes forward, Bytes backward);
 
-// The sum with the residual stream, behind dropout and a norm of the output where the model has them; `before` made that output.
-Operator residual(OperatorKind, OperatorKind before, const Model&, const Block&, const TokenShape&, const Implementation&);
+// The sum with the residual stream, behind dropout and a norm of the output where the model has them; `before` made
+// that output.
+Operator residual(OperatorKind, OperatorKind before, const Model&, const Block&, const TokenShape&,
+                  const Implementation&);
 
 enum class Until : bool { input_gradient, weight_gradient };
 void save(Operator&, std::string_view name, Bytes, OperatorKind producer, Until);

@@ -8,20 +8,40 @@
 namespace forerun {
 
 std::string_view to_string(OperatorKind kind) {
-  static constexpr std::array<std::string_view, 22> names{
-      "embedding", "attention_norm", "qkv", "latent_up", "positions", "attention_core", "attention_output", "attention_residual",
-      "feed_forward_norm", "router", "dispatch", "up", "activation", "expert_activation", "down", "shared_expert", "combine", "feed_forward_residual",
-      "final_norm", "head", "loss", "adapter"};
+  static constexpr std::array<std::string_view, 22> names{"embedding",
+                                                          "attention_norm",
+                                                          "qkv",
+                                                          "latent_up",
+                                                          "positions",
+                                                          "attention_core",
+                                                          "attention_output",
+                                                          "attention_residual",
+                                                          "feed_forward_norm",
+                                                          "router",
+                                                          "dispatch",
+                                                          "up",
+                                                          "activation",
+                                                          "expert_activation",
+                                                          "down",
+                                                          "shared_expert",
+                                                          "combine",
+                                                          "feed_forward_residual",
+                                                          "final_norm",
+                                                          "head",
+                                                          "loss",
+                                                          "adapter"};
   return names[static_cast<std::size_t>(kind)];
 }
 
 void add_apart(Operator& op, std::int64_t elements, const Implementation& how) {
   const Bytes apart = static_cast<double>(elements) * size_of(how.dtype);
   op.gradient_apart += apart;
-  op.weight_gradient.emplace_back(Streaming{StreamingKind::elementwise, apart + 2.0 * static_cast<double>(elements) * how.gradient, true});
+  op.weight_gradient.emplace_back(
+      Streaming{StreamingKind::elementwise, apart + 2.0 * static_cast<double>(elements) * how.gradient, true});
 }
 
-void add_linear(Operator& op, std::int64_t rows, std::int64_t in, std::int64_t out, const Implementation& how, std::int64_t batch) {
+void add_linear(Operator& op, std::int64_t rows, std::int64_t in, std::int64_t out, const Implementation& how,
+                std::int64_t batch) {
   if (how.linear == DType::fp8) {
     const Bytes input = static_cast<double>(batch) * tensor(rows, in, how.dtype);
     const Bytes gradient = static_cast<double>(batch) * tensor(rows, out, how.dtype);
@@ -36,22 +56,25 @@ void add_linear(Operator& op, std::int64_t rows, std::int64_t in, std::int64_t o
   if (how.gradients_apart) add_apart(op, batch * in * out, how);
 }
 
-void add_norm(Operator& op, OperatorKind before, const Model& model, std::int64_t rows, std::int64_t width, const Implementation& how) {
+void add_norm(Operator& op, OperatorKind before, const Model& model, std::int64_t rows, std::int64_t width,
+              const Implementation& how) {
   if (model.norm == NormKind::none) return;
   const Bytes x = tensor(rows, width, how.dtype);
   op.output = x;
   add_streaming(op, StreamingKind::norm, 2.0 * x, 3.0 * x);  // x -> y; x, dy -> dx
   save(op, "norm input", x, before, Until::input_gradient);
   // Written in steps, an RMSNorm squares and scales a copy in fp32, which stays.
-  if (!how.fused && model.norm == NormKind::rms) save_internal(op, "norm input in fp32", tensor(rows, width, DType::fp32));
+  if (!how.fused && model.norm == NormKind::rms)
+    save_internal(op, "norm input in fp32", tensor(rows, width, DType::fp32));
 }
 
-Operator residual(OperatorKind kind, OperatorKind before, const Model& model, const Block& block, const TokenShape& shape,
-                  const Implementation& how) {
+Operator residual(OperatorKind kind, OperatorKind before, const Model& model, const Block& block,
+                  const TokenShape& shape, const Implementation& how) {
   Operator op{.kind = kind};
   const Bytes row = tensor(shape.residual_tokens, model.hidden, how.dtype);
   op.output = row;
-  add_streaming(op, StreamingKind::elementwise, (model.dropout ? 3.5 : 3.0) * row, 3.0 * row);  // sum; sum of two gradients
+  add_streaming(op, StreamingKind::elementwise, (model.dropout ? 3.5 : 3.0) * row,
+                3.0 * row);  // sum; sum of two gradients
   if (model.dropout) save_internal(op, "dropout mask", tensor(shape.residual_tokens, model.hidden, DType::int8));
   if (block.norms == 4) {
     add_norm(op, before, model, shape.residual_tokens, model.hidden, how);
@@ -73,7 +96,8 @@ void save_internal(Operator& op, std::string_view name, Bytes bytes) {
   if (bytes > Bytes{0}) op.saves.push_back({name, bytes, op.kind, true, false});
 }
 
-std::vector<Operator> block_operators(const Model& model, const Block& block, const TokenShape& shape, const Implementation& how) {
+std::vector<Operator> block_operators(const Model& model, const Block& block, const TokenShape& shape,
+                                      const Implementation& how) {
   std::vector<Operator> list;
   list.reserve(16);
   append_attention(list, model, block, shape, how);
@@ -82,7 +106,8 @@ std::vector<Operator> block_operators(const Model& model, const Block& block, co
   return list;
 }
 
-std::vector<Operator> embedding_operators(const Model& model, int local_vocab, const TokenShape& shape, const Implementation& how) {
+std::vector<Operator> embedding_operators(const Model& model, int local_vocab, const TokenShape& shape,
+                                          const Implementation& how) {
   if (model.vocab == 0) return {};
   Operator op{.kind = OperatorKind::embedding};
   const Bytes rows = tensor(shape.residual_tokens, model.hidden, how.dtype);
@@ -92,7 +117,8 @@ std::vector<Operator> embedding_operators(const Model& model, int local_vocab, c
   op.weight_gradient.emplace_back(
       Streaming{StreamingKind::embedding, rows + 2.0 * tensor(shape.residual_tokens, model.hidden, DType::fp32), true});
   if (how.gradients_apart) add_apart(op, std::int64_t{local_vocab} * model.hidden, how);
-  const std::int64_t positions = model.positions == Positions::learned ? model.max_positions + std::int64_t{model.extra_positions} : 0;
+  const std::int64_t positions =
+      model.positions == Positions::learned ? model.max_positions + std::int64_t{model.extra_positions} : 0;
   op.parameters = (local_vocab + positions) * model.hidden + (model.embedding_norm ? norm_parameters(model) : 0);
   if (model.embedding_norm) add_norm(op, OperatorKind::embedding, model, shape.residual_tokens, model.hidden, how);
   if (model.dropout) {
@@ -104,7 +130,8 @@ std::vector<Operator> embedding_operators(const Model& model, int local_vocab, c
   return list;
 }
 
-std::vector<Operator> head_operators(const Model& model, int local_vocab, const TokenShape& shape, const Implementation& how) {
+std::vector<Operator> head_operators(const Model& model, int local_vocab, const TokenShape& shape,
+                                     const Implementation& how) {
   if (model.vocab == 0) return {};
   std::vector<Operator> list;
   if (model.final_norm) {
@@ -119,7 +146,8 @@ std::vector<Operator> head_operators(const Model& model, int local_vocab, const 
   Operator head{.kind = OperatorKind::head};
   add_linear(head, shape.tokens, model.hidden, local_vocab, plain);
   head.output = static_cast<double>(shape.tokens) * local_vocab * how.logit_workspace;
-  save(head, "head input", tensor(shape.residual_tokens, model.hidden, how.dtype), OperatorKind::final_norm, Until::weight_gradient);
+  save(head, "head input", tensor(shape.residual_tokens, model.hidden, how.dtype), OperatorKind::final_norm,
+       Until::weight_gradient);
   head.parameters = model.tied_embeddings ? 0 : std::int64_t{local_vocab} * model.hidden;
   list.push_back(head);
 
@@ -131,7 +159,8 @@ std::vector<Operator> head_operators(const Model& model, int local_vocab, const 
                 logits * (how.logit_saved + how.logit_workspace + logit));
   save_internal(loss, "logits", logits * how.logit_saved);
   // Of each row on each slice of the vocabulary: the largest logit, the sum of exponentials, the target's logit.
-  if (how.loss_statistics) save_internal(loss, "statistics of the loss", tensor(shape.tokens * shape.cuts, 3, sums_of(how.dtype)));
+  if (how.loss_statistics)
+    save_internal(loss, "statistics of the loss", tensor(shape.tokens * shape.cuts, 3, sums_of(how.dtype)));
   list.push_back(loss);
   tune_head(list, how);
   return list;

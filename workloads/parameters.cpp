@@ -6,10 +6,13 @@ namespace {
 // Weights, and for `layer` biases, of one norm over `width` numbers.
 std::int64_t norm_size(NormKind kind, std::int64_t width) {
   switch (kind) {
-    case NormKind::none: return 0;
-    case NormKind::layer: return 2 * width;
+    case NormKind::none:
+      return 0;
+    case NormKind::layer:
+      return 2 * width;
     case NormKind::layer_no_bias:
-    case NormKind::rms: return width;
+    case NormKind::rms:
+      return width;
   }
   return 0;
 }
@@ -22,7 +25,8 @@ std::int64_t latent_parameters(const Model& model, const Attention& attention, c
   const std::int64_t queries = latent.query_rank == 0
                                    ? hidden * query
                                    : (hidden + query) * latent.query_rank + norm_size(model.norm, latent.query_rank);
-  const std::int64_t keys_and_values = hidden * (latent.kv_rank + latent.rope_dim) + norm_size(model.norm, latent.kv_rank) +
+  const std::int64_t keys_and_values = hidden * (latent.kv_rank + latent.rope_dim) +
+                                       norm_size(model.norm, latent.kv_rank) +
                                        latent.kv_rank * heads * (latent.nope_dim + latent.value_dim);
   return queries + keys_and_values + heads * latent.value_dim * hidden;
 }
@@ -76,12 +80,14 @@ std::int64_t block_parameters(const Model& model, const Block& block) {
 }
 
 std::int64_t embedding_parameters(const Model& model) {
-  const std::int64_t rows = model.positions == Positions::learned ? model.max_positions + std::int64_t{model.extra_positions} : 0;
+  const std::int64_t rows =
+      model.positions == Positions::learned ? model.max_positions + std::int64_t{model.extra_positions} : 0;
   return (model.vocab + rows) * model.hidden + (model.embedding_norm ? norm_parameters(model) : 0);
 }
 
 std::int64_t head_parameters(const Model& model) {
-  return (model.final_norm ? norm_parameters(model) : 0) + (model.tied_embeddings ? 0 : std::int64_t{model.vocab} * model.hidden);
+  return (model.final_norm ? norm_parameters(model) : 0) +
+         (model.tied_embeddings ? 0 : std::int64_t{model.vocab} * model.hidden);
 }
 
 std::int64_t parameter_count(const Model& model) {

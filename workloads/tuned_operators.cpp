@@ -1,7 +1,9 @@
-// Operators of a model that is trained in parts: a frozen product has no W and keeps no input for it; what is added to it has both.
+// Operators of a model that is trained in parts: a frozen product has no W and keeps no input for it; what is added to
+// it has both.
 //
-// Low-rank factors beside a product Y = X W: H = X A, Y += s H B. Under tensor parallelism B follows a product cut by columns and A the rank, so H is gathered; A
-// follows one cut by rows and B the columns, so H is summed and the result gathered (NeMo's ParallelLinearAdapter).
+// Low-rank factors beside a product Y = X W: H = X A, Y += s H B. Under tensor parallelism B follows a product cut by
+// columns and A the rank, so H is gathered; A follows one cut by rows and B the columns, so H is summed and the result
+// gathered (NeMo's ParallelLinearAdapter).
 #include <algorithm>
 #include <iterator>
 
@@ -12,7 +14,9 @@ namespace {
 
 using enum LowRankTarget;
 
-std::int64_t elements(const Gemm& weight_gradient) { return weight_gradient.batch * weight_gradient.m * weight_gradient.n; }
+std::int64_t elements(const Gemm& weight_gradient) {
+  return weight_gradient.batch * weight_gradient.m * weight_gradient.n;
+}
 
 // The matrices of an operator, as their gradients say: [in, out] = [m, n].
 std::vector<Gemm> matrices(const Operator& op) {
@@ -25,7 +29,8 @@ std::vector<Gemm> matrices(const Operator& op) {
 
 // Inputs that only W looks at are not kept; what the operator made of them is, until B.
 void drop_inputs(Operator& op) {
-  std::erase_if(op.saves, [&](const SavedTensor& s) { return s.until_weight_gradient && !s.internal && s.producer != op.kind; });
+  std::erase_if(op.saves,
+                [&](const SavedTensor& s) { return s.until_weight_gradient && !s.internal && s.producer != op.kind; });
   for (SavedTensor& s : op.saves) s.until_weight_gradient = false;
 }
 
@@ -54,8 +59,9 @@ void freeze_below(Operator& op) {
   op.saves.clear();
 }
 
-// Weights in NF4, made wide again in a buffer before each use: reads 4.127 bits and writes an element of the activations' format.
-// One operator may own another's weights (up those of down), so only sums over a block mean something.
+// Weights in NF4, made wide again in a buffer before each use: reads 4.127 bits and writes an element of the
+// activations' format. One operator may own another's weights (up those of down), so only sums over a block mean
+// something.
 void quantise(Operator& op, const std::vector<Gemm>& weights, bool experts, const Implementation& how) {
   const auto element = static_cast<std::int64_t>(size_of(how.dtype).value());
   std::vector<Kernel> widen;
@@ -82,26 +88,35 @@ struct Factors {
 };
 
 void add_factors(Operator& op, const Factors& f, const Implementation& how) {
-  const int activation = static_cast<int>(size_of(how.dtype).value()), gradient = how.gradients_apart ? activation : static_cast<int>(how.gradient.value());
-  const auto product = [&](std::int64_t m, std::int64_t n, std::int64_t k, int output) { return Gemm{m, n, k, f.batch, how.dtype, output}; };
+  const int activation = static_cast<int>(size_of(how.dtype).value()),
+            gradient = how.gradients_apart ? activation : static_cast<int>(how.gradient.value());
+  const auto product = [&](std::int64_t m, std::int64_t n, std::int64_t k, int output) {
+    return Gemm{m, n, k, f.batch, how.dtype, output};
+  };
   const auto stream = [&](double times, std::int64_t rows, std::int64_t columns) {
-    return Streaming{StreamingKind::elementwise, times * static_cast<double>(f.batch) * tensor(rows, columns, how.dtype)};
+    return Streaming{StreamingKind::elementwise,
+                     times * static_cast<double>(f.batch) * tensor(rows, columns, how.dtype)};
   };
   // H = X A; H B; scaled; added.
-  op.forward.insert(op.forward.end(), {product(f.rows, f.rank_here, f.in, activation), product(f.rows, f.out_here, f.rank, activation),
-                                       stream(2, f.sum_rows, f.out), stream(3, f.sum_rows, f.out)});
+  op.forward.insert(op.forward.end(),
+                    {product(f.rows, f.rank_here, f.in, activation), product(f.rows, f.out_here, f.rank, activation),
+                     stream(2, f.sum_rows, f.out), stream(3, f.sum_rows, f.out)});
   // s dY; dH = s dY B^T; dH A^T, added to the base's gradient of X.
-  op.input_gradient.insert(op.input_gradient.end(), {stream(2, f.rows, f.out_here), product(f.rows, f.rank, f.out_here, activation),
-                                                     product(f.rows, f.in, f.rank_here, activation), stream(3, f.rows, f.in)});
-  op.weight_gradient.insert(op.weight_gradient.end(), {product(f.rank, f.out_here, f.rows, gradient), product(f.in, f.rank_here, f.rows, gradient)});  // dB, dA
+  op.input_gradient.insert(op.input_gradient.end(),
+                           {stream(2, f.rows, f.out_here), product(f.rows, f.rank, f.out_here, activation),
+                            product(f.rows, f.in, f.rank_here, activation), stream(3, f.rows, f.in)});
+  op.weight_gradient.insert(op.weight_gradient.end(), {product(f.rank, f.out_here, f.rows, gradient),
+                                                       product(f.in, f.rank_here, f.rows, gradient)});  // dB, dA
   const std::int64_t parameters = f.batch * (f.in * f.rank_here + f.rank * f.out_here);
   op.parameters += parameters;
   if (how.gradients_apart) add_apart(op, parameters, how);
   if (f.experts) op.expert_parameters += parameters;
   op.low_rank += f.rank;
-  const Bytes widest = static_cast<double>(f.batch) * tensor(f.rows, std::max(f.in, f.out), how.dtype);  // the second term of a sum
+  const Bytes widest =
+      static_cast<double>(f.batch) * tensor(f.rows, std::max(f.in, f.out), how.dtype);  // the second term of a sum
   op.workspace = max(op.workspace, widest);
-  op.saves.push_back({"low-rank activation", static_cast<double>(f.batch) * tensor(f.rows, f.rank, how.dtype), op.kind, true, true});
+  op.saves.push_back(
+      {"low-rank activation", static_cast<double>(f.batch) * tensor(f.rows, f.rank, how.dtype), op.kind, true, true});
 }
 
 enum class Place : std::uint8_t { none, qkv, attention_output, up, down };
@@ -109,12 +124,18 @@ enum class Place : std::uint8_t { none, qkv, attention_output, up, down };
 // Which product of a block an operator is; shared experts come as up, activation, down under one name.
 Place place_of(const Operator& op, bool seen_shared) {
   switch (op.kind) {
-    case OperatorKind::qkv: return Place::qkv;
-    case OperatorKind::attention_output: return Place::attention_output;
-    case OperatorKind::up: return Place::up;
-    case OperatorKind::down: return Place::down;
-    case OperatorKind::shared_expert: return seen_shared ? Place::down : Place::up;
-    default: return Place::none;
+    case OperatorKind::qkv:
+      return Place::qkv;
+    case OperatorKind::attention_output:
+      return Place::attention_output;
+    case OperatorKind::up:
+      return Place::up;
+    case OperatorKind::down:
+      return Place::down;
+    case OperatorKind::shared_expert:
+      return seen_shared ? Place::down : Place::up;
+    default:
+      return Place::none;
   }
 }
 
@@ -127,31 +148,49 @@ std::vector<std::int64_t> columns(Place place, const Tuning& tuning, const Atten
       if (place == where) list.push_back(n);
     };
     switch (target) {
-      case q_proj: beside(Place::qkv, std::int64_t{a.heads} * a.head_dim); break;
+      case q_proj:
+        beside(Place::qkv, std::int64_t{a.heads} * a.head_dim);
+        break;
       case k_proj:
-      case v_proj: beside(Place::qkv, key); break;
-      case linear_qkv: beside(Place::qkv, out); break;
+      case v_proj:
+        beside(Place::qkv, key);
+        break;
+      case linear_qkv:
+        beside(Place::qkv, out);
+        break;
       case o_proj:
-      case linear_proj: beside(Place::attention_output, out); break;
+      case linear_proj:
+        beside(Place::attention_output, out);
+        break;
       case gate_proj:
-      case up_proj: beside(Place::up, half); break;
-      case linear_fc1: beside(Place::up, out); break;
+      case up_proj:
+        beside(Place::up, half);
+        break;
+      case linear_fc1:
+        beside(Place::up, out);
+        break;
       case down_proj:
-      case linear_fc2: beside(Place::down, out); break;
+      case linear_fc2:
+        beside(Place::down, out);
+        break;
     }
   }
   return list;
 }
 
 // The inputs that W looked at, for A: in the activations' format.
-std::vector<SavedTensor> inputs_of_factors(const Operator& op, const Gemm& base, bool experts, const TokenShape& shape, const Implementation& how) {
+std::vector<SavedTensor> inputs_of_factors(const Operator& op, const Gemm& base, bool experts, const TokenShape& shape,
+                                           const Implementation& how) {
   if (op.kind == OperatorKind::shared_expert && op.saves.empty()) {  // the router's
-    return {{"feed-forward input", tensor(shape.residual_tokens, base.m, how.dtype), OperatorKind::feed_forward_norm, false, true}};
+    return {{"feed-forward input", tensor(shape.residual_tokens, base.m, how.dtype), OperatorKind::feed_forward_norm,
+             false, true}};
   }
   std::vector<SavedTensor> inputs;
-  std::copy_if(op.saves.begin(), op.saves.end(), std::back_inserter(inputs), [&](const SavedTensor& s) { return s.until_weight_gradient && !s.internal; });
+  std::copy_if(op.saves.begin(), op.saves.end(), std::back_inserter(inputs),
+               [&](const SavedTensor& s) { return s.until_weight_gradient && !s.internal; });
   const bool wide_already = experts && op.kind == OperatorKind::up;  // tokens are dispatched so
-  for (SavedTensor& input : inputs) input.bytes = wide_already ? input.bytes : input.bytes / size_of(how.saved_input) * size_of(how.dtype);
+  for (SavedTensor& input : inputs)
+    input.bytes = wide_already ? input.bytes : input.bytes / size_of(how.saved_input) * size_of(how.dtype);
   return inputs;
 }
 
@@ -161,8 +200,10 @@ void add_low_rank(Operator& op, Place place, const Block& block, const TokenShap
   if (weights.empty()) return freeze(op);
   const Gemm base = weights.front();
   const bool gated = std::visit([](const auto& layer) { return layer.gated; }, block.feed_forward);
-  const std::vector<std::int64_t> outs = place == Place::none ? std::vector<std::int64_t>{} : columns(place, how.tuning, block.attention, base.n, gated);
-  const bool experts = std::holds_alternative<Moe>(block.feed_forward) && (op.kind == OperatorKind::up || op.kind == OperatorKind::down);
+  const std::vector<std::int64_t> outs =
+      place == Place::none ? std::vector<std::int64_t>{} : columns(place, how.tuning, block.attention, base.n, gated);
+  const bool experts =
+      std::holds_alternative<Moe>(block.feed_forward) && (op.kind == OperatorKind::up || op.kind == OperatorKind::down);
   const std::vector<SavedTensor> inputs = inputs_of_factors(op, base, experts, shape, how);
   freeze(op);
   if (how.tuning.kind == TuningKind::qlora && op.kind != OperatorKind::router) quantise(op, weights, experts, how);
@@ -171,8 +212,10 @@ void add_low_rank(Operator& op, Place place, const Block& block, const TokenShap
   const bool by_rows = place == Place::attention_output || place == Place::down;
   const std::int64_t cuts = experts ? 1 : shape.cuts;
   for (const std::int64_t out : outs) {
-    add_factors(op, {base.batch, base.k, base.m, out, how.tuning.rank, by_rows ? how.tuning.rank : how.tuning.rank / cuts, by_rows ? out / cuts : out,
-                     by_rows && !experts ? shape.residual_tokens : base.k, experts}, how);
+    add_factors(op,
+                {base.batch, base.k, base.m, out, how.tuning.rank, by_rows ? how.tuning.rank : how.tuning.rank / cuts,
+                 by_rows ? out / cuts : out, by_rows && !experts ? shape.residual_tokens : base.k, experts},
+                how);
   }
 }
 
@@ -195,7 +238,8 @@ Operator bottleneck(const Model& model, OperatorKind before, const TokenShape& s
   return op;
 }
 
-void add_bottlenecks(std::vector<Operator>& list, const Model& model, const TokenShape& shape, const Implementation& how) {
+void add_bottlenecks(std::vector<Operator>& list, const Model& model, const TokenShape& shape,
+                     const Implementation& how) {
   for (const OperatorKind sum : {OperatorKind::attention_residual, OperatorKind::feed_forward_residual}) {
     const auto at = std::find_if(list.begin(), list.end(), [&](const Operator& op) { return op.kind == sum; });
     list.insert(at, bottleneck(model, std::prev(at)->kind, shape, how));
@@ -204,9 +248,11 @@ void add_bottlenecks(std::vector<Operator>& list, const Model& model, const Toke
 
 }  // namespace
 
-void tune(std::vector<Operator>& list, const Model& model, const Block& block, const TokenShape& shape, const Implementation& how) {
+void tune(std::vector<Operator>& list, const Model& model, const Block& block, const TokenShape& shape,
+          const Implementation& how) {
   switch (how.tuning.kind) {
-    case TuningKind::full: return;
+    case TuningKind::full:
+      return;
     case TuningKind::frozen:
       if (block.frozen) std::for_each(list.begin(), list.end(), freeze_below);
       return;
@@ -214,7 +260,8 @@ void tune(std::vector<Operator>& list, const Model& model, const Block& block, c
       std::for_each(list.begin(), list.end(), freeze);
       return add_bottlenecks(list, model, shape, how);
     case TuningKind::lora:
-    case TuningKind::qlora: break;
+    case TuningKind::qlora:
+      break;
   }
   bool seen_shared = false;
   for (Operator& op : list) {
@@ -228,7 +275,8 @@ void tune_embedding(std::vector<Operator>& list, const Implementation& how) {
 }
 
 void tune_head(std::vector<Operator>& list, const Implementation& how) {
-  const bool trained = how.tuning.kind == TuningKind::full || (how.tuning.kind == TuningKind::frozen && how.tuning.train_head);
+  const bool trained =
+      how.tuning.kind == TuningKind::full || (how.tuning.kind == TuningKind::frozen && how.tuning.train_head);
   if (!trained) std::for_each(list.begin(), list.end(), freeze);
 }
 

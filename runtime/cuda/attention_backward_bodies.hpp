@@ -1,6 +1,7 @@
 // The bodies of causal attention's backward kernels, as forward's (attention_forward_bodies.hpp).
 //
-// P = e^(S - log-sum-exp), D = rowsum(dO O), dS = P (dO V^T - D); dV += P^T dO, dQ += dS K / sqrt(d), dK += dS^T Q / sqrt(d)
+// P = e^(S - log-sum-exp), D = rowsum(dO O), dS = P (dO V^T - D); dV += P^T dO, dQ += dS K / sqrt(d), dK += dS^T Q /
+// sqrt(d)
 #pragma once
 
 #include <cmath>
@@ -30,7 +31,9 @@ struct AttentionDelta {
   Matrix<const T> out, dout;
   A* delta;
 
-  [[nodiscard]] std::int64_t items() const { return (s.sequences * s.queries * s.heads + rows_of_item - 1) / rows_of_item; }
+  [[nodiscard]] std::int64_t items() const {
+    return (s.sequences * s.queries * s.heads + rows_of_item - 1) / rows_of_item;
+  }
 
   template <class Team>
   FORERUN_ANYWHERE void operator()(Team& team, std::int64_t item) const {
@@ -91,13 +94,17 @@ struct BackwardMemory {
   }
 };
 
-// From the tiles of queries, dO, keys and values to P, if it is of use, and dS. `first_key`: the tile's, as `seen` counts keys.
+// From the tiles of queries, dO, keys and values to P, if it is of use, and dS. `first_key`: the tile's, as `seen`
+// counts keys.
 template <class T, bool of_keys, class Team>
-FORERUN_ANYWHERE void differentiate_scores(const Team& team, const BackwardData<T>& data, const BackwardMemory<T, of_keys>& memory, std::int64_t first_key) {
+FORERUN_ANYWHERE void differentiate_scores(const Team& team, const BackwardData<T>& data,
+                                           const BackwardMemory<T, of_keys>& memory, std::int64_t first_key) {
   using A = Arithmetic<T>;
   const AttentionTiles& tiles = data.tiles;
-  tile_product<Turn::as_is, Turn::transposed>(team, tiles.queries, tiles.keys, tiles.head_dim, memory.q, memory.k, false, memory.scores);
-  tile_product<Turn::as_is, Turn::transposed>(team, tiles.queries, tiles.keys, tiles.value_dim, memory.dout, memory.v, false, memory.dp);
+  tile_product<Turn::as_is, Turn::transposed>(team, tiles.queries, tiles.keys, tiles.head_dim, memory.q, memory.k,
+                                              false, memory.scores);
+  tile_product<Turn::as_is, Turn::transposed>(team, tiles.queries, tiles.keys, tiles.value_dim, memory.dout, memory.v,
+                                              false, memory.dp);
   team.sync();
   const A scale = scale_of_scores<A>(data.s);
   const RowParts mine(team.rank(), team.size(), tiles.queries);
@@ -116,12 +123,14 @@ FORERUN_ANYWHERE void differentiate_scores(const Team& team, const BackwardData<
 }
 
 template <class T, bool of_keys, class Team>
-FORERUN_ANYWHERE void load_queries(const Team& team, const BackwardData<T>& data, const BackwardMemory<T, of_keys>& memory, std::int64_t row, int head,
-                                   int count) {
+FORERUN_ANYWHERE void load_queries(const Team& team, const BackwardData<T>& data,
+                                   const BackwardMemory<T, of_keys>& memory, std::int64_t row, int head, int count) {
   const AttentionShape& s = data.s;
   const AttentionTiles& tiles = data.tiles;
-  load_tile(team, part_of(data.q, row, std::int64_t{head} * s.head_dim), count, s.head_dim, memory.q, tiles.queries, tiles.head_dim);
-  load_tile(team, part_of(data.dout, row, std::int64_t{head} * s.value_dim), count, s.value_dim, memory.dout, tiles.queries, tiles.value_dim);
+  load_tile(team, part_of(data.q, row, std::int64_t{head} * s.head_dim), count, s.head_dim, memory.q, tiles.queries,
+            tiles.head_dim);
+  load_tile(team, part_of(data.dout, row, std::int64_t{head} * s.value_dim), count, s.value_dim, memory.dout,
+            tiles.queries, tiles.value_dim);
   for (int i = team.rank(); i < count; i += team.size()) {
     memory.log_sum_exp[i] = data.log_sum_exp[(row + i) * s.heads + head];
     memory.delta[i] = data.delta[(row + i) * s.heads + head];
@@ -129,16 +138,19 @@ FORERUN_ANYWHERE void load_queries(const Team& team, const BackwardData<T>& data
 }
 
 template <class T, bool of_keys, class Team>
-FORERUN_ANYWHERE void load_keys(const Team& team, const BackwardData<T>& data, const BackwardMemory<T, of_keys>& memory, std::int64_t row, int kv_head,
-                                int count) {
+FORERUN_ANYWHERE void load_keys(const Team& team, const BackwardData<T>& data, const BackwardMemory<T, of_keys>& memory,
+                                std::int64_t row, int kv_head, int count) {
   const AttentionShape& s = data.s;
   const AttentionTiles& tiles = data.tiles;
-  load_tile(team, part_of(data.k, row, std::int64_t{kv_head} * s.head_dim), count, s.head_dim, memory.k, tiles.keys, tiles.head_dim);
-  load_tile(team, part_of(data.v, row, std::int64_t{kv_head} * s.value_dim), count, s.value_dim, memory.v, tiles.keys, tiles.value_dim);
+  load_tile(team, part_of(data.k, row, std::int64_t{kv_head} * s.head_dim), count, s.head_dim, memory.k, tiles.keys,
+            tiles.head_dim);
+  load_tile(team, part_of(data.v, row, std::int64_t{kv_head} * s.value_dim), count, s.value_dim, memory.v, tiles.keys,
+            tiles.value_dim);
 }
 
 template <class Team, class T, class A>
-FORERUN_ANYWHERE void add_to_gradient(const Team& team, Tile<A> sums, A scale, int rows, int columns, Matrix<T> gradient) {
+FORERUN_ANYWHERE void add_to_gradient(const Team& team, Tile<A> sums, A scale, int rows, int columns,
+                                      Matrix<T> gradient) {
   for (Walk at(team.rank(), team.size(), columns); at.row < rows; at.next()) {
     T& to = gradient.data[at.row * gradient.stride + at.column];
     to = T(A(to) + scale * sums.row(at.row)[at.column]);
@@ -172,14 +184,17 @@ struct AttentionQueryGradient {
       load_keys(team, data, memory, sequence * s.keys + key, kv_head, at_most(s.keys - key, tiles.keys));
       team.sync();
       differentiate_scores(team, data, memory, key);
-      tile_product<Turn::as_is, Turn::as_is>(team, tiles.queries, tiles.head_dim, tiles.keys, memory.ds, memory.k, true, memory.sums);
+      tile_product<Turn::as_is, Turn::as_is>(team, tiles.queries, tiles.head_dim, tiles.keys, memory.ds, memory.k, true,
+                                             memory.sums);
       team.sync();
     }
-    add_to_gradient(team, memory.sums, scale_of_scores<A>(s), count, s.head_dim, part_of(dq, row, std::int64_t{head} * s.head_dim));
+    add_to_gradient(team, memory.sums, scale_of_scores<A>(s), count, s.head_dim,
+                    part_of(dq, row, std::int64_t{head} * s.head_dim));
   }
 };
 
-// An item is a tile of keys of a head of keys of a sequence, over all queries of the group's heads; the first tiles, which are seen most, first.
+// An item is a tile of keys of a head of keys of a sequence, over all queries of the group's heads; the first tiles,
+// which are seen most, first.
 template <class T>
 struct AttentionKeyGradient {
   using A = Arithmetic<T>;
@@ -188,7 +203,9 @@ struct AttentionKeyGradient {
   BackwardData<T> data;
   Matrix<T> dk, dv;
 
-  [[nodiscard]] std::int64_t items() const { return (data.s.keys + data.tiles.keys - 1) / data.tiles.keys * data.s.sequences * data.s.kv_heads; }
+  [[nodiscard]] std::int64_t items() const {
+    return (data.s.keys + data.tiles.keys - 1) / data.tiles.keys * data.s.sequences * data.s.kv_heads;
+  }
 
   template <class Team>
   FORERUN_ANYWHERE void operator()(Team& team, std::int64_t item) const {
@@ -199,7 +216,8 @@ struct AttentionKeyGradient {
     const std::int64_t sequence = item / s.kv_heads % s.sequences;
     const std::int64_t key = item / s.kv_heads / s.sequences * tiles.keys, row = sequence * s.keys + key;
     const int count = at_most(s.keys - key, tiles.keys);
-    const Span seeing = seeing_queries(data.query_positions, s.queries, data.key_positions[key], data.key_positions[key + count - 1], s.window);
+    const Span seeing = seeing_queries(data.query_positions, s.queries, data.key_positions[key],
+                                       data.key_positions[key + count - 1], s.window);
     if (seeing.first >= seeing.last) return;
 
     load_keys(team, data, memory, row, kv_head, count);
@@ -213,17 +231,22 @@ struct AttentionKeyGradient {
         const int queries = at_most(s.queries - query, tiles.queries);
         load_queries(team, data, memory, sequence * s.queries + query, head, queries);
         for (int i = team.rank(); i < tiles.queries; i += team.size()) {
-          memory.seen[i] = i < queries ? seen_keys(memory.key_positions, count, data.query_positions[query + i], s.window) : Span{};
+          memory.seen[i] =
+              i < queries ? seen_keys(memory.key_positions, count, data.query_positions[query + i], s.window) : Span{};
         }
         team.sync();
         differentiate_scores(team, data, memory, 0);
-        tile_product<Turn::transposed, Turn::as_is>(team, tiles.keys, tiles.value_dim, tiles.queries, memory.p, memory.dout, true, memory.value_sums);
-        tile_product<Turn::transposed, Turn::as_is>(team, tiles.keys, tiles.head_dim, tiles.queries, memory.ds, memory.q, true, memory.sums);
+        tile_product<Turn::transposed, Turn::as_is>(team, tiles.keys, tiles.value_dim, tiles.queries, memory.p,
+                                                    memory.dout, true, memory.value_sums);
+        tile_product<Turn::transposed, Turn::as_is>(team, tiles.keys, tiles.head_dim, tiles.queries, memory.ds,
+                                                    memory.q, true, memory.sums);
         team.sync();
       }
     }
-    add_to_gradient(team, memory.sums, scale_of_scores<A>(s), count, s.head_dim, part_of(dk, row, std::int64_t{kv_head} * s.head_dim));
-    add_to_gradient(team, memory.value_sums, A(1), count, s.value_dim, part_of(dv, row, std::int64_t{kv_head} * s.value_dim));
+    add_to_gradient(team, memory.sums, scale_of_scores<A>(s), count, s.head_dim,
+                    part_of(dk, row, std::int64_t{kv_head} * s.head_dim));
+    add_to_gradient(team, memory.value_sums, A(1), count, s.value_dim,
+                    part_of(dv, row, std::int64_t{kv_head} * s.value_dim));
   }
 };
 

@@ -1,7 +1,8 @@
 // The bodies of causal attention's forward kernels: FlashAttention-2 (Dao 2023), tile by tile in a team's memory.
 //
-// Why our own: the SDPA operation of the cuDNN 9.19 backend has no causal mask (9.21 is the first that has) and no backward with one, and no mask of
-// its says what a list of positions does (the zig-zag pieces of ring attention). As here: each query sees a range of the ascending keys.
+// Why our own: the SDPA operation of the cuDNN 9.19 backend has no causal mask (9.21 is the first that has) and no
+// backward with one, and no mask of its says what a list of positions does (the zig-zag pieces of ring attention). As
+// here: each query sees a range of the ascending keys.
 //
 // No atomics: each gradient element is the sum of one team, in one order, so that runs repeat bit for bit.
 #pragma once
@@ -13,7 +14,8 @@
 
 namespace forerun::cuda {
 
-// Probabilities lie in the place of their scores; those of bf16 where the keys were, which are of no more use then, or beside where they are too many.
+// Probabilities lie in the place of their scores; those of bf16 where the keys were, which are of no more use then, or
+// beside where they are too many.
 template <class T>
 struct ForwardMemory {
   using A = Arithmetic<T>;
@@ -67,7 +69,8 @@ struct AttentionForward {
     const QueryTile tile(s, tiles.queries, item);
     const auto [head, kv_head, count, sequence, query, row] = tile;
 
-    load_tile(team, part_of(q, row, std::int64_t{head} * s.head_dim), count, s.head_dim, memory.q, tiles.queries, tiles.head_dim);
+    load_tile(team, part_of(q, row, std::int64_t{head} * s.head_dim), count, s.head_dim, memory.q, tiles.queries,
+              tiles.head_dim);
     clear_tile(team, memory.out, tiles.queries, tiles.value_dim);
     for (int i = team.rank(); i < tiles.queries; i += team.size()) memory.largest[i] = nothing, memory.total[i] = 0;
     tile.find_seen(team, s, tiles.queries, query_positions, key_positions, memory.seen);
@@ -76,21 +79,27 @@ struct AttentionForward {
     for (std::int64_t key = memory.seen[0].first, last = memory.seen[count - 1].last; key < last; key += tiles.keys) {
       const int keys = at_most(s.keys - key, tiles.keys);
       const std::int64_t key_row = sequence * s.keys + key;
-      load_tile(team, part_of(k, key_row, std::int64_t{kv_head} * s.head_dim), keys, s.head_dim, memory.k, tiles.keys, tiles.head_dim);
-      load_tile(team, part_of(v, key_row, std::int64_t{kv_head} * s.value_dim), keys, s.value_dim, memory.v, tiles.keys, tiles.value_dim);
+      load_tile(team, part_of(k, key_row, std::int64_t{kv_head} * s.head_dim), keys, s.head_dim, memory.k, tiles.keys,
+                tiles.head_dim);
+      load_tile(team, part_of(v, key_row, std::int64_t{kv_head} * s.value_dim), keys, s.value_dim, memory.v, tiles.keys,
+                tiles.value_dim);
       team.sync();
-      tile_product<Turn::as_is, Turn::transposed>(team, tiles.queries, tiles.keys, tiles.head_dim, memory.q, memory.k, false, memory.scores);
+      tile_product<Turn::as_is, Turn::transposed>(team, tiles.queries, tiles.keys, tiles.head_dim, memory.q, memory.k,
+                                                  false, memory.scores);
       team.sync();
       soften(team, memory, key);
-      tile_product<Turn::as_is, Turn::as_is>(team, tiles.queries, tiles.value_dim, tiles.keys, memory.p, memory.v, true, memory.out);
+      tile_product<Turn::as_is, Turn::as_is>(team, tiles.queries, tiles.value_dim, tiles.keys, memory.p, memory.v, true,
+                                             memory.out);
       team.sync();
     }
     for (Walk at(team.rank(), team.size(), s.value_dim); at.row < count; at.next()) {
       const A total = memory.total[at.row];
-      part_of(out, row + at.row, std::int64_t{head} * s.value_dim).data[at.column] = T(total > 0 ? memory.out.row(at.row)[at.column] / total : A(0));
+      part_of(out, row + at.row, std::int64_t{head} * s.value_dim).data[at.column] =
+          T(total > 0 ? memory.out.row(at.row)[at.column] / total : A(0));
     }
     for (int i = team.rank(); i < count; i += team.size()) {
-      log_sum_exp[(row + i) * s.heads + head] = memory.total[i] > 0 ? memory.largest[i] + std::log(memory.total[i]) : nothing;
+      log_sum_exp[(row + i) * s.heads + head] =
+          memory.total[i] > 0 ? memory.largest[i] + std::log(memory.total[i]) : nothing;
     }
   }
 
@@ -144,8 +153,8 @@ struct AttentionForward {
   }
 };
 
-// With m = max(a, b): log(e^a + e^b) = m + log(e^(a-m) + e^(b-m)); the outputs are weighted by e^(a-m) and e^(b-m) over their sum. An item is some rows of
-// a head each.
+// With m = max(a, b): log(e^a + e^b) = m + log(e^(a-m) + e^(b-m)); the outputs are weighted by e^(a-m) and e^(b-m) over
+// their sum. An item is some rows of a head each.
 template <class T>
 struct MergeAttention {
   using A = Arithmetic<T>;

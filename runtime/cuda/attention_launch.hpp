@@ -24,8 +24,8 @@ template <class T, class Memory>
 AttentionTiles tiles_on_this_device(const AttentionShape& s) {
   const auto tiles = tiles_that_fit<T, Memory>(s, shared_memory_limit());
   if (!tiles) {
-    throw std::runtime_error("attention on a GPU: dimensions of " + std::to_string(s.head_dim) + " and " + std::to_string(s.value_dim) +
-                             " do not fit in its shared memory");
+    throw std::runtime_error("attention on a GPU: dimensions of " + std::to_string(s.head_dim) + " and " +
+                             std::to_string(s.value_dim) + " do not fit in its shared memory");
   }
   return *tiles;
 }
@@ -37,9 +37,12 @@ void launch_attention(cudaStream_t stream, const Body& body, int threads, std::i
   if (items > 0x7fffffff) throw std::runtime_error("attention of too many tiles for a GPU's grid");
   constexpr std::int64_t unasked = 48 << 10;
   if (bytes > unasked) {  // always as much: ranks that are threads share the attribute
-    check(cudaFuncSetAttribute(for_each_team<Body>, cudaFuncAttributeMaxDynamicSharedMemorySize, static_cast<int>(shared_memory_limit())), "cudaFuncSetAttribute");
+    check(cudaFuncSetAttribute(for_each_team<Body>, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                               static_cast<int>(shared_memory_limit())),
+          "cudaFuncSetAttribute");
   }
-  for_each_team<<<static_cast<unsigned>(items), static_cast<unsigned>(threads), static_cast<std::size_t>(bytes), stream>>>(body);
+  for_each_team<<<static_cast<unsigned>(items), static_cast<unsigned>(threads), static_cast<std::size_t>(bytes),
+                  stream>>>(body);
   check(cudaGetLastError(), "attention");
 }
 

@@ -34,13 +34,15 @@ FORERUN_ANYWHERE inline std::int64_t count_up_to(const std::int32_t* list, std::
 }
 
 // The keys, of an ascending list of positions, that a query sees.
-FORERUN_ANYWHERE inline Span seen_keys(const std::int32_t* keys, std::int64_t n, std::int64_t position, std::int64_t window) {
+FORERUN_ANYWHERE inline Span seen_keys(const std::int32_t* keys, std::int64_t n, std::int64_t position,
+                                       std::int64_t window) {
   const std::int64_t last = count_up_to(keys, n, position);
   return {window == 0 ? 0 : count_up_to(keys, last, position - window), last};
 }
 
 // The queries, of an ascending list of positions, that see a key from the first to the last.
-FORERUN_ANYWHERE inline Span seeing_queries(const std::int32_t* queries, std::int64_t n, std::int64_t first_key, std::int64_t last_key, std::int64_t window) {
+FORERUN_ANYWHERE inline Span seeing_queries(const std::int32_t* queries, std::int64_t n, std::int64_t first_key,
+                                            std::int64_t last_key, std::int64_t window) {
   return {count_up_to(queries, n, first_key - 1), window == 0 ? n : count_up_to(queries, n, last_key + window - 1)};
 }
 
@@ -49,7 +51,9 @@ struct TileSpan {
   int first, last;
 };
 FORERUN_ANYWHERE inline TileSpan within(Span all, std::int64_t first, int tile) {
-  const auto bounded = [&](std::int64_t x) { return static_cast<int>(x < first ? 0 : x - first < tile ? x - first : tile); };
+  const auto bounded = [&](std::int64_t x) {
+    return static_cast<int>(x < first ? 0 : x - first < tile ? x - first : tile);
+  };
   return {bounded(all.first), bounded(all.last)};
 }
 
@@ -68,23 +72,32 @@ FORERUN_ANYWHERE A scale_of_scores(const AttentionShape& s) {
   return 1 / std::sqrt(static_cast<A>(s.head_dim));
 }
 
-// A tile of queries of a head of a sequence, as items are numbered: the heads of a group side by side, which read the same keys; the last tiles, which see most, first.
+// A tile of queries of a head of a sequence, as items are numbered: the heads of a group side by side, which read the
+// same keys; the last tiles, which see most, first.
 struct QueryTile {
   int head, kv_head, count;          // count: queries
   std::int64_t sequence, query, row;  // of its first query: in its sequence, and of all
 
   FORERUN_ANYWHERE QueryTile(const AttentionShape& s, int tile, std::int64_t item)
-      : head(static_cast<int>(item % s.heads)), kv_head(head / (s.heads / s.kv_heads)), sequence(item / s.heads % s.sequences),
-        query(((s.queries - 1) / tile - item / s.heads / s.sequences) * tile), row(sequence * s.queries + query) {
+      : head(static_cast<int>(item % s.heads)),
+        kv_head(head / (s.heads / s.kv_heads)),
+        sequence(item / s.heads % s.sequences),
+        query(((s.queries - 1) / tile - item / s.heads / s.sequences) * tile),
+        row(sequence * s.queries + query) {
     count = at_most(s.queries - query, tile);
   }
 
-  FORERUN_ANYWHERE static std::int64_t number(const AttentionShape& s, int tile) { return (s.queries + tile - 1) / tile * s.sequences * s.heads; }
+  FORERUN_ANYWHERE static std::int64_t number(const AttentionShape& s, int tile) {
+    return (s.queries + tile - 1) / tile * s.sequences * s.heads;
+  }
 
   // The keys that each of its queries sees; none for those beyond `count`.
   template <class Team>
-  FORERUN_ANYWHERE void find_seen(const Team& team, const AttentionShape& s, int tile, const std::int32_t* query_positions, const std::int32_t* key_positions, Span* seen) const {
-    for (int i = team.rank(); i < tile; i += team.size()) seen[i] = i < count ? seen_keys(key_positions, s.keys, query_positions[query + i], s.window) : Span{};
+  FORERUN_ANYWHERE void find_seen(const Team& team, const AttentionShape& s, int tile,
+                                  const std::int32_t* query_positions, const std::int32_t* key_positions,
+                                  Span* seen) const {
+    for (int i = team.rank(); i < tile; i += team.size())
+      seen[i] = i < count ? seen_keys(key_positions, s.keys, query_positions[query + i], s.window) : Span{};
   }
 };
 

@@ -1,6 +1,7 @@
 // For the attention's bodies only: tiles of matrices in a team's memory, what fills them, and their products.
 //
-// Rows of a tile begin a little apart from powers of two, so that threads that read down a column find different banks of memory.
+// Rows of a tile begin a little apart from powers of two, so that threads that read down a column find different banks
+// of memory.
 #pragma once
 
 #include <algorithm>
@@ -48,8 +49,12 @@ class Carver {
     bytes_ += (count * static_cast<std::int64_t>(sizeof(E)) + alignment - 1) / alignment * alignment;
     return at;
   }
-  FORERUN_ANYWHERE Tile<T> operands(int rows, int columns) { return tile<T>(rows, columns + (tile_block<T> == 16 ? 8 : 1)); }
-  FORERUN_ANYWHERE Tile<Arithmetic<T>> sums(int rows, int columns) { return tile<Arithmetic<T>>(rows, columns + (tile_block<T> == 16 ? 4 : 1)); }
+  FORERUN_ANYWHERE Tile<T> operands(int rows, int columns) {
+    return tile<T>(rows, columns + (tile_block<T> == 16 ? 8 : 1));
+  }
+  FORERUN_ANYWHERE Tile<Arithmetic<T>> sums(int rows, int columns) {
+    return tile<Arithmetic<T>>(rows, columns + (tile_block<T> == 16 ? 4 : 1));
+  }
   [[nodiscard]] FORERUN_ANYWHERE std::int64_t bytes() const { return bytes_; }
 
  private:
@@ -69,7 +74,12 @@ struct RowParts {
   int parts, part, first_row, row_step;
 
   constexpr RowParts(int rank, int size, int rows)
-      : parts(size < 2 * rows ? 1 : size / rows < most ? size / rows : most), part(rank % parts), first_row(rank / parts), row_step(size / parts) {
+      : parts(size < 2 * rows      ? 1
+              : size / rows < most ? size / rows
+                                   : most),
+        part(rank % parts),
+        first_row(rank / parts),
+        row_step(size / parts) {
     if (first_row >= row_step) first_row = rows;  // a thread left over
   }
 };
@@ -79,7 +89,11 @@ struct Walk {
   int row, column, rows, columns, width;
 
   constexpr Walk(int rank, int size, int row_width)
-      : row(rank / row_width), column(rank % row_width), rows(size / row_width), columns(size % row_width), width(row_width) {}
+      : row(rank / row_width),
+        column(rank % row_width),
+        rows(size / row_width),
+        columns(size % row_width),
+        width(row_width) {}
   constexpr void next() {
     row += rows;
     column += columns;
@@ -100,19 +114,22 @@ FORERUN_ANYWHERE inline void copy_16_bytes(const void* from, void* to) {
 
 // `rows` x `columns` elements from the backend's memory, the rest of the tile 0.
 template <class Team, class T>
-FORERUN_ANYWHERE void load_tile(const Team& team, Matrix<const T> from, int rows, int columns, Tile<T> to, int tile_rows, int tile_columns) {
+FORERUN_ANYWHERE void load_tile(const Team& team, Matrix<const T> from, int rows, int columns, Tile<T> to,
+                                int tile_rows, int tile_columns) {
   if constexpr (tile_block<T> == 16) {  // 16 bytes at a time where the matrix allows it
     constexpr int pack = 8;
     if (columns % pack == 0 && from.stride % pack == 0 && reinterpret_cast<std::uintptr_t>(from.data) % 16 == 0) {
       for (Walk at(team.rank(), team.size(), tile_columns / pack); at.row < tile_rows; at.next()) {
         const bool inside = at.row < rows && at.column * pack < columns;
-        copy_16_bytes(inside ? from.data + at.row * from.stride + at.column * pack : nullptr, to.row(at.row) + at.column * pack);
+        copy_16_bytes(inside ? from.data + at.row * from.stride + at.column * pack : nullptr,
+                      to.row(at.row) + at.column * pack);
       }
       return;
     }
   }
   for (Walk at(team.rank(), team.size(), tile_columns); at.row < tile_rows; at.next()) {
-    to.row(at.row)[at.column] = at.row < rows && at.column < columns ? from.data[at.row * from.stride + at.column] : T(0);
+    to.row(at.row)[at.column] =
+        at.row < rows && at.column < columns ? from.data[at.row * from.stride + at.column] : T(0);
   }
 }
 
@@ -123,7 +140,8 @@ FORERUN_ANYWHERE void clear_tile(const Team& team, Tile<E> tile, int rows, int c
 
 // Blocks of 4 x 4 elements, one a thread, whose rows and columns are spread over the tile.
 template <Turn turn_a, Turn turn_b, class Team, class T, class A>
-FORERUN_ANYWHERE void product_of_threads(const Team& team, int m, int n, int k, Tile<T> a, Tile<T> b, bool add, Tile<A> c) {
+FORERUN_ANYWHERE void product_of_threads(const Team& team, int m, int n, int k, Tile<T> a, Tile<T> b, bool add,
+                                         Tile<A> c) {
   constexpr int side = 4;
   const int down = m / side, across = n / side;
   const int a_row = turn_a == Turn::as_is ? a.stride : 1, a_step = turn_a == Turn::as_is ? 1 : a.stride;
@@ -152,21 +170,24 @@ FORERUN_ANYWHERE void product_of_threads(const Team& team, int m, int n, int k, 
 
 // Blocks of down x across squares of 16 x 16, one a warp, on tensor cores; squares outside the tile are left out.
 template <Turn turn_a, Turn turn_b, int down, int across>
-__device__ void product_of_warps(int warp, int warps, int m, int n, int k, Tile<BFloat16> a, Tile<BFloat16> b, bool add, Tile<float> c) {
+__device__ void product_of_warps(int warp, int warps, int m, int n, int k, Tile<BFloat16> a, Tile<BFloat16> b, bool add,
+                                 Tile<float> c) {
   namespace wmma = nvcuda::wmma;
   constexpr int side = 16;
   using LayoutA = std::conditional_t<turn_a == Turn::as_is, wmma::row_major, wmma::col_major>;
   using LayoutB = std::conditional_t<turn_b == Turn::as_is, wmma::row_major, wmma::col_major>;
   const auto* const a_data = reinterpret_cast<const __nv_bfloat16*>(a.data);
   const auto* const b_data = reinterpret_cast<const __nv_bfloat16*>(b.data);
-  const int blocks_across = (n + side * across - 1) / (side * across), blocks = (m + side * down - 1) / (side * down) * blocks_across;
+  const int blocks_across = (n + side * across - 1) / (side * across),
+            blocks = (m + side * down - 1) / (side * down) * blocks_across;
   for (int block = warp; block < blocks; block += warps) {
     const int row = block / blocks_across * side * down, column = block % blocks_across * side * across;
     wmma::fragment<wmma::accumulator, side, side, side, float> sum[down][across];
     for (int i = 0; i < down; ++i) {
       for (int j = 0; j < across; ++j) {
         if (add && row + i * side < m && column + j * side < n) {
-          wmma::load_matrix_sync(sum[i][j], c.row(row + i * side) + column + j * side, static_cast<unsigned>(c.stride), wmma::mem_row_major);
+          wmma::load_matrix_sync(sum[i][j], c.row(row + i * side) + column + j * side, static_cast<unsigned>(c.stride),
+                                 wmma::mem_row_major);
         } else {
           wmma::fill_fragment(sum[i][j], 0.0F);
         }
@@ -176,12 +197,15 @@ __device__ void product_of_warps(int warp, int warps, int m, int n, int k, Tile<
       wmma::fragment<wmma::matrix_a, side, side, side, __nv_bfloat16, LayoutA> x[down];
       wmma::fragment<wmma::matrix_b, side, side, side, __nv_bfloat16, LayoutB> y[across];
       for (int i = 0; i < down; ++i) {
-        const int at = std::min(row + i * side, m - side);  // some square of the tile where there is none: its product is not stored
-        wmma::load_matrix_sync(x[i], a_data + (turn_a == Turn::as_is ? at * a.stride + l : l * a.stride + at), static_cast<unsigned>(a.stride));
+        const int at = std::min(row + i * side,
+                                m - side);  // some square of the tile where there is none: its product is not stored
+        wmma::load_matrix_sync(x[i], a_data + (turn_a == Turn::as_is ? at * a.stride + l : l * a.stride + at),
+                               static_cast<unsigned>(a.stride));
       }
       for (int j = 0; j < across; ++j) {
         const int at = std::min(column + j * side, n - side);
-        wmma::load_matrix_sync(y[j], b_data + (turn_b == Turn::as_is ? l * b.stride + at : at * b.stride + l), static_cast<unsigned>(b.stride));
+        wmma::load_matrix_sync(y[j], b_data + (turn_b == Turn::as_is ? l * b.stride + at : at * b.stride + l),
+                               static_cast<unsigned>(b.stride));
       }
       for (int i = 0; i < down; ++i) {
         for (int j = 0; j < across; ++j) wmma::mma_sync(sum[i][j], x[i], y[j], sum[i][j]);
@@ -190,7 +214,8 @@ __device__ void product_of_warps(int warp, int warps, int m, int n, int k, Tile<
     for (int i = 0; i < down; ++i) {
       for (int j = 0; j < across; ++j) {
         if (row + i * side < m && column + j * side < n) {
-          wmma::store_matrix_sync(c.row(row + i * side) + column + j * side, sum[i][j], static_cast<unsigned>(c.stride), wmma::mem_row_major);
+          wmma::store_matrix_sync(c.row(row + i * side) + column + j * side, sum[i][j], static_cast<unsigned>(c.stride),
+                                  wmma::mem_row_major);
         }
       }
     }
@@ -199,8 +224,8 @@ __device__ void product_of_warps(int warp, int warps, int m, int n, int k, Tile<
 
 #endif
 
-// c[m,n] = op(a)[m,k] op(b)[k,n], plus c where `add`; m, n and k are whole blocks. Products of bf16 on a GPU go to its tensor cores, all others are
-// plain arithmetic in full fp32 or fp64. Synchronise before and after.
+// c[m,n] = op(a)[m,k] op(b)[k,n], plus c where `add`; m, n and k are whole blocks. Products of bf16 on a GPU go to its
+// tensor cores, all others are plain arithmetic in full fp32 or fp64. Synchronise before and after.
 template <Turn turn_a, Turn turn_b, class Team, class T, class A>
 FORERUN_ANYWHERE void tile_product(const Team& team, int m, int n, int k, Tile<T> a, Tile<T> b, bool add, Tile<A> c) {
 #if defined(__CUDACC__)

@@ -1,5 +1,5 @@
-// A product of matrices in rows as cuBLAS takes it: in columns. What lies there row by row is, column by column, the transpose: c = op(a) op(b) becomes
-// c' = op(b)' op(a)', with the operands changed over.
+// A product of matrices in rows as cuBLAS takes it: in columns. What lies there row by row is, column by column, the
+// transpose: c = op(a) op(b) becomes c' = op(b)' op(a)', with the operands changed over.
 #pragma once
 
 #include <algorithm>
@@ -23,11 +23,14 @@ struct ColumnMajorProduct {
   auto operator<=>(const ColumnMajorProduct&) const = default;
 };
 
-// Of a matrix of `rows` rows in memory. A stride that no second row needs may be anything; cuBLAS wants one that holds a row.
-constexpr ColumnMajor turned(std::int64_t rows, std::int64_t columns, std::int64_t stride) { return {columns, rows, std::max(stride, columns)}; }
+// Of a matrix of `rows` rows in memory. A stride that no second row needs may be anything; cuBLAS wants one that holds
+// a row.
+constexpr ColumnMajor turned(std::int64_t rows, std::int64_t columns, std::int64_t stride) {
+  return {columns, rows, std::max(stride, columns)};
+}
 
-constexpr ColumnMajorProduct column_major(Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k, std::int64_t stride_a, std::int64_t stride_b,
-                                          std::int64_t stride_c) {
+constexpr ColumnMajorProduct column_major(Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k,
+                                          std::int64_t stride_a, std::int64_t stride_b, std::int64_t stride_c) {
   return {.turn_first = turn_b,
           .turn_second = turn_a,
           .first = turn_b == Turn::as_is ? turned(k, n, stride_b) : turned(n, k, stride_b),

@@ -41,14 +41,19 @@ void* CudaBackend::take(std::int64_t bytes) {
 void CudaBackend::give_back(void* data, std::int64_t /*bytes*/) noexcept { cudaFree(data); }
 
 void CudaBackend::copy(const void* from, void* to, std::int64_t bytes) {
-  if (bytes > 0 && from != to) check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(bytes), cudaMemcpyDeviceToDevice, stream()), "cudaMemcpyAsync");
+  if (bytes > 0 && from != to)
+    check(cudaMemcpyAsync(to, from, static_cast<std::size_t>(bytes), cudaMemcpyDeviceToDevice, stream()),
+          "cudaMemcpyAsync");
 }
 
-void CudaBackend::copy_rows(std::int64_t rows, std::int64_t bytes, const void* from, std::int64_t from_stride, void* to, std::int64_t to_stride) {
+void CudaBackend::copy_rows(std::int64_t rows, std::int64_t bytes, const void* from, std::int64_t from_stride, void* to,
+                            std::int64_t to_stride) {
   if (rows == 0 || bytes == 0) return;
   if (rows == 1 || (from_stride == bytes && to_stride == bytes)) return copy(from, to, rows * bytes);
   const auto size = [](std::int64_t n) { return static_cast<std::size_t>(n); };
-  check(cudaMemcpy2DAsync(to, size(to_stride), from, size(from_stride), size(bytes), size(rows), cudaMemcpyDeviceToDevice, stream()), "cudaMemcpy2DAsync");
+  check(cudaMemcpy2DAsync(to, size(to_stride), from, size(from_stride), size(bytes), size(rows),
+                          cudaMemcpyDeviceToDevice, stream()),
+        "cudaMemcpy2DAsync");
 }
 
 void CudaBackend::clear(void* to, std::int64_t bytes) {
@@ -58,14 +63,17 @@ void CudaBackend::clear(void* to, std::int64_t bytes) {
 void CudaBackend::put(const void* host, void* to, std::int64_t bytes) { staging_.put(host, to, bytes, stream()); }
 
 void CudaBackend::get(const void* from, void* host, std::int64_t bytes) {
-  if (bytes > 0) check(cudaMemcpyAsync(host, from, static_cast<std::size_t>(bytes), cudaMemcpyDeviceToHost, stream()), "cudaMemcpyAsync");
+  if (bytes > 0)
+    check(cudaMemcpyAsync(host, from, static_cast<std::size_t>(bytes), cudaMemcpyDeviceToHost, stream()),
+          "cudaMemcpyAsync");
   check(cudaStreamSynchronize(stream()), "cudaStreamSynchronize");
 }
 
 std::byte* CudaBackend::scratch(std::int64_t bytes) {
   Lane& on = lane();
   if (bytes > on.scratch_bytes) {
-    // The old one may be in use, and to free it would wait for all of the GPU's streams: for messages of other ranks, too.
+    // The old one may be in use, and to free it would wait for all of the GPU's streams: for messages of other ranks,
+    // too.
     if (on.scratch) on.outgrown.push_back(std::move(on.scratch));
     on.scratch_bytes = 0;
     on.scratch = new_device_memory(bytes);
@@ -94,7 +102,9 @@ Mark CudaBackend::mark() {
   return {static_cast<std::int64_t>(marked_++)};
 }
 
-void CudaBackend::follow(Mark mark) { check(cudaStreamWaitEvent(stream(), marks_[static_cast<std::size_t>(mark.value)].get()), "cudaStreamWaitEvent"); }
+void CudaBackend::follow(Mark mark) {
+  check(cudaStreamWaitEvent(stream(), marks_[static_cast<std::size_t>(mark.value)].get()), "cudaStreamWaitEvent");
+}
 
 // Other ranks may use this GPU, too.
 void CudaBackend::finish() {
@@ -147,9 +157,12 @@ std::unique_ptr<Backend> make_cuda_backend(int device) {
   int count = 0;
   if (const cudaError_t error = cudaGetDeviceCount(&count); error != cudaSuccess) {
     cudaGetLastError();
-    throw std::runtime_error(std::string("no GPU can be used (is a driver of NVIDIA there?): ") + cudaGetErrorString(error));
+    throw std::runtime_error(std::string("no GPU can be used (is a driver of NVIDIA there?): ") +
+                             cudaGetErrorString(error));
   }
-  if (device < 0 || device >= count) throw std::runtime_error("there is no GPU " + std::to_string(device) + ": this machine has " + std::to_string(count));
+  if (device < 0 || device >= count)
+    throw std::runtime_error("there is no GPU " + std::to_string(device) + ": this machine has " +
+                             std::to_string(count));
   return std::make_unique<cuda::CudaBackend>(device);
 }
 

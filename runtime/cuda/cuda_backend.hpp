@@ -35,7 +35,8 @@ class CudaBackend final : public Backend {
   void* take(std::int64_t bytes) override;
   void give_back(void*, std::int64_t bytes) noexcept override;
   void copy(const void* from, void* to, std::int64_t bytes) override;
-  void copy_rows(std::int64_t rows, std::int64_t bytes, const void* from, std::int64_t from_stride, void* to, std::int64_t to_stride) override;
+  void copy_rows(std::int64_t rows, std::int64_t bytes, const void* from, std::int64_t from_stride, void* to,
+                 std::int64_t to_stride) override;
   void clear(void*, std::int64_t bytes) override;
   void put(const void* host, void* to, std::int64_t bytes) override;
   void get(const void* from, void* host, std::int64_t bytes) override;

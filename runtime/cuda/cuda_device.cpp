@@ -30,7 +30,8 @@ CudaDevice cuda_device(int device) {
                    .memory = Bytes{static_cast<double>(said.totalGlobalMem)},
                    .l2 = Bytes{static_cast<double>(said.l2CacheSize)},
                    .clock = Hertz{1e3 * attribute(cudaDevAttrClockRate, device)},
-                   .bandwidth = BytesPerSecond{2 * 1e3 * attribute(cudaDevAttrMemoryClockRate, device) * attribute(cudaDevAttrGlobalMemoryBusWidth, device) / 8}};
+                   .bandwidth = BytesPerSecond{2 * 1e3 * attribute(cudaDevAttrMemoryClockRate, device) *
+                                               attribute(cudaDevAttrGlobalMemoryBusWidth, device) / 8}};
   check(cudaDriverGetVersion(&found.driver), "cudaDriverGetVersion");
   check(cudaRuntimeGetVersion(&found.runtime), "cudaRuntimeGetVersion");
   return found;
@@ -45,9 +46,10 @@ Seconds time_host_copy(int device, HostDirection direction, Bytes size, int time
   const cuda::Event from = cuda::new_event(true), to = cuda::new_event(true);
   const auto copy = [&] {
     const bool down = direction == HostDirection::to_device;
-    check(cudaMemcpyAsync(down ? here.get() : host.get(), down ? host.get() : here.get(), static_cast<std::size_t>(bytes), down ? cudaMemcpyHostToDevice : cudaMemcpyDeviceToHost,
-                          stream.get()),
-          "cudaMemcpyAsync");
+    check(
+        cudaMemcpyAsync(down ? here.get() : host.get(), down ? host.get() : here.get(), static_cast<std::size_t>(bytes),
+                        down ? cudaMemcpyHostToDevice : cudaMemcpyDeviceToHost, stream.get()),
+        "cudaMemcpyAsync");
   };
   for (int i = 0; i < 2; ++i) copy();
   check(cudaEventRecord(from.get(), stream.get()), "cudaEventRecord");

@@ -8,7 +8,8 @@
 
 namespace forerun::cuda {
 
-// to[i] = f(i) for i in [first, last). `f` may read to[i]. A thread loads a batch before it stores any of it, so that several loads are on their way at once.
+// to[i] = f(i) for i in [first, last). `f` may read to[i]. A thread loads a batch before it stores any of it, so that
+// several loads are on their way at once.
 template <class Team, class F, class To>
 FORERUN_ANYWHERE void write_each(const Team& team, std::int64_t first, std::int64_t last, F f, To* to) {
   constexpr int batch = 16 / static_cast<int>(sizeof(To));
@@ -41,7 +42,9 @@ FORERUN_ANYWHERE A largest_of_each(const Team& team, std::int64_t count, F f) {
 
 // An item is a tile of so many elements.
 inline constexpr std::int64_t tile_elements = 2048;
-constexpr std::int64_t tiles(std::int64_t elements, std::int64_t of = tile_elements) { return (elements + of - 1) / of; }
+constexpr std::int64_t tiles(std::int64_t elements, std::int64_t of = tile_elements) {
+  return (elements + of - 1) / of;
+}
 
 // A body: to[i] = f(i) for all `count` elements.
 template <class To, class F>

@@ -16,12 +16,6 @@ struct SumOf {
   const T *a, *b;
   FORERUN_ANYWHERE Arithmetic<T> operator()(std::int64_t i) const { return Arithmetic<T>(a[i]) + Arithmetic<T>(b[i]); }
 };
-template <class T>
-struct AddedTo {
-  const T* x;
-  const Arithmetic<T>* sum;
-  FORERUN_ANYWHERE Arithmetic<T> operator()(std::int64_t i) const { return sum[i] + Arithmetic<T>(x[i]); }
-};
 template <class A>
 struct Same {
   A value;

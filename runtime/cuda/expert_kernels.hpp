@@ -59,12 +59,13 @@ struct RouterForward {
       if (left && (at == shape.experts || here > score)) score = here, at = e;
     }
     const A most = team.largest(score);
-    return -static_cast<std::int32_t>(team.largest(score == most ? static_cast<A>(-at) : static_cast<A>(-shape.experts)));
+    return -static_cast<std::int32_t>(
+        team.largest(score == most ? static_cast<A>(-at) : static_cast<A>(-shape.experts)));
   }
 };
 
-// An item is a row. With p the scores, c the sum of the chosen (or 1) and w = p / c: dp = (dw - [renormalised] sum(dw w)) / c for the chosen, 0 for the others;
-// dlogits = p (dp - sum(dp p)).
+// An item is a row. With p the scores, c the sum of the chosen (or 1) and w = p / c: dp = (dw - [renormalised] sum(dw
+// w)) / c for the chosen, 0 for the others; dlogits = p (dp - sum(dp p)).
 template <class T>
 struct RouterBackward {
   using A = Arithmetic<T>;

@@ -20,9 +20,11 @@ namespace forerun {
 namespace {
 
 struct Cupti {
-  SharedLibrary file{{"libcupti.so.13", "/usr/local/cuda/lib64/libcupti.so.13", "/usr/local/cuda/extras/CUPTI/lib64/libcupti.so.13"}};
+  SharedLibrary file{
+      {"libcupti.so.13", "/usr/local/cuda/lib64/libcupti.so.13", "/usr/local/cuda/extras/CUPTI/lib64/libcupti.so.13"}};
   decltype(&cuptiGetResultString) text = file.function<decltype(text)>("cuptiGetResultString");
-  decltype(&cuptiActivityRegisterCallbacks) call_back = file.function<decltype(call_back)>("cuptiActivityRegisterCallbacks");
+  decltype(&cuptiActivityRegisterCallbacks) call_back =
+      file.function<decltype(call_back)>("cuptiActivityRegisterCallbacks");
   decltype(&cuptiActivityEnable) enable = file.function<decltype(enable)>("cuptiActivityEnable");
   decltype(&cuptiActivityDisable) disable = file.function<decltype(disable)>("cuptiActivityDisable");
   decltype(&cuptiActivityFlushAll) flush = file.function<decltype(flush)>("cuptiActivityFlushAll");
@@ -32,7 +34,8 @@ struct Cupti {
     if (result == CUPTI_SUCCESS) return;
     const char* why = nullptr;
     text(result, &why);
-    throw std::runtime_error(std::string(what) + ": " + (why == nullptr ? "error " + std::to_string(static_cast<int>(result)) : why));
+    throw std::runtime_error(std::string(what) + ": " +
+                             (why == nullptr ? "error " + std::to_string(static_cast<int>(result)) : why));
   }
 };
 
@@ -41,7 +44,8 @@ struct Found {
   KernelRecord record;
 };
 
-// CUPTI hands its callbacks no argument of ours, and calls them on a thread of its own: what they fill cannot be a member.
+// CUPTI hands its callbacks no argument of ours, and calls them on a thread of its own: what they fill cannot be a
+// member.
 struct Collected {
   std::mutex mutex;
   std::vector<Found> found;
@@ -61,17 +65,19 @@ void CUPTIAPI give_buffer(std::uint8_t** buffer, std::size_t* size, std::size_t*
   *most_records = 0;  // as many as fit
 }
 
-void CUPTIAPI take_buffer(CUcontext /*context*/, std::uint32_t /*stream*/, std::uint8_t* buffer, std::size_t /*size*/, std::size_t valid) {
+void CUPTIAPI take_buffer(CUcontext /*context*/, std::uint32_t /*stream*/, std::uint8_t* buffer, std::size_t /*size*/,
+                          std::size_t valid) {
   const std::scoped_lock lock(collected().mutex);
   CUpti_Activity* record = nullptr;
   while (valid > 0 && cupti().next(buffer, valid, &record) == CUPTI_SUCCESS) {
     if (record->kind != CUPTI_ACTIVITY_KIND_CONCURRENT_KERNEL) continue;
     const auto* kernel = reinterpret_cast<const CUpti_ActivityKernel10*>(record);
-    collected().found.push_back({kernel->start,
-                                 {.name = short_kernel_name(kernel->name == nullptr ? "" : kernel->name),
-                                  .duration = Seconds{1e-9 * static_cast<double>(kernel->end - kernel->start)},
-                                  .registers = kernel->registersPerThread,
-                                  .shared_memory = std::int64_t{kernel->staticSharedMemory} + kernel->dynamicSharedMemory}});
+    collected().found.push_back(
+        {kernel->start,
+         {.name = short_kernel_name(kernel->name == nullptr ? "" : kernel->name),
+          .duration = Seconds{1e-9 * static_cast<double>(kernel->end - kernel->start)},
+          .registers = kernel->registersPerThread,
+          .shared_memory = std::int64_t{kernel->staticSharedMemory} + kernel->dynamicSharedMemory}});
   }
   std::free(buffer);
 }
@@ -116,14 +122,18 @@ std::string counters_remark() {
   try {
     const Cupti& api = cupti();
     CUpti_Profiler_Initialize_Params start{CUpti_Profiler_Initialize_Params_STRUCT_SIZE};
-    api.check(api.file.function<decltype(&cuptiProfilerInitialize)>("cuptiProfilerInitialize")(&start), "cuptiProfilerInitialize");
+    api.check(api.file.function<decltype(&cuptiProfilerInitialize)>("cuptiProfilerInitialize")(&start),
+              "cuptiProfilerInitialize");
     CUpti_RangeProfiler_Enable_Params enable{CUpti_RangeProfiler_Enable_Params_STRUCT_SIZE};
     const SharedLibrary driver{{"libcuda.so.1"}};
-    if (driver.function<decltype(&cuCtxGetCurrent)>("cuCtxGetCurrent")(&enable.ctx) != CUDA_SUCCESS) throw std::runtime_error("no context is in use");
-    api.check(api.file.function<decltype(&cuptiRangeProfilerEnable)>("cuptiRangeProfilerEnable")(&enable), "cuptiRangeProfilerEnable");
+    if (driver.function<decltype(&cuCtxGetCurrent)>("cuCtxGetCurrent")(&enable.ctx) != CUDA_SUCCESS)
+      throw std::runtime_error("no context is in use");
+    api.check(api.file.function<decltype(&cuptiRangeProfilerEnable)>("cuptiRangeProfilerEnable")(&enable),
+              "cuptiRangeProfilerEnable");
     CUpti_RangeProfiler_Disable_Params disable{CUpti_RangeProfiler_Disable_Params_STRUCT_SIZE};
     disable.pRangeProfilerObject = enable.pRangeProfilerObject;
-    api.check(api.file.function<decltype(&cuptiRangeProfilerDisable)>("cuptiRangeProfilerDisable")(&disable), "cuptiRangeProfilerDisable");
+    api.check(api.file.function<decltype(&cuptiRangeProfilerDisable)>("cuptiRangeProfilerDisable")(&disable),
+              "cuptiRangeProfilerDisable");
     return "hardware counters may be read here (nothing uses them yet)";
   } catch (const std::runtime_error& error) {
     return std::string("hardware counters may not be read here: ") + error.what();
@@ -137,7 +147,9 @@ constexpr const char* missing = "this forerun was built without CUPTI's headers"
 }
 
 KernelActivity::KernelActivity() { throw NoLibrary(missing); }
-std::vector<KernelRecord> KernelActivity::during(const std::function<void()>& /*work*/) const { throw NoLibrary(missing); }
+std::vector<KernelRecord> KernelActivity::during(const std::function<void()>& /*work*/) const {
+  throw NoLibrary(missing);
+}
 std::string counters_remark() { return missing; }
 
 #endif

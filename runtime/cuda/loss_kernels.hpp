@@ -14,13 +14,15 @@ struct Normaliser {
   A largest, sum;
 };
 template <class A>
-FORERUN_ANYWHERE Normaliser<A> normaliser(const LossStatistics<A>* statistics, std::int64_t slices, std::int64_t rows, std::int64_t row) {
+FORERUN_ANYWHERE Normaliser<A> normaliser(const LossStatistics<A>* statistics, std::int64_t slices, std::int64_t rows,
+                                          std::int64_t row) {
   Normaliser<A> of{statistics[row].largest, 0};
   for (std::int64_t i = 1; i < slices; ++i) {
     const A here = statistics[i * rows + row].largest;
     of.largest = here > of.largest ? here : of.largest;
   }
-  for (std::int64_t i = 0; i < slices; ++i) of.sum += statistics[i * rows + row].sum * std::exp(statistics[i * rows + row].largest - of.largest);
+  for (std::int64_t i = 0; i < slices; ++i)
+    of.sum += statistics[i * rows + row].sum * std::exp(statistics[i * rows + row].largest - of.largest);
   return of;
 }
 
@@ -67,7 +69,9 @@ struct CrossEntropyBackward {
     const A factor = scale * std::exp(statistics[slice * rows + row].largest - all.largest) / all.sum, whole = scale;
     const std::int64_t target = targets[row] - first;
     const A* const e = exponentials + row * columns;
-    write_each(team, 0, columns, [=](std::int64_t j) { return j == target ? factor * e[j] - whole : factor * e[j]; }, dlogits + row * columns);
+    write_each(
+        team, 0, columns, [=](std::int64_t j) { return j == target ? factor * e[j] - whole : factor * e[j]; },
+        dlogits + row * columns);
   }
 };
 

@@ -14,7 +14,9 @@ namespace forerun::cuda {
 namespace {
 
 template <class T>
-constexpr cudaDataType_t data_type = std::is_same_v<T, double> ? CUDA_R_64F : std::is_same_v<T, float> ? CUDA_R_32F : CUDA_R_16BF;
+constexpr cudaDataType_t data_type = std::is_same_v<T, double>  ? CUDA_R_64F
+                                     : std::is_same_v<T, float> ? CUDA_R_32F
+                                                                : CUDA_R_16BF;
 
 // The largest power of two, up to 256, that an address is a multiple of.
 std::uint32_t alignment_of(const void* data) {
@@ -54,7 +56,9 @@ const SharedLibrary& opened() {
 
 struct MatrixProducts::Library {
   SharedLibrary file = opened();
-#define FORERUN_CUBLAS(name) decltype(&cublasLt##name) name = file.function<decltype(&cublasLt##name)>("cublasLt" #name)  // NOLINT(bugprone-macro-parentheses): a member
+#define FORERUN_CUBLAS(name)       \
+  decltype(&cublasLt##name) name = \
+      file.function<decltype(&cublasLt##name)>("cublasLt" #name)  // NOLINT(bugprone-macro-parentheses): a member
   FORERUN_CUBLAS(Create);
   FORERUN_CUBLAS(Destroy);
   FORERUN_CUBLAS(Matmul);
@@ -94,17 +98,25 @@ struct MatrixProducts::Plan {
   cublasLtMatmulAlgo_t algorithm{};
 
   Plan(const Library& lt, const Kind& kind, std::int64_t workspace)
-      : operation(lt.MatmulDescDestroy), first(lt.MatrixLayoutDestroy), second(lt.MatrixLayoutDestroy), result(lt.MatrixLayoutDestroy) {
+      : operation(lt.MatmulDescDestroy),
+        first(lt.MatrixLayoutDestroy),
+        second(lt.MatrixLayoutDestroy),
+        result(lt.MatrixLayoutDestroy) {
     const bool wide = kind.operands == CUDA_R_64F;
-    lt.check(lt.MatmulDescCreate(operation.out(), wide ? CUBLAS_COMPUTE_64F : CUBLAS_COMPUTE_32F, wide ? CUDA_R_64F : CUDA_R_32F), "cublasLtMatmulDescCreate");
+    lt.check(lt.MatmulDescCreate(operation.out(), wide ? CUBLAS_COMPUTE_64F : CUBLAS_COMPUTE_32F,
+                                 wide ? CUDA_R_64F : CUDA_R_32F),
+             "cublasLtMatmulDescCreate");
     const auto turn = [&](cublasLtMatmulDescAttributes_t which, Turn how) {
       const cublasOperation_t value = how == Turn::transposed ? CUBLAS_OP_T : CUBLAS_OP_N;
-      lt.check(lt.MatmulDescSetAttribute(operation.get(), which, &value, sizeof value), "cublasLtMatmulDescSetAttribute");
+      lt.check(lt.MatmulDescSetAttribute(operation.get(), which, &value, sizeof value),
+               "cublasLtMatmulDescSetAttribute");
     };
     turn(CUBLASLT_MATMUL_DESC_TRANSA, kind.product.turn_first);
     turn(CUBLASLT_MATMUL_DESC_TRANSB, kind.product.turn_second);
     const auto layout = [&](Object<cublasLtMatrixLayout_t>& of, cudaDataType_t type, const ColumnMajor& m) {
-      lt.check(lt.MatrixLayoutCreate(of.out(), type, static_cast<std::uint64_t>(m.rows), static_cast<std::uint64_t>(m.columns), m.stride), "cublasLtMatrixLayoutCreate");
+      lt.check(lt.MatrixLayoutCreate(of.out(), type, static_cast<std::uint64_t>(m.rows),
+                                     static_cast<std::uint64_t>(m.columns), m.stride),
+               "cublasLtMatrixLayoutCreate");
     };
     layout(first, kind.operands, kind.product.first);
     layout(second, kind.operands, kind.product.second);
@@ -117,7 +129,8 @@ struct MatrixProducts::Plan {
     Object<cublasLtMatmulPreference_t> wish(lt.MatmulPreferenceDestroy);
     lt.check(lt.MatmulPreferenceCreate(wish.out()), "cublasLtMatmulPreferenceCreate");
     const auto set = [&](cublasLtMatmulPreferenceAttributes_t which, auto value) {
-      lt.check(lt.MatmulPreferenceSetAttribute(wish.get(), which, &value, sizeof value), "cublasLtMatmulPreferenceSetAttribute");
+      lt.check(lt.MatmulPreferenceSetAttribute(wish.get(), which, &value, sizeof value),
+               "cublasLtMatmulPreferenceSetAttribute");
     };
     set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, static_cast<std::uint64_t>(workspace));
     // Partial sums of a cut k are never rounded to the result's format, nor added in an order that changes.
@@ -128,14 +141,16 @@ struct MatrixProducts::Plan {
     set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, kind.alignments[2]);
     cublasLtMatmulHeuristicResult_t found{};
     int count = 0;
-    lt.check(lt.MatmulAlgoGetHeuristic(lt.handle.get(), operation.get(), first.get(), second.get(), result.get(), result.get(), wish.get(), 1, &found, &count),
-               "cublasLtMatmulAlgoGetHeuristic");
+    lt.check(lt.MatmulAlgoGetHeuristic(lt.handle.get(), operation.get(), first.get(), second.get(), result.get(),
+                                       result.get(), wish.get(), 1, &found, &count),
+             "cublasLtMatmulAlgoGetHeuristic");
     if (count == 0) throw std::runtime_error("cuBLAS knows no kernel for this matrix product");
     algorithm = found.algo;
   }
 };
 
-MatrixProducts::MatrixProducts(int device, cudaStream_t stream) : stream_(stream), workspace_bytes_(0), library_(std::make_unique<Library>()) {
+MatrixProducts::MatrixProducts(int device, cudaStream_t stream)
+    : stream_(stream), workspace_bytes_(0), library_(std::make_unique<Library>()) {
   int major = 0;
   check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, device), "cudaDeviceGetAttribute");
   workspace_bytes_ = (major >= 9 ? 32 : 4) << 20;  // what NVIDIA's guide to cuBLAS advises
@@ -148,18 +163,21 @@ const MatrixProducts::Plan& MatrixProducts::plan_of(const Kind& kind) {
   constexpr std::size_t most_kept = 4096;  // experts draw another number of rows each time
   if (plans_.size() >= most_kept) plans_.clear();
   auto known = plans_.find(kind);
-  if (known == plans_.end()) known = plans_.emplace(kind, std::make_unique<const Plan>(*library_, kind, workspace_bytes_)).first;
+  if (known == plans_.end())
+    known = plans_.emplace(kind, std::make_unique<const Plan>(*library_, kind, workspace_bytes_)).first;
   return *known->second;
 }
 
 template <class T, class C>
-void MatrixProducts::multiply(Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k, Matrix<const T> a, Matrix<const T> b, bool added,
-                              Matrix<C> c) {
+void MatrixProducts::multiply(Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k,
+                              Matrix<const T> a, Matrix<const T> b, bool added, Matrix<C> c) {
   if (m == 0 || n == 0) return;
   if (k == 0) {
     const auto size = sizeof(C) * static_cast<std::size_t>(n);
     if (!added) {
-      check(cudaMemset2DAsync(c.data, std::max(sizeof(C) * static_cast<std::size_t>(c.stride), size), 0, size, static_cast<std::size_t>(m), stream_), "cudaMemset2DAsync");
+      check(cudaMemset2DAsync(c.data, std::max(sizeof(C) * static_cast<std::size_t>(c.stride), size), 0, size,
+                              static_cast<std::size_t>(m), stream_),
+            "cudaMemset2DAsync");
     }
     return;
   }
@@ -169,14 +187,17 @@ void MatrixProducts::multiply(Turn turn_a, Turn turn_b, std::int64_t m, std::int
                               .product = column_major(turn_a, turn_b, m, n, k, a.stride, b.stride, c.stride),
                               .alignments = {alignment_of(b.data), alignment_of(a.data), alignment_of(c.data)}});
   const Arithmetic<T> one = 1, old = added ? 1 : 0;
-  library_->check(library_->Matmul(library_->handle.get(), plan.operation.get(), &one, b.data, plan.first.get(), a.data, plan.second.get(), &old, c.data,
-                              plan.result.get(), c.data, plan.result.get(), &plan.algorithm, workspace_.get(), static_cast<std::size_t>(workspace_bytes_), stream_),
-             "cublasLtMatmul");
+  library_->check(
+      library_->Matmul(library_->handle.get(), plan.operation.get(), &one, b.data, plan.first.get(), a.data,
+                       plan.second.get(), &old, c.data, plan.result.get(), c.data, plan.result.get(), &plan.algorithm,
+                       workspace_.get(), static_cast<std::size_t>(workspace_bytes_), stream_),
+      "cublasLtMatmul");
 }
 
 // NOLINTBEGIN(bugprone-macro-parentheses): the arguments are types
-#define FORERUN_PRODUCT(T, C) \
-  template void MatrixProducts::multiply<T, C>(Turn, Turn, std::int64_t, std::int64_t, std::int64_t, Matrix<const T>, Matrix<const T>, bool, Matrix<C>);
+#define FORERUN_PRODUCT(T, C)                                                                                         \
+  template void MatrixProducts::multiply<T, C>(Turn, Turn, std::int64_t, std::int64_t, std::int64_t, Matrix<const T>, \
+                                               Matrix<const T>, bool, Matrix<C>);
 // NOLINTEND(bugprone-macro-parentheses)
 FORERUN_PRODUCT(double, double)
 FORERUN_PRODUCT(float, float)

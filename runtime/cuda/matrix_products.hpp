@@ -21,7 +21,8 @@ class MatrixProducts {
 
   // c = op(a) op(b), or added to c. In fp64, fp32 without TF32, and of bf16 with sums in fp32.
   template <class T, class C>
-  void multiply(Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k, Matrix<const T> a, Matrix<const T> b, bool added, Matrix<C> c);
+  void multiply(Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k, Matrix<const T> a,
+                Matrix<const T> b, bool added, Matrix<C> c);
 
  private:
   struct Library;

@@ -109,22 +109,30 @@ class NcclComm final : public NcclCalls {
   }
 
   void all_reduce(Elements whole, Reduction how) override {
-    check(nccl_.all_reduce(whole.data, whole.data, count(whole), type_of(whole), operation(how), comm(), on_.stream()), "ncclAllReduce");
+    check(nccl_.all_reduce(whole.data, whole.data, count(whole), type_of(whole), operation(how), comm(), on_.stream()),
+          "ncclAllReduce");
   }
   void reduce_scatter(Elements whole, Elements mine, Reduction how) override {
-    check(nccl_.reduce_scatter(whole.data, mine.data, count(mine), type_of(whole), operation(how), comm(), on_.stream()), "ncclReduceScatter");
+    check(
+        nccl_.reduce_scatter(whole.data, mine.data, count(mine), type_of(whole), operation(how), comm(), on_.stream()),
+        "ncclReduceScatter");
   }
   void all_gather(Elements mine, Elements whole) override {
     check(nccl_.all_gather(mine.data, whole.data, bytes(mine), ncclInt8, comm(), on_.stream()), "ncclAllGather");
   }
   void reduce(Elements from, Elements to, Reduction how, int root) override {
-    check(nccl_.reduce(from.data, to.data, count(from), type_of(from), operation(how), root, comm(), on_.stream()), "ncclReduce");
+    check(nccl_.reduce(from.data, to.data, count(from), type_of(from), operation(how), root, comm(), on_.stream()),
+          "ncclReduce");
   }
   void broadcast(Elements from, Elements to, int root) override {
     check(nccl_.broadcast(from.data, to.data, bytes(to), ncclInt8, root, comm(), on_.stream()), "ncclBroadcast");
   }
-  void send(int to, Elements tensor) override { check(nccl_.send(tensor.data, bytes(tensor), ncclInt8, to, comm(), on_.stream()), "ncclSend"); }
-  void receive(int from, Elements tensor) override { check(nccl_.receive(tensor.data, bytes(tensor), ncclInt8, from, comm(), on_.stream()), "ncclRecv"); }
+  void send(int to, Elements tensor) override {
+    check(nccl_.send(tensor.data, bytes(tensor), ncclInt8, to, comm(), on_.stream()), "ncclSend");
+  }
+  void receive(int from, Elements tensor) override {
+    check(nccl_.receive(tensor.data, bytes(tensor), ncclInt8, from, comm(), on_.stream()), "ncclRecv");
+  }
 
   // A stream that waits for a peer that is gone is never done, and says nothing.
   void wait() override {
@@ -155,7 +163,8 @@ class NcclComm final : public NcclCalls {
   void check(ncclResult_t result, const char* what) const {
     if (result == ncclSuccess) return;
     std::string reason = std::string(what) + ": " + nccl_.error_string(result);
-    if (const char* more = nccl_.last_error(comm_); more != nullptr && *more != '\0') reason += std::string(" (") + more + ")";
+    if (const char* more = nccl_.last_error(comm_); more != nullptr && *more != '\0')
+      reason += std::string(" (") + more + ")";
     throw LinkFailure(reason);
   }
 

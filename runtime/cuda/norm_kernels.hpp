@@ -1,4 +1,5 @@
-// RMSNorm and LayerNorm (runtime/norms.hpp). Weights' gradients are summed in a fixed order: over the rows of each group, then over groups.
+// RMSNorm and LayerNorm (runtime/norms.hpp). Weights' gradients are summed in a fixed order: over the rows of each
+// group, then over groups.
 #pragma once
 
 #include <cmath>
@@ -14,7 +15,8 @@ struct NormStatistics {
 };
 
 template <bool centred, class T, class Team>
-FORERUN_ANYWHERE NormStatistics<Arithmetic<T>> norm_statistics(const Team& team, double epsilon, const T* x, std::int64_t width) {
+FORERUN_ANYWHERE NormStatistics<Arithmetic<T>> norm_statistics(const Team& team, double epsilon, const T* x,
+                                                               std::int64_t width) {
   using A = Arithmetic<T>;
   const A n = static_cast<A>(width);
   A mean = 0;
@@ -46,8 +48,8 @@ struct NormForward {
   }
 };
 
-// An item is a row. With n = (x - mean) inverse and g = w dy: dx = inverse (g - mean(g) - n mean(g n)), mean(g) left out where the norm is not centred. Leaves
-// the row's statistics for the weights' part.
+// An item is a row. With n = (x - mean) inverse and g = w dy: dx = inverse (g - mean(g) - n mean(g n)), mean(g) left
+// out where the norm is not centred. Leaves the row's statistics for the weights' part.
 template <bool centred, class T>
 struct NormInputGradient {
   using A = Arithmetic<T>;
@@ -72,7 +74,10 @@ struct NormInputGradient {
     A mean = 0;
     if constexpr (centred) mean = team.sum(sum) / n;
     write_each(
-        team, 0, width, [=](std::int64_t j) { return s.inverse * (A(weight[j]) * A(gradient[j]) - mean - (A(in[j]) - s.mean) * s.inverse * along); },
+        team, 0, width,
+        [=](std::int64_t j) {
+          return s.inverse * (A(weight[j]) * A(gradient[j]) - mean - (A(in[j]) - s.mean) * s.inverse * along);
+        },
         dx + row * width);
   }
 };
@@ -85,7 +90,8 @@ struct RowGroups {
 // At most 64 groups, of at least 32 rows but for the last.
 constexpr RowGroups row_groups(std::int64_t rows) { return {rows, rows <= 64 * 32 ? 32 : (rows + 63) / 64}; }
 
-// An item is a tile of columns, as many as the team has threads, of a group of rows: partial[group, column] of dw, and of db where there is one.
+// An item is a tile of columns, as many as the team has threads, of a group of rows: partial[group, column] of dw, and
+// of db where there is one.
 template <class T>
 struct NormWeightGradient {
   using A = Arithmetic<T>;
@@ -99,9 +105,11 @@ struct NormWeightGradient {
 
   template <class Team>
   FORERUN_ANYWHERE void operator()(Team& team, std::int64_t item) const {
-    const std::int64_t across = tiles(width, team.size()), group = item / across, column = item % across * team.size() + team.rank();
+    const std::int64_t across = tiles(width, team.size()), group = item / across,
+                       column = item % across * team.size() + team.rank();
     if (column >= width) return;
-    const std::int64_t first = group * groups.each, end = first + groups.each, last = end < groups.rows ? end : groups.rows;
+    const std::int64_t first = group * groups.each, end = first + groups.each,
+                       last = end < groups.rows ? end : groups.rows;
     A weight = 0, bias = 0;
     for (std::int64_t row = first; row < last; ++row) {
       const A gradient = dy[row * width + column];
@@ -113,7 +121,8 @@ struct NormWeightGradient {
   }
 };
 
-// An item is a tile of columns, as many as the team has threads: sum[column] += partial[group, column] of each group in order.
+// An item is a tile of columns, as many as the team has threads: sum[column] += partial[group, column] of each group in
+// order.
 template <class A>
 struct AddPartials {
   std::int64_t groups, width;

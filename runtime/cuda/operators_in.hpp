@@ -28,7 +28,9 @@ class Lists {
   Lists(const Lists&) = delete;
   Lists& operator=(const Lists&) = delete;
 
-  [[nodiscard]] const std::int32_t* operator[](std::size_t i) const { return reinterpret_cast<const std::int32_t*>(at_[i]); }
+  [[nodiscard]] const std::int32_t* operator[](std::size_t i) const {
+    return reinterpret_cast<const std::int32_t*>(at_[i]);
+  }
 
  private:
   CudaBackend& on_;
@@ -40,10 +42,14 @@ Lists(CudaBackend&, const List&...) -> Lists<sizeof...(List)>;
 // The lane in use (team_operators.hpp).
 class LaneMachine {
  public:
-  explicit LaneMachine(CudaBackend& on) : on_(&on), losses_(new_device_memory(sizeof(double))) { on.clear(losses_.get(), sizeof(double)); }
+  explicit LaneMachine(CudaBackend& on) : on_(&on), losses_(new_device_memory(sizeof(double))) {
+    on.clear(losses_.get(), sizeof(double));
+  }
 
   // Whole warps.
-  [[nodiscard]] int team(std::int64_t elements, int most) const { return static_cast<int>(std::clamp<std::int64_t>((elements + 31) / 32 * 32, 32, most)); }
+  [[nodiscard]] int team(std::int64_t elements, int most) const {
+    return static_cast<int>(std::clamp<std::int64_t>((elements + 31) / 32 * 32, 32, most));
+  }
   template <class Body>
   void launch(std::int64_t items, int threads, const Body& body) {
     cuda::launch(on_->stream(), items, threads, body);
@@ -78,10 +84,12 @@ class CudaOperators final : public TeamOperators<T, LaneMachine> {
 
   explicit CudaOperators(CudaBackend& on) : TeamOperators<T, LaneMachine>(LaneMachine(on)), on_(on) {}
 
-  void product(Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k, Matrix<const T> a, Matrix<const T> b, Matrix<T> c) override {
+  void product(Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k, Matrix<const T> a,
+               Matrix<const T> b, Matrix<T> c) override {
     on_.products().multiply(turn_a, turn_b, m, n, k, a, b, /*added=*/false, c);
   }
-  void add_product(Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k, Matrix<const T> a, Matrix<const T> b, Matrix<A> c) override {
+  void add_product(Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k, Matrix<const T> a,
+                   Matrix<const T> b, Matrix<A> c) override {
     on_.products().multiply(turn_a, turn_b, m, n, k, a, b, /*added=*/true, c);
   }
 
@@ -90,19 +98,23 @@ class CudaOperators final : public TeamOperators<T, LaneMachine> {
     const std::int64_t delta = s.sequences * s.queries * s.heads;
     return delta <= forerun::attention_scratch<T>(s) ? delta : 0;
   }
-  void attention_forward(const AttentionShape& s, const AttentionInput<T>& in, Matrix<T> out, Sums log_sum_exp, Sums /*scratch*/) override {
+  void attention_forward(const AttentionShape& s, const AttentionInput<T>& in, Matrix<T> out, Sums log_sum_exp,
+                         Sums /*scratch*/) override {
     const auto positions = this->machine_.lists(in.query_positions, in.key_positions);
     cuda::attention_forward<T>(on_.stream(), s, in, positions[0], positions[1], out, log_sum_exp.data());
   }
-  void merge_attention(const AttentionShape& s, Matrix<const T> out, ConstSums log_sum_exp, Sums sum, Sums sum_log_sum_exp) override {
+  void merge_attention(const AttentionShape& s, Matrix<const T> out, ConstSums log_sum_exp, Sums sum,
+                       Sums sum_log_sum_exp) override {
     cuda::merge_attention<T>(on_.stream(), s, out, log_sum_exp.data(), sum.data(), sum_log_sum_exp.data());
   }
-  void attention_backward(const AttentionShape& s, const AttentionInput<T>& in, Matrix<const T> out, ConstSums log_sum_exp, Matrix<const T> dout, Matrix<T> dq,
-                          Matrix<T> dk, Matrix<T> dv, Sums scratch) override {
+  void attention_backward(const AttentionShape& s, const AttentionInput<T>& in, Matrix<const T> out,
+                          ConstSums log_sum_exp, Matrix<const T> dout, Matrix<T> dq, Matrix<T> dk, Matrix<T> dv,
+                          Sums scratch) override {
     const std::int64_t delta = s.sequences * s.queries * s.heads;
     A* const room = std::ssize(scratch) >= delta ? scratch.data() : this->template scratch_of<A>(delta);
     const auto positions = this->machine_.lists(in.query_positions, in.key_positions);
-    cuda::attention_backward<T>(on_.stream(), s, in, positions[0], positions[1], out, log_sum_exp.data(), dout, dq, dk, dv, room);
+    cuda::attention_backward<T>(on_.stream(), s, in, positions[0], positions[1], out, log_sum_exp.data(), dout, dq, dk,
+                                dv, room);
   }
 
  private:

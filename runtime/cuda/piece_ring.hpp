@@ -17,8 +17,8 @@ class PieceRing {
 
   [[nodiscard]] std::int64_t capacity() const { return capacity_; }
 
-  // Where a piece of at most the capacity begins. `wait` is called with the tickets of older pieces that lie there, oldest first. The piece is taken until
-  // the ticket that `hold` is given next is done.
+  // Where a piece of at most the capacity begins. `wait` is called with the tickets of older pieces that lie there,
+  // oldest first. The piece is taken until the ticket that `hold` is given next is done.
   template <class Wait>
   std::int64_t reserve(std::int64_t bytes, const Wait& wait) {
     assert(bytes <= capacity_);

@@ -35,7 +35,8 @@ inline Stream new_stream() {
 }
 inline Event new_event(bool with_time) {
   cudaEvent_t event = nullptr;
-  check(cudaEventCreateWithFlags(&event, with_time ? cudaEventDefault : cudaEventDisableTiming), "cudaEventCreateWithFlags");
+  check(cudaEventCreateWithFlags(&event, with_time ? cudaEventDefault : cudaEventDisableTiming),
+        "cudaEventCreateWithFlags");
   return Event(event);
 }
 inline DeviceMemory new_device_memory(std::int64_t bytes) {

@@ -28,8 +28,8 @@ struct GatherRow {
   }
 };
 
-// An item is a tile of columns, as many as the team has threads, of a group (rows_by_index.hpp): to[index[group]] += its rows of `from` in order, rounded to To
-// after each, as one by one.
+// An item is a tile of columns, as many as the team has threads, of a group (rows_by_index.hpp): to[index[group]] +=
+// its rows of `from` in order, rounded to To after each, as one by one.
 template <class T, class To>
 struct AddRowGroup {
   using A = Arithmetic<T>;
@@ -42,7 +42,8 @@ struct AddRowGroup {
 
   template <class Team>
   FORERUN_ANYWHERE void operator()(Team& team, std::int64_t item) const {
-    const std::int64_t across = tiles(width, team.size()), group = item / across, column = item % across * team.size() + team.rank();
+    const std::int64_t across = tiles(width, team.size()), group = item / across,
+                       column = item % across * team.size() + team.rank();
     if (column >= width) return;
     To* const at = to + index[group] * width + column;
     A sum = A(*at);

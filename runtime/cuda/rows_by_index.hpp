@@ -13,7 +13,8 @@ struct RowsByIndex {
   std::vector<std::int32_t> index, begin, row;
 };
 
-// Of the entries in [first, first + count), which become entry - first; others are left out. Counted, so in time of rows + count.
+// Of the entries in [first, first + count), which become entry - first; others are left out. Counted, so in time of
+// rows + count.
 inline RowsByIndex rows_by_index(std::int64_t first, std::int64_t count, std::span<const std::int32_t> entries) {
   const auto there = [&](std::int32_t entry) { return entry >= first && entry - first < count; };
   std::vector<std::int32_t> next(static_cast<std::size_t>(count));
@@ -31,7 +32,9 @@ inline RowsByIndex rows_by_index(std::int64_t first, std::int64_t count, std::sp
   by.begin.push_back(rows);
   by.row.resize(static_cast<std::size_t>(rows));
   for (std::size_t i = 0; i < entries.size(); ++i) {
-    if (there(entries[i])) by.row[static_cast<std::size_t>(next[static_cast<std::size_t>(entries[i] - first)]++)] = static_cast<std::int32_t>(i);
+    if (there(entries[i]))
+      by.row[static_cast<std::size_t>(next[static_cast<std::size_t>(entries[i] - first)]++)] =
+          static_cast<std::int32_t>(i);
   }
   return by;
 }

@@ -35,14 +35,19 @@ void Staging::put(const void* host, void* to, std::int64_t bytes, cudaStream_t s
     const std::int64_t size = std::min(piece, bytes - at);
     std::byte* const place = memory_.get() + ring_.reserve(size, into(events_));
     std::memcpy(place, static_cast<const std::byte*>(host) + at, static_cast<std::size_t>(size));
-    check(cudaMemcpyAsync(static_cast<std::byte*>(to) + at, place, static_cast<std::size_t>(size), cudaMemcpyHostToDevice, stream), "cudaMemcpyAsync");
+    check(cudaMemcpyAsync(static_cast<std::byte*>(to) + at, place, static_cast<std::size_t>(size),
+                          cudaMemcpyHostToDevice, stream),
+          "cudaMemcpyAsync");
     ring_.hold(recorded(events_, stream));
   }
 }
 
-void ListRing::upload(std::span<const std::span<const std::byte>> lists, std::span<const std::byte*> at, cudaStream_t stream) {
+void ListRing::upload(std::span<const std::span<const std::byte>> lists, std::span<const std::byte*> at,
+                      cudaStream_t stream) {
   constexpr std::int64_t alignment = 16;
-  const auto padded = [](std::span<const std::byte> list) { return (std::ssize(list) + alignment - 1) / alignment * alignment; };
+  const auto padded = [](std::span<const std::byte> list) {
+    return (std::ssize(list) + alignment - 1) / alignment * alignment;
+  };
   std::int64_t bytes = 0;
   for (const auto list : lists) bytes += padded(list);
   if (!host_ || bytes > ring_.capacity() / 4) grow(bytes);
@@ -54,7 +59,10 @@ void ListRing::upload(std::span<const std::span<const std::byte>> lists, std::sp
     at[i] = device_.get() + next;
     next += padded(lists[i]);
   }
-  if (bytes > 0) check(cudaMemcpyAsync(device_.get() + place, host_.get() + place, static_cast<std::size_t>(bytes), cudaMemcpyHostToDevice, stream), "cudaMemcpyAsync");
+  if (bytes > 0)
+    check(cudaMemcpyAsync(device_.get() + place, host_.get() + place, static_cast<std::size_t>(bytes),
+                          cudaMemcpyHostToDevice, stream),
+          "cudaMemcpyAsync");
 }
 
 // Where it goes wrong, so does the stream's next call.
@@ -63,7 +71,8 @@ void ListRing::done(cudaStream_t stream) noexcept {
   ring_.hold(std::move(end_));
 }
 
-// Room for several such, so that one is written while others are read. The old memory stays as long as something in line may read it.
+// Room for several such, so that one is written while others are read. The old memory stays as long as something in
+// line may read it.
 void ListRing::grow(std::int64_t bytes) {
   constexpr std::int64_t least = 4 << 20, alignment = PieceRing<Event>::alignment;
   if (host_) outgrown_.push_back({std::move(ring_), std::move(host_), std::move(device_)});

@@ -1,4 +1,5 @@
-// From the host's memory to the device's, through pinned memory that is used again when a copy is done: the host's may change at once, and no stream stands still.
+// From the host's memory to the device's, through pinned memory that is used again when a copy is done: the host's may
+// change at once, and no stream stands still.
 #pragma once
 
 #include <cstddef>
@@ -35,7 +36,8 @@ class Staging {
 // Lists of the host that kernels read, in device memory of their own.
 class ListRing {
  public:
-  // Puts the lists, one behind the other, in line on the stream; `at` gets where each is on the device. What is put in line before done(), which must follow, may read them.
+  // Puts the lists, one behind the other, in line on the stream; `at` gets where each is on the device. What is put in
+  // line before done(), which must follow, may read them.
   void upload(std::span<const std::span<const std::byte>> lists, std::span<const std::byte*> at, cudaStream_t);
   void done(cudaStream_t) noexcept;
   void forget_outgrown() { outgrown_.clear(); }  // while nothing is in line

@@ -1,10 +1,12 @@
 // Threads that do one piece of work together: a block on a GPU, threads of the host in tests.
 //
-// A kernel is a body, a copyable struct with `template <class Team> void operator()(Team&, std::int64_t item) const`: what one team does for one item (a row, a
-// tile). All threads of a team run it. Bodies are plain C++ over `Team`, so that the tests run the very code of the GPU on the host, under sanitizers.
+// A kernel is a body, a copyable struct with `template <class Team> void operator()(Team&, std::int64_t item) const`:
+// what one team does for one item (a row, a tile). All threads of a team run it. Bodies are plain C++ over `Team`, so
+// that the tests run the very code of the GPU on the host, under sanitizers.
 //
-// A Team has: rank(), size(): this thread among its team's; sync(): all reach it before any goes on, and see what was written before; sum(x), largest(x): over all
-// threads, called by all, the same bits on each (they synchronise); shared<U>(first_byte): the team's own memory, of as many bytes as the launch says.
+// A Team has: rank(), size(): this thread among its team's; sync(): all reach it before any goes on, and see what was
+// written before; sum(x), largest(x): over all threads, called by all, the same bits on each (they synchronise);
+// shared<U>(first_byte): the team's own memory, of as many bytes as the launch says.
 #pragma once
 
 #include <cstddef>

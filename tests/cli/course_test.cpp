@@ -25,8 +25,12 @@ const json& breakdown(const json& answer, std::size_t role = 0) { return answer.
 double step(const json& answer) { return answer.at("step_time_s"); }
 double exposed(const json& answer, const char* dimension) { return breakdown(answer).at("exposed_s").at(dimension); }
 double hidden(const json& answer, const char* dimension) { return breakdown(answer).at("hidden_s").at(dimension); }
-double wire(const json& answer, const char* dimension, const char* flow) { return answer.at("bytes").at(dimension).at(flow).at("wire"); }
-double api(const json& answer, const char* dimension, const char* flow) { return answer.at("bytes").at(dimension).at(flow).at("api"); }
+double wire(const json& answer, const char* dimension, const char* flow) {
+  return answer.at("bytes").at(dimension).at(flow).at("wire");
+}
+double api(const json& answer, const char* dimension, const char* flow) {
+  return answer.at("bytes").at(dimension).at(flow).at("api");
+}
 
 // 1 GB, 50 GB/s, 8 ranks: 2 x 7/8 x 20 ms.
 TEST(E11, RingAllReduce) { EXPECT_NEAR(exposed(simulated("e11"), "dp"), 35.0 * ms, rounding); }
@@ -53,8 +57,14 @@ TEST(E12, RingAllReduceWithLatency) {
 
 // (K - 1) / (M + K - 1) of the step, (K - 1) / M of the work, on every stage.
 TEST(E28, BubblesOfPipelines) {
-  const struct { const char* name; int stages; double of_total, to_ideal; } rows[] = {
-      {"e28-4x4", 4, 0.4286, 0.75}, {"e28-4x16", 4, 0.1579, 0.1875}, {"e28-8x32", 8, 0.1795, 0.2188}, {"e28-8x64", 8, 0.0986, 0.1094}};
+  const struct {
+    const char* name;
+    int stages;
+    double of_total, to_ideal;
+  } rows[] = {{"e28-4x4", 4, 0.4286, 0.75},
+              {"e28-4x16", 4, 0.1579, 0.1875},
+              {"e28-8x32", 8, 0.1795, 0.2188},
+              {"e28-8x64", 8, 0.0986, 0.1094}};
   for (const auto& row : rows) {
     const json answer = simulated(row.name);
     ASSERT_EQ(answer.at("roles").size(), row.stages);
@@ -71,14 +81,17 @@ TEST(E30, MakespanOfGPipeAnd1F1B) {
   for (const char* name : {"e30-gpipe", "e30-1f1b"}) {
     const json answer = simulated(name);
     EXPECT_NEAR(step(answer), 330 * ms, rounding);
-    for (std::size_t stage = 0; stage < 4; ++stage) EXPECT_NEAR(breakdown(answer, stage).at("compute_s").get<double>() / step(answer), 240.0 / 330, 1e-6);
+    for (std::size_t stage = 0; stage < 4; ++stage)
+      EXPECT_NEAR(breakdown(answer, stage).at("compute_s").get<double>() / step(answer), 240.0 / 330, 1e-6);
   }
 }
 
 // GPipe keeps all 16, 1F1B K - i on stage i.
 TEST(E31, MicroBatchesInFlight) {
   const json gpipe = simulated("e31-gpipe"), flush = simulated("e31-1f1b");
-  const auto activations = [](const json& answer, std::size_t stage) { return answer.at("roles").at(stage).at("memory").at("peak").at("activations").get<double>(); };
+  const auto activations = [](const json& answer, std::size_t stage) {
+    return answer.at("roles").at(stage).at("memory").at("peak").at("activations").get<double>();
+  };
   const double each = activations(gpipe, 0) / 16;
   for (std::size_t stage = 0; stage < 4; ++stage) {
     EXPECT_EQ(gpipe.at("roles").at(stage).at("in_flight"), 16);
@@ -94,7 +107,8 @@ TEST(E32, InterleavedHalvesTheBubble) {
   EXPECT_NEAR(breakdown(answer).at("bubble_s").get<double>() / step(answer), 0.1579, 5e-5);
 }
 
-// F = B = W = 10 ms: (K - 1)(F + B - W) = 30 ms instead of 90. (B has attention's two gradients, 0.004 % of it, and W none.)
+// F = B = W = 10 ms: (K - 1)(F + B - W) = 30 ms instead of 90. (B has attention's two gradients, 0.004 % of it, and W
+// none.)
 TEST(E32, ZeroBubbleFillsTheBubbleWithWeights) {
   EXPECT_NEAR(breakdown(simulated("e32-zb-h1")).at("bubble_s").get<double>(), 30 * ms, 1e-4 * 30 * ms);
   EXPECT_NEAR(breakdown(simulated("e30-1f1b")).at("bubble_s").get<double>(), 90 * ms, rounding);
@@ -124,12 +138,13 @@ TEST(E44, BytesOfUlyssesAndOfSequenceParallelism) {
   EXPECT_EQ((gathers + scatters) / ulysses, 8);
 }
 
-// Keys and values seven times forward; backward again, and seven times their gradients. A block takes 4 (L/8)^2 D / 312e12 s; beside the 3.5 x 8 blocks there are three
-// times 24 (L/8) D^2 FLOP of products.
+// Keys and values seven times forward; backward again, and seven times their gradients. A block takes 4 (L/8)^2 D /
+// 312e12 s; beside the 3.5 x 8 blocks there are three times 24 (L/8) D^2 FLOP of products.
 TEST(E45, ARingHidesItsSends) {
   const json answer = simulated("e45");
   const double rows = 131072.0 / 8, products = 3 * 24 * rows * 4096 * 4096 / 312e12;
-  const double block = (breakdown(answer).at("compute_s").get<double>() - products) / (3.5 * 8), send = hidden(answer, "cp") / (3 * 7 - 1);
+  const double block = (breakdown(answer).at("compute_s").get<double>() - products) / (3.5 * 8),
+               send = hidden(answer, "cp") / (3 * 7 - 1);
   EXPECT_EQ(wire(answer, "cp", "send"), 3 * 1792 * MiB);
   EXPECT_NEAR(block, 14.1 * ms, 0.01 * 14.1 * ms);
   EXPECT_NEAR(send, 10.7 * ms, 0.01 * 10.7 * ms);
@@ -141,7 +156,10 @@ TEST(E45, ARingHidesItsSends) {
 // Runs of blanks are one, so that widths of columns do not matter.
 std::string one_blank(const std::string& text) { return std::regex_replace(text, std::regex("[ \t]+"), " "); }
 
-struct Row { std::string file; std::vector<std::string> prints; };
+struct Row {
+  std::string file;
+  std::vector<std::string> prints;
+};
 
 std::vector<Row> rows_of_readme() {
   std::vector<Row> rows;
@@ -152,7 +170,8 @@ std::vector<Row> rows_of_readme() {
     Row row{cells[1], {}};
     const std::string prints = cells[2];
     const std::regex quoted("`([^`]*)`");
-    for (std::sregex_iterator i(prints.begin(), prints.end(), quoted), end; i != end; ++i) row.prints.push_back((*i)[1]);
+    for (std::sregex_iterator i(prints.begin(), prints.end(), quoted), end; i != end; ++i)
+      row.prints.push_back((*i)[1]);
     rows.push_back(std::move(row));
   }
   return rows;

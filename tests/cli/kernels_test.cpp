@@ -16,7 +16,8 @@ std::string samples(const std::string& gpu) {
   std::string text;
   for (int i = 1; i <= 40; ++i) {
     const int wide = 1 + i % 2;
-    text += "me," + gpu + ",bf16,gemm," + std::to_string(100 * i) + "," + std::to_string(1024 * wide) + ",1024," + std::to_string(10 + i * wide) + ",mine\n";
+    text += "me," + gpu + ",bf16,gemm," + std::to_string(100 * i) + "," + std::to_string(1024 * wide) + ",1024," +
+            std::to_string(10 + i * wide) + ",mine\n";
   }
   return text;
 }
@@ -38,7 +39,8 @@ TEST(Fit, WritesACalibrationThatValidateReads) {
   EXPECT_EQ(group["n"], 40);
   EXPECT_EQ(group["evidence"], "fitted");
   EXPECT_LT(group["median"], 0.1);
-  for (const char* key : {"source", "gpu", "dtype", "kind", "p90", "sum_ratio", "in_band", "left_out"}) EXPECT_TRUE(group.contains(key)) << key;
+  for (const char* key : {"source", "gpu", "dtype", "kind", "p90", "sum_ratio", "in_band", "left_out"})
+    EXPECT_TRUE(group.contains(key)) << key;
 }
 
 TEST(Fit, SeveralDevicesNeedAFolder) {
@@ -74,7 +76,8 @@ TEST(ValidateKernels, SaysAllThatIsWrongWithAFile) {
 TEST(ValidateKernels, ScoresLongRowsByLibrary) {
   const Scratch scratch;
   std::string text = header + samples("A100"), others = samples("A100");
-  for (std::size_t at = others.find(",mine"); at != std::string::npos; at = others.find(",mine", at + 1)) others.replace(at, 5, ",a-1/k");
+  for (std::size_t at = others.find(",mine"); at != std::string::npos; at = others.find(",mine", at + 1))
+    others.replace(at, 5, ",a-1/k");
   write(scratch.path() / "s.csv", text + others);
   const Answer scored = forerun_says("validate kernels s.csv --over 25us --by library --json", scratch.path());
   ASSERT_EQ(scored.code, 0) << scored.err;
@@ -86,8 +89,10 @@ TEST(ValidateKernels, ScoresLongRowsByLibrary) {
   EXPECT_EQ(json["groups"][0]["library"], "a-1");
   EXPECT_EQ(json["groups"][1]["library"], "mine");
   EXPECT_EQ(json["groups"][1]["n"], longer);
-  EXPECT_THAT(forerun_says("validate kernels s.csv --over 25us --by library", scratch.path()).out, testing::HasSubstr("library"));
-  for (const char* wrong : {"--over 25", "--over 1h", "--by lab"}) EXPECT_EQ(forerun_says(std::string("validate kernels s.csv ") + wrong, scratch.path()).code, 2) << wrong;
+  EXPECT_THAT(forerun_says("validate kernels s.csv --over 25us --by library", scratch.path()).out,
+              testing::HasSubstr("library"));
+  for (const char* wrong : {"--over 25", "--over 1h", "--by lab"})
+    EXPECT_EQ(forerun_says(std::string("validate kernels s.csv ") + wrong, scratch.path()).code, 2) << wrong;
 }
 
 }  // namespace

@@ -86,7 +86,8 @@ TEST(Plan, ShowsTheBeginOfALongerList) {
 TEST(Plan, SaysWhetherSimulationAndClosedFormDiffer) {
   const Answer answer = forerun_says(small);
   EXPECT_THAT(answer.out, HasSubstr("simulated"));
-  EXPECT_THAT(answer.out, ContainsRegex("Ranked by simulation. It differs from the closed form by (3 % or less|more than 3 %)"));
+  EXPECT_THAT(answer.out,
+              ContainsRegex("Ranked by simulation. It differs from the closed form by (3 % or less|more than 3 %)"));
 }
 
 TEST(Plan, KeepsToStandardOutput) {
@@ -199,8 +200,8 @@ class Width : public testing::TestWithParam<int> {};
 
 TEST_P(Width, IsKeptByTables) {
   for (const char* command : {"plan llama3-8b --cluster dgx-h100 --gpus 16 --sequence 4096 --global-batch 64",
-                              "estimate examples/llama3-70b-nemo.yaml", "simulate examples/llama3-70b-nemo.yaml", "catalog models", "catalog gpus",
-                              "catalog clusters", "catalog stacks"}) {
+                              "estimate examples/llama3-70b-nemo.yaml", "simulate examples/llama3-70b-nemo.yaml",
+                              "catalog models", "catalog gpus", "catalog clusters", "catalog stacks"}) {
     const std::vector<std::string> lines = table_lines(forerun_says(command, root, GetParam()).out);
     EXPECT_GT(lines.size(), 3) << command;
     for (const std::string& line : lines) EXPECT_LE(characters_of(line), GetParam()) << command << "\n" << line;

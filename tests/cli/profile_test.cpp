@@ -16,17 +16,20 @@ void write(const std::filesystem::path& path, const std::string& text) { std::of
 TEST(Profile, RefusesWhatItCannotMeasure) {
   const Scratch scratch;
   EXPECT_THAT(forerun_says("profile --backend gpu --out x.txt --dtype fp7", scratch.path()).err,
-              AllOf(HasSubstr("'gpu' is no backend"), HasSubstr("a calibration is a YAML file"), HasSubstr("'fp7' is no format")));
+              AllOf(HasSubstr("'gpu' is no backend"), HasSubstr("a calibration is a YAML file"),
+                    HasSubstr("'fp7' is no format")));
   EXPECT_THAT(forerun_says("profile --dtype fp32,fp7", scratch.path()).err, HasSubstr("'fp7' is no format"));
   EXPECT_TRUE(std::filesystem::is_empty(scratch.path()));
 }
 
 TEST(Profile, OfAGpuSaysWhatIsMissing) {
-  if (std::filesystem::exists("/dev/nvidia0") || std::filesystem::exists("/dev/dxg")) GTEST_SKIP() << "this machine has a GPU";
+  if (std::filesystem::exists("/dev/nvidia0") || std::filesystem::exists("/dev/dxg"))
+    GTEST_SKIP() << "this machine has a GPU";
   const Scratch scratch;
   const Answer cuda = forerun_says("profile --backend cuda --device 1", scratch.path());
   EXPECT_EQ(cuda.code, 2);
-  EXPECT_THAT(cuda.err, AnyOf(HasSubstr("this forerun was built without CUDA"), HasSubstr("--backend cuda: no GPU can be used")));
+  EXPECT_THAT(cuda.err,
+              AnyOf(HasSubstr("this forerun was built without CUDA"), HasSubstr("--backend cuda: no GPU can be used")));
   EXPECT_THAT(cuda.err, HasSubstr("or use --backend cpu"));
   EXPECT_EQ(cuda.out, "");
   EXPECT_TRUE(std::filesystem::is_empty(scratch.path()));
@@ -41,10 +44,14 @@ TEST(Profile, OfCoresHasNoDevice) {
 // Said before anything is measured: what is there stays, and nothing is added.
 TEST(Profile, GoesOnOnlyWithItsOwnSamples) {
   const Scratch scratch;
-  const std::string columns = "source,gpu,dtype,kind,m,n,k,batch,heads,kv_heads,head_dim,q_len,kv_len,bytes,time_us,notes,machine\n";
-  const std::string others = columns + "profile,my.device.yaml,fp32,gemm,8,8,8,1,,,,,,,1.0,forerun;linear_forward;;spread=0,another-machine\n";
-  for (const auto& [text, said] : {std::pair<std::string, std::string>{others, "my.samples.csv:2:1: error: these are samples of another-machine, not of "},
-                                   {"a,b\n1,2\n", "my.samples.csv:1:1: error: these are not the samples of a profile"}}) {
+  const std::string columns =
+      "source,gpu,dtype,kind,m,n,k,batch,heads,kv_heads,head_dim,q_len,kv_len,bytes,time_us,notes,machine\n";
+  const std::string others =
+      columns + "profile,my.device.yaml,fp32,gemm,8,8,8,1,,,,,,,1.0,forerun;linear_forward;;spread=0,another-machine\n";
+  for (const auto& [text, said] :
+       {std::pair<std::string, std::string>{others,
+                                            "my.samples.csv:2:1: error: these are samples of another-machine, not of "},
+        {"a,b\n1,2\n", "my.samples.csv:1:1: error: these are not the samples of a profile"}}) {
     write(scratch.path() / "my.samples.csv", text);
     const Answer answer = forerun_says("profile --quick --resume --out my.yaml", scratch.path());
     EXPECT_EQ(answer.code, 2);
@@ -55,13 +62,18 @@ TEST(Profile, GoesOnOnlyWithItsOwnSamples) {
 }
 
 TEST(Profile, SaysWhereItsCalibrationGoes) {
-  EXPECT_THAT(forerun_says("profile --help").out, HasSubstr("usually local.yaml; of a GPU its name, such as nvidia-h200.yaml"));
+  EXPECT_THAT(forerun_says("profile --help").out,
+              HasSubstr("usually local.yaml; of a GPU its name, such as nvidia-h200.yaml"));
 }
 
-const std::string device = "name: my-core\nvendor: other\nfamily: cpu\ncompute: {fp32: 100 GFLOP/s}\nmemory: {capacity: 4 GiB, bandwidth: 10 GB/s}\nl2: 1 MiB\nsms: 1\n"
-                           "clock: 2 GHz\nlaunch_overhead: 0.1 us\nconcurrent_streams: 1\npower: 6 W\n";
-const std::string cluster = "name: my-box\nnodes:\n  - device: my.device.yaml\n    devices: 2\n    fabric: {kind: switched, bandwidth: 5 GB/s, latency: 2 us}\n"
-                            "    host: {bandwidth: 5 GB/s, latency: 2 us}\n    nics: 0\n";
+const std::string device =
+    "name: my-core\nvendor: other\nfamily: cpu\ncompute: {fp32: 100 GFLOP/s}\nmemory: {capacity: 4 GiB, bandwidth: 10 "
+    "GB/s}\nl2: 1 MiB\nsms: 1\n"
+    "clock: 2 GHz\nlaunch_overhead: 0.1 us\nconcurrent_streams: 1\npower: 6 W\n";
+const std::string cluster =
+    "name: my-box\nnodes:\n  - device: my.device.yaml\n    devices: 2\n    fabric: {kind: switched, bandwidth: 5 GB/s, "
+    "latency: 2 us}\n"
+    "    host: {bandwidth: 5 GB/s, latency: 2 us}\n    nics: 0\n";
 
 // Products at half of the peak: t = 2 m n k / 50 GFLOP/s. Element-wise work at 5 GB/s, backward at twice that.
 std::string samples() {
@@ -69,9 +81,11 @@ std::string samples() {
   for (int i = 1; i <= 48; ++i) {
     const double m = 64.0 * i, n = 64.0 * (1 + i % 7), k = 1024.0 * (1 + i % 3), bytes = 1e6 * i;
     const auto number = [](double x) { return std::to_string(static_cast<long long>(x)); };
-    text += "me,my.device.yaml,fp32,gemm," + number(m) + "," + number(n) + "," + number(k) + ",1,,,,,,," + std::to_string(2 * m * n * k / 50e3) + ",mine\n";
+    text += "me,my.device.yaml,fp32,gemm," + number(m) + "," + number(n) + "," + number(k) + ",1,,,,,,," +
+            std::to_string(2 * m * n * k / 50e3) + ",mine\n";
     text += "me,my.device.yaml,fp32,norm,,,,,,,,,," + number(bytes) + "," + std::to_string(bytes / 5e3) + ",mine\n";
-    text += "me,my.device.yaml,fp32,norm_backward,,,,,,,,,," + number(bytes) + "," + std::to_string(bytes / 10e3) + ",mine\n";
+    text += "me,my.device.yaml,fp32,norm_backward,,,,,,,,,," + number(bytes) + "," + std::to_string(bytes / 10e3) +
+            ",mine\n";
   }
   return text;
 }
@@ -93,7 +107,10 @@ TEST(Profile, RowsOfADeviceOfOnesOwnGiveBackTheirConstants) {
   EXPECT_NEAR(number_after(calibration, "norm", "memory"), 0.5, 0.01);
   EXPECT_NEAR(number_after(calibration, "norm", "backward"), 2, 0.02);
   // From another folder: the device is beside the rows.
-  EXPECT_EQ(forerun_says("validate kernels " + (scratch.path() / "my.samples.csv").string() + " --calibration " + (scratch.path() / "my.yaml").string()).code, 0);
+  EXPECT_EQ(forerun_says("validate kernels " + (scratch.path() / "my.samples.csv").string() + " --calibration " +
+                         (scratch.path() / "my.yaml").string())
+                .code,
+            0);
 }
 
 TEST(Profile, CollectivesOfRanksOfOneMachineAreFitted) {
@@ -102,7 +119,9 @@ TEST(Profile, CollectivesOfRanksOfOneMachineAreFitted) {
   write(scratch.path() / "my.cluster.yaml", cluster);
   std::string rows = "source,gpu,dtype,kind,bytes,ranks,time_us,notes\n";
   // A message takes 20 us and goes at 2 GB/s.
-  for (int i = 10; i < 26; ++i) rows += "in-process,my.cluster.yaml,fp32,sendrecv," + std::to_string(1 << i) + ",2," + std::to_string(20 + (1 << i) / 2e3) + ",\n";
+  for (int i = 10; i < 26; ++i)
+    rows += "in-process,my.cluster.yaml,fp32,sendrecv," + std::to_string(1 << i) + ",2," +
+            std::to_string(20 + (1 << i) / 2e3) + ",\n";
   write(scratch.path() / "my.collectives.csv", rows);
   const Answer fitted = forerun_says("fit my.collectives.csv --out ranks.yaml", scratch.path());
   ASSERT_EQ(fitted.code, 0) << fitted.err;

@@ -56,16 +56,19 @@ void expect_block(const std::string& marker, const std::string& wanted) {
 }
 
 TEST(Readme, ShowsTheTableOfTheFirstCommand) {
-  const std::vector<std::string> lines = lines_of(output_of("plan llama3-70b --cluster dgx-h100 --gpus 64 --sequence 8192 --global-batch 128"));
+  const std::vector<std::string> lines =
+      lines_of(output_of("plan llama3-70b --cluster dgx-h100 --gpus 64 --sequence 8192 --global-batch 128"));
   const std::string skipped = "[where the best plan's time and memory go]\n\n";
-  expect_block("<!-- output of ./run", paragraph(lines, "llama3-70b (") + "\n" + paragraph(lines, "#  plan") + "\n" + skipped +
-                                           paragraph(lines, "What each choice is worth") + "\n" + lines.at(lines.size() - 3) + "\n");
+  expect_block("<!-- output of ./run", paragraph(lines, "llama3-70b (") + "\n" + paragraph(lines, "#  plan") + "\n" +
+                                           skipped + paragraph(lines, "What each choice is worth") + "\n" +
+                                           lines.at(lines.size() - 3) + "\n");
 }
 
 TEST(Readme, ShowsTheErrorsOfEverySource) {
-  const std::vector<std::string> lines = lines_of(output_of("validate training tests/validation/data/training_runs.csv --left-out"));
-  expect_block("<!-- accuracy", paragraph(lines, "step time by source") + "\n" + paragraph(lines, "mean over sources") + "\n" +
-                                    paragraph(lines, "peak memory by source"));
+  const std::vector<std::string> lines =
+      lines_of(output_of("validate training tests/validation/data/training_runs.csv --left-out"));
+  expect_block("<!-- accuracy", paragraph(lines, "step time by source") + "\n" + paragraph(lines, "mean over sources") +
+                                    "\n" + paragraph(lines, "peak memory by source"));
 }
 
 }  // namespace

@@ -38,6 +38,12 @@ std::set<std::string> reachable(const std::string& folder) {
 
 std::string folder_of(const std::string& path) { return path.substr(0, path.find('/')); }
 bool is_header(std::string_view path) { return path.ends_with(".hpp") || path.ends_with(".cuh"); }
+// UTF-8: bytes that do not continue another.
+std::size_t characters(std::string_view line) {
+  return static_cast<std::size_t>(
+      std::count_if(line.begin(), line.end(), [](char c) { return (static_cast<unsigned char>(c) & 0xC0U) != 0x80U; }));
+}
+
 bool is_source(std::string_view path) { return is_header(path) || path.ends_with(".cpp") || path.ends_with(".cu"); }
 
 struct Include {
@@ -112,7 +118,8 @@ Complaints heavy_headers(const Tree& tree) {
   for (const auto& [path, text] : tree) {
     if (!is_header(path) || path.starts_with("tests/")) continue;
     for (const auto& include : includes_of(path, text)) {
-      const bool is_heavy = include.header != "nlohmann/json_fwd.hpp" && include.header != "boost/container/small_vector.hpp" &&
+      const bool is_heavy = include.header != "nlohmann/json_fwd.hpp" &&
+                            include.header != "boost/container/small_vector.hpp" &&
                             std::ranges::any_of(heavy, [&](auto prefix) { return include.header.starts_with(prefix); });
       if (is_heavy) complaints.push_back(include.where + ": " + include.header + " belongs into a .cpp file");
     }
@@ -137,6 +144,24 @@ Complaints missing_readmes(const Tree& tree) {
     for (std::string line; std::getline(in, line);) lines += line.empty() ? 0 : 1;
     if (lines > 12)
       complaints.push_back(readme->first + ":1: has " + std::to_string(lines) + " lines; a screen's corner is 12");
+  }
+  return complaints;
+}
+
+Complaints long_lines(const Tree& tree) {
+  constexpr std::size_t limit = 120;  // ColumnLimit
+  Complaints complaints;
+  for (const auto& [path, text] : tree) {
+    if (!is_source(path)) continue;
+    std::istringstream in(text);
+    int number = 0;
+    for (std::string line; std::getline(in, line);) {
+      ++number;
+      if (characters(line) > limit && line.find("R\"(") == std::string::npos) {
+        complaints.push_back(path + ":" + std::to_string(number) + ": has " + std::to_string(characters(line)) +
+                             " columns; the limit is 120");
+      }
+    }
   }
   return complaints;
 }

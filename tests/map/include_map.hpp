@@ -24,4 +24,7 @@ Complaints heavy_headers(const Tree&);
 // Folders with sources that do not open with a README.md of at most 12 lines (blank ones not counted).
 Complaints missing_readmes(const Tree&);
 
+// Lines of code beyond the limit of .clang-format (clang-format 19 has not been run), raw strings apart.
+Complaints long_lines(const Tree&);
+
 }  // namespace forerun::map

@@ -19,6 +19,8 @@ TEST(TheMap, IsKeptByEveryInclude) { EXPECT_THAT(forbidden_arrows(this_tree()), 
 TEST(TheMap, KeepsHeavyHeadersOutOfHeaders) { EXPECT_THAT(heavy_headers(this_tree()), IsEmpty()); }
 TEST(TheMap, OpensEveryFolderWithAShortReadme) { EXPECT_THAT(missing_readmes(this_tree()), IsEmpty()); }
 
+TEST(TheMap, KeepsLinesOfCodeShort) { EXPECT_THAT(long_lines(this_tree()), IsEmpty()); }
+
 // An empty tree would pass everything above.
 TEST(TheMap, ReadsTheWholeTree) {
   EXPECT_TRUE(this_tree().contains("base/quantity.hpp"));
@@ -88,6 +90,13 @@ TEST(MissingReadmes, CountFoldersWithSourcesAndLinesWithText) {
                        {"hardware/README.md", twelve + "one more\n"},
                        {"sim/event.hpp", ""}}),
       ElementsAre("hardware/README.md:1: has 13 lines; a screen's corner is 12", "sim/README.md:1: is missing"));
+}
+
+TEST(LongLines, AreCountedInCharacters) {
+  const std::string full(120, 'x');
+  EXPECT_THAT(long_lines({{"sim/a.cpp", full + "\n" + full + "y\n"}, {"sim/README.md", full + "y\n"}}),
+              ElementsAre("sim/a.cpp:2: has 121 columns; the limit is 120"));
+  EXPECT_THAT(long_lines({{"sim/a.cpp", std::string(119, 'x') + "\u00e9\n"}}), IsEmpty());
 }
 
 }  // namespace

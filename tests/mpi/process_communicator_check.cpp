@@ -1,5 +1,6 @@
-// Do ranks that are processes do what every communicator must? Started by mpirun. An argument says what else to check: `staged` and `nccl`, tensors in another memory than the host's;
-// `nccl_on_one_gpu`, which NCCL takes for as many machines as there are ranks; `throw` and `die`, how rank 1 fails.
+// Do ranks that are processes do what every communicator must? Started by mpirun. An argument says what else to check:
+// `staged` and `nccl`, tensors in another memory than the host's; `nccl_on_one_gpu`, which NCCL takes for as many
+// machines as there are ranks; `throw` and `die`, how rank 1 fails.
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -43,11 +44,14 @@ void conform(Communicator& world, Backend& on) {
 void conform_over_nccl(Communicator& world, bool share) {
   const int device = share ? 0 : rank_on_this_machine(world);
   std::string lacks = why_no_nccl();
-  if (lacks.empty() && device >= cuda_devices()) lacks = "ranks of this machine: at least " + std::to_string(device + 1) + ", GPUs: " + std::to_string(cuda_devices());
+  if (lacks.empty() && device >= cuda_devices())
+    lacks =
+        "ranks of this machine: at least " + std::to_string(device + 1) + ", GPUs: " + std::to_string(cuda_devices());
   std::vector<float> lacking{lacks.empty() ? 0.f : 1.f};
   world.all_reduce(std::span(lacking), Reduction::largest);
   if (lacking[0] > 0) {
-    std::printf("rank %d skipped: %s\n", world.rank(), lacks.empty() ? "another rank lacks what it needs" : lacks.c_str());
+    std::printf("rank %d skipped: %s\n", world.rank(),
+                lacks.empty() ? "another rank lacks what it needs" : lacks.c_str());
     return;
   }
   if (share) {

@@ -60,7 +60,10 @@ std::vector<T> reduced(Reduction how, int ranks, std::int64_t n) {
 template <class T>
 class Tensor {
  public:
-  Tensor(Backend& on, const std::vector<T>& list) : on_(on), size_(std::ssize(list)), data_(static_cast<T*>(on.take(taken()))) { put(list); }
+  Tensor(Backend& on, const std::vector<T>& list)
+      : on_(on), size_(std::ssize(list)), data_(static_cast<T*>(on.take(taken()))) {
+    put(list);
+  }
   Tensor(Backend& on, std::int64_t n) : Tensor(on, std::vector<T>(static_cast<std::size_t>(n))) {}
   Tensor(const Tensor&) = delete;
   Tensor& operator=(const Tensor&) = delete;
@@ -200,14 +203,17 @@ void shifts(Communicator& c, Backend& on) {
   for (const int n : {0, 3, 300'000, 5}) {
     const Tensor<double> out(on, std::vector<double>(static_cast<std::size_t>(n), c.rank())), in(on, std::int64_t{n});
     c.shift(next, out.elements(), before, in.elements());
-    require(same(in.list(), std::vector<double>(static_cast<std::size_t>(n), before)), "what came from the rank before");
+    require(same(in.list(), std::vector<double>(static_cast<std::size_t>(n), before)),
+            "what came from the rank before");
   }
 }
 
 void sends_in_turn(Communicator& c, Backend& on) {
   const int next = (c.rank() + 1) % c.size(), before = (c.rank() + c.size() - 1) % c.size();
   constexpr std::int64_t lengths[] = {0, 3, 300'000, 5};
-  const auto filled = [&](int from, std::int64_t n) { return std::vector<double>(static_cast<std::size_t>(n), 10 * from + static_cast<double>(n % 7)); };
+  const auto filled = [&](int from, std::int64_t n) {
+    return std::vector<double>(static_cast<std::size_t>(n), 10 * from + static_cast<double>(n % 7));
+  };
   const auto send = [&] {
     for (const std::int64_t n : lengths) {
       Tensor<double> message(on, filled(c.rank(), n));
@@ -227,7 +233,8 @@ void sends_in_turn(Communicator& c, Backend& on) {
 }
 
 void bytes_are_bytes(Communicator& c, Backend& on) {
-  const Tensor<std::byte> whole(on, c.size() * 3), mine(on, std::vector<std::byte>(3, static_cast<std::byte>(c.rank() + 1)));
+  const Tensor<std::byte> whole(on, c.size() * 3),
+      mine(on, std::vector<std::byte>(3, static_cast<std::byte>(c.rank() + 1)));
   c.all_gather(mine.elements(), whole.elements());
   const std::vector<std::byte> list = whole.list();
   for (std::size_t i = 0; i < list.size(); ++i)
@@ -259,7 +266,8 @@ void groups_are_apart(Communicator& c, Backend& on) {
   }
 }
 
-// Two groups of all, two lanes between the same ranks: what comes first on one does not pass for what comes on the other.
+// Two groups of all, two lanes between the same ranks: what comes first on one does not pass for what comes on the
+// other.
 void messages_of_groups_are_apart(Communicator& c, Backend& on) {
   std::vector<int> all(static_cast<std::size_t>(c.size()));
   std::iota(all.begin(), all.end(), 0);
@@ -312,20 +320,13 @@ void bytes_are_promised(Communicator& c, Backend& on) {
 
 const std::vector<CommunicatorCase>& communicator_cases() {
   static const std::vector<CommunicatorCase> cases{
-      {"ReducesFp64", reduces<double>},
-      {"ReducesFp32", reduces<float>},
-      {"ReducesBf16", reduces<BFloat16>},
-      {"GathersFp64", gathers<double>},
-      {"GathersBf16", gathers<BFloat16>},
-      {"ExchangesUnevenParts", exchanges},
-      {"MovesBytes", bytes_are_bytes},
-      {"ShiftsRoundARing", shifts},
-      {"SendsInTurn", sends_in_turn},
-      {"SendsWithoutWaiting", sends_wait_for_nobody, true},
-      {"KeepsGroupsApart", groups_are_apart},
-      {"KeepsMessagesOfGroupsApart", messages_of_groups_are_apart, true},
-      {"HoldsBarriers", barriers_hold},
-      {"SendsTheBytesPromised", bytes_are_promised},
+      {"ReducesFp64", reduces<double>},       {"ReducesFp32", reduces<float>},
+      {"ReducesBf16", reduces<BFloat16>},     {"GathersFp64", gathers<double>},
+      {"GathersBf16", gathers<BFloat16>},     {"ExchangesUnevenParts", exchanges},
+      {"MovesBytes", bytes_are_bytes},        {"ShiftsRoundARing", shifts},
+      {"SendsInTurn", sends_in_turn},         {"SendsWithoutWaiting", sends_wait_for_nobody, true},
+      {"KeepsGroupsApart", groups_are_apart}, {"KeepsMessagesOfGroupsApart", messages_of_groups_are_apart, true},
+      {"HoldsBarriers", barriers_hold},       {"SendsTheBytesPromised", bytes_are_promised},
   };
   return cases;
 }

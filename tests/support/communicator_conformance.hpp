@@ -1,5 +1,5 @@
-// What every implementation of Communicator must do, whatever its ranks are and wherever its tensors lie. Each case runs
-// on all ranks and throws what is wrong.
+// What every implementation of Communicator must do, whatever its ranks are and wherever its tensors lie. Each case
+// runs on all ranks and throws what is wrong.
 #pragma once
 
 #include <functional>
@@ -18,9 +18,12 @@ namespace forerun::test {
 struct CommunicatorCase {
   std::string_view name;
   std::function<void(Communicator&, Backend&)> run;
-  bool buffers_sends = false;  // only for those whose sends wait for nobody: not of a communicator that queues, among several ranks
+  bool buffers_sends =
+      false;  // only for those whose sends wait for nobody: not of a communicator that queues, among several ranks
 
-  friend void PrintTo(const CommunicatorCase& c, std::ostream* to) { *to << c.name; }  // GoogleTest would print its bytes
+  friend void PrintTo(const CommunicatorCase& c, std::ostream* to) {
+    *to << c.name;
+  }  // GoogleTest would print its bytes
 };
 
 const std::vector<CommunicatorCase>& communicator_cases();

@@ -28,13 +28,16 @@ inline const std::vector<Shape> shapes{{0, 5}, {1, 1}, {3, 2}, {5, 41}, {2, 300}
 
 // Between results that differ in the order of sums and the last places of e^x; relative to the largest number.
 template <class U>
-inline constexpr double tolerance = std::is_same_v<U, double> ? 1e-12 : std::is_same_v<U, float> ? 1e-5 : 0x1p-7;
+inline constexpr double tolerance = std::is_same_v<U, double>  ? 1e-12
+                                    : std::is_same_v<U, float> ? 1e-5
+                                                               : 0x1p-7;
 
 // The same numbers in the host's memory, for the CPU's functions, and in the backend's.
 template <class U>
 class Tensor {
  public:
-  Tensor(Backend& on, std::vector<U> numbers, const std::vector<U>& there) : host(std::move(numbers)), on_(on), data_(static_cast<U*>(on.take(bytes()))) {
+  Tensor(Backend& on, std::vector<U> numbers, const std::vector<U>& there)
+      : host(std::move(numbers)), on_(on), data_(static_cast<U*>(on.take(bytes()))) {
     on.put(there.data(), data_, bytes());
   }
   Tensor(Backend& on, const std::vector<U>& numbers) : Tensor(on, numbers, numbers) {}
@@ -72,7 +75,8 @@ void expect_same(const Tensor<U>& tensor, const char* what) {
     if (expected == found) continue;  // infinities, too
     if (std::isnan(expected) && std::isnan(found)) continue;
     largest = std::max(largest, std::abs(expected));
-    apart = std::isfinite(found) ? std::max(apart, std::abs(expected - found)) : std::numeric_limits<double>::infinity();
+    apart =
+        std::isfinite(found) ? std::max(apart, std::abs(expected - found)) : std::numeric_limits<double>::infinity();
   }
   EXPECT_LE(apart, tolerance<U> * std::max(largest, 1e-3)) << what;
 }
@@ -88,7 +92,8 @@ class Backends : public testing::TestWithParam<const char*> {
  protected:
   void SetUp() override {
     if (std::string_view(GetParam()) == "cuda" && cuda_devices() == 0) {
-      GTEST_SKIP() << "no GPU: " << (built_with_cuda() ? "the machine has none, or no driver of one" : "built without CUDA");
+      GTEST_SKIP() << "no GPU: "
+                   << (built_with_cuda() ? "the machine has none, or no driver of one" : "built without CUDA");
     }
     backend_ = make_backend(GetParam());
   }

@@ -1,4 +1,5 @@
-// Every plan that the header of search_space.hpp describes, by loops over all integers: slow, and blind to how the search goes about it.
+// Every plan that the header of search_space.hpp describes, by loops over all integers: slow, and blind to how the
+// search goes about it.
 #pragma once
 
 #include <vector>
@@ -52,7 +53,8 @@ void every_plan(const Scenario& given, Visit visit) {
             for (const bool sp : {false, true}) {
               for (const CpKind kind : {CpKind::ring, CpKind::all_gather, CpKind::ulysses}) {
                 if (cp == 1 && kind != CpKind::ring) continue;
-                visit_details(given, {.tp = tp, .sp = sp, .cp = cp, .cp_kind = kind, .pp = pp, .ep = ep, .dp = dp}, visit);
+                visit_details(given, {.tp = tp, .sp = sp, .cp = cp, .cp_kind = kind, .pp = pp, .ep = ep, .dp = dp},
+                              visit);
               }
             }
           }

@@ -20,7 +20,8 @@ namespace forerun::test {
 
 inline Model small_model(int blocks = 2) {
   Model model{.name = "small", .hidden = 32, .vocab = 64, .positions = Positions::rotary};
-  model.blocks.assign(static_cast<std::size_t>(blocks), {.attention = {.heads = 8, .kv_heads = 4, .head_dim = 4}, .feed_forward = Mlp{.width = 48, .gated = true}});
+  model.blocks.assign(static_cast<std::size_t>(blocks), {.attention = {.heads = 8, .kv_heads = 4, .head_dim = 4},
+                                                         .feed_forward = Mlp{.width = 48, .gated = true}});
   return model;
 }
 
@@ -31,7 +32,11 @@ inline Model small_mixture(int blocks = 2) {
 }
 
 inline Scenario on_this_machine(Model model, int ranks, Job job) {
-  Scenario given{.model = std::move(model), .cluster = *find_cluster("this-machine"), .gpus = ranks, .stack = *find_stack("forerun"), .job = job};
+  Scenario given{.model = std::move(model),
+                 .cluster = *find_cluster("this-machine"),
+                 .gpus = ranks,
+                 .stack = *find_stack("forerun"),
+                 .job = job};
   given.cluster.nodes.front().node.devices = ranks;
   return given;
 }
@@ -72,13 +77,17 @@ inline Ran run(Scenario given, const Plan& plan, RunOptions options = {.steps = 
 // The category whose peak is more than 1 % off what the Program promises; "": none.
 inline std::string memory_error(const Ran& ran, const RankReport& rank) {
   const StageMemory peak = program_memory(program_of(ran.program, rank.rank)).peak;
-  const std::array<Bytes, memory_tags> parts{peak.parameters, peak.gradients, peak.optimizer, Bytes{0}, peak.workspace, peak.activations, peak.gathered, peak.transient, peak.communication};
+  const std::array<Bytes, memory_tags> parts{peak.parameters, peak.gradients, peak.optimizer,
+                                             Bytes{0},        peak.workspace, peak.activations,
+                                             peak.gathered,   peak.transient, peak.communication};
   for (std::size_t i = 0; i < memory_tags; ++i) {
     const auto tag = static_cast<MemoryTag>(i);
     if (tag == MemoryTag::buffers) continue;
-    const std::int64_t measured = rank.peak[i] + (tag == MemoryTag::communication ? rank.peak[static_cast<std::size_t>(MemoryTag::buffers)] : 0);
+    const std::int64_t measured =
+        rank.peak[i] + (tag == MemoryTag::communication ? rank.peak[static_cast<std::size_t>(MemoryTag::buffers)] : 0);
     if (std::abs(static_cast<double>(measured) - parts[i].value()) > 0.01 * parts[i].value()) {
-      return std::string(to_string(tag)) + ": " + std::to_string(measured) + " B instead of " + std::to_string(static_cast<std::int64_t>(parts[i].value())) + " B";
+      return std::string(to_string(tag)) + ": " + std::to_string(measured) + " B instead of " +
+             std::to_string(static_cast<std::int64_t>(parts[i].value())) + " B";
     }
   }
   return "";

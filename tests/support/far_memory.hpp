@@ -17,7 +17,8 @@ class FarMemory final : public Backend {
   void* take(std::int64_t bytes) override { return moved(near_->take(bytes), far_distance); }
   void give_back(void* data, std::int64_t bytes) noexcept override { near_->give_back(here(data), bytes); }
   void copy(const void* from, void* to, std::int64_t bytes) override { near_->copy(here(from), here(to), bytes); }
-  void copy_rows(std::int64_t rows, std::int64_t bytes, const void* from, std::int64_t from_stride, void* to, std::int64_t to_stride) override {
+  void copy_rows(std::int64_t rows, std::int64_t bytes, const void* from, std::int64_t from_stride, void* to,
+                 std::int64_t to_stride) override {
     near_->copy_rows(rows, bytes, here(from), from_stride, here(to), to_stride);
   }
   void clear(void* to, std::int64_t bytes) override { near_->clear(here(to), bytes); }

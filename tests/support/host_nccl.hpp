@@ -1,4 +1,5 @@
-// NCCL's calls over a communicator of the host, with what is hard in them: a send waits for its receive, sums have another order than a ring's, shards are equal.
+// NCCL's calls over a communicator of the host, with what is hard in them: a send waits for its receive, sums have
+// another order than a ring's, shards are equal.
 #pragma once
 
 #include <atomic>
@@ -36,11 +37,13 @@ class HostNccl final : public NcclCalls {
   }
   void reduce_scatter(Elements whole, Elements mine, Reduction how) override {
     require(whole.count == mine.count * messages_->size(), "equal shards");
-    for (int root = 0; root < messages_->size(); ++root) reduce(whole.part(root * mine.count, mine.count), mine, how, root);
+    for (int root = 0; root < messages_->size(); ++root)
+      reduce(whole.part(root * mine.count, mine.count), mine, how, root);
   }
   void all_gather(Elements mine, Elements whole) override {
     require(whole.count == mine.count * messages_->size(), "equal shards");
-    for (int root = 0; root < messages_->size(); ++root) broadcast(mine, whole.part(root * mine.count, mine.count), root);
+    for (int root = 0; root < messages_->size(); ++root)
+      broadcast(mine, whole.part(root * mine.count, mine.count), root);
   }
 
   // x[0] + x[1] + ..., from the left.

@@ -14,7 +14,10 @@ namespace forerun::test {
 class HostTeam {
  public:
   struct Common {
-    Common(int threads, std::int64_t bytes) : meet(threads), memory(static_cast<std::size_t>(bytes) / sizeof(std::max_align_t) + 1), parts(static_cast<std::size_t>(threads)) {}
+    Common(int threads, std::int64_t bytes)
+        : meet(threads),
+          memory(static_cast<std::size_t>(bytes) / sizeof(std::max_align_t) + 1),
+          parts(static_cast<std::size_t>(threads)) {}
     std::barrier<> meet;
     std::vector<std::max_align_t> memory;
     std::vector<double> parts;  // fp32 fits

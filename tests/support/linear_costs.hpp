@@ -1,4 +1,5 @@
-// Costs that can be added up by hand: matrix products at a fixed rate, messages at a fixed latency and bandwidth, nothing else.
+// Costs that can be added up by hand: matrix products at a fixed rate, messages at a fixed latency and bandwidth,
+// nothing else.
 #pragma once
 
 #include "tests/support/scenarios.hpp"
@@ -17,8 +18,10 @@ class LinearKernels final : public KernelModel {
   explicit LinearKernels(const LinearCosts& costs) : costs_(costs) {}
 
   [[nodiscard]] Timing time(const Kernel& kernel) const override {
-    if (const auto* gemm = std::get_if<Gemm>(&kernel)) return {.median = flops(kernel) / (gemm->batch == 1 ? costs_.products : costs_.attention)};
-    if (const auto* fused = std::get_if<FusedAttention>(&kernel)) return {.median = flops(kernel) / fused->visible / costs_.attention};
+    if (const auto* gemm = std::get_if<Gemm>(&kernel))
+      return {.median = flops(kernel) / (gemm->batch == 1 ? costs_.products : costs_.attention)};
+    if (const auto* fused = std::get_if<FusedAttention>(&kernel))
+      return {.median = flops(kernel) / fused->visible / costs_.attention};
     return {};
   }
 
@@ -28,7 +31,8 @@ class LinearKernels final : public KernelModel {
 
 class LinearLinks final : public CollectiveModel {
  public:
-  explicit LinearLinks(BytesPerSecond bandwidth, Seconds latency = Seconds{0}) : bandwidth_(bandwidth), latency_(latency) {}
+  explicit LinearLinks(BytesPerSecond bandwidth, Seconds latency = Seconds{0})
+      : bandwidth_(bandwidth), latency_(latency) {}
 
   [[nodiscard]] Timing time(const Collective& collective, const Placement& group) const override {
     return {.median = group.size > 1 ? latency_ + collective.bytes / bandwidth_ : Seconds{0}};
@@ -48,8 +52,10 @@ inline PricedScenario with_costs(const Scenario& given, const LinearCosts& costs
 
 inline constexpr int course_tokens = 512;
 
-// M7 with so many layers, micro-batches of 512 tokens, links that cost nothing: a layer's forward takes `forward`, each of B and W as much.
-inline PricedScenario layers_that_take(Seconds forward, int layers, int gpus, int global_batch, BytesPerSecond links = BytesPerSecond::infinity()) {
+// M7 with so many layers, micro-batches of 512 tokens, links that cost nothing: a layer's forward takes `forward`, each
+// of B and W as much.
+inline PricedScenario layers_that_take(Seconds forward, int layers, int gpus, int global_batch,
+                                       BytesPerSecond links = BytesPerSecond::infinity()) {
   const Flops layer{24.0 * course_tokens * 4096 * 4096};
   const Job job{.sequence = course_tokens, .global_batch = global_batch, .dtype = DType::fp16};
   return with_costs(course_scenario(gpus, job, m7(layers)), {.products = layer / forward, .links = links});

@@ -45,13 +45,16 @@ inline Model some_model() {
 inline Scenario some_scenario(const std::vector<int>& sizes = {1, 2, 4, 8, 16, 32, 64}) {
   const std::string cluster = *rc::gen::element<std::string>("dgx-h100", "dgx-a100", "gb200-nvl72");
   const bool fp8 = cluster != "dgx-a100" && *rc::gen::arbitrary<bool>();
-  const Job job{.sequence = *rc::gen::element(512, 1024, 2048), .global_batch = *rc::gen::inRange(1, 13) * *rc::gen::element(1, 4, 16),
+  const Job job{.sequence = *rc::gen::element(512, 1024, 2048),
+                .global_batch = *rc::gen::inRange(1, 13) * *rc::gen::element(1, 4, 16),
                 .dtype = fp8 ? DType::fp8 : *rc::gen::element(DType::bf16, DType::fp16),
                 .optimizer = *rc::gen::element(Optimizer::sgd, Optimizer::adamw)};
   const std::string stack = *rc::gen::elementOf(stack_names());
   Scenario given = scenario(some_model(), cluster, *rc::gen::elementOf(sizes), job, stack);
-  if (!node_of(given.cluster).device.peak.contains(given.job.dtype)) given.job.dtype = DType::bf16;  // no fp8 before Hopper
-  if (*rc::gen::arbitrary<bool>()) given.stack.host_per_kernel = given.stack.host_per_step = Seconds{0};  // the device alone sets the pace
+  if (!node_of(given.cluster).device.peak.contains(given.job.dtype))
+    given.job.dtype = DType::bf16;  // no fp8 before Hopper
+  if (*rc::gen::arbitrary<bool>())
+    given.stack.host_per_kernel = given.stack.host_per_step = Seconds{0};  // the device alone sets the pace
   return given;
 }
 
@@ -74,8 +77,9 @@ inline Drawn some_plan() {
   if (plan.pp > 1 && plan.virtual_stages == 1 && *rc::gen::arbitrary<bool>()) plan.schedule = ScheduleKind::gpipe;
   if (*rc::gen::arbitrary<bool>()) plan.overlap.tp = plan.overlap.dp = *rc::gen::arbitrary<bool>();
   if (!is_valid(given, plan)) plan.overlap = {};  // of what the stack cannot overlap
-  RC_LOG() << given.model.name << " of " << given.model.blocks.size() << " on " << given.gpus << " of " << given.cluster.name << " with " << given.stack.name
-           << ", batch " << given.job.global_batch << " x " << given.job.sequence << ": " << summary(plan) << '\n';
+  RC_LOG() << given.model.name << " of " << given.model.blocks.size() << " on " << given.gpus << " of "
+           << given.cluster.name << " with " << given.stack.name << ", batch " << given.job.global_batch << " x "
+           << given.job.sequence << ": " << summary(plan) << '\n';
   return {given, plan};
 }
 

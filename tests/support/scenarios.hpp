@@ -15,7 +15,8 @@ namespace forerun::test {
 // Sizes that powers of two up to 8 divide: heads, key-value heads, width, vocabulary.
 inline Model small_dense(int layers = 8) {
   Model model{.name = "small-dense", .hidden = 512, .vocab = 4096, .max_positions = 4096};
-  const Block block{.attention = {.heads = 8, .kv_heads = 8, .head_dim = 64}, .feed_forward = Mlp{.width = 2048, .gated = true}};
+  const Block block{.attention = {.heads = 8, .kv_heads = 8, .head_dim = 64},
+                    .feed_forward = Mlp{.width = 2048, .gated = true}};
   model.blocks.assign(static_cast<std::size_t>(layers), block);
   return model;
 }
@@ -32,17 +33,29 @@ inline Model small_mixture(int layers = 4) {
 
 // The course's toy model: 12 D^2 parameters a layer, nothing else.
 inline Model m7(int layers = 32) {
-  Model model{.name = "m7", .hidden = 4096, .positions = Positions::none, .max_positions = 4096, .norm = NormKind::none, .final_norm = false};
-  const Block block{.attention = {.heads = 32, .kv_heads = 32, .head_dim = 128}, .feed_forward = Mlp{.width = 4 * 4096}};
+  Model model{.name = "m7",
+              .hidden = 4096,
+              .positions = Positions::none,
+              .max_positions = 4096,
+              .norm = NormKind::none,
+              .final_norm = false};
+  const Block block{.attention = {.heads = 32, .kv_heads = 32, .head_dim = 128},
+                    .feed_forward = Mlp{.width = 4 * 4096}};
   model.blocks.assign(static_cast<std::size_t>(layers), block);
   return model;
 }
 
-inline Scenario scenario(Model model, const std::string& cluster, int gpus, const Job& job, const std::string& stack = "megatron-core") {
-  return {.model = std::move(model), .cluster = *find_cluster(cluster), .gpus = gpus, .stack = *find_stack(stack), .job = job};
+inline Scenario scenario(Model model, const std::string& cluster, int gpus, const Job& job,
+                         const std::string& stack = "megatron-core") {
+  return {.model = std::move(model),
+          .cluster = *find_cluster(cluster),
+          .gpus = gpus,
+          .stack = *find_stack(stack),
+          .job = job};
 }
 
-inline Scenario course_scenario(int gpus, Job job = {.sequence = 4096, .global_batch = 128, .dtype = DType::fp16}, Model model = m7()) {
+inline Scenario course_scenario(int gpus, Job job = {.sequence = 4096, .global_batch = 128, .dtype = DType::fp16},
+                                Model model = m7()) {
   return scenario(std::move(model), "dgx-a100", gpus, job, "course");
 }
 

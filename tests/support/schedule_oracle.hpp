@@ -1,5 +1,5 @@
-// A schedule drawn on paper: every pass after the one before it on its stage and after what it needs from other stages. Written from the definitions,
-// without the code under test: a longest path over all passes.
+// A schedule drawn on paper: every pass after the one before it on its stage and after what it needs from other stages.
+// Written from the definitions, without the code under test: a longest path over all passes.
 #pragma once
 
 #include <algorithm>
@@ -27,7 +27,8 @@ struct DrawnSchedule {
   }
 };
 
-// Where a stage's own chunk stands in the order of the layers. ZB-V: down the stages and up again. DualPipe: chunk 0 goes down, chunk 1 up.
+// Where a stage's own chunk stands in the order of the layers. ZB-V: down the stages and up again. DualPipe: chunk 0
+// goes down, chunk 1 up.
 inline int place_in_layers(ScheduleKind kind, int stages, int stage, int chunk) {
   if (kind == ScheduleKind::zb_v) return chunk == 0 ? stage : 2 * stages - 1 - stage;
   if (kind == ScheduleKind::dualpipe) return chunk == 0 ? stage : stages - 1 - stage;
@@ -37,19 +38,25 @@ inline int place_in_layers(ScheduleKind kind, int stages, int stage, int chunk) 
 inline double duration(const PassTimes& t, int stage, const Pass& pass) {
   const auto i = static_cast<std::size_t>(stage * t.chunks + pass.chunk);
   switch (pass.kind) {
-    case PassKind::forward: return t.forward[i].value();
-    case PassKind::backward: return t.backward[i].value();
-    case PassKind::input_gradient: return t.input_gradient[i].value();
-    case PassKind::weight_gradient: return t.weight_gradient[i].value();
+    case PassKind::forward:
+      return t.forward[i].value();
+    case PassKind::backward:
+      return t.backward[i].value();
+    case PassKind::input_gradient:
+      return t.input_gradient[i].value();
+    case PassKind::weight_gradient:
+      return t.weight_gradient[i].value();
   }
   return 0;
 }
 
 class ScheduleDrawing {
  public:
-  ScheduleDrawing(ScheduleKind kind, const ScheduleTable& table, const PassTimes& times) : kind_(kind), table_(table), t_(times) {
+  ScheduleDrawing(ScheduleKind kind, const ScheduleTable& table, const PassTimes& times)
+      : kind_(kind), table_(table), t_(times) {
     const int places = kind == ScheduleKind::dualpipe ? table.stages : table.stages * table.chunks_per_stage;
-    successors_.resize(table.passes.size()), missing_.assign(table.passes.size(), 0), stage_.resize(table.passes.size());
+    successors_.resize(table.passes.size()), missing_.assign(table.passes.size(), 0),
+        stage_.resize(table.passes.size());
     std::map<Data, std::size_t> activation, gradient;
     for_each([&](std::size_t i, int stage, const Pass& pass) {
       stage_[i] = stage;
@@ -88,7 +95,8 @@ class ScheduleDrawing {
     }
     drawn.ends = done == stage_.size();
     for (int s = 0; s < table_.stages; ++s) {
-      const std::size_t first = table_.first[static_cast<std::size_t>(s)], last = table_.first[static_cast<std::size_t>(s) + 1];
+      const std::size_t first = table_.first[static_cast<std::size_t>(s)],
+                        last = table_.first[static_cast<std::size_t>(s) + 1];
       drawn.stage_start.push_back(first == last ? 0 : drawn.start[first]);
       drawn.stage_end.push_back(first == last ? 0 : drawn.end[last - 1]);
     }
@@ -99,16 +107,20 @@ class ScheduleDrawing {
   using Data = std::tuple<int, int, int>;  // direction, place in the order of the layers, micro-batch
 
   [[nodiscard]] Data data(int stage, const Pass& pass) const {
-    return {kind_ == ScheduleKind::dualpipe ? pass.chunk : 0, place_in_layers(kind_, table_.stages, stage, pass.chunk), pass.micro_batch};
+    return {kind_ == ScheduleKind::dualpipe ? pass.chunk : 0, place_in_layers(kind_, table_.stages, stage, pass.chunk),
+            pass.micro_batch};
   }
   template <class Visit>
   void for_each(Visit visit) const {
     for (int s = 0; s < table_.stages; ++s) {
-      for (std::size_t i = table_.first[static_cast<std::size_t>(s)]; i < table_.first[static_cast<std::size_t>(s) + 1]; ++i)
+      for (std::size_t i = table_.first[static_cast<std::size_t>(s)]; i < table_.first[static_cast<std::size_t>(s) + 1];
+           ++i)
         visit(i, s, table_.passes[i]);
     }
   }
-  void after(std::size_t before, std::size_t i, double delay) { successors_[before].emplace_back(i, delay), ++missing_[i]; }
+  void after(std::size_t before, std::size_t i, double delay) {
+    successors_[before].emplace_back(i, delay), ++missing_[i];
+  }
   void need(const std::map<Data, std::size_t>& made, const Data& what, std::size_t i) {
     const auto found = made.find(what);
     if (found == made.end()) {
@@ -125,9 +137,12 @@ class ScheduleDrawing {
   std::vector<std::vector<std::pair<std::size_t, double>>> successors_;
 };
 
-inline DrawnSchedule draw(ScheduleKind kind, const ScheduleTable& table, const PassTimes& times) { return ScheduleDrawing(kind, table, times).draw(); }
+inline DrawnSchedule draw(ScheduleKind kind, const ScheduleTable& table, const PassTimes& times) {
+  return ScheduleDrawing(kind, table, times).draw();
+}
 
-// Most micro-batches of saved activations that a stage holds, all of its chunks together: a forward saves 1, its B gives back `released`, its W the rest.
+// Most micro-batches of saved activations that a stage holds, all of its chunks together: a forward saves 1, its B
+// gives back `released`, its W the rest.
 inline double most_held(const ScheduleTable& table, int stage, double released = 1) {
   double held = 0, most = 0;
   for (const Pass& pass : table.of(stage)) {
@@ -141,7 +156,8 @@ inline double most_held(const ScheduleTable& table, int stage, double released =
 }
 
 // Equal stages; per stage, spread evenly over its chunks.
-inline PassTimes equal_times(int stages, int chunks, double forward, double input_gradient, double weight_gradient, double link = 0) {
+inline PassTimes equal_times(int stages, int chunks, double forward, double input_gradient, double weight_gradient,
+                             double link = 0) {
   PassTimes t;
   t.assign(stages, chunks);
   for (std::size_t i = 0; i < t.forward.size(); ++i) {

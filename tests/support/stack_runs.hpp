@@ -12,8 +12,10 @@ namespace forerun::test {
 inline TrainingRow stack_row(int layers, int tp, int micro_batch) {
   TrainingRow r;
   r.run_id = std::to_string(layers) + "-" + std::to_string(tp) + "-" + std::to_string(micro_batch);
-  r.source = "somewhere", r.stack = "megatron-lm", r.model = std::to_string(layers), r.gpu = "a100", r.dtype = "bf16", r.recompute = "none";
-  r.layers = layers, r.hidden = 1024, r.heads = 8, r.vocab = 51200, r.seq = 2048, r.global_batch = 32, r.micro_batch = micro_batch;
+  r.source = "somewhere", r.stack = "megatron-lm", r.model = std::to_string(layers), r.gpu = "a100", r.dtype = "bf16",
+  r.recompute = "none";
+  r.layers = layers, r.hidden = 1024, r.heads = 8, r.vocab = 51200, r.seq = 2048, r.global_batch = 32,
+  r.micro_batch = micro_batch;
   r.gpus = 8, r.tp = tp, r.sp = 0, r.pp = 1, r.dp = 8 / tp, r.zero = 0;
   return r;
 }

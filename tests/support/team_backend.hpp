@@ -1,4 +1,5 @@
-// The operators of GPUs on threads of the host (runtime/cuda/team_operators.hpp), in the CPU's memory. Products and attention are the CPU's.
+// The operators of GPUs on threads of the host (runtime/cuda/team_operators.hpp), in the CPU's memory. Products and
+// attention are the CPU's.
 #pragma once
 
 #include <algorithm>
@@ -46,23 +47,31 @@ class HostTeamOperators final : public cuda::TeamOperators<T, HostMachine> {
   using A = Arithmetic<T>;
   using Sums = std::span<A>;
 
-  HostTeamOperators(Backend& cpu, int threads) : cuda::TeamOperators<T, HostMachine>(HostMachine(threads)), cpu_(cpu.operators<T>()) {}
+  HostTeamOperators(Backend& cpu, int threads)
+      : cuda::TeamOperators<T, HostMachine>(HostMachine(threads)), cpu_(cpu.operators<T>()) {}
 
-  void product(Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k, Matrix<const T> a, Matrix<const T> b, Matrix<T> c) override {
+  void product(Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k, Matrix<const T> a,
+               Matrix<const T> b, Matrix<T> c) override {
     cpu_.product(turn_a, turn_b, m, n, k, a, b, c);
   }
-  void add_product(Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k, Matrix<const T> a, Matrix<const T> b, Matrix<A> c) override {
+  void add_product(Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k, Matrix<const T> a,
+                   Matrix<const T> b, Matrix<A> c) override {
     cpu_.add_product(turn_a, turn_b, m, n, k, a, b, c);
   }
-  [[nodiscard]] std::int64_t attention_scratch(const AttentionShape& s) const override { return cpu_.attention_scratch(s); }
-  void attention_forward(const AttentionShape& s, const AttentionInput<T>& in, Matrix<T> out, Sums log_sum_exp, Sums scratch) override {
+  [[nodiscard]] std::int64_t attention_scratch(const AttentionShape& s) const override {
+    return cpu_.attention_scratch(s);
+  }
+  void attention_forward(const AttentionShape& s, const AttentionInput<T>& in, Matrix<T> out, Sums log_sum_exp,
+                         Sums scratch) override {
     cpu_.attention_forward(s, in, out, log_sum_exp, scratch);
   }
-  void merge_attention(const AttentionShape& s, Matrix<const T> out, std::span<const A> log_sum_exp, Sums sum, Sums sum_log_sum_exp) override {
+  void merge_attention(const AttentionShape& s, Matrix<const T> out, std::span<const A> log_sum_exp, Sums sum,
+                       Sums sum_log_sum_exp) override {
     cpu_.merge_attention(s, out, log_sum_exp, sum, sum_log_sum_exp);
   }
-  void attention_backward(const AttentionShape& s, const AttentionInput<T>& in, Matrix<const T> out, std::span<const A> log_sum_exp, Matrix<const T> dout,
-                          Matrix<T> dq, Matrix<T> dk, Matrix<T> dv, Sums scratch) override {
+  void attention_backward(const AttentionShape& s, const AttentionInput<T>& in, Matrix<const T> out,
+                          std::span<const A> log_sum_exp, Matrix<const T> dout, Matrix<T> dq, Matrix<T> dk,
+                          Matrix<T> dv, Sums scratch) override {
     cpu_.attention_backward(s, in, out, log_sum_exp, dout, dq, dk, dv, scratch);
   }
 
@@ -80,7 +89,8 @@ class TeamBackend final : public Backend {
   void* take(std::int64_t bytes) override { return cpu_->take(bytes); }
   void give_back(void* data, std::int64_t bytes) noexcept override { cpu_->give_back(data, bytes); }
   void copy(const void* from, void* to, std::int64_t bytes) override { cpu_->copy(from, to, bytes); }
-  void copy_rows(std::int64_t rows, std::int64_t bytes, const void* from, std::int64_t from_stride, void* to, std::int64_t to_stride) override {
+  void copy_rows(std::int64_t rows, std::int64_t bytes, const void* from, std::int64_t from_stride, void* to,
+                 std::int64_t to_stride) override {
     cpu_->copy_rows(rows, bytes, from, from_stride, to, to_stride);
   }
   void clear(void* to, std::int64_t bytes) override { cpu_->clear(to, bytes); }

@@ -9,7 +9,8 @@ namespace forerun {
 namespace {
 
 const CollectiveValidation& runs() {
-  static const auto validation = validate_collectives(FORERUN_ROOT "/tests/validation/data/collectives.csv", WithLeftOut::yes);
+  static const auto validation =
+      validate_collectives(FORERUN_ROOT "/tests/validation/data/collectives.csv", WithLeftOut::yes);
   EXPECT_TRUE(validation) << to_string(validation.error());
   return *validation;
 }

@@ -1,4 +1,5 @@
-// Does the closed form say what the simulator says? Plans drawn from all that are valid and fit, of eight pairs of a model and a cluster.
+// Does the closed form say what the simulator says? Plans drawn from all that are valid and fit, of eight pairs of a
+// model and a cluster.
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -18,11 +19,14 @@ struct Pair {
   const char *model, *cluster, *stack;
   int gpus, sequence, batch;
 };
-constexpr Pair pairs[] = {
-    {"llama3-8b", "dgx-h100", "megatron-core", 8, 8192, 64},        {"llama3-8b", "dgx-a100", "torchtitan", 64, 4096, 256},
-    {"llama3-70b", "dgx-h100", "megatron-core", 64, 8192, 128},     {"mixtral-8x7b", "dgx-h100", "megatron-core", 64, 4096, 256},
-    {"gpt3-175b", "dgx-a100", "megatron-zero-bubble", 256, 2048, 512}, {"llama3-405b", "dgx-h100", "nemo", 1024, 8192, 512},
-    {"qwen3-30b-a3b", "gb200-nvl72", "megatron-bridge", 72, 4096, 288}, {"llama2-13b", "dgx-a100", "megatron-deepspeed", 32, 4096, 128}};
+constexpr Pair pairs[] = {{"llama3-8b", "dgx-h100", "megatron-core", 8, 8192, 64},
+                          {"llama3-8b", "dgx-a100", "torchtitan", 64, 4096, 256},
+                          {"llama3-70b", "dgx-h100", "megatron-core", 64, 8192, 128},
+                          {"mixtral-8x7b", "dgx-h100", "megatron-core", 64, 4096, 256},
+                          {"gpt3-175b", "dgx-a100", "megatron-zero-bubble", 256, 2048, 512},
+                          {"llama3-405b", "dgx-h100", "nemo", 1024, 8192, 512},
+                          {"qwen3-30b-a3b", "gb200-nvl72", "megatron-bridge", 72, 4096, 288},
+                          {"llama2-13b", "dgx-a100", "megatron-deepspeed", 32, 4096, 128}};
 
 std::vector<Plan> fitting(const ClosedFormContext& context) {
   const Scenario& given = context.scenario.given;
@@ -39,12 +43,14 @@ std::vector<Plan> fitting(const ClosedFormContext& context) {
   return list;
 }
 
-double at(const std::vector<double>& sorted, double share) { return sorted[static_cast<std::size_t>(share * static_cast<double>(sorted.size() - 1))]; }
+double at(const std::vector<double>& sorted, double share) {
+  return sorted[static_cast<std::size_t>(share * static_cast<double>(sorted.size() - 1))];
+}
 
 void print(const char* name, std::size_t plans, std::vector<double> errors) {
   std::sort(errors.begin(), errors.end());
-  std::printf("%-14s %6zu plans fit, %4zu drawn: median %.3f %%, p95 %.3f %%, worst %.3f %%\n", name, plans, errors.size(), 100 * at(errors, 0.5), 100 * at(errors, 0.95),
-              100 * errors.back());
+  std::printf("%-14s %6zu plans fit, %4zu drawn: median %.3f %%, p95 %.3f %%, worst %.3f %%\n", name, plans,
+              errors.size(), 100 * at(errors, 0.5), 100 * at(errors, 0.95), 100 * errors.back());
 }
 
 TEST(ClosedForm, IsWithinThreePercentOfTheSimulationForNineteenPlansInTwenty) {
@@ -55,7 +61,10 @@ TEST(ClosedForm, IsWithinThreePercentOfTheSimulationForNineteenPlansInTwenty) {
 #endif
   std::vector<double> all;
   for (const Pair& pair : pairs) {
-    Scenario given{.model = *find_model(pair.model), .cluster = *find_cluster(pair.cluster), .gpus = pair.gpus, .stack = *find_stack(pair.stack),
+    Scenario given{.model = *find_model(pair.model),
+                   .cluster = *find_cluster(pair.cluster),
+                   .gpus = pair.gpus,
+                   .stack = *find_stack(pair.stack),
                    .job = {.sequence = pair.sequence, .global_batch = pair.batch}};
     const ClosedFormContext context(*price(std::move(given)));
     const std::vector<Plan> plans = fitting(context);

@@ -1,5 +1,5 @@
-// Are the times of single kernels right, against public timings on A100 and H100? (A fifteenth of the rows; the shipped calibrations were
-// fitted to all of them, so that the errors on rows left out are what counts.)
+// Are the times of single kernels right, against public timings on A100 and H100? (A fifteenth of the rows; the shipped
+// calibrations were fitted to all of them, so that the errors on rows left out are what counts.)
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -18,8 +18,8 @@ const KernelRows& rows() {
 struct Bound {
   double median, p90;
 };
-// Of what nobody can see from a shape there are two kinds: fp8 products, of which one library's time includes its quantisation, and attention,
-// whose kernels differ by library.
+// Of what nobody can see from a shape there are two kinds: fp8 products, of which one library's time includes its
+// quantisation, and attention, whose kernels differ by library.
 Bound bound(const KernelGroupScore& group) {
   if (group.dtype == "fp8") return {0.15, 0.65};
   if (group.kind == "gemm") return group.source == "vidur" ? Bound{0.08, 0.20} : Bound{0.085, 0.28};
@@ -45,11 +45,13 @@ TEST(PublishedKernels, AreFittedWithinBounds) {
 
 // Refitted to this fifteenth, with fewer samples near each row than the shipped fits have.
 TEST(PublishedKernels, FourInFiveRowsLeftOutAreInTheirBands) {
-  const auto validation = validate_kernels(rows(), {.left_out = true, .over = {}, .by_library = false, .calibration = {}, .own = {}});
+  const auto validation =
+      validate_kernels(rows(), {.left_out = true, .over = {}, .by_library = false, .calibration = {}, .own = {}});
   ASSERT_TRUE(validation);
   for (const KernelGroupScore& group : validation->groups) {
     if (!group.left_out || group.left_out->n < 200) continue;
-    EXPECT_NEAR(group.left_out->in_band, 0.8, 0.07) << group.source << " " << group.gpu << " " << group.dtype << " " << group.kind;
+    EXPECT_NEAR(group.left_out->in_band, 0.8, 0.07)
+        << group.source << " " << group.gpu << " " << group.dtype << " " << group.kind;
   }
 }
 
@@ -58,8 +60,10 @@ TEST(PublishedKernels, TransferFromOneGenerationToTheNext) {
   const auto validation = validate_kernels(rows(), {.calibration = *find_kernel_calibration("a100-sxm-80gb")});
   ASSERT_TRUE(validation);
   for (const KernelGroupScore& group : validation->groups) {
-    if (group.gpu != "H100-SXM" || group.dtype == "fp8" || !(group.kind == "gemm" || group.kind.starts_with("attn"))) continue;
-    std::printf("%s H100 %s from A100: %.1f / %.1f %%\n", group.source.c_str(), group.kind.c_str(), 100 * group.predicted.median, 100 * group.predicted.p90);
+    if (group.gpu != "H100-SXM" || group.dtype == "fp8" || !(group.kind == "gemm" || group.kind.starts_with("attn")))
+      continue;
+    std::printf("%s H100 %s from A100: %.1f / %.1f %%\n", group.source.c_str(), group.kind.c_str(),
+                100 * group.predicted.median, 100 * group.predicted.p90);
     EXPECT_EQ(group.evidence, Evidence::datasheet);
     EXPECT_LE(group.predicted.median, 0.18);
     EXPECT_LE(group.predicted.p90, 0.45);

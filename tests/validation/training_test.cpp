@@ -19,8 +19,7 @@ const TrainingValidation& runs() {
 TEST(PublishedTrainingRuns, EveryStatedRunIsScoredOrSkippedForAKnownReason) {
   std::puts(to_text(runs(), 140).c_str());
   for (const SkippedRun& run : runs().skipped) {
-    const bool known = run.reason == "mixture not in the catalogue" ||
-                       run.reason.starts_with("not stated: ");
+    const bool known = run.reason == "mixture not in the catalogue" || run.reason.starts_with("not stated: ");
     EXPECT_TRUE(known) << run.run_id << ": " << run.reason;
   }
   EXPECT_EQ(runs().scored + runs().skipped.size(), runs().rows);
@@ -50,7 +49,8 @@ TEST(PublishedTrainingRuns, StepTimes) {
   EXPECT_LE(runs().mean_over_sources.value(), 0.085);
   EXPECT_EQ(runs().by_source.size(), std::size(bounds));
   for (const NamedErrors& source : runs().by_source) {
-    const auto bound = std::find_if(std::begin(bounds), std::end(bounds), [&](const Bound& b) { return source.name.starts_with(b.source); });
+    const auto bound = std::find_if(std::begin(bounds), std::end(bounds),
+                                    [&](const Bound& b) { return source.name.starts_with(b.source); });
     ASSERT_NE(bound, std::end(bounds)) << source.name;
     EXPECT_LE(source.errors.mape, bound->mean) << source.name;
   }

@@ -1,4 +1,5 @@
-// Do schedules gain over 1F1B what was measured, and hold as much more memory? The runs of Qi et al. 2023 (Zero Bubble Pipeline Parallelism).
+// Do schedules gain over 1F1B what was measured, and hold as much more memory? The runs of Qi et al. 2023 (Zero Bubble
+// Pipeline Parallelism).
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -31,8 +32,9 @@ std::map<std::pair<int, int>, std::vector<Measured>> runs() {
     const ReadRun run = reader->read(row);
     EXPECT_EQ(run.skipped, "") << row.run_id;
     const Simulation s = simulate(*price(run.scenario), run.plan);
-    found[{*row.layers, *row.global_batch}].push_back(
-        {row.schedule, row.step_time->value(), s.step.value(), *row.peak_memory / Bytes{1 << 30}, s.memory.peak().allocated() / Bytes{1 << 30}});
+    found[{*row.layers, *row.global_batch}].push_back({row.schedule, row.step_time->value(), s.step.value(),
+                                                       *row.peak_memory / Bytes{1 << 30},
+                                                       s.memory.peak().allocated() / Bytes{1 << 30}});
   }
   return found;
 }
@@ -40,12 +42,13 @@ std::map<std::pair<int, int>, std::vector<Measured>> runs() {
 TEST(ZeroBubble, GainsOverOneForwardOneBackwardWhatWasMeasured) {
   int compared = 0;
   for (const auto& [job, list] : runs()) {
-    const auto base = std::find_if(list.begin(), list.end(), [](const Measured& run) { return run.schedule == "1f1b"; });
+    const auto base =
+        std::find_if(list.begin(), list.end(), [](const Measured& run) { return run.schedule == "1f1b"; });
     ASSERT_NE(base, list.end());
     for (const Measured& run : list) {
       const double measured = base->measured / run.measured, simulated = base->simulated / run.simulated;
-      std::printf("%2d layers, batch %3d, %-11s measured %.3f x 1F1B, simulated %.3f; memory %2.0f and %4.1f GiB\n", job.first, job.second, run.schedule.c_str(), measured,
-                  simulated, run.memory, run.simulated_memory);
+      std::printf("%2d layers, batch %3d, %-11s measured %.3f x 1F1B, simulated %.3f; memory %2.0f and %4.1f GiB\n",
+                  job.first, job.second, run.schedule.c_str(), measured, simulated, run.memory, run.simulated_memory);
       EXPECT_NEAR(simulated, measured, 0.04) << run.schedule;
       ++compared;
       for (const Measured& other : list) {

@@ -24,10 +24,12 @@ double share() { return 0.1 * *rc::gen::inRange(1, 11); }
 World some_world() {
   const auto nic = BytesPerSecond{1e9 * *rc::gen::inRange(1, 51)};
   const auto port = BytesPerSecond{1e9 * *rc::gen::inRange(400, 1000)};
-  World world{.topology = {.devices = 64,
-                           .levels = {{.size = 8, .per_device = port, .per_component = port, .latency = microseconds(3)},
-                                      {.size = 64, .per_device = nic, .per_component = 8.0 * nic, .latency = microseconds(10)}}},
-              .parameters = {}};
+  World world{
+      .topology =
+          {.devices = 64,
+           .levels = {{.size = 8, .per_device = port, .per_component = port, .latency = microseconds(3)},
+                      {.size = 64, .per_device = nic, .per_component = 8.0 * nic, .latency = microseconds(10)}}},
+      .parameters = {}};
   CollectiveParameters& p = world.parameters.collective;
   p.intra_bandwidth = 1, p.inter_bandwidth = share(), p.all_to_all = share();
   p.base = microseconds(20), p.intra_hop = microseconds(5), p.inter_hop = p.intra_hop + microseconds(20);
@@ -43,8 +45,8 @@ std::vector<Axis> some_group() {
 
 Bytes some_bytes() { return Bytes{static_cast<double>(*rc::gen::inRange(0, 1 << 30))}; }
 CollectiveKind some_kind() {
-  return *rc::gen::element(CollectiveKind::all_reduce, CollectiveKind::all_gather, CollectiveKind::reduce_scatter, CollectiveKind::all_to_all,
-                           CollectiveKind::broadcast, CollectiveKind::send);
+  return *rc::gen::element(CollectiveKind::all_reduce, CollectiveKind::all_gather, CollectiveKind::reduce_scatter,
+                           CollectiveKind::all_to_all, CollectiveKind::broadcast, CollectiveKind::send);
 }
 
 constexpr double slack = 1 + 1e-12;
@@ -54,7 +56,8 @@ RC_GTEST_PROP(Collectives, ReduceAsScatterAndGather, ()) {
   World world = some_world();
   const auto group = some_group();
   const Bytes bytes = some_bytes();
-  const Seconds passes = world.time(CollectiveKind::reduce_scatter, bytes, group) + world.time(CollectiveKind::all_gather, bytes, group);
+  const Seconds passes =
+      world.time(CollectiveKind::reduce_scatter, bytes, group) + world.time(CollectiveKind::all_gather, bytes, group);
   const Seconds once = group[0].count > 1 ? world.parameters.collective.base : Seconds{0};
   RC_ASSERT(world.time(CollectiveKind::all_reduce, bytes, group) <= slack * (passes - once) + Seconds{1e-15});
   world.parameters.collective = {.intra_bandwidth = 1, .inter_bandwidth = 1};  // without latency a tree never wins
@@ -92,7 +95,8 @@ RC_GTEST_PROP(Collectives, TakeLongerForLargerGroups, ()) {  // I-7, in k
   const World world = some_world();
   const int stride = 1 << *rc::gen::inRange(0, 3);
   const Bytes bytes = some_bytes();
-  const CollectiveKind kind = *rc::gen::element(CollectiveKind::all_reduce, CollectiveKind::all_gather, CollectiveKind::reduce_scatter);
+  const CollectiveKind kind =
+      *rc::gen::element(CollectiveKind::all_reduce, CollectiveKind::all_gather, CollectiveKind::reduce_scatter);
   Seconds before{0};
   for (int size = 1; size * stride <= 64; size *= 2) {
     const Seconds now = world.time(kind, bytes, {{size, stride}});
@@ -106,8 +110,10 @@ RC_GTEST_PROP(Collectives, SendLessThanTwiceTheirBytes, ()) {  // I-7: the bandw
   world.parameters.collective = {.intra_bandwidth = 1, .inter_bandwidth = 1};
   for (Level& level : world.topology.levels) level.latency = Seconds{0};
   const Bytes bytes = some_bytes() + Bytes{1};
-  RC_ASSERT(world.time(CollectiveKind::all_reduce, bytes, {{8, 1}}) < 2.0 * bytes / world.topology.levels[0].per_device);
-  RC_ASSERT(world.time(CollectiveKind::all_reduce, bytes, {{8, 8}}) < 2.0 * bytes / world.topology.levels[1].per_device);
+  RC_ASSERT(world.time(CollectiveKind::all_reduce, bytes, {{8, 1}}) <
+            2.0 * bytes / world.topology.levels[0].per_device);
+  RC_ASSERT(world.time(CollectiveKind::all_reduce, bytes, {{8, 8}}) <
+            2.0 * bytes / world.topology.levels[1].per_device);
 }
 
 RC_GTEST_PROP(Collectives, AreBestInOnePiece, ()) {  // I-8: T(aN) <= a T(N)
@@ -134,7 +140,8 @@ RC_GTEST_PROP(WireBytes, AddUp, ()) {  // I-5, I-9; where the size divides, an a
   const int k = *rc::gen::inRange(1, 65);
   const std::int64_t n = *rc::gen::inRange<std::int64_t>(0, 1 << 20) * k;
   const auto wire = [&](CollectiveKind kind) { return wire_bytes(kind, n, Bytes{2}, k); };
-  RC_ASSERT(wire(CollectiveKind::all_reduce) == wire(CollectiveKind::reduce_scatter) + wire(CollectiveKind::all_gather));
+  RC_ASSERT(wire(CollectiveKind::all_reduce) ==
+            wire(CollectiveKind::reduce_scatter) + wire(CollectiveKind::all_gather));
   RC_ASSERT(wire(CollectiveKind::all_to_all) == Bytes{2.0 * static_cast<double>(n / k * (k - 1))});
 }
 
@@ -142,7 +149,8 @@ RC_GTEST_PROP(WireBytes, AreBetweenTheMeanAndAllOfIt, ()) {
   const int k = *rc::gen::inRange(2, 65);
   const std::int64_t n = *rc::gen::inRange<std::int64_t>(0, 1 << 20);
   const double mean = static_cast<double>(n) * (k - 1) / k;  // all ranks together send (k-1) n
-  const double one = wire_bytes(CollectiveKind::all_gather, n, Bytes{1}, k).value(), two = wire_bytes(CollectiveKind::all_reduce, n, Bytes{1}, k).value();
+  const double one = wire_bytes(CollectiveKind::all_gather, n, Bytes{1}, k).value(),
+               two = wire_bytes(CollectiveKind::all_reduce, n, Bytes{1}, k).value();
   RC_ASSERT(one >= mean - 1e-6 && one <= mean + 1 && one <= static_cast<double>(n));
   RC_ASSERT(two >= 2 * mean - 1e-6 && two <= 2 * one);
 }
@@ -157,7 +165,8 @@ RC_GTEST_PROP(Collectives, DoNotDependOnTheOrderOfMembers, ()) {
   RC_ASSERT(world.time(kind, bytes, near_first) == world.time(kind, bytes, far_first));
 }
 
-// I-11: a ring is never faster than its slowest link: one NIC for each member that a node holds, where it leaves the node.
+// I-11: a ring is never faster than its slowest link: one NIC for each member that a node holds, where it leaves the
+// node.
 RC_GTEST_PROP(Collectives, AreNotFasterThanTheSlowestLink, ()) {
   const World world = some_world();
   const auto group = some_group();

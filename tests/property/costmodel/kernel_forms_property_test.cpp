@@ -21,7 +21,9 @@ Form some() {
   Form form;
   for (const FormField<Form>& field : fields_of<Form>()) {
     const double share = any(0, 1001) / 1000.0;
-    form.*field.member = field.choices.empty() ? field.low + share * (field.high - field.low) : *rc::gen::elementOf(std::vector(field.choices.begin(), field.choices.end()));
+    form.*field.member = field.choices.empty()
+                             ? field.low + share * (field.high - field.low)
+                             : *rc::gen::elementOf(std::vector(field.choices.begin(), field.choices.end()));
   }
   return form;
 }
@@ -38,7 +40,10 @@ Gemm some_gemm() {
 
 FusedAttention some_attention(bool decode) {
   const int kv_heads = any(1, 17);
-  FusedAttention a{.sequences = any(1, 65), .heads = kv_heads * any(1, 17), .kv_heads = kv_heads, .q_len = decode ? 1 : any(1, 8193)};
+  FusedAttention a{.sequences = any(1, 65),
+                   .heads = kv_heads * any(1, 17),
+                   .kv_heads = kv_heads,
+                   .q_len = decode ? 1 : any(1, 8193)};
   a.head_dim = a.value_dim = 32 * any(1, 9);
   a.kv_len = a.q_len + any(decode ? 1 : 0, 8193);
   a.visible = visible_share(a.q_len, a.kv_len);
@@ -61,14 +66,14 @@ RC_GTEST_PROP(GemmForms, AreNeverFasterThanTheRoofline, ()) {
   }
 }
 
-// Padding to tiles is where more costs nothing. The choice of tile goes by a smooth maximum of its own, which may lose a little to the one
-// that the form takes: at most 2^(1/2) / 2^(1/20), and 2 where the form takes the sum.
+// Padding to tiles is where more costs nothing. The choice of tile goes by a smooth maximum of its own, which may lose
+// a little to the one that the form takes: at most 2^(1/2) / 2^(1/20), and 2 where the form takes the sum.
 RC_GTEST_PROP(GemmForms, AreNotFasterForMore, ()) {
   for (int i = 0; i < per_case; ++i) {
     const Device device = some_device();
     const GemmTimer timer(some<GemmForm>(), device, DType::bf16);
     const Gemm gemm = some_gemm();
-    for (std::int64_t Gemm::*side : {&Gemm::m, &Gemm::n, &Gemm::k, &Gemm::batch}) {
+    for (std::int64_t Gemm::* side : {&Gemm::m, &Gemm::n, &Gemm::k, &Gemm::batch}) {
       Gemm more = gemm;
       more.*side += any<std::int64_t>(1, 1 + gemm.*side);
       RC_ASSERT(timer.time(more) * std::sqrt(2.0) >= timer.time(gemm));
@@ -131,7 +136,8 @@ RC_GTEST_PROP(StreamingForms, AreNotFasterForMoreBytes, ()) {
   for (int i = 0; i < per_case; ++i) {
     const Device device = some_device();
     const StreamingForm form = some<StreamingForm>();
-    const Streaming less{StreamingKind::norm, Bytes{1.0 * any(1, 200'000'000)}}, more{StreamingKind::norm, less.bytes + Bytes{1.0 * any(1, 100'000'000)}};
+    const Streaming less{StreamingKind::norm, Bytes{1.0 * any(1, 200'000'000)}},
+        more{StreamingKind::norm, less.bytes + Bytes{1.0 * any(1, 100'000'000)}};
     RC_ASSERT(time(form, device, more) >= time(form, device, less));
   }
 }

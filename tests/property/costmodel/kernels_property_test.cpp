@@ -12,13 +12,26 @@ namespace {
 Kernel some_kernel() {
   const auto size = [] { return *rc::gen::inRange<std::int64_t>(1, 20000); };
   switch (*rc::gen::inRange(0, 3)) {
-    case 0: return Gemm{.m = size(), .n = size(), .k = size(), .batch = *rc::gen::inRange(1, 9), .dtype = *rc::gen::element(DType::bf16, DType::fp8)};
+    case 0:
+      return Gemm{.m = size(),
+                  .n = size(),
+                  .k = size(),
+                  .batch = *rc::gen::inRange(1, 9),
+                  .dtype = *rc::gen::element(DType::bf16, DType::fp8)};
     case 1: {
       const int kv_heads = *rc::gen::inRange(1, 9), dim = *rc::gen::element(32, 64, 128, 192, 256);
-      return FusedAttention{.sequences = *rc::gen::inRange(1, 5), .heads = kv_heads * *rc::gen::inRange(1, 9), .kv_heads = kv_heads, .head_dim = dim,
-                            .value_dim = dim, .q_len = size(), .kv_len = size(), .visible = 0.5, .backward = *rc::gen::arbitrary<bool>()};
+      return FusedAttention{.sequences = *rc::gen::inRange(1, 5),
+                            .heads = kv_heads * *rc::gen::inRange(1, 9),
+                            .kv_heads = kv_heads,
+                            .head_dim = dim,
+                            .value_dim = dim,
+                            .q_len = size(),
+                            .kv_len = size(),
+                            .visible = 0.5,
+                            .backward = *rc::gen::arbitrary<bool>()};
     }
-    default: return Streaming{static_cast<StreamingKind>(*rc::gen::inRange(0, 8)), Bytes{1e3 * static_cast<double>(size())}};
+    default:
+      return Streaming{static_cast<StreamingKind>(*rc::gen::inRange(0, 8)), Bytes{1e3 * static_cast<double>(size())}};
   }
 }
 
@@ -28,7 +41,9 @@ DType format(const Kernel& kernel) {
 }
 
 Seconds time(const Device& device, const Kernel& kernel) {
-  return make_datasheet_kernels(device, *find_family_parameters(device.family), AttentionKernel::flash3)->time(kernel).median;
+  return make_datasheet_kernels(device, *find_family_parameters(device.family), AttentionKernel::flash3)
+      ->time(kernel)
+      .median;
 }
 
 RC_GTEST_PROP(Kernels, AreNeverFasterThanTheRoofline, ()) {  // I-1
@@ -45,7 +60,11 @@ RC_GTEST_PROP(Kernels, AreNeverFasterThanTheRooflineUnderAnyStack, ()) {
   Stack stack = *find_stack(*rc::gen::elementOf(stack_names()));
   if (*rc::gen::arbitrary<bool>()) stack.reach = {.gemm = 3, .attention = 3, .streaming = 3};
   const Kernel kernel = some_kernel();
-  const Seconds t = with_reach(make_kernels(device, *find_family_parameters(device.family), {.attention = stack.attention}), stack, device)->time(kernel).median;
+  const Seconds t =
+      with_reach(make_kernels(device, *find_family_parameters(device.family), {.attention = stack.attention}), stack,
+                 device)
+          ->time(kernel)
+          .median;
   RC_ASSERT(t >= (1 - 1e-12) * (flops(kernel) / peak(device, format(kernel))));
   RC_ASSERT(t >= (1 - 1e-12) * (bytes_moved(kernel) / device.memory.bandwidth));
 }

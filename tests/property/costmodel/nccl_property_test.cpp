@@ -15,7 +15,8 @@ namespace {
 const FamilyParameters& family(const std::string& name) {
   static const std::map<std::string, FamilyParameters> all = [] {
     std::map<std::string, FamilyParameters> list;
-    for (const char* one : {"volta", "ampere", "hopper", "blackwell"}) list.emplace(one, find_family_parameters(one).value());
+    for (const char* one : {"volta", "ampere", "hopper", "blackwell"})
+      list.emplace(one, find_family_parameters(one).value());
     return list;
   }();
   return all.at(name);
@@ -26,7 +27,9 @@ struct World {
   std::shared_ptr<const CollectiveModel> model;
   BytesPerSecond port, nic;
   Topology topology;
-  [[nodiscard]] Seconds time(CollectiveKind kind, Bytes bytes, const std::vector<Axis>& group) const { return model->time({kind, bytes}, place(topology, group)).median; }
+  [[nodiscard]] Seconds time(CollectiveKind kind, Bytes bytes, const std::vector<Axis>& group) const {
+    return model->time({kind, bytes}, place(topology, group)).median;
+  }
 };
 
 Topology nodes_of_8(int nodes, BytesPerSecond port, BytesPerSecond nic, Seconds latency, bool switched) {
@@ -41,14 +44,15 @@ World some_world() {
   world.model = make_collectives(family(name));
   world.port = BytesPerSecond{1e9 * *rc::gen::inRange(150, 1000)};
   world.nic = BytesPerSecond{1e9 * *rc::gen::inRange(2, 60)};
-  world.topology = nodes_of_8(64, world.port, world.nic, Seconds{1e-6 * *rc::gen::inRange(0, 100)}, *rc::gen::arbitrary<bool>());
+  world.topology =
+      nodes_of_8(64, world.port, world.nic, Seconds{1e-6 * *rc::gen::inRange(0, 100)}, *rc::gen::arbitrary<bool>());
   return world;
 }
 
 Bytes some_bytes() { return Bytes{std::exp2(*rc::gen::inRange(0, 340) / 10.0)}; }
 CollectiveKind some_kind() {
-  return *rc::gen::element(CollectiveKind::all_reduce, CollectiveKind::all_gather, CollectiveKind::reduce_scatter, CollectiveKind::all_to_all,
-                           CollectiveKind::broadcast, CollectiveKind::send);
+  return *rc::gen::element(CollectiveKind::all_reduce, CollectiveKind::all_gather, CollectiveKind::reduce_scatter,
+                           CollectiveKind::all_to_all, CollectiveKind::broadcast, CollectiveKind::send);
 }
 std::vector<Axis> some_group() {
   const int size = 1 << *rc::gen::inRange(1, 9);
@@ -68,15 +72,17 @@ RC_GTEST_PROP(NcclCollectives, TakeLongerForMoreBytes, ()) {
   const auto group = some_group();
   const CollectiveKind kind = some_kind();
   const Bytes bytes = some_bytes();
-  RC_ASSERT(world.time(kind, bytes, group) <= slack * world.time(kind, (1 + 0.01 * *rc::gen::inRange(0, 300)) * bytes, group));
+  RC_ASSERT(world.time(kind, bytes, group) <=
+            slack * world.time(kind, (1 + 0.01 * *rc::gen::inRange(0, 300)) * bytes, group));
 }
 
-// More ranks never help, but for the reduction in the switch that five have and four have not, and for an all-to-all, whose messages become
-// smaller (64 KiB on H100: 12 us with two ranks, 9 with eight).
+// More ranks never help, but for the reduction in the switch that five have and four have not, and for an all-to-all,
+// whose messages become smaller (64 KiB on H100: 12 us with two ranks, 9 with eight).
 RC_GTEST_PROP(NcclCollectives, TakeLongerForMoreRanks, ()) {
   World world = some_world();
   world.topology.levels[0].reduces_in_switch = false;
-  const CollectiveKind kind = *rc::gen::element(CollectiveKind::all_reduce, CollectiveKind::all_gather, CollectiveKind::reduce_scatter);
+  const CollectiveKind kind =
+      *rc::gen::element(CollectiveKind::all_reduce, CollectiveKind::all_gather, CollectiveKind::reduce_scatter);
   const Bytes bytes = some_bytes();
   Seconds before{0};
   for (int size = 2; size <= 8; size *= 2) {
@@ -93,15 +99,18 @@ RC_GTEST_PROP(NcclCollectives, ReduceNotFasterThanTheyGather, ()) {
   // A tree over many nodes takes fewer steps than a ring, which is all that gathers have; so only inside a node.
   const int n = std::min(group[0].count, 8);
   if (world.topology.levels[0].reduces_in_switch) return;  // the switch sends a rank's data once, a ring twice
-  RC_ASSERT(world.time(CollectiveKind::all_gather, bytes, {{n, 1}}) <= slack * world.time(CollectiveKind::all_reduce, bytes, {{n, 1}}));
+  RC_ASSERT(world.time(CollectiveKind::all_gather, bytes, {{n, 1}}) <=
+            slack * world.time(CollectiveKind::all_reduce, bytes, {{n, 1}}));
 }
 
-// Bus bandwidth stays below the port; reduced in the switch, up to 1.07 of it (the switch adds, but each rank sends once).
+// Bus bandwidth stays below the port; reduced in the switch, up to 1.07 of it (the switch adds, but each rank sends
+// once).
 RC_GTEST_PROP(NcclCollectives, StayBelowTheirLinks, ()) {
   const World world = some_world();
   const int n = 1 << *rc::gen::inRange(1, 4);
   const Bytes bytes = some_bytes();
-  const CollectiveKind kind = *rc::gen::element(CollectiveKind::all_reduce, CollectiveKind::all_gather, CollectiveKind::reduce_scatter, CollectiveKind::all_to_all);
+  const CollectiveKind kind = *rc::gen::element(CollectiveKind::all_reduce, CollectiveKind::all_gather,
+                                                CollectiveKind::reduce_scatter, CollectiveKind::all_to_all);
   const double passes = kind == CollectiveKind::all_reduce ? 2 : 1;
   const Seconds time = world.time(kind, bytes, {{n, 1}});
   const double limit = kind == CollectiveKind::all_reduce && world.topology.levels[0].reduces_in_switch ? 1.07 : 1;

@@ -115,15 +115,19 @@ RC_GTEST_PROP(ExecutedPlans, TrainWhatOneRankTrainsInFp32, ()) {
   RC_LOG() << summary(plan) << '\n';
   const RunOptions options{.steps = 20};
   const Ran one = run(given, one_rank(plan), options), many = run(given, plan, options);
-  const auto differs = [&](std::size_t i) { return std::abs(one.execution.losses.at(i) / many.execution.losses.at(i) - 1); };
+  const auto differs = [&](std::size_t i) {
+    return std::abs(one.execution.losses.at(i) / many.execution.losses.at(i) - 1);
+  };
   RC_ASSERT(promised(many));
   RC_ASSERT(differs(0) < 1e-6);
   RC_ASSERT(differs(19) < 1e-3);
 }
 
-// --- gradients ----------------------------------------------------------------------------------------------------------------------
+// --- gradients
+// ---------------------------------------------------------------------------------------------------------------------
 
-// The loss, or the gradient of one weight, after one step without an update; the weight is `change` further than at first.
+// The loss, or the gradient of one weight, after one step without an update; the weight is `change` further than at
+// first.
 struct Probe {
   UnitKind unit{};
   int layer = 0;
@@ -132,33 +136,40 @@ struct Probe {
   std::int64_t at = 0;  // in the whole weight
 };
 
-double loss_with(const PricedScenario& scenario, const Program& program, const Probe& probe, double change, double* gradient) {
+double loss_with(const PricedScenario& scenario, const Program& program, const Probe& probe, double change,
+                 double* gradient) {
   double loss = 0;
   std::mutex one_at_a_time;  // all replicas hold the same gradient
   run_ranks(static_cast<int>(program.role_of_rank.size()), [&](Communicator& world) {
     const RankMachine machine = on_the_cpu(world);
-    RankExecutor<double> rank(scenario, program, {world, world, *machine.backend}, {.steps = 1, .routing = Routing::balanced});
+    RankExecutor<double> rank(scenario, program, {world, world, *machine.backend},
+                              {.steps = 1, .routing = Routing::balanced});
     FlatWeights<double>& weights = rank.weights();
     const auto& units = rank.program().units;
     const auto visit = [&](auto use) {
       for (std::size_t u = 0; u < units.size(); ++u) {
         const bool there = units[u].kind == probe.unit && units[u].layer == probe.layer;
         for (const Weight& w : weights.weights(u)) {
-          if (w.kind != probe.kind || w.expert != probe.expert || !(there || w.kind == WeightKind::table)) continue;  // both copies of a table
+          if (w.kind != probe.kind || w.expert != probe.expert || !(there || w.kind == WeightKind::table))
+            continue;  // both copies of a table
           for (std::int64_t i = 0; i < w.count; ++i) {
             if (whole_index(w, i) == probe.at) use(u, w, i);
           }
         }
       }
     };
-    visit([&](std::size_t u, const Weight& w, std::int64_t i) { weights.parameters(u, w.of_experts())[static_cast<std::size_t>(w.first + i)] += change; });
+    visit([&](std::size_t u, const Weight& w, std::int64_t i) {
+      weights.parameters(u, w.of_experts())[static_cast<std::size_t>(w.first + i)] += change;
+    });
     rank.step(false);
     std::vector<double> sum{rank.report().losses.back()};
     world.all_reduce(Elements(std::span(sum)), Reduction::sum);
     if (world.rank() == 0) loss = sum[0] / static_cast<double>(tokens_per_step(scenario.given.job));
     if (gradient == nullptr) return;
     const std::scoped_lock lock(one_at_a_time);
-    visit([&](std::size_t u, const Weight& w, std::int64_t i) { *gradient = weights.gradients(u, w.of_experts())[static_cast<std::size_t>(w.first + i)]; });
+    visit([&](std::size_t u, const Weight& w, std::int64_t i) {
+      *gradient = weights.gradients(u, w.of_experts())[static_cast<std::size_t>(w.first + i)];
+    });
   });
   return loss;
 }
@@ -172,8 +183,12 @@ RC_GTEST_PROP(ExecutedPlans, HaveTheGradientsOfTheirLoss, ()) {
   const Program program = lower(*scenario, plan);
   // Any weight of the whole model.
   Plan one;
-  const UnitKind kind = one_of({UnitKind::embedding, UnitKind::block, UnitKind::block, UnitKind::block, UnitKind::head});
-  const Unit unit{.kind = kind, .layer = kind == UnitKind::block ? *rc::gen::inRange(0, 4) : kind == UnitKind::head ? 4 : 0};
+  const UnitKind kind =
+      one_of({UnitKind::embedding, UnitKind::block, UnitKind::block, UnitKind::block, UnitKind::head});
+  const Unit unit{.kind = kind,
+                  .layer = kind == UnitKind::block  ? *rc::gen::inRange(0, 4)
+                           : kind == UnitKind::head ? 4
+                                                    : 0};
   const std::vector<Weight> weights = weights_of(given, one, unit, 0);
   const Weight& w = weights[*rc::gen::inRange<std::size_t>(0, weights.size())];
   const Probe probe{kind, unit.layer, w.kind, w.expert, *rc::gen::inRange<std::int64_t>(0, w.count)};

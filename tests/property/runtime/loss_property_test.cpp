@@ -24,7 +24,8 @@ using Statistics = std::vector<LossStatistics<double>>;
 
 RC_GTEST_PROP(CrossEntropy, HasTheGradientOfItsFunction, ()) {
   const std::int64_t rows = any(1, 5), vocab = any(2, 12);
-  Numbers logits = numbers(rows * vocab), exponentials(logits.size()), losses(static_cast<std::size_t>(rows)), dlogits(logits.size());
+  Numbers logits = numbers(rows * vocab), exponentials(logits.size()), losses(static_cast<std::size_t>(rows)),
+          dlogits(logits.size());
   Statistics statistics(losses.size());
   for (double& logit : logits) logit *= 5;
   const Indices targets = targets_below(rows, static_cast<int>(vocab));
@@ -54,7 +55,8 @@ RC_GTEST_PROP(CrossEntropy, OverSlicesOfTheVocabularyIsTheWhole, ()) {
   for (const std::size_t s : {0U, 1U}) {
     const std::int64_t first = s == 0 ? 0 : widths[0];
     Numbers slice;
-    for (std::int64_t i = 0; i < rows; ++i) slice.insert(slice.end(), logits.begin() + i * vocab + first, logits.begin() + i * vocab + first + widths[s]);
+    for (std::int64_t i = 0; i < rows; ++i)
+      slice.insert(slice.end(), logits.begin() + i * vocab + first, logits.begin() + i * vocab + first + widths[s]);
     e[s].resize(slice.size());
     cross_entropy_forward<double>(first, slice, targets, e[s], std::span(of_both).subspan(s * n, n));
   }
@@ -66,7 +68,8 @@ RC_GTEST_PROP(CrossEntropy, OverSlicesOfTheVocabularyIsTheWhole, ()) {
     cross_entropy_backward<double>(first, static_cast<int>(s), 1, e[s], of_both, targets, gradient);
     for (std::int64_t i = 0; i < rows; ++i) {
       for (std::int64_t j = 0; j < widths[s]; ++j) {
-        RC_ASSERT(std::abs(gradient[static_cast<std::size_t>(i * widths[s] + j)] - dlogits[static_cast<std::size_t>(i * vocab + first + j)]) < the_same);
+        RC_ASSERT(std::abs(gradient[static_cast<std::size_t>(i * widths[s] + j)] -
+                           dlogits[static_cast<std::size_t>(i * vocab + first + j)]) < the_same);
       }
     }
   }

@@ -24,7 +24,8 @@ struct Wish {
 
 bool close(double a, double b) { return std::abs(a - b) <= tolerance * std::max(std::abs(a), std::abs(b)); }
 
-// The definition, from scratch: all that still rise go to the lowest cap or level at which a capacity is full, and those that meet it stop.
+// The definition, from scratch: all that still rise go to the lowest cap or level at which a capacity is full, and
+// those that meet it stop.
 class Filling {
  public:
   Filling(const std::vector<double>& amounts, const std::vector<Wish>& wishes) : amounts_(amounts), wishes_(wishes) {}
@@ -74,7 +75,8 @@ class Filling {
   std::vector<double> rate_;
 };
 
-// A random system: amounts, shares and caps are drawn from few round values (many ties) or over three decades, by its style.
+// A random system: amounts, shares and caps are drawn from few round values (many ties) or over three decades, by its
+// style.
 class World {
  public:
   explicit World(std::uint64_t seed) : random_(seed), round_(below(2) == 0), capped_(below(3)) {
@@ -84,7 +86,9 @@ class World {
   }
 
   std::uint64_t below(std::uint64_t end) { return random_.next() % end; }
-  double quantity() { return round_ ? static_cast<double>(1 + below(4)) / 2 : std::pow(10.0, 3 * random_.uniform() - 2); }
+  double quantity() {
+    return round_ ? static_cast<double>(1 + below(4)) / 2 : std::pow(10.0, 3 * random_.uniform() - 2);
+  }
 
   Wish wish() {
     Wish wish{.demands = {}, .cap = no_cap, .count = below(3) == 0 ? 1 + static_cast<std::uint32_t>(below(4)) : 1};
@@ -159,7 +163,8 @@ class World {
 std::vector<double> used(const World& world, const std::vector<double>& rates) {
   std::vector<double> used(world.amounts().size(), 0.0);
   for (std::size_t f = 0; f < rates.size(); ++f) {
-    for (const Demand& demand : world.wishes()[f].demands) used[index(demand.capacity)] += demand.share * world.wishes()[f].count * rates[f];
+    for (const Demand& demand : world.wishes()[f].demands)
+      used[index(demand.capacity)] += demand.share * world.wishes()[f].count * rates[f];
   }
   return used;
 }
@@ -259,7 +264,8 @@ RC_GTEST_PROP(FluidSystem, ManyMembersAreAsManyFlows, ()) {
       of_class.resize(of_member.size(), of_class.back());
     }
     classes.changed(), members.changed();
-    for (std::size_t f = 0; f < of_class.size(); ++f) RC_ASSERT(close(classes.rate(of_class[f]), members.rate(of_member[f])));
+    for (std::size_t f = 0; f < of_class.size(); ++f)
+      RC_ASSERT(close(classes.rate(of_class[f]), members.rate(of_member[f])));
   });
 }
 

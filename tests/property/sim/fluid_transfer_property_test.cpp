@@ -26,9 +26,11 @@ Scene some_scene() {
   for (std::uint64_t n = 1 + random.next() % 20; n > 0; --n) {
     Transfer transfer{.size = amount(), .path = {}};
     if (random.next() % 2 == 0) transfer.start = to_ticks(Seconds{random.uniform()});
-    transfer.path.push_back({.capacity = CapacityId{static_cast<std::uint32_t>(random.next() % scene.links.size())}, .share = 1});
+    transfer.path.push_back(
+        {.capacity = CapacityId{static_cast<std::uint32_t>(random.next() % scene.links.size())}, .share = 1});
     const auto other = static_cast<std::uint32_t>(random.next() % scene.links.size());
-    if (CapacityId{other} != transfer.path[0].capacity) transfer.path.push_back({.capacity = CapacityId{other}, .share = 1});
+    if (CapacityId{other} != transfer.path[0].capacity)
+      transfer.path.push_back({.capacity = CapacityId{other}, .share = 1});
     scene.transfers.push_back(transfer);
   }
   return scene;
@@ -51,8 +53,8 @@ RC_GTEST_PROP(FinishTimes, AreNeverBeforeThoseOfOneAlone, ()) {
   }
 }
 
-// A link needs the time for all that crosses it. And the last one is there no later than if they went in a row: at any moment some link is full,
-// so that parts of their times alone that add up to at least 1 are done in each second.
+// A link needs the time for all that crosses it. And the last one is there no later than if they went in a row: at any
+// moment some link is full, so that parts of their times alone that add up to at least 1 are done in each second.
 RC_GTEST_PROP(FinishTimes, LieBetweenTheBusiestLinkAndOneAfterTheOther, ()) {
   for (int i = 0; i < test::per_case; ++i) {
     Scene scene = some_scene();
@@ -69,7 +71,8 @@ RC_GTEST_PROP(FinishTimes, LieBetweenTheBusiestLinkAndOneAfterTheOther, ()) {
   }
 }
 
-// Twice the size on links twice as wide takes as long: all numbers scale by a power of two, so that not even the rounding differs.
+// Twice the size on links twice as wide takes as long: all numbers scale by a power of two, so that not even the
+// rounding differs.
 RC_GTEST_PROP(FinishTimes, DependOnSizeOverBandwidthAlone, ()) {
   for (int i = 0; i < test::per_case; ++i) {
     const Scene scene = some_scene();

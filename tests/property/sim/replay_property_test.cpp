@@ -22,7 +22,8 @@ using test::ring;
 
 constexpr int graphs = 3000;
 
-// Up to 40 tasks on up to 4 streams, each on 0 to 2 of them, that depend on earlier ones. Some work is none, and much is equal, for ties.
+// Up to 40 tasks on up to 4 streams, each on 0 to 2 of them, that depend on earlier ones. Some work is none, and much
+// is equal, for ties.
 struct Recipe {
   std::uint64_t seed = 0;
   bool contended = false;  // tasks demand up to the whole of one or two of 3 capacities
@@ -44,10 +45,12 @@ struct Recipe {
       const auto first_stream = static_cast<std::uint32_t>(below(streams));
       const std::uint64_t on = std::min<std::uint64_t>(streams, below(3));
       for (std::uint32_t s = 0; s < on; ++s) builder.enqueue(task, StreamId{(first_stream + s) % streams});
-      for (std::uint64_t d = t > 0 ? below(3) : 0; d > 0; --d) builder.depend(TaskId{static_cast<std::uint32_t>(below(t))}, task);
+      for (std::uint64_t d = t > 0 ? below(3) : 0; d > 0; --d)
+        builder.depend(TaskId{static_cast<std::uint32_t>(below(t))}, task);
       if (contended) {
         const auto first = static_cast<std::uint32_t>(below(3)), count = static_cast<std::uint32_t>(below(3));
-        for (std::uint32_t c = 0; c < count; ++c) builder.demand(task, CapacityId{(first + c) % 3}, static_cast<double>(1 + below(50)));
+        for (std::uint32_t c = 0; c < count; ++c)
+          builder.demand(task, CapacityId{(first + c) % 3}, static_cast<double>(1 + below(50)));
       }
     }
     return builder.build();
@@ -73,8 +76,9 @@ TEST(Replay, WithoutSharingTakesExactlyTheLongestPath) {  // nothing else can ma
   });
 }
 
-// I-31. The work is done one task at a time at worst: while any runs, those running make progress of one tick a tick in sum, since none
-// demands more than a capacity has. Each change of a rate rounds by half a tick, and a task sees at most two for each other task.
+// I-31. The work is done one task at a time at worst: while any runs, those running make progress of one tick a tick in
+// sum, since none demands more than a capacity has. Each change of a rate rounds by half a tick, and a task sees at
+// most two for each other task.
 TEST(Replay, LiesBetweenTheLongestPathAndTheSumOfAllTasks) {
   bool shared = false;
   for_each_recipe(true, [&](const Recipe& recipe) {
@@ -127,13 +131,15 @@ TEST(Replay, FailsOnlyWhatComesAfter) {
     const Timeline failed = replay(graph, {.failure = Failure{.streams = {StreamId{0}}, .at = at}});
     for (std::size_t t = 0; t < graph.size(); ++t) {
       ASSERT_TRUE(failed.finish[t] == whole.finish[t] || failed.finish[t] == never) << recipe.seed;
-      ASSERT_TRUE(failed.finish[t] == whole.finish[t] || whole.finish[t] > at || (whole.finish[t] == at && failed.start[t] == never)) << recipe.seed;
+      ASSERT_TRUE(failed.finish[t] == whole.finish[t] || whole.finish[t] > at ||
+                  (whole.finish[t] == at && failed.start[t] == never))
+          << recipe.seed;
     }
   });
 }
 
-// I-13: a ring all-reduce, step by step over links of their own, takes 2 (k - 1) (alpha + N / (k B)). Messages are large enough that rounding
-// a step to a picosecond is below 1e-9 of it.
+// I-13: a ring all-reduce, step by step over links of their own, takes 2 (k - 1) (alpha + N / (k B)). Messages are
+// large enough that rounding a step to a picosecond is below 1e-9 of it.
 RC_GTEST_PROP(Ring, TakesWhatTheFormulaSays, ()) {
   for (int i = 0; i < test::per_case; ++i) {
     const auto k = any<std::uint32_t>(2, 17);
@@ -159,7 +165,8 @@ RC_GTEST_PROP(TwoFlows, AreNotFasterThanAloneNorSlowerThanOneAfterTheOther, ()) 
     RC_ASSERT(timeline.finish[index(a)] >= first);
     RC_ASSERT(timeline.finish[index(b)] - timeline.start[index(b)] >= second);
     const Tick idle = delay > first ? delay - first : 0;
-    RC_ASSERT(timeline.makespan <= first + idle + second + 2);  // one after the other; half a tick for each change of a rate
+    RC_ASSERT(timeline.makespan <=
+              first + idle + second + 2);  // one after the other; half a tick for each change of a rate
   }
 }
 

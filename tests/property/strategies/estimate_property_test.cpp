@@ -21,7 +21,8 @@ RC_GTEST_PROP(Estimates, AddUpToTheStep, ()) {
   for (const Seconds exposed : b.exposed) sum += exposed;
   RC_ASSERT(near(sum, e.step.median));
   for (const Seconds part : {b.compute, b.recompute, b.bubble, b.optimizer, b.host}) RC_ASSERT(part >= Seconds{-1e-12});
-  for (std::size_t d = 0; d < all_dimensions.size(); ++d) RC_ASSERT(b.exposed[d] >= Seconds{0} && b.hidden[d] >= Seconds{0});
+  for (std::size_t d = 0; d < all_dimensions.size(); ++d)
+    RC_ASSERT(b.exposed[d] >= Seconds{0} && b.hidden[d] >= Seconds{0});
   RC_ASSERT(std::isfinite(e.step.median.value()));
 }
 
@@ -38,7 +39,8 @@ Flops least_flops(const Scenario& given) {
   const Split whole;
   Flops sequence{0};
   const auto add = [&](const std::vector<Operator>& list) { sequence += forward_flops(list) + backward_flops(list); };
-  for (const Block& block : given.model.blocks) add(block_operators(given.model, block, local_tokens(given.job, whole, block), {}));
+  for (const Block& block : given.model.blocks)
+    add(block_operators(given.model, block, local_tokens(given.job, whole, block), {}));
   add(head_operators(given.model, given.model.vocab, local_tokens(given.job, whole, given.model.blocks.front()), {}));
   return given.job.global_batch * sequence;
 }
@@ -70,7 +72,8 @@ PricedScenario scaled(const PricedScenario& from, double rates, double latencies
   device.memory.bandwidth *= rates;
   device.power *= rates;  // it limits the rate of large products
   device.launch_overhead *= latencies;
-  for (Level& level : to.topology.levels) level.per_device *= rates, level.per_component *= rates, level.latency *= latencies;
+  for (Level& level : to.topology.levels)
+    level.per_device *= rates, level.per_component *= rates, level.latency *= latencies;
   to.parameters.nccl.reset();  // its latencies are NCCL's, not the scenario's
   CollectiveParameters& p = to.parameters.collective;
   p.base *= latencies, p.intra_hop *= latencies, p.inter_hop *= latencies;
@@ -83,7 +86,8 @@ PricedScenario scaled(const PricedScenario& from, double rates, double latencies
 RC_GTEST_PROP(Estimates, HalveWithAllUnits, ()) {  // I-49
   const auto [given, plan] = some_plan();
   const PricedScenario priced = test::priced(given);
-  // By the family's defaults, whose fixed costs are the device's; those of fitted kernels are constants of their calibration.
+  // By the family's defaults, whose fixed costs are the device's; those of fitted kernels are constants of their
+  // calibration.
   const Estimate slow = estimate(scaled(priced, 1, 1), plan), fast = estimate(scaled(priced, 2, 0.5), plan);
   // Whole picoseconds: half a one for each of a pass's kernels, which take microseconds.
   RC_ASSERT(std::abs(2.0 * fast.step.median / slow.step.median - 1) < 1e-6);
@@ -107,7 +111,8 @@ RC_GTEST_PROP(Estimates, ThatForbidOverlapAreNotFaster, ()) {
   plan.overlap = {.tp = false, .cp = false, .ep = false, .dp = false, .pp = false};
   const Estimate without = estimate(priced, plan);
   RC_ASSERT(without.step.median >= (1 - 1e-12) * usual);
-  for (const Dimension d : {Dimension::tp, Dimension::cp, Dimension::ep, Dimension::dp}) RC_ASSERT(without.breakdown.hidden_in(d) == Seconds{0});
+  for (const Dimension d : {Dimension::tp, Dimension::cp, Dimension::ep, Dimension::dp})
+    RC_ASSERT(without.breakdown.hidden_in(d) == Seconds{0});
 }
 
 RC_GTEST_PROP(Estimates, ChargeOnlyWhatThePlanUses, ()) {
@@ -117,8 +122,10 @@ RC_GTEST_PROP(Estimates, ChargeOnlyWhatThePlanUses, ()) {
   RC_ASSERT((plan.cp > 1) == (b.exposed_in(Dimension::cp) + b.hidden_in(Dimension::cp) > Seconds{0}));
   RC_ASSERT((plan.pp > 1) == (b.exposed_in(Dimension::pp) > Seconds{0}));
   RC_ASSERT(plan.pp > 1 || std::abs(b.bubble.value()) < 1e-12);
-  RC_ASSERT((plan.dp * plan.cp > 1 || (plan.tp > 1 && is_mixture(given.model))) || b.exposed_in(Dimension::dp) == Seconds{0});
-  RC_ASSERT((plan.recompute == Recompute::none) == (b.recompute == Seconds{0}) || plan.recompute == Recompute::selective);
+  RC_ASSERT((plan.dp * plan.cp > 1 || (plan.tp > 1 && is_mixture(given.model))) ||
+            b.exposed_in(Dimension::dp) == Seconds{0});
+  RC_ASSERT((plan.recompute == Recompute::none) == (b.recompute == Seconds{0}) ||
+            plan.recompute == Recompute::selective);
 }
 
 }  // namespace

@@ -24,7 +24,9 @@ struct Case {
   Plan plan;
 
   [[nodiscard]] const Moe& moe() const { return std::get<Moe>(scenario.given.model.blocks.back().feed_forward); }
-  [[nodiscard]] double layers() const { return static_cast<double>(scenario.given.model.blocks.size() - 1); }  // with experts: all but the first
+  [[nodiscard]] double layers() const {
+    return static_cast<double>(scenario.given.model.blocks.size() - 1);
+  }  // with experts: all but the first
   // Rows that a rank sends in one micro-batch, top_k for each of its tokens.
   [[nodiscard]] std::int64_t rows() const {
     return moe().top_k * std::int64_t{plan.micro_batch} * scenario.given.job.sequence / (plan.cp * plan.tp);
@@ -37,15 +39,18 @@ enum class Skew : std::uint8_t { none, whole, any };
 double some_skew(const Case& c, Skew kind) {
   if (c.plan.ep == 1 || kind == Skew::none) return 1;
   const auto rows = static_cast<double>(c.rows());
-  const double moved = kind == Skew::any ? any(0, 1001) * 1e-3 * rows : static_cast<double>(any<std::int64_t>(0, c.rows() + 1));
+  const double moved =
+      kind == Skew::any ? any(0, 1001) * 1e-3 * rows : static_cast<double>(any<std::int64_t>(0, c.rows() + 1));
   return 1 + (c.plan.ep - 1) * moved / rows;  // from each of the others to the busiest
 }
 
 Model some_mixture(int ep, int etp) {
   Model model = test::small_mixture(any(2, 5));
-  const int experts = ep * any(1, 9), top_k = any(1, std::min(experts, 8) + 1), width = etp * any(1, 300), shared_width = any(0, 2) * 128;
+  const int experts = ep * any(1, 9), top_k = any(1, std::min(experts, 8) + 1), width = etp * any(1, 300),
+            shared_width = any(0, 2) * 128;
   for (std::size_t i = 1; i < model.blocks.size(); ++i) {
-    model.blocks[i].feed_forward = Moe{.experts = experts, .top_k = top_k, .width = width, .shared_width = shared_width, .gated = true};
+    model.blocks[i].feed_forward =
+        Moe{.experts = experts, .top_k = top_k, .width = width, .shared_width = shared_width, .gated = true};
   }
   return model;
 }
@@ -54,7 +59,8 @@ int divisor_of(int n) { return std::gcd(n, any(1, n + 1)); }
 
 // In one node or on two whole ones, so that no group of ranks is better connected than another of its kind.
 Case some_case(Skew skew) {
-  static const PricedScenario base = test::priced(test::scenario(test::small_mixture(), "dgx-h100", 16, {.sequence = 64, .global_batch = 16}));
+  static const PricedScenario base =
+      test::priced(test::scenario(test::small_mixture(), "dgx-h100", 16, {.sequence = 64, .global_batch = 16}));
   Case c{.scenario = base, .plan = {}};
   Plan& plan = c.plan;
   plan.tp = 1 << any(0, 3), plan.cp = 1 << any(0, 2), plan.sp = plan.tp > 1;
@@ -70,13 +76,14 @@ Case some_case(Skew skew) {
   given.model = some_mixture(plan.ep, plan.etp);
   given.job = {.sequence = 16 * any(1, 40), .global_batch = plan.dp * plan.micro_batch, .dtype = DType::bf16};
   given.job.expert_skew = some_skew(c, skew);
-  RC_LOG() << summary(plan) << ", ep " << plan.ep << ", etp " << plan.etp << ", skew " << given.job.expert_skew << ", top " << c.moe().top_k
-           << " of " << c.moe().experts << ", sequence " << given.job.sequence << '\n';
+  RC_LOG() << summary(plan) << ", ep " << plan.ep << ", etp " << plan.etp << ", skew " << given.job.expert_skew
+           << ", top " << c.moe().top_k << " of " << c.moe().experts << ", sequence " << given.job.sequence << '\n';
   RC_ASSERT(is_valid(given, plan));
   return c;
 }
 
-// Rows that all ranks together hand to, and get from, each all-to-all of a forward pass: dispatch, combine, dispatch of the next layer, ...
+// Rows that all ranks together hand to, and get from, each all-to-all of a forward pass: dispatch, combine, dispatch of
+// the next layer, ...
 struct Exchanged {
   std::vector<double> sent, received;
 };
@@ -91,7 +98,8 @@ Exchanged exchanged(const Case& c, const Program& program) {
   const Bytes row = 2.0 * Bytes{static_cast<double>(c.scenario.given.model.hidden)};  // bf16
   for (const Role& role : program.roles) {
     const StageProgram& stage = program.stages[role.program];
-    const auto forward = std::ranges::find_if(stage.bodies, [](const Body& body) { return body.chunk == 0 && body.kind == PassKind::forward; });
+    const auto forward = std::ranges::find_if(
+        stage.bodies, [](const Body& body) { return body.chunk == 0 && body.kind == PassKind::forward; });
     std::size_t n = 0;
     for (const Instruction& in : forward->instructions) {
       const Communication* sent = in.code == Code::run ? std::get_if<Communication>(&stage.works[in.work]) : nullptr;
@@ -109,7 +117,8 @@ Exchanged exchanged(const Case& c, const Program& program) {
 void expect_all_tokens(const Case& c, double off_by) {
   const Exchanged found = exchanged(c, lower(c.scenario, c.plan));
   RC_ASSERT(found.sent.size() == (c.plan.ep > 1 ? static_cast<std::size_t>(2 * c.layers()) : 0));
-  const double expected = c.moe().top_k * static_cast<double>(tokens_per_step(c.scenario.given.job));  // one micro-batch
+  const double expected =
+      c.moe().top_k * static_cast<double>(tokens_per_step(c.scenario.given.job));  // one micro-batch
   for (const double sent : found.sent) RC_ASSERT(sent == expected);
   for (const double received : found.received) RC_ASSERT(std::abs(received - expected) <= off_by);
 }
@@ -125,7 +134,8 @@ RC_GTEST_PROP(Experts, GetEveryTokenButForHalfARowARank, ()) {
   }
 }
 
-// I-20: experts x slices of their width x copies is a grid over the ranks of a stage, and what the cells of one copy hold together is each matrix once.
+// I-20: experts x slices of their width x copies is a grid over the ranks of a stage, and what the cells of one copy
+// hold together is each matrix once.
 RC_GTEST_PROP(Experts, LieOnceInEachCopyOfThem, ()) {
   for (int i = 0; i < test::per_case; ++i) {
     const Case c = some_case(Skew::any);
@@ -141,12 +151,13 @@ RC_GTEST_PROP(Experts, LieOnceInEachCopyOfThem, ()) {
       RC_ASSERT(cells.insert(cell).second);
     }
     const BlockProgram block = lower_block(c.scenario.given, c.scenario.given.model.blocks.back(), split_of(c.plan));
-    RC_ASSERT(block.expert_parameters * c.plan.ep * c.plan.etp == 3 * std::int64_t{512} * c.moe().width * c.moe().experts);  // gated: three matrices
+    RC_ASSERT(block.expert_parameters * c.plan.ep * c.plan.etp ==
+              3 * std::int64_t{512} * c.moe().width * c.moe().experts);  // gated: three matrices
   }
 }
 
-// I-20, and I-17 for mixtures: what ZeRO leaves of the optimizer's states on all ranks is, together, those of every parameter once, and at most an
-// element a rank more of each of the dense and the expert part.
+// I-20, and I-17 for mixtures: what ZeRO leaves of the optimizer's states on all ranks is, together, those of every
+// parameter once, and at most an element a rank more of each of the dense and the expert part.
 RC_GTEST_PROP(Experts, AreShardedWithoutLoss, ()) {
   for (int i = 0; i < test::per_case; ++i) {
     Case c = some_case(Skew::none);
@@ -154,7 +165,8 @@ RC_GTEST_PROP(Experts, AreShardedWithoutLoss, ()) {
     const Scenario& given = c.scenario.given;
     const auto held = [&](const Plan& plan) {
       const BlockProgram block = lower_block(given, given.model.blocks.back(), split_of(plan));
-      return std::pair(held_memory(given, plan, {.dense = block.parameters}, Bytes{0}).optimizer / Bytes{12},  // fp32: master, two moments
+      return std::pair(held_memory(given, plan, {.dense = block.parameters}, Bytes{0}).optimizer /
+                           Bytes{12},  // fp32: master, two moments
                        held_memory(given, plan, {.expert = block.expert_parameters}, Bytes{0}).optimizer / Bytes{12});
     };
     const auto [dense, expert] = held(c.plan);

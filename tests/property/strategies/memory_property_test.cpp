@@ -11,10 +11,13 @@
 namespace forerun {
 namespace {
 
-// Parameters of a model that every rank of a tensor-parallel group holds: norms, routers, biases of row-split products, learned positions.
+// Parameters of a model that every rank of a tensor-parallel group holds: norms, routers, biases of row-split products,
+// learned positions.
 std::int64_t replicated(const Model& model) {
   std::int64_t sum = model.final_norm ? norm_parameters(model) : 0;
-  sum += model.positions == Positions::learned ? std::int64_t{model.max_positions + model.extra_positions} * model.hidden : 0;
+  sum += model.positions == Positions::learned
+             ? std::int64_t{model.max_positions + model.extra_positions} * model.hidden
+             : 0;
   for (const Block& block : model.blocks) {
     sum += block.norms * norm_parameters(model) + (block.attention.output_bias ? model.hidden : 0);
     if (const Moe* moe = std::get_if<Moe>(&block.feed_forward)) sum += std::int64_t{model.hidden} * moe->experts;
@@ -41,7 +44,8 @@ RC_GTEST_PROP(Parameters, AreSplitWithoutLossOrDuplication, ()) {  // I-18, I-19
   const auto [given, plan] = test::some_plan();
   RC_PRE(plan.tp <= given.model.blocks.front().attention.kv_heads);  // beyond, keys and values are copied
   const Local local = on_one_rank(ClosedFormContext(test::priced(given)), split_of(plan));
-  RC_ASSERT(local.dense * plan.tp - (plan.tp - 1) * replicated(given.model) + local.expert * plan.ep == parameter_count(given.model));
+  RC_ASSERT(local.dense * plan.tp - (plan.tp - 1) * replicated(given.model) + local.expert * plan.ep ==
+            parameter_count(given.model));
 }
 
 RC_GTEST_PROP(Parameters, LieOnOneStageEach, ()) {  // I-19
@@ -52,10 +56,12 @@ RC_GTEST_PROP(Parameters, LieOnOneStageEach, ()) {  // I-19
   plan.zero = std::min(plan.zero, 1);  // gradients whole
   Bytes sum{0};
   for (const StageMemory& stage : estimate(context.scenario, plan).memory.stages) sum += stage.gradients;
-  RC_ASSERT(sum == static_cast<double>(local.dense + local.expert + second_table(given.model, plan)) * (context.state.gradient + context.state.gradient_copy));
+  RC_ASSERT(sum == static_cast<double>(local.dense + local.expert + second_table(given.model, plan)) *
+                       (context.state.gradient + context.state.gradient_copy));
 }
 
-RC_GTEST_PROP(States, AreShardedWithoutLoss, ()) {  // I-17, I-19: what all ranks hold together is all, and at most one element a rank more
+RC_GTEST_PROP(States, AreShardedWithoutLoss,
+              ()) {  // I-17, I-19: what all ranks hold together is all, and at most one element a rank more
   auto [given, plan] = test::some_plan();
   RC_PRE(plan.zero > 0 && !is_mixture(given.model) && given.job.optimizer != Optimizer::sgd);
   const ClosedFormContext context(test::priced(given));
@@ -64,7 +70,8 @@ RC_GTEST_PROP(States, AreShardedWithoutLoss, ()) {  // I-17, I-19: what all rank
   const MemoryUse whole = estimate(context.scenario, plan).memory;
   const double ranks = plan.dp * plan.cp;
   for (std::size_t s = 0; s < whole.stages.size(); ++s) {
-    const double together = (ranks * sharded.stages[s].optimizer) / context.state.optimizer, once = whole.stages[s].optimizer / context.state.optimizer;
+    const double together = (ranks * sharded.stages[s].optimizer) / context.state.optimizer,
+                 once = whole.stages[s].optimizer / context.state.optimizer;
     RC_ASSERT(together >= once && together < once + ranks);
   }
 }
@@ -76,9 +83,14 @@ Bytes states(const Scenario& given, const Plan& plan) {
 
 RC_GTEST_PROP(States, ShrinkWithZeroAndWithRanks, ()) {  // I-17
   const int dp = 2 << *rc::gen::inRange(0, 5);
-  const auto course = [](int ranks) { return test::course_scenario(ranks, {.sequence = 512, .global_batch = 64, .dtype = DType::fp16}, test::small_dense(4)); };
-  for (int zero = 0; zero < 3; ++zero) RC_ASSERT(states(course(dp), {.dp = dp, .zero = zero}) > states(course(dp), {.dp = dp, .zero = zero + 1}));
-  for (int zero = 1; zero <= 3; ++zero) RC_ASSERT(states(course(2 * dp), {.dp = 2 * dp, .zero = zero}) < states(course(dp), {.dp = dp, .zero = zero}));
+  const auto course = [](int ranks) {
+    return test::course_scenario(ranks, {.sequence = 512, .global_batch = 64, .dtype = DType::fp16},
+                                 test::small_dense(4));
+  };
+  for (int zero = 0; zero < 3; ++zero)
+    RC_ASSERT(states(course(dp), {.dp = dp, .zero = zero}) > states(course(dp), {.dp = dp, .zero = zero + 1}));
+  for (int zero = 1; zero <= 3; ++zero)
+    RC_ASSERT(states(course(2 * dp), {.dp = 2 * dp, .zero = zero}) < states(course(dp), {.dp = dp, .zero = zero}));
   RC_ASSERT(dp * states(course(dp), {.dp = dp, .zero = 3}) == states(course(1), {}));  // S3 x N_d is constant
 }
 

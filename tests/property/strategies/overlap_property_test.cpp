@@ -26,7 +26,9 @@ struct Case {
   [[nodiscard]] double layers() const { return static_cast<double>(scenario.given.model.blocks.size()); }
   [[nodiscard]] double micro_batches() const { return static_cast<double>(scenario.given.job.global_batch) / plan.dp; }
   [[nodiscard]] Seconds compute() const { return 3 * layers() * micro_batches() * forward; }
-  [[nodiscard]] Bytes parameters() const { return Bytes{2 * layer_parameters * layers()}; }  // in fp16, as are gradients
+  [[nodiscard]] Bytes parameters() const {
+    return Bytes{2 * layer_parameters * layers()};
+  }  // in fp16, as are gradients
   void set_links(Seconds of_a_message) {
     latency = of_a_message;
     scenario.collectives = std::make_shared<test::LinearLinks>(bandwidth, latency);
@@ -36,7 +38,11 @@ struct Case {
 Case some_case(int most_zero) {
   static const PricedScenario course = test::layers_that_take(Seconds{1}, 1, 8, 8);
   const int dp = any(2, 9), layers = any(1, 9);
-  Case c{.scenario = course, .plan = {.dp = dp, .zero = any(0, most_zero + 1)}, .forward = Seconds{1e-3 * any(1, 20)}, .bandwidth = {}, .latency = {}};
+  Case c{.scenario = course,
+         .plan = {.dp = dp, .zero = any(0, most_zero + 1)},
+         .forward = Seconds{1e-3 * any(1, 20)},
+         .bandwidth = {},
+         .latency = {}};
   Scenario& given = c.scenario.given;
   given.gpus = dp;
   given.job.global_batch = dp * any(1, 4);
@@ -46,7 +52,8 @@ Case some_case(int most_zero) {
   given.stack.contention = *rc::gen::element(0.0, 0.0, 0.2, 0.5);
   const Flops layer{24.0 * test::course_tokens * 4096 * 4096};
   c.scenario.kernels = std::make_shared<test::LinearKernels>(test::LinearCosts{.products = layer / c.forward});
-  c.bandwidth = 2 * layer_parameters * Bytes{1} / Seconds{1e-3 * any(1, 40)};  // a layer's gradients in so many milliseconds
+  c.bandwidth =
+      2 * layer_parameters * Bytes{1} / Seconds{1e-3 * any(1, 40)};  // a layer's gradients in so many milliseconds
   c.set_links(Seconds{1e-4 * any(0, 50)});
   return c;
 }
@@ -78,8 +85,9 @@ Exchanges exchanges(const Case& c) {
 // Each task rounds to a picosecond, and again whenever a rate changes.
 constexpr double rounding = 1e-6;
 
-// I-30: where all may hide the bound is the longer of the two. What may not hide stops computation, and may run beside messages that hide.
-// Bytes: gradients once (ZeRO-1: and parameters once; ZeRO-2: gradients of every micro-batch; ZeRO-3: and parameters in both of its passes).
+// I-30: where all may hide the bound is the longer of the two. What may not hide stops computation, and may run beside
+// messages that hide. Bytes: gradients once (ZeRO-1: and parameters once; ZeRO-2: gradients of every micro-batch;
+// ZeRO-3: and parameters in both of its passes).
 RC_GTEST_PROP(Overlap, LiesBetweenTheLongerAndTheSum, ()) {
   for (int i = 0; i < test::per_case; ++i) {
     const Case c = some_case(3);
@@ -88,14 +96,15 @@ RC_GTEST_PROP(Overlap, LiesBetweenTheLongerAndTheSum, ()) {
     RC_ASSERT(sent.bytes == copies[c.plan.zero] * c.parameters());
     const Seconds found = step(c), compute = c.compute(), communication = sent.time(c);
     const double hides = c.scenario.given.stack.overlap.dp;
-    RC_LOG() << summary(c.plan) << ": " << compute.value() << " and " << communication.value() << ", of which "
-             << hides << " hides, take " << found.value() << '\n';
+    RC_LOG() << summary(c.plan) << ": " << compute.value() << " and " << communication.value() << ", of which " << hides
+             << " hides, take " << found.value() << '\n';
     RC_ASSERT(found >= (1 - rounding) * max(compute + (1 - hides) * communication, hides * communication));
     RC_ASSERT(found <= (1 + rounding) * (compute + communication));
   }
 }
 
-// I-30. Gradients in one piece are ready when the last backward ends; parameters in one piece are there when the first forward may begin.
+// I-30. Gradients in one piece are ready when the last backward ends; parameters in one piece are there when the first
+// forward may begin.
 RC_GTEST_PROP(Overlap, InOneBucketIsNone, ()) {
   for (int i = 0; i < test::per_case; ++i) {
     Case c = some_case(1);

@@ -16,7 +16,8 @@ namespace {
 
 RC_GTEST_PROP(PlanFiles, ReadBackEqual, ()) {  // I-50
   Scenario given = test::some_scenario();
-  given.model = *find_model(*rc::gen::element<std::string>("llama2-7b", "mixtral-8x7b", "gpt2-xl", "deepseek-v2-lite", "gemma2-9b"));
+  given.model = *find_model(
+      *rc::gen::element<std::string>("llama2-7b", "mixtral-8x7b", "gpt2-xl", "deepseek-v2-lite", "gemma2-9b"));
   given.stack = *find_stack(given.stack.name);
   given.job.kind = *rc::gen::element(JobKind::pretrain, JobKind::finetune);
   if (given.job.kind == JobKind::finetune) test::change_tuning(given, {});
@@ -29,9 +30,11 @@ RC_GTEST_PROP(PlanFiles, ReadBackEqual, ()) {  // I-50
     plan.stages.back().blocks = static_cast<int>(given.model.blocks.size()) - plan.pp * plan.virtual_stages + 1;
     RC_PRE(is_valid(given, plan));
   }
-  if (*rc::gen::arbitrary<bool>()) plan.overlap = {.tp = *rc::gen::arbitrary<bool>(), .pp = *rc::gen::arbitrary<bool>()};
+  if (*rc::gen::arbitrary<bool>())
+    plan.overlap = {.tp = *rc::gen::arbitrary<bool>(), .pp = *rc::gen::arbitrary<bool>()};
   if (!is_valid(given, plan)) plan.overlap = {};  // of what the stack cannot overlap
-  const std::string path = std::filesystem::temp_directory_path() / ("forerun-plan-" + std::to_string(getpid()) + ".yaml");
+  const std::string path =
+      std::filesystem::temp_directory_path() / ("forerun-plan-" + std::to_string(getpid()) + ".yaml");
   const std::string text = to_yaml({given, plan, "", "", ""});
   std::ofstream(path) << text;
   const auto again = read_plan_file(path);

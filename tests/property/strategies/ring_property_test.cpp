@@ -14,7 +14,8 @@ namespace {
 
 using test::any;
 
-// I-13: k devices of one node. Each of the k - 1 steps of a pass sends a k-th of the message, all links at once; an all-reduce is two passes.
+// I-13: k devices of one node. Each of the k - 1 steps of a pass sends a k-th of the message, all links at once; an
+// all-reduce is two passes.
 RC_GTEST_PROP(RingStepByStep, TakesWhatTheCostModelSays, ()) {
   for (int i = 0; i < test::per_case; ++i) {
     const int k = any(2, 17);
@@ -23,9 +24,12 @@ RC_GTEST_PROP(RingStepByStep, TakesWhatTheCostModelSays, ()) {
     const BytesPerSecond port{1e9 * any(1, 100)};
     FamilyParameters parameters;
     parameters.collective.intra_hop = hop;
-    const Topology node{.devices = k, .levels = {{.size = k, .per_device = port, .per_component = port, .latency = wire}}};
+    const Topology node{.devices = k,
+                        .levels = {{.size = k, .per_device = port, .per_component = port, .latency = wire}}};
     const auto collectives = make_collectives(parameters);
-    const auto said = [&](CollectiveKind kind) { return collectives->time({kind, message}, place(node, {{k, 1}})).median; };
+    const auto said = [&](CollectiveKind kind) {
+      return collectives->time({kind, message}, place(node, {{k, 1}})).median;
+    };
     const auto replayed = [&](int passes) {
       const auto size = static_cast<std::uint32_t>(k), steps = static_cast<std::uint32_t>(passes * (k - 1));
       return to_seconds(replay(test::ring(size, steps, hop + wire + message / k / port, port)).makespan);

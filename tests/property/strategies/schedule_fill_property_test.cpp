@@ -21,7 +21,10 @@ struct Case {
 
 Case some_case(int least_share) {
   const int stages = test::any(1, 17);
-  Case c{test::some_times(stages, 1), test::any(1, 50), {}, test::any(0, 2) == 0 ? StepEnd::together : StepEnd::each_stage};
+  Case c{test::some_times(stages, 1),
+         test::any(1, 50),
+         {},
+         test::any(0, 2) == 0 ? StepEnd::together : StepEnd::each_stage};
   c.times.link = Seconds{static_cast<double>(test::any(0, 40))};
   c.limits.held = test::any(0, 3 * stages + 1);
   for (int s = 0; s < stages; ++s) c.limits.released.push_back(test::any(least_share, 11) / 10.0);
@@ -40,7 +43,8 @@ RC_GTEST_PROP(FilledSchedule, IsValidAndWithinItsLimit, ()) {
     const ScheduleTable table = filled_schedule(c.times, c.micro_batches, c.limits, c.end);
     RC_ASSERT(check_schedule(table, plan_of(c.times)).empty());
     for (int s = 0; s < table.stages; ++s) {
-      RC_ASSERT(test::most_held(table, s, c.limits.released[static_cast<std::size_t>(s)]) <= std::max(c.limits.held, double(table.stages - s)) + 1e-6);
+      RC_ASSERT(test::most_held(table, s, c.limits.released[static_cast<std::size_t>(s)]) <=
+                std::max(c.limits.held, double(table.stages - s)) + 1e-6);
     }
   }
 }
@@ -54,7 +58,8 @@ RC_GTEST_PROP(FilledSchedule, IsValidWhereInputGradientsKeepMore, ()) {
 RC_GTEST_PROP(FilledSchedule, IsNoFasterThanItsWork, ()) {
   const Case c = some_case(0);
   const PassTimes& t = c.times;
-  const test::DrawnSchedule drawn = test::draw(ScheduleKind::zb_auto, filled_schedule(t, c.micro_batches, c.limits, c.end), t);
+  const test::DrawnSchedule drawn =
+      test::draw(ScheduleKind::zb_auto, filled_schedule(t, c.micro_batches, c.limits, c.end), t);
   double round_trip = 2 * (t.stages - 1) * t.link.value();
   for (std::size_t s = 0; s < t.forward.size(); ++s) {
     const double work = (t.forward[s] + t.input_gradient[s] + t.weight_gradient[s]).value();
@@ -74,7 +79,9 @@ RC_GTEST_PROP(FilledSchedule, LeavesNoWeightGradientBehindOnTheFirstStage, ()) {
     for (std::size_t p = 0; p < table.first[1]; ++p) {
       if (forwards == c.micro_batches && p > 0 && drawn.start[p] > drawn.end[p - 1]) RC_ASSERT(ready == 0);
       forwards += table.passes[p].kind == PassKind::forward ? 1 : 0;
-      ready += table.passes[p].kind == PassKind::input_gradient ? 1 : table.passes[p].kind == PassKind::weight_gradient ? -1 : 0;
+      ready += table.passes[p].kind == PassKind::input_gradient    ? 1
+               : table.passes[p].kind == PassKind::weight_gradient ? -1
+                                                                   : 0;
     }
   }
 }

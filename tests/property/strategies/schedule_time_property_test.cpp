@@ -23,7 +23,8 @@ Both both(ScheduleKind kind, int virtual_stages, const PassTimes& t, int micro_b
   Plan plan;
   plan.pp = t.stages, plan.virtual_stages = virtual_stages, plan.schedule = kind;
   std::vector<Seconds> finish;
-  return {PipelineTime()(plan, t, micro_batches, finish).value(), test::draw(kind, make_table(plan, t, micro_batches), t).makespan()};
+  return {PipelineTime()(plan, t, micro_batches, finish).value(),
+          test::draw(kind, make_table(plan, t, micro_batches), t).makespan()};
 }
 
 // Stages of a real model: equal but for a block more here and there, and a head.
@@ -39,7 +40,9 @@ PassTimes nearly_equal(int stages, int chunks) {
   return t;
 }
 
-Seconds some_link(const PassTimes& t) { return Seconds{static_cast<double>(any(0, static_cast<int>(t.forward[0].value()) + 1))}; }
+Seconds some_link(const PassTimes& t) {
+  return Seconds{static_cast<double>(any(0, static_cast<int>(t.forward[0].value()) + 1))};
+}
 
 // Relative to the larger: both sides are sums of some hundred whole numbers, in different orders.
 bool equal(const Both& b) { return std::abs(b.error()) < 1e-12; }
@@ -75,13 +78,15 @@ RC_GTEST_PROP(PipelineTime, OfEqualStagesIsExact, ()) {  // I-22, I-26
     const int k = any(2, 17), f = any(1, 20), b = any(1, 40), c = any(0, f + 1);
     RC_ASSERT(equal(both(ScheduleKind::one_f_one_b, 1, test::equal_times(k, 1, f, b, f, c), any(1, 60))));
     const int v = any(2, 4);
-    RC_ASSERT(equal(both(ScheduleKind::interleaved, v, test::equal_times(k, v, f * v, (f + b) * v, f * v, c), k * any(1, 4))));
+    RC_ASSERT(equal(
+        both(ScheduleKind::interleaved, v, test::equal_times(k, v, f * v, (f + b) * v, f * v, c), k * any(1, 4))));
   }
 }
 
 // More micro-batches than the table that is run has: extrapolated from where the order repeats.
 RC_GTEST_PROP(PipelineTime, OfLongSchedulesIsExtrapolatedExactlyForEqualStages, ()) {
-  for (const ScheduleKind kind : {ScheduleKind::zb_h1, ScheduleKind::zb_h2, ScheduleKind::zb_v, ScheduleKind::dualpipe}) {
+  for (const ScheduleKind kind :
+       {ScheduleKind::zb_h1, ScheduleKind::zb_h2, ScheduleKind::zb_v, ScheduleKind::dualpipe}) {
     const int k = kind == ScheduleKind::dualpipe ? 2 * any(1, 5) : any(2, 10), m = 6 * k + 2 * any(1, 40);
     const int chunks = kind == ScheduleKind::zb_v || kind == ScheduleKind::dualpipe ? 2 : 1;
     const PassTimes t = test::equal_times(k, chunks, 2 * any(1, 20), 2 * any(1, 20), 2 * any(1, 20));
@@ -89,16 +94,18 @@ RC_GTEST_PROP(PipelineTime, OfLongSchedulesIsExtrapolatedExactlyForEqualStages, 
   }
 }
 
-// 3,000 pipelines of nearly equal stages each, links up to a tenth of a forward. The errors are printed; the limits are what was measured, rounded up, so
-// that they do not grow unseen. Schedules that are run as a table have more micro-batches than that table, so that they are extrapolated. Interleaved is
-// the weakest: the closed form follows only the first micro-batches through unequal chunks.
+// 3,000 pipelines of nearly equal stages each, links up to a tenth of a forward. The errors are printed; the limits are
+// what was measured, rounded up, so that they do not grow unseen. Schedules that are run as a table have more
+// micro-batches than that table, so that they are extrapolated. Interleaved is the weakest: the closed form follows
+// only the first micro-batches through unequal chunks.
 TEST(PipelineTime, OfNearlyEqualStagesIsClose) {
   const struct {
     ScheduleKind kind;
     int v;
     double p95, worst;
-  } kinds[] = {{ScheduleKind::one_f_one_b, 1, 0.006, 0.03}, {ScheduleKind::interleaved, 3, 0.04, 0.13}, {ScheduleKind::zb_h1, 1, 1e-9, 0.001},
-               {ScheduleKind::zb_h2, 1, 1e-9, 0.02},        {ScheduleKind::zb_v, 2, 1e-9, 0.008},       {ScheduleKind::dualpipe, 1, 0.002, 0.014}};
+  } kinds[] = {{ScheduleKind::one_f_one_b, 1, 0.006, 0.03}, {ScheduleKind::interleaved, 3, 0.04, 0.13},
+               {ScheduleKind::zb_h1, 1, 1e-9, 0.001},       {ScheduleKind::zb_h2, 1, 1e-9, 0.02},
+               {ScheduleKind::zb_v, 2, 1e-9, 0.008},        {ScheduleKind::dualpipe, 1, 0.002, 0.014}};
   for (const auto& [kind, v, p95, worst] : kinds) {
     std::vector<double> errors;
     std::uint64_t state = 1;  // xorshift64*: the same cases everywhere
@@ -122,8 +129,8 @@ TEST(PipelineTime, OfNearlyEqualStagesIsClose) {
       errors.push_back(std::abs(both(kind, v, t, m).error()));
     }
     std::sort(errors.begin(), errors.end());
-    fmt::print("{}: median {:.3f} %, 95 of 100 within {:.3f} %, worst {:.3f} %\n", to_string(kind), 100 * errors[1500], 100 * errors[2850],
-               100 * errors[2999]);
+    fmt::print("{}: median {:.3f} %, 95 of 100 within {:.3f} %, worst {:.3f} %\n", to_string(kind), 100 * errors[1500],
+               100 * errors[2850], 100 * errors[2999]);
     EXPECT_LE(errors[2850], p95) << to_string(kind);
     EXPECT_LE(errors[2999], worst) << to_string(kind);
   }

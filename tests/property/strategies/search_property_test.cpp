@@ -14,12 +14,15 @@ namespace {
 Scenario some_small_scenario() {
   Scenario given = test::some_scenario({1, 2, 3, 4, 6, 8});
   given.cluster.nodes[0].node.device.memory.capacity = Bytes{1e9 * *rc::gen::inRange(2, 12)};
-  RC_LOG() << given.model.name << " of " << given.model.blocks.size() << " on " << given.gpus << " of " << given.cluster.name << " with " << given.stack.name
-           << ", batch " << given.job.global_batch << " x " << given.job.sequence << '\n';
+  RC_LOG() << given.model.name << " of " << given.model.blocks.size() << " on " << given.gpus << " of "
+           << given.cluster.name << " with " << given.stack.name << ", batch " << given.job.global_batch << " x "
+           << given.job.sequence << '\n';
   return given;
 }
 
-SearchResult search_of(const Scenario& given, const SearchOptions& options = {}) { return search(ClosedFormContext(test::priced(given)), options); }
+SearchResult search_of(const Scenario& given, const SearchOptions& options = {}) {
+  return search(ClosedFormContext(test::priced(given)), options);
+}
 Seconds best_of(const Scenario& given) {
   const SearchResult result = search_of(given, {.threads = 1});
   return result.best.empty() ? Seconds::infinity() : result.best.front().estimate.step.median;
@@ -87,7 +90,8 @@ RC_GTEST_PROP(Search, BeatsTheRuleAndAnyPlan, ()) {  // I-48
   const SearchResult result = search_of(given);
   RC_ASSERT(!result.best.empty());
   RC_ASSERT(result.best.front().estimate.step.median <= e.step.median);
-  if (result.rule_of_thumb) RC_ASSERT(result.best.front().estimate.step.median <= result.rule_of_thumb->estimate.step.median);
+  if (result.rule_of_thumb)
+    RC_ASSERT(result.best.front().estimate.step.median <= result.rule_of_thumb->estimate.step.median);
 }
 
 }  // namespace

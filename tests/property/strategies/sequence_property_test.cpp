@@ -31,7 +31,8 @@ Case some_case() {
   given.job = {.sequence = 2 * c.p * any(1, 65), .global_batch = c.micro_batch * any(1, 5), .dtype = DType::fp16};
   given.model.hidden = heads * head_dim;
   given.model.max_positions = given.job.sequence;
-  const Block block{.attention = {.heads = heads, .kv_heads = heads, .head_dim = head_dim}, .feed_forward = Mlp{.width = c.p * any(1, 65)}};
+  const Block block{.attention = {.heads = heads, .kv_heads = heads, .head_dim = head_dim},
+                    .feed_forward = Mlp{.width = c.p * any(1, 65)}};
   given.model.blocks.assign(static_cast<std::size_t>(layers), block);
   c.activation = 2.0 * static_cast<double>(tokens_per_step(given.job)) * given.model.hidden * layers;
   c.scenario = test::priced(given);
@@ -63,21 +64,23 @@ Bytes sent_forward(const Case& c, const Plan& plan) {
   return sent_of(traffic);
 }
 
-// I-21, per layer: Ulysses passes queries, keys, values and the output, a p-th of an activation each, of which (p-1)/p leave the rank. A ring passes on
-// keys and values, a p-th each, p - 1 times. Megatron gathers two whole activations and scatters two, of which (p-1)/p leave the rank.
+// I-21, per layer: Ulysses passes queries, keys, values and the output, a p-th of an activation each, of which (p-1)/p
+// leave the rank. A ring passes on keys and values, a p-th each, p - 1 times. Megatron gathers two whole activations
+// and scatters two, of which (p-1)/p leave the rank.
 RC_GTEST_PROP(SequenceTraffic, ForwardIsOneToHalfOfTheRanksToAllOfThem, ()) {
   for (int i = 0; i < test::per_case; ++i) {
     const Case c = some_case();
     const double p = c.p;
-    const Bytes ulysses = sent_forward(c, c.ulysses()), ring = sent_forward(c, c.ring()), megatron = sent_forward(c, c.megatron());
+    const Bytes ulysses = sent_forward(c, c.ulysses()), ring = sent_forward(c, c.ring()),
+                megatron = sent_forward(c, c.megatron());
     RC_ASSERT(ulysses.value() * p * p == 4 * (p - 1) * c.activation);
     RC_ASSERT(2.0 * ring == p * ulysses);
     RC_ASSERT(megatron == p * ulysses);
   }
 }
 
-// The whole step: backward sends as much again with Ulysses; twice as much in a ring, where gradients go with keys and values; and Megatron gathers the
-// inputs of the two column-cut products once more for W. 8 : 3 x 4 (p/2) : 10 p.
+// The whole step: backward sends as much again with Ulysses; twice as much in a ring, where gradients go with keys and
+// values; and Megatron gathers the inputs of the two column-cut products once more for W. 8 : 3 x 4 (p/2) : 10 p.
 RC_GTEST_PROP(SequenceTraffic, OfAStepIsFourToThreeTimesToFiveTimesTheRanks, ()) {
   for (int i = 0; i < test::per_case; ++i) {
     const Case c = some_case();

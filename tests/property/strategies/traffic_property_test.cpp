@@ -10,7 +10,8 @@ namespace {
 Traffic traffic(const Scenario& given, const Plan& plan) { return estimate(test::priced(given), plan).traffic; }
 
 Scenario course(int gpus, int sequence, int batch) {
-  return test::course_scenario(gpus, {.sequence = sequence, .global_batch = batch, .dtype = DType::fp16}, test::small_dense(4));
+  return test::course_scenario(gpus, {.sequence = sequence, .global_batch = batch, .dtype = DType::fp16},
+                               test::small_dense(4));
 }
 
 int power_of_two(int most) {
@@ -23,7 +24,8 @@ RC_GTEST_PROP(Traffic, OfDataParallelismKnowsNoTokens, ()) {  // I-15
   const int dp = 2 * power_of_two(16), zero = *rc::gen::inRange(0, 2);
   const Plan plan{.dp = dp, .zero = zero, .micro_batch = power_of_two(2)};
   const Traffic a = traffic(course(dp, 512, 2 * dp), plan), b = traffic(course(dp, 2048, 6 * dp), plan);
-  for (const Flow flow : {Flow::dp_all_reduce, Flow::dp_reduce_scatter, Flow::dp_all_gather}) RC_ASSERT(a[flow].wire == b[flow].wire);
+  for (const Flow flow : {Flow::dp_all_reduce, Flow::dp_reduce_scatter, Flow::dp_all_gather})
+    RC_ASSERT(a[flow].wire == b[flow].wire);
 }
 
 RC_GTEST_PROP(Traffic, OfTensorParallelismKnowsTokensButNotItsDegree, ()) {  // I-15
@@ -38,7 +40,8 @@ RC_GTEST_PROP(Traffic, OfAPipelineKnowsNoMicroBatches, ()) {  // I-15
   const int pp = 2 * power_of_two(2), micro_batch = power_of_two(16);
   const auto schedule = *rc::gen::element(ScheduleKind::gpipe, ScheduleKind::one_f_one_b);
   const Traffic t = traffic(course(pp, 512, 16), {.pp = pp, .schedule = schedule, .micro_batch = micro_batch});
-  for (const Flow flow : {Flow::pp_send_forward, Flow::pp_send_backward}) RC_ASSERT(t[flow].api == Bytes{2.0 * 16 * 512 * 512});  // 2 B L D
+  for (const Flow flow : {Flow::pp_send_forward, Flow::pp_send_backward})
+    RC_ASSERT(t[flow].api == Bytes{2.0 * 16 * 512 * 512});  // 2 B L D
 }
 
 RC_GTEST_PROP(Traffic, OfZeroIsOneOrOneAndAHalfTimesThatOfDataParallelism, ()) {  // I-16
@@ -75,11 +78,21 @@ RC_GTEST_PROP(Traffic, IsOnlyThatOfTheDimensionsInUse, ()) {
     const auto flow = static_cast<Flow>(i);
     if (t[flow].api == Bytes{0}) continue;
     switch (dimension_of(flow)) {
-      case Dimension::tp: RC_ASSERT(plan.tp > 1); break;
-      case Dimension::cp: RC_ASSERT(plan.cp > 1); break;
-      case Dimension::ep: RC_ASSERT(plan.ep > 1); break;
-      case Dimension::pp: RC_ASSERT(plan.pp > 1); break;
-      case Dimension::dp: RC_ASSERT(plan.dp * plan.cp * (is_mixture(given.model) ? plan.tp : 1) > 1); break;
+      case Dimension::tp:
+        RC_ASSERT(plan.tp > 1);
+        break;
+      case Dimension::cp:
+        RC_ASSERT(plan.cp > 1);
+        break;
+      case Dimension::ep:
+        RC_ASSERT(plan.ep > 1);
+        break;
+      case Dimension::pp:
+        RC_ASSERT(plan.pp > 1);
+        break;
+      case Dimension::dp:
+        RC_ASSERT(plan.dp * plan.cp * (is_mixture(given.model) ? plan.tp : 1) > 1);
+        break;
     }
   }
 }

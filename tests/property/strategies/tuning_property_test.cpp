@@ -20,25 +20,36 @@ std::int64_t added(const Scenario& given) {
   std::int64_t sum = 0;
   for (const Block& block : given.model.blocks) {
     if (t.kind == TuningKind::adapter) sum += 2 * (2 * hidden * t.width + t.width + hidden);
-    const std::int64_t query = std::int64_t{block.attention.heads} * block.attention.head_dim, key = std::int64_t{block.attention.kv_heads} * block.attention.head_dim;
+    const std::int64_t query = std::int64_t{block.attention.heads} * block.attention.head_dim,
+                       key = std::int64_t{block.attention.kv_heads} * block.attention.head_dim;
     struct Layer {
       std::int64_t width, copies;
       bool gated;
     };
     std::vector<Layer> layers;
     if (const Mlp* mlp = std::get_if<Mlp>(&block.feed_forward)) layers = {{mlp->width, 1, mlp->gated}};
-    if (const Moe* moe = std::get_if<Moe>(&block.feed_forward)) layers = {{moe->width, moe->experts, moe->gated}, {moe->shared_width, moe->shared_width > 0 ? 1 : 0, moe->gated}};
+    if (const Moe* moe = std::get_if<Moe>(&block.feed_forward))
+      layers = {{moe->width, moe->experts, moe->gated}, {moe->shared_width, moe->shared_width > 0 ? 1 : 0, moe->gated}};
     for (const LowRankTarget target : t.target) {
       const auto factors = [&](std::int64_t in, std::int64_t out) { return t.rank * (in + out); };
       switch (target) {
-        case LowRankTarget::q_proj: sum += factors(hidden, query); break;
+        case LowRankTarget::q_proj:
+          sum += factors(hidden, query);
+          break;
         case LowRankTarget::k_proj:
-        case LowRankTarget::v_proj: sum += factors(hidden, key); break;
-        case LowRankTarget::linear_qkv: sum += factors(hidden, query + 2 * key); break;
+        case LowRankTarget::v_proj:
+          sum += factors(hidden, key);
+          break;
+        case LowRankTarget::linear_qkv:
+          sum += factors(hidden, query + 2 * key);
+          break;
         case LowRankTarget::o_proj:
-        case LowRankTarget::linear_proj: sum += factors(query, hidden); break;
+        case LowRankTarget::linear_proj:
+          sum += factors(query, hidden);
+          break;
         default:
-          for (const Layer& l : layers) sum += l.copies * factors(hidden, target == LowRankTarget::linear_fc1 && l.gated ? 2 * l.width : l.width);
+          for (const Layer& l : layers)
+            sum += l.copies * factors(hidden, target == LowRankTarget::linear_fc1 && l.gated ? 2 * l.width : l.width);
       }
     }
   }
@@ -63,7 +74,8 @@ RC_GTEST_PROP(Tuning, TrainsOrFreezesEveryParameter, ()) {
   } else {
     RC_ASSERT(trained == added(given));
     if (given.job.tuning.kind != TuningKind::qlora) RC_ASSERT(frozen == parameter_count(given.model));
-    if (given.job.tuning.kind == TuningKind::qlora) RC_ASSERT(frozen < parameter_count(given.model) && 4 * frozen > parameter_count(given.model));
+    if (given.job.tuning.kind == TuningKind::qlora)
+      RC_ASSERT(frozen < parameter_count(given.model) && 4 * frozen > parameter_count(given.model));
   }
 }
 

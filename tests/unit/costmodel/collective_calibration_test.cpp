@@ -19,7 +19,9 @@ CollectiveCalibration shipped(NcclGeneration generation) {
 TEST(CollectiveCalibration, HoldsEveryKindOfTheFittedGenerations) {
   for (const NcclGeneration generation : {NcclGeneration::ampere, NcclGeneration::hopper}) {
     const CollectiveCalibration c = shipped(generation);
-    for (const CollectiveKind kind : {CollectiveKind::all_reduce, CollectiveKind::all_gather, CollectiveKind::reduce_scatter, CollectiveKind::all_to_all, CollectiveKind::send}) {
+    for (const CollectiveKind kind :
+         {CollectiveKind::all_reduce, CollectiveKind::all_gather, CollectiveKind::reduce_scatter,
+          CollectiveKind::all_to_all, CollectiveKind::send}) {
       EXPECT_NE(find_fit(c, kind, "nccl"), nullptr) << to_string(generation) << " " << to_string(kind);
     }
     EXPECT_FALSE(c.networks.empty());
@@ -50,7 +52,8 @@ TEST(CollectiveCalibration, KeepsAnyText) {
 
 TEST(CollectiveCalibration, RefusesSpreadsThatAreNotThree) {
   const Result<YamlDocument> document = YamlDocument::parse(
-      "generation: hopper\nport: 450 GB/s\nnode:\n  - {kind: all_reduce, library: nccl, source: a, date: b, samples: 3, parameters: {start: 5 us}, "
+      "generation: hopper\nport: 450 GB/s\nnode:\n  - {kind: all_reduce, library: nccl, source: a, date: b, samples: "
+      "3, parameters: {start: 5 us}, "
       "left_out: {median: 0.1, p90: 0.2}, spread: [0.1]}\n",
       "short.yaml");
   ASSERT_TRUE(document);
@@ -63,14 +66,23 @@ TEST(Collectives, SayWhatTheyRestOn) {
   const Result<FamilyParameters> hopper = find_family_parameters("hopper");
   ASSERT_TRUE(hopper);
   const auto collectives = make_collectives(*hopper);
-  const Level node{.size = 8, .per_device = BytesPerSecond{450e9}, .per_component = BytesPerSecond{450e9}, .reduces_in_switch = true};
-  const Topology topology{.devices = 16, .levels = {node, {.size = 16, .per_device = BytesPerSecond{50e9}, .per_component = BytesPerSecond{400e9}, .latency = Seconds{5e-6}}}};
+  const Level node{.size = 8,
+                   .per_device = BytesPerSecond{450e9},
+                   .per_component = BytesPerSecond{450e9},
+                   .reduces_in_switch = true};
+  const Topology topology{.devices = 16,
+                          .levels = {node,
+                                     {.size = 16,
+                                      .per_device = BytesPerSecond{50e9},
+                                      .per_component = BytesPerSecond{400e9},
+                                      .latency = Seconds{5e-6}}}};
   const Timing inside = collectives->time({CollectiveKind::all_reduce, 1.0_GB}, place(topology, {{8, 1}}));
   const Timing across = collectives->time({CollectiveKind::all_reduce, 1.0_GB}, place(topology, {{16, 1}}));
   EXPECT_EQ(inside.evidence, Evidence::fitted);
   EXPECT_EQ(across.evidence, Evidence::datasheet);
   EXPECT_GT(across.spread, inside.spread);
-  // H100: 1 GiB in 4.0 ms in a node, 4.5 ms on two over InfiniBand (SimuMax, nccl-tests issue 309), 0.931 of them for 1 GB.
+  // H100: 1 GiB in 4.0 ms in a node, 4.5 ms on two over InfiniBand (SimuMax, nccl-tests issue 309), 0.931 of them for 1
+  // GB.
   EXPECT_NEAR(inside.median.value() * 1e3, 0.931 * 4.02, 0.05 * 4.02);
   EXPECT_NEAR(across.median.value() * 1e3, 0.931 * 4.48, 0.10 * 4.48);
 }

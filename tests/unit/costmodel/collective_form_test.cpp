@@ -1,4 +1,5 @@
-// Does the calibrated form of collectives add up as its header says, and does a fit find the parameters that made its samples?
+// Does the calibrated form of collectives add up as its header says, and does a fit find the parameters that made its
+// samples?
 #include "costmodel/collective_form.hpp"
 
 #include <gtest/gtest.h>
@@ -12,19 +13,24 @@ namespace forerun {
 namespace {
 
 constexpr BytesPerSecond port{400e9};
-double microseconds(const CollectiveForm& form, CollectiveKind kind, int ranks, Bytes bytes) { return time(form, kind, ranks, bytes, port).value() * 1e6; }
+double microseconds(const CollectiveForm& form, CollectiveKind kind, int ranks, Bytes bytes) {
+  return time(form, kind, ranks, bytes, port).value() * 1e6;
+}
 
 TEST(CollectiveForm, AddsStepsBytesFillAndCopy) {
   const CollectiveForm form{.start = 5e-6, .step = 1e-6, .rate = 0.5, .fill = 8e-6, .copy = 2};
   // 80 MB over 8: 70 MB a pass at 200 GB/s, 350 us; the own tenth of a gigabyte, 10 MB, at 800 GB/s.
-  EXPECT_NEAR(microseconds(form, CollectiveKind::all_gather, 8, Bytes{80e6}), 5 + 7 + 350 + 2 * std::sqrt(8.0 * 350) + 12.5, 1e-9);
-  EXPECT_NEAR(microseconds(form, CollectiveKind::all_reduce, 8, Bytes{80e6}), 5 + 14 + 700 + 2 * std::sqrt(8.0 * 700) + 12.5, 1e-9);
+  EXPECT_NEAR(microseconds(form, CollectiveKind::all_gather, 8, Bytes{80e6}),
+              5 + 7 + 350 + 2 * std::sqrt(8.0 * 350) + 12.5, 1e-9);
+  EXPECT_NEAR(microseconds(form, CollectiveKind::all_reduce, 8, Bytes{80e6}),
+              5 + 14 + 700 + 2 * std::sqrt(8.0 * 700) + 12.5, 1e-9);
   EXPECT_NEAR(microseconds(form, CollectiveKind::send, 2, Bytes{80e6}), 5 + 1 + 400 + 2 * std::sqrt(8.0 * 400), 1e-9);
   EXPECT_EQ(microseconds(form, CollectiveKind::all_reduce, 1, Bytes{80e6}), 0);
 }
 
 TEST(CollectiveForm, TakesTheSwitchFromFiveRanksOn) {
-  const CollectiveForm form{.start = 5e-6, .step = 1e-6, .rate = 0.1, .copy = 100, .switch_start = 20e-6, .switch_rate = 1};
+  const CollectiveForm form{
+      .start = 5e-6, .step = 1e-6, .rate = 0.1, .copy = 100, .switch_start = 20e-6, .switch_rate = 1};
   // (n+1)/n S at 400 GB/s
   EXPECT_NEAR(microseconds(form, CollectiveKind::all_reduce, 8, Bytes{80e6}), 20 + 90e6 / 400e3, 1e-9);
   EXPECT_GT(microseconds(form, CollectiveKind::all_reduce, 4, Bytes{80e6}), 1.5 * 80e6 / 40e3);
@@ -44,13 +50,17 @@ TEST(CollectiveFit, FindsTheFormThatMadeItsSamples) {
   const CollectiveForm form{.start = 6e-6, .step = 0.8e-6, .rate = 0.8, .fill = 5e-6, .copy = 2.5};
   std::vector<CollectiveSample> samples;
   for (const int ranks : {2, 8}) {
-    for (double bytes = 512; bytes < 1e9; bytes *= 4) samples.push_back(sample(CollectiveKind::all_gather, ranks, bytes, time(form, CollectiveKind::all_gather, ranks, Bytes{bytes}, port)));
+    for (double bytes = 512; bytes < 1e9; bytes *= 4)
+      samples.push_back(sample(CollectiveKind::all_gather, ranks, bytes,
+                               time(form, CollectiveKind::all_gather, ranks, Bytes{bytes}, port)));
   }
   const NodeFit fit = fit_node(samples, HostFloor::none);
   EXPECT_LT(fit.left_out.p90, 0.01);
   EXPECT_EQ(fit.samples, samples.size());
   // Ranks that it did not see.
-  EXPECT_NEAR(time(fit.form, CollectiveKind::all_gather, 4, Bytes{64e6}, port) / time(form, CollectiveKind::all_gather, 4, Bytes{64e6}, port), 1, 0.01);
+  EXPECT_NEAR(time(fit.form, CollectiveKind::all_gather, 4, Bytes{64e6}, port) /
+                  time(form, CollectiveKind::all_gather, 4, Bytes{64e6}, port),
+              1, 0.01);
 }
 
 TEST(CollectiveFit, OfFewRowsKeepsTheGivenCurve) {
@@ -58,7 +68,9 @@ TEST(CollectiveFit, OfFewRowsKeepsTheGivenCurve) {
   CollectiveForm slower = given;
   slower.rate = 0.6, slower.floor = 40e-6;
   std::vector<CollectiveSample> samples;
-  for (double bytes = 1 << 20; bytes < 5e9; bytes *= 4) samples.push_back(sample(CollectiveKind::all_gather, 8, bytes, time(slower, CollectiveKind::all_gather, 8, Bytes{bytes}, port)));
+  for (double bytes = 1 << 20; bytes < 5e9; bytes *= 4)
+    samples.push_back(
+        sample(CollectiveKind::all_gather, 8, bytes, time(slower, CollectiveKind::all_gather, 8, Bytes{bytes}, port)));
   const CollectiveForm found = fit_node_form(samples, HostFloor::fitted, &given);
   EXPECT_NEAR(found.rate, 0.6, 0.01);
   EXPECT_NEAR(found.floor, 40e-6, 1e-6);
@@ -66,11 +78,16 @@ TEST(CollectiveFit, OfFewRowsKeepsTheGivenCurve) {
 }
 
 TEST(NetworkFit, FindsLatencyAndShareOfACluster) {
-  const NcclGroup group{.reduces_in_switch = true, .ranks = 16, .nodes = 2, .port = BytesPerSecond{450e9}, .network = BytesPerSecond{400e9}};
+  const NcclGroup group{.reduces_in_switch = true,
+                        .ranks = 16,
+                        .nodes = 2,
+                        .port = BytesPerSecond{450e9},
+                        .network = BytesPerSecond{400e9}};
   const NetworkForm form{.latency = 20e-6, .share = 0.5, .pipelining = 0.3};
   std::vector<CollectiveSample> samples;
   for (double bytes = 64; bytes < 5e9; bytes *= 4) {
-    samples.push_back({CollectiveKind::all_gather, group, Bytes{bytes}, time(form, CollectiveKind::all_gather, Bytes{bytes}, group, practice(group))});
+    samples.push_back({CollectiveKind::all_gather, group, Bytes{bytes},
+                       time(form, CollectiveKind::all_gather, Bytes{bytes}, group, practice(group))});
   }
   const NetworkForm found = fit_network_form(samples);
   EXPECT_NEAR(found.latency, 20e-6, 1e-6);
@@ -86,7 +103,8 @@ TEST(CustomAllReduce, IsOneShotThenTwoThenNccl) {
   CustomForm launched = form;
   launched.floor = 40e-6, launched.staging = 2;
   EXPECT_NEAR(time(launched, 8, Bytes{2e3}, port, Seconds{1e-3}).value() * 1e6, 40, 1e-9);
-  EXPECT_NEAR(time(launched, 8, Bytes{8e6}, port, Seconds{1e-3}).value() * 1e6, 8 + 70 + 10, 1e-9);  // 8 MB at 800 GB/s into the buffer
+  EXPECT_NEAR(time(launched, 8, Bytes{8e6}, port, Seconds{1e-3}).value() * 1e6, 8 + 70 + 10,
+              1e-9);  // 8 MB at 800 GB/s into the buffer
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Do calibrations read back what was written, say what is wrong with them, and answer for libraries that they do not know?
+// Do calibrations read back what was written, say what is wrong with them, and answer for libraries that they do not
+// know?
 #include "costmodel/kernel_calibration.hpp"
 
 #include <gtest/gtest.h>
@@ -12,7 +13,13 @@ namespace forerun {
 namespace {
 
 KernelFit fit(KernelKind kind, const std::string& library, DType dtype = DType::bf16) {
-  KernelFit f{.kind = kind, .dtype = dtype, .library = library, .source = "someone", .date = "2026-01-02", .samples = 40, .groups = 4};
+  KernelFit f{.kind = kind,
+              .dtype = dtype,
+              .library = library,
+              .source = "someone",
+              .date = "2026-01-02",
+              .samples = 40,
+              .groups = 4};
   f.form = start_form(kind);
   f.in_sample = {0.05, 0.2}, f.left_out = {0.06, 0.25};
   f.residuals = {{{10, -0.3, 0.01, 0.4, 0.35}, {20, -0.1, 0, 0.1, 0.1282}, {10, -0.05, 0, 0.05, 0.05}}};
@@ -22,7 +29,8 @@ KernelFit fit(KernelKind kind, const std::string& library, DType dtype = DType::
 KernelCalibration calibration() {
   KernelCalibration c{.device = "a100-sxm-80gb", .fits = {}};
   for (const char* library : {"cutlass-1", "vllm-0.14.0", "any"}) c.fits.push_back(fit(KernelKind::gemm, library));
-  for (const char* library : {"vllm-0.24.0/fa3", "vllm-0.24.0/fa4", "vllm-0.10.0/fa3"}) c.fits.push_back(fit(KernelKind::attn_prefill, library));
+  for (const char* library : {"vllm-0.24.0/fa3", "vllm-0.24.0/fa4", "vllm-0.10.0/fa3"})
+    c.fits.push_back(fit(KernelKind::attn_prefill, library));
   c.fits.push_back(fit(KernelKind::attn_decode, "x"));
   c.fits.push_back(fit(KernelKind::elementwise, "vidur-add"));
   return c;
@@ -50,7 +58,9 @@ TEST(KernelCalibration, ReadsBackWhatWasWritten) {
 
 TEST(KernelCalibration, SaysAllThatIsWrong) {
   std::string text = to_yaml({.device = "a100-sxm-80gb", .fits = {fit(KernelKind::gemm, "x")}});
-  const auto replace = [&](const std::string& from, const std::string& to) { text.replace(text.find(from), from.size(), to); };
+  const auto replace = [&](const std::string& from, const std::string& to) {
+    text.replace(text.find(from), from.size(), to);
+  };
   replace("compute: 0.8", "compute: 1.5");
   replace("launch: 3 us", "launch: 3 ms");
   replace("memory: 0.8", "memry: 0.8");
@@ -82,21 +92,28 @@ TEST(KernelCalibration, KnowsADeviceOfTheCatalogueByWhateverAlias) {
 
 TEST(ChooseFit, PrefersTheVeryLibraryThenItsKernelThenItsSoftwareThenAll) {
   const KernelCalibration c = calibration();
-  const auto chosen = [&](KernelKind kind, const char* library) { return choose_fit(c, kind, DType::bf16, library)->library; };
+  const auto chosen = [&](KernelKind kind, const char* library) {
+    return choose_fit(c, kind, DType::bf16, library)->library;
+  };
   EXPECT_EQ(chosen(KernelKind::gemm, "cutlass-1"), "cutlass-1");
   EXPECT_EQ(chosen(KernelKind::gemm, "vllm-0.9"), "vllm-0.14.0");
   EXPECT_EQ(chosen(KernelKind::gemm, "deepgemm"), "any");
   EXPECT_EQ(chosen(KernelKind::attn_prefill, "vllm-0.24.1/fa4"), "vllm-0.24.0/fa4");
   EXPECT_EQ(chosen(KernelKind::attn_prefill, "vllm-0.11.0/fa3"), "vllm-0.10.0/fa3");
   EXPECT_EQ(chosen(KernelKind::attn_prefill, "vllm-0.24.0/triton"), "vllm-0.24.0/fa3");
-  EXPECT_EQ(chosen(KernelKind::attn_prefill, "vllm-0.2.9/fa3"), "vllm-0.10.0/fa3");  // versions are numbers, though "0.2" begins as "0.24" does
+  EXPECT_EQ(chosen(KernelKind::attn_prefill, "vllm-0.2.9/fa3"),
+            "vllm-0.10.0/fa3");  // versions are numbers, though "0.2" begins as "0.24" does
   EXPECT_EQ(chosen(KernelKind::attn_prefill, "vllm-1.0.0/fa3"), "vllm-0.24.0/fa3");
   EXPECT_EQ(chosen(KernelKind::attn_decode, "sglang"), "x");  // all there is
 }
 
 TEST(ChooseFit, PrefersTheFormatAmongEquals) {
-  const KernelCalibration c{.device = "x", .fits = {fit(KernelKind::attn_prefill, "mine", DType::bf16), fit(KernelKind::attn_prefill, "mine", DType::fp32), fit(KernelKind::attn_prefill, "mine", DType::fp64)}};
-  for (const DType dtype : {DType::bf16, DType::fp32, DType::fp64}) EXPECT_EQ(choose_fit(c, KernelKind::attn_prefill, dtype, "")->dtype, dtype);
+  const KernelCalibration c{
+      .device = "x",
+      .fits = {fit(KernelKind::attn_prefill, "mine", DType::bf16), fit(KernelKind::attn_prefill, "mine", DType::fp32),
+               fit(KernelKind::attn_prefill, "mine", DType::fp64)}};
+  for (const DType dtype : {DType::bf16, DType::fp32, DType::fp64})
+    EXPECT_EQ(choose_fit(c, KernelKind::attn_prefill, dtype, "")->dtype, dtype);
   EXPECT_EQ(choose_fit(c, KernelKind::attn_prefill, DType::fp16, "")->dtype, DType::bf16);
 }
 
@@ -112,7 +129,10 @@ TEST(KernelCalibration, MayLeaveOutTheRateOfBackwardPasses) {
 TEST(MakeKernels, PricesActivationsAsElementWiseWorkWhereTheyWereNotMeasured) {
   const Device device = *find_device("a100");
   KernelCalibration own{.device = device.name, .fits = {fit(KernelKind::elementwise, "mine")}};
-  const auto time = [&](StreamingKind kind) { return make_kernels(device, *find_family_parameters(device.family), {.own = &own})->time(Streaming{kind, Bytes{1e8}}); };
+  const auto time = [&](StreamingKind kind) {
+    return make_kernels(device, *find_family_parameters(device.family), {.own = &own})
+        ->time(Streaming{kind, Bytes{1e8}});
+  };
   EXPECT_EQ(time(StreamingKind::activation), time(StreamingKind::elementwise));
   own.fits.push_back(fit(KernelKind::activation, "mine"));
   std::get<StreamingForm>(own.fits.back().form).memory = 0.3;
@@ -156,7 +176,8 @@ FamilyParameters family(const char* name) { return *find_family_parameters(name)
 TEST(MakeKernels, FittedWhereTheDeviceIsCalibrated) {
   const auto kernels = make_kernels(*find_device("a100"), family("ampere"));
   EXPECT_EQ(kernels->time(product).evidence, Evidence::fitted);
-  EXPECT_EQ(kernels->time(Streaming{StreamingKind::optimizer, Bytes{1e9}}).evidence, Evidence::datasheet);  // nobody measured it
+  EXPECT_EQ(kernels->time(Streaming{StreamingKind::optimizer, Bytes{1e9}}).evidence,
+            Evidence::datasheet);  // nobody measured it
 }
 
 TEST(MakeKernels, TheBandIsThatOfTheRegimeOfTime) {
@@ -192,23 +213,36 @@ TEST(MakeKernels, PowerCapsProductsInStepsButNotInBenchmarks) {
   ASSERT_TRUE(hopper.gemm.teraflops_per_watt);
   const Gemm large{.m = 16384, .n = 16384, .k = 16384};
   const Seconds sustained = make_kernels(device, hopper, {.library = "vllm-0.24.0"})->time(large).median;
-  const Seconds short_run = make_kernels(device, hopper, {.library = "vllm-0.24.0", .sustained = false})->time(large).median;
+  const Seconds short_run =
+      make_kernels(device, hopper, {.library = "vllm-0.24.0", .sustained = false})->time(large).median;
   EXPECT_GE(sustained, flops(large) / (sustained_share(device, hopper.gemm) * peak(device, DType::bf16)));
   EXPECT_LT(short_run, sustained);
 }
 
 TEST(MakeKernels, OldAttentionOnADeviceWithOnlyTheNewKeepsTheFamilysShare) {
   const Device device = *find_device("h100");
-  const FusedAttention attention{.sequences = 1, .heads = 32, .kv_heads = 8, .head_dim = 128, .value_dim = 128, .q_len = 8192, .kv_len = 8192, .visible = 0.5};
+  const FusedAttention attention{.sequences = 1,
+                                 .heads = 32,
+                                 .kv_heads = 8,
+                                 .head_dim = 128,
+                                 .value_dim = 128,
+                                 .q_len = 8192,
+                                 .kv_len = 8192,
+                                 .visible = 0.5};
   const FamilyParameters hopper = family("hopper");
-  EXPECT_EQ(make_kernels(device, hopper, {.attention = AttentionKernel::flash2})->time(attention).evidence, Evidence::datasheet);
-  EXPECT_EQ(make_kernels(device, hopper, {.attention = AttentionKernel::flash3})->time(attention).evidence, Evidence::fitted);
+  EXPECT_EQ(make_kernels(device, hopper, {.attention = AttentionKernel::flash2})->time(attention).evidence,
+            Evidence::datasheet);
+  EXPECT_EQ(make_kernels(device, hopper, {.attention = AttentionKernel::flash3})->time(attention).evidence,
+            Evidence::fitted);
 }
 
 // --- samples beside a form
 
 KernelFit with_samples(KernelFit f) {
-  f.measured = MeasuredResiduals{{.radius = 2, .shrink = 0.25, .cells = {{{12, 12, 12, 0}, 0.2}, {{3, 7.25, 7, 0}, -0.1234}}}, {0.03, 0.1}, f.residuals};
+  f.measured =
+      MeasuredResiduals{{.radius = 2, .shrink = 0.25, .cells = {{{12, 12, 12, 0}, 0.2}, {{3, 7.25, 7, 0}, -0.1234}}},
+                        {0.03, 0.1},
+                        f.residuals};
   f.measured->residuals[2].band = 0.02;
   return f;
 }
@@ -237,8 +271,10 @@ TEST(KernelCalibration, SaysWhichLineOfItsPointsIsWrong) {
 
 TEST(MakeKernels, MeasuredAmongSamplesAndExactlyFittedFarFromThem) {
   const Device device = *find_device("a100");
-  const KernelCalibration c{"a100-sxm-80gb", {with_samples(fit(KernelKind::gemm, "mine"))}}, form{"a100-sxm-80gb", {fit(KernelKind::gemm, "mine")}};
-  const auto with = make_kernels(device, family("ampere"), {.own = &c}), without = make_kernels(device, family("ampere"), {.own = &form});
+  const KernelCalibration c{"a100-sxm-80gb", {with_samples(fit(KernelKind::gemm, "mine"))}},
+      form{"a100-sxm-80gb", {fit(KernelKind::gemm, "mine")}};
+  const auto with = make_kernels(device, family("ampere"), {.own = &c}),
+             without = make_kernels(device, family("ampere"), {.own = &form});
   const Timing near = with->time(product);
   EXPECT_EQ(near.evidence, Evidence::measured);
   EXPECT_DOUBLE_EQ(near.median.value(), without->time(product).median.value() * std::exp(0.2 / 1.25));
@@ -250,7 +286,8 @@ TEST(MakeKernels, MeasuredAmongSamplesAndExactlyFittedFarFromThem) {
   EXPECT_GT(with->time(edge).median, without->time(edge).median);
   Device other = device;
   other.name = "a100-other";  // samples are of one device
-  EXPECT_EQ(make_kernels(other, family("ampere"), {.library = "mine", .calibration = &c})->time(product), make_kernels(other, family("ampere"), {.library = "mine", .calibration = &form})->time(product));
+  EXPECT_EQ(make_kernels(other, family("ampere"), {.library = "mine", .calibration = &c})->time(product),
+            make_kernels(other, family("ampere"), {.library = "mine", .calibration = &form})->time(product));
 }
 
 TEST(MakeKernels, FastSamplesDoNotOutrunThePowerLimitInSteps) {
@@ -263,8 +300,10 @@ TEST(MakeKernels, FastSamplesDoNotOutrunThePowerLimitInSteps) {
   form.measured.reset();
   const KernelCalibration with{"h100-sxm-80gb", {fast}}, without{"h100-sxm-80gb", {form}};
   const Gemm large{.m = 16384, .n = 16384, .k = 16384};
-  EXPECT_EQ(make_kernels(device, hopper, {.own = &with})->time(large).median, make_kernels(device, hopper, {.own = &without})->time(large).median);
-  EXPECT_LT(make_kernels(device, hopper, {.sustained = false, .own = &with})->time(large).median, make_kernels(device, hopper, {.sustained = false, .own = &without})->time(large).median);
+  EXPECT_EQ(make_kernels(device, hopper, {.own = &with})->time(large).median,
+            make_kernels(device, hopper, {.own = &without})->time(large).median);
+  EXPECT_LT(make_kernels(device, hopper, {.sustained = false, .own = &with})->time(large).median,
+            make_kernels(device, hopper, {.sustained = false, .own = &without})->time(large).median);
 }
 
 TEST(ShippedCalibrations, KeepSamplesOnlyWhereTheyGainFivePercentOnRowsLeftOut) {
@@ -273,8 +312,10 @@ TEST(ShippedCalibrations, KeepSamplesOnlyWhereTheyGainFivePercentOnRowsLeftOut) 
     for (const KernelFit& f : find_kernel_calibration(device)->fits) {
       if (!f.measured) continue;
       ++kept;
-      EXPECT_LE(f.measured->left_out.median, 0.95 * f.left_out.median + 1e-4) << device << " " << to_string(f.kind) << " " << f.library;
-      EXPECT_LE(f.measured->left_out.p90, 0.95 * f.left_out.p90 + 1e-4) << device << " " << to_string(f.kind) << " " << f.library;
+      EXPECT_LE(f.measured->left_out.median, 0.95 * f.left_out.median + 1e-4)
+          << device << " " << to_string(f.kind) << " " << f.library;
+      EXPECT_LE(f.measured->left_out.p90, 0.95 * f.left_out.p90 + 1e-4)
+          << device << " " << to_string(f.kind) << " " << f.library;
       EXPECT_LE(f.measured->field.cells.size(), most_cells);
       EXPECT_NE(f.library, any_library);
     }

@@ -10,9 +10,11 @@
 namespace forerun {
 namespace {
 
-const GemmForm truth{.compute = 0.7, .memory = 0.8, .launch = 4e-6, .exponent = 2.5, .prologue = 80, .small_tiles = 0.3};
+const GemmForm truth{
+    .compute = 0.7, .memory = 0.8, .launch = 4e-6, .exponent = 2.5, .prologue = 80, .small_tiles = 0.3};
 
-// Products of 6 (n, k) and 12 m, from a few microseconds to milliseconds; measured = what the form says times e^(noise, -noise, ...).
+// Products of 6 (n, k) and 12 m, from a few microseconds to milliseconds; measured = what the form says times e^(noise,
+// -noise, ...).
 std::vector<KernelSample> samples(const Device& device, double noise) {
   std::vector<KernelSample> list;
   for (const std::int64_t n : {512, 4096, 11008}) {
@@ -20,7 +22,8 @@ std::vector<KernelSample> samples(const Device& device, double noise) {
       for (std::int64_t m = 1; m <= 8192; m *= 2) {
         const Gemm gemm{.m = m, .n = n, .k = k};
         const double sign = list.size() % 2 == 0 ? 1 : -1;
-        list.push_back({gemm, time(KernelForm{truth}, device, gemm) * std::exp(sign * noise), std::to_string(n) + " " + std::to_string(k)});
+        list.push_back({gemm, time(KernelForm{truth}, device, gemm) * std::exp(sign * noise),
+                        std::to_string(n) + " " + std::to_string(k)});
       }
     }
   }
@@ -41,7 +44,8 @@ TEST(KernelFit, FindsTheFormOfExactSamples) {
   EXPECT_LT(fit.left_out.p90, 0.02);
 }
 
-// Noise of 5 % up and down in turn: |predicted / measured - 1| is 4.9 % and 5.1 %, in the sample as outside, and so is the band.
+// Noise of 5 % up and down in turn: |predicted / measured - 1| is 4.9 % and 5.1 %, in the sample as outside, and so is
+// the band.
 TEST(KernelFit, NoiseIsTheErrorAndTheBand) {
   const Device device = *find_device("a100");
   const KernelFit fit = fit_kernels(device, samples(device, 0.05));
@@ -55,14 +59,16 @@ TEST(KernelFit, NoiseIsTheErrorAndTheBand) {
   }
 }
 
-// A group that behaves otherwise (its times are doubled) is predicted badly when it is left out, though a sample of it could be fitted.
+// A group that behaves otherwise (its times are doubled) is predicted badly when it is left out, though a sample of it
+// could be fitted.
 TEST(KernelFit, LeftOutGroupsShowWhatTheSampleHides) {
   const Device device = *find_device("a100");
   std::vector<KernelSample> list;
   for (int i = 0; i < 40; ++i) {
     const bool odd = i % 2 == 1;
     const Streaming kernel{StreamingKind::norm, Bytes{odd ? 2e5 : 1e8 + i * 1e6}};
-    list.push_back({kernel, odd ? Seconds{20e-6} : Seconds{2e-6} + kernel.bytes / (0.5 * device.memory.bandwidth), odd ? "small" : "large"});
+    list.push_back({kernel, odd ? Seconds{20e-6} : Seconds{2e-6} + kernel.bytes / (0.5 * device.memory.bandwidth),
+                    odd ? "small" : "large"});
   }
   const KernelFit fit = fit_kernels(device, list);
   EXPECT_EQ(fit.groups, 2U);
@@ -80,12 +86,26 @@ TEST(KernelFit, OneGroupLeavesNothingOut) {
 
 // Of software whose blocks handle at most 32 query heads.
 std::vector<KernelSample> decoding(const Device& device, std::initializer_list<int> shares) {
-  const DecodeForm form{.memory = 0.8, .launch = 8e-6, .rows = 2, .split = 256, .fill = 0.3, .wave = 2e-6, .single = 0.5, .again = 0.4, .group = 32};
+  const DecodeForm form{.memory = 0.8,
+                        .launch = 8e-6,
+                        .rows = 2,
+                        .split = 256,
+                        .fill = 0.3,
+                        .wave = 2e-6,
+                        .single = 0.5,
+                        .again = 0.4,
+                        .group = 32};
   std::vector<KernelSample> list;
   for (const int share : shares) {
     for (std::int64_t batch = 1; batch <= 512; batch *= 4) {
       for (const std::int64_t kv : {64, 1024, 16384}) {
-        const FusedAttention a{.sequences = batch, .heads = share, .kv_heads = 1, .head_dim = 128, .value_dim = 128, .q_len = 1, .kv_len = kv};
+        const FusedAttention a{.sequences = batch,
+                               .heads = share,
+                               .kv_heads = 1,
+                               .head_dim = 128,
+                               .value_dim = 128,
+                               .q_len = 1,
+                               .kv_len = kv};
         list.push_back({a, time(form, device, a), std::to_string(share)});
       }
     }

@@ -16,12 +16,16 @@ Device device(double bandwidth = 1e30) {
   return d;
 }
 
-double microseconds(const KernelForm& form, const Kernel& kernel, const Device& on = device()) { return 1e6 * time(form, on, kernel).value(); }
+double microseconds(const KernelForm& form, const Kernel& kernel, const Device& on = device()) {
+  return 1e6 * time(form, on, kernel).value();
+}
 
 const GemmForm ideal{.compute = 1, .memory = 1, .launch = 0, .exponent = 20, .prologue = 0, .small_tiles = 0};
 
 // 10 x 10 tiles of 128 x 128 are one wave of 100 SMs: 2 128^2 k / 1 TFLOP/s.
-TEST(GemmForm, OneFullWaveRunsAtThePeak) { EXPECT_NEAR(microseconds(ideal, Gemm{.m = 1280, .n = 1280, .k = 1000}), 32.768, 1e-9); }
+TEST(GemmForm, OneFullWaveRunsAtThePeak) {
+  EXPECT_NEAR(microseconds(ideal, Gemm{.m = 1280, .n = 1280, .k = 1000}), 32.768, 1e-9);
+}
 
 // A core: 17 x 16 rounds up to two blocks of 16 x 16, 2 x 2 x 16^2 k at 100 TFLOP/s; a block that is full costs half.
 TEST(GemmForm, ACoreOfACpuHasOneProcessorAndTilesOfItsRegisters) {
@@ -31,12 +35,20 @@ TEST(GemmForm, ACoreOfACpuHasOneProcessorAndTilesOfItsRegisters) {
   EXPECT_NEAR(microseconds(ideal, Gemm{.m = 16, .n = 16, .k = 1000}, core), 2 * 256 * 1000 / 100e6, 1e-12);
 }
 
-// Three sequences of one head of 32 queries, 64 elements, on a core: what the last query sees is computed for all 32 rows, 2 (64 + 64) FLOPs a row and key.
+// Three sequences of one head of 32 queries, 64 elements, on a core: what the last query sees is computed for all 32
+// rows, 2 (64 + 64) FLOPs a row and key.
 TEST(PrefillForm, ACoreOfACpuPaysForTheRowsThatThereAre) {
   Device core = device();
   core.family = "cpu", core.sms = 1;
   const PrefillForm form{.exponent = 20};
-  const FusedAttention a{.sequences = 3, .heads = 1, .kv_heads = 1, .head_dim = 64, .value_dim = 64, .q_len = 32, .kv_len = 32, .visible = visible_share(32, 32)};
+  const FusedAttention a{.sequences = 3,
+                         .heads = 1,
+                         .kv_heads = 1,
+                         .head_dim = 64,
+                         .value_dim = 64,
+                         .q_len = 32,
+                         .kv_len = 32,
+                         .visible = visible_share(32, 32)};
   EXPECT_NEAR(microseconds(form, a, core), 3.0 * 32 * 32 * 2 * 128 / 100e6, 1e-12);
 }
 
@@ -47,14 +59,16 @@ TEST(StreamingForm, BackwardPassesHaveARateOfTheirOwn) {
   EXPECT_NEAR(microseconds(form, Streaming{StreamingKind::norm, Bytes{1e9}, true}, device(1e9)), 1e6, 1e-6);
 }
 
-// 11 x 10 tiles: 1.1 waves of large tiles, charged 0.25 x 2 + 0.75 x 1.1 = 1.325. Tiles of a quarter of the rate are no help.
+// 11 x 10 tiles: 1.1 waves of large tiles, charged 0.25 x 2 + 0.75 x 1.1 = 1.325. Tiles of a quarter of the rate are no
+// help.
 TEST(GemmForm, AQuarterOfTheLastWaveIsLost) {
   GemmForm form = ideal;
   form.small_tiles = 1;
   EXPECT_NEAR(microseconds(form, Gemm{.m = 1408, .n = 1280, .k = 1000}), 1.325 * 32.768, 1e-9);
 }
 
-// The same where small tiles are as good: 44 x 20 tiles of 32 x 64, an eighth each: 8.8 waves, 0.25 x 9 + 0.75 x 8.8 = 8.85 eighths.
+// The same where small tiles are as good: 44 x 20 tiles of 32 x 64, an eighth each: 8.8 waves, 0.25 x 9 + 0.75 x 8.8
+// = 8.85 eighths.
 TEST(GemmForm, SmallTilesFillTheLastWave) {
   EXPECT_NEAR(microseconds(ideal, Gemm{.m = 1408, .n = 1280, .k = 1000}), 8.85 / 8 * 32.768, 1e-9);
 }
@@ -64,8 +78,8 @@ TEST(GemmForm, ALongReductionIsSplitOverIdleSms) {
   EXPECT_NEAR(microseconds(ideal, Gemm{.m = 128, .n = 128, .k = 100'000}), 1.46 * 2 * 64 * 64 * 3125 * 1e-6, 1e-6);
 }
 
-// The same with 1 TB/s: eight tiles of 32 x 64 in 16 pieces take as long and add fewer fp32 sums of 128 x 128, written and read (8 bytes):
-// 2.1 us beside the operands' 51.2 us. The arithmetic takes 37.4 us; at p = 20 it does not show.
+// The same with 1 TB/s: eight tiles of 32 x 64 in 16 pieces take as long and add fewer fp32 sums of 128 x 128, written
+// and read (8 bytes): 2.1 us beside the operands' 51.2 us. The arithmetic takes 37.4 us; at p = 20 it does not show.
 TEST(GemmForm, PartialSumsAreTraffic) {
   const double bytes = 2 * (128 * 100'000 * 2 + 128 * 128) + 16 * 8 * 128 * 128;
   EXPECT_NEAR(microseconds(ideal, Gemm{.m = 128, .n = 128, .k = 100'000}, device(1e12)), bytes * 1e-6, 0.01);
@@ -88,8 +102,10 @@ TEST(GemmForm, PowerCapsTheShareOfThePeak) {
 
 TEST(GemmForm, NothingTakesNoTime) { EXPECT_EQ(microseconds(ideal, Gemm{}), 0); }
 
-const PrefillForm attention{.compute = 1, .memory = 1, .launch = 0, .exponent = 20, .softmax = 0, .tail = 0, .wave = 0, .backward = 0.5};
-const FusedAttention square{.sequences = 1, .heads = 100, .kv_heads = 100, .head_dim = 128, .value_dim = 128, .q_len = 1280, .kv_len = 1280};
+const PrefillForm attention{
+    .compute = 1, .memory = 1, .launch = 0, .exponent = 20, .softmax = 0, .tail = 0, .wave = 0, .backward = 0.5};
+const FusedAttention square{
+    .sequences = 1, .heads = 100, .kv_heads = 100, .head_dim = 128, .value_dim = 128, .q_len = 1280, .kv_len = 1280};
 
 // 1,000 tiles of 128 x 1280 scores, 2 (128 + 128) FLOPs each, ten on each SM.
 constexpr double tile = 128 * 1280 * 512 * 1e-6;  // us
@@ -114,7 +130,8 @@ TEST(PrefillForm, FewTilesTakeAsLongAsOne) {
   EXPECT_NEAR(microseconds(attention, few), tile, 1e-6);
 }
 
-// Causal: of 1280 keys a row sees 640.5 on average, and its tile computes 64 more; exponentials worth 64 head elements add a half.
+// Causal: of 1280 keys a row sees 640.5 on average, and its tile computes 64 more; exponentials worth 64 head elements
+// add a half.
 TEST(PrefillForm, TilesEndAtTheDiagonal) {
   FusedAttention causal = square;
   causal.visible = visible_share(1280, 1280);
@@ -132,11 +149,14 @@ TEST(PrefillForm, ShortChunksFillATile) {
 }
 
 const DecodeForm decode{.memory = 0.5, .launch = 0, .rows = 1e-9, .split = 512, .fill = 1, .wave = 0};
-const FusedAttention one{.sequences = 100, .heads = 4, .kv_heads = 1, .head_dim = 128, .value_dim = 128, .q_len = 1, .kv_len = 512};
+const FusedAttention one{
+    .sequences = 100, .heads = 4, .kv_heads = 1, .head_dim = 128, .value_dim = 128, .q_len = 1, .kv_len = 512};
 
 // Queries and outputs of 4 heads, keys and values of 512 positions: 2 bytes each, at half of 1 TB/s.
 constexpr double traffic = 100.0 * (4 + 4 + 2 * 512) * 128 * 2 / 0.5e12 * 1e6;  // us
-TEST(DecodeForm, AHundredBlocksReadAtTheFullRate) { EXPECT_NEAR(microseconds(decode, one, device(1e12)), traffic, 1e-6); }
+TEST(DecodeForm, AHundredBlocksReadAtTheFullRate) {
+  EXPECT_NEAR(microseconds(decode, one, device(1e12)), traffic, 1e-6);
+}
 
 // 25 blocks of one unit each draw a quarter of the bandwidth; four times the keys are split into units enough.
 TEST(DecodeForm, FewUnitsDoNotFillTheMemory) {
@@ -179,7 +199,9 @@ TEST(DecodeForm, WithoutGroupsKeysMayStayWhole) {
 // 5 MB lie in the L2 of 10 MB, 20 MB do not, of 15 MB half does.
 TEST(StreamingForm, TheCacheIsFaster) {
   const StreamingForm form{.memory = 0.5, .cached = 2, .launch = 1e-6};
-  const auto t = [&](double bytes) { return microseconds(form, Streaming{StreamingKind::norm, Bytes{bytes}}, device(1e12)); };
+  const auto t = [&](double bytes) {
+    return microseconds(form, Streaming{StreamingKind::norm, Bytes{bytes}}, device(1e12));
+  };
   EXPECT_NEAR(t(5e6), 1 + 5, 1e-9);
   EXPECT_NEAR(t(20e6), 1 + 40, 1e-9);
   EXPECT_NEAR(t(15e6), 1 + 0.75 * 30, 1e-9);

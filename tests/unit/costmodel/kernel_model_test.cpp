@@ -16,7 +16,8 @@ Device a100() {
   return device;
 }
 
-double microseconds(const Device& device, const FamilyParameters& p, const Kernel& kernel, AttentionKernel attention = AttentionKernel::flash2) {
+double microseconds(const Device& device, const FamilyParameters& p, const Kernel& kernel,
+                    AttentionKernel attention = AttentionKernel::flash2) {
   return make_datasheet_kernels(device, p, attention)->time(kernel).median.value() * 1e6;
 }
 
@@ -37,7 +38,8 @@ TEST(GemmTime, IsASmoothMaximum) {
   p.gemm.memory = 0.5;
   p.gemm.exponent = 3;
   const double n = 512, compute = 2 * n * n * n / (0.8 * 312e12), memory = 6 * n * n / (0.5 * 2039e9);
-  EXPECT_NEAR(microseconds(a100(), p, Gemm{.m = 512, .n = 512, .k = 512}), 1e6 * std::cbrt(std::pow(compute, 3) + std::pow(memory, 3)), 1e-9);
+  EXPECT_NEAR(microseconds(a100(), p, Gemm{.m = 512, .n = 512, .k = 512}),
+              1e6 * std::cbrt(std::pow(compute, 3) + std::pow(memory, 3)), 1e-9);
 }
 
 TEST(GemmTime, StartsWithALaunch) {
@@ -55,7 +57,8 @@ TEST(SustainedShare, IsWhatThePowerLimitLeaves) {
   Device device = a100();
   device.power = Watts{200};
   EXPECT_NEAR(sustained_share(device, {.compute = 0.9, .teraflops_per_watt = 1.0}), 0.9 * 200 / 312, 1e-12);
-  EXPECT_EQ(sustained_share(device, {.compute = 0.9, .teraflops_per_watt = 2.0}), 0.9);  // 400 TFLOP/s would be within power
+  EXPECT_EQ(sustained_share(device, {.compute = 0.9, .teraflops_per_watt = 2.0}),
+            0.9);  // 400 TFLOP/s would be within power
   EXPECT_EQ(sustained_share(device, {.compute = 0.9}), 0.9);
 }
 
@@ -63,7 +66,8 @@ TEST(AttentionTime, IsThatOfTheKernelThatTheSoftwareHas) {
   FamilyParameters p = sharp();
   p.flash2 = {.forward = 0.5, .backward = 0.4};
   p.flash3 = {.forward = 0.8, .backward = 0.6};
-  FusedAttention kernel{.sequences = 1, .heads = 16, .kv_heads = 16, .head_dim = 128, .value_dim = 128, .q_len = 8192, .kv_len = 8192};
+  FusedAttention kernel{
+      .sequences = 1, .heads = 16, .kv_heads = 16, .head_dim = 128, .value_dim = 128, .q_len = 8192, .kv_len = 8192};
   const double product = 2.0 * 16 * 128 * 8192 * 8192 / 312e12 * 1e6;
   const double tiles = 1 + 64.0 / 8192;  // half a tile of 128 a row
   EXPECT_NEAR(microseconds(a100(), p, kernel), 2 * product * tiles / 0.5, 1e-6);
@@ -74,7 +78,8 @@ TEST(AttentionTime, IsThatOfTheKernelThatTheSoftwareHas) {
 }
 
 TEST(AttentionTime, IsSlowerForNarrowHeads) {
-  FusedAttention wide{.sequences = 1, .heads = 16, .kv_heads = 16, .head_dim = 128, .value_dim = 128, .q_len = 8192, .kv_len = 8192};
+  FusedAttention wide{
+      .sequences = 1, .heads = 16, .kv_heads = 16, .head_dim = 128, .value_dim = 128, .q_len = 8192, .kv_len = 8192};
   FusedAttention narrow = wide;
   narrow.heads = narrow.kv_heads = 32, narrow.head_dim = narrow.value_dim = 64;  // as many FLOPs
   EXPECT_NEAR(microseconds(a100(), sharp(), wide) / microseconds(a100(), sharp(), narrow), std::sqrt(0.5), 1e-6);

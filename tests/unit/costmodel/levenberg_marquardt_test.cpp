@@ -38,14 +38,15 @@ TEST(LevenbergMarquardt, FindsTheParametersOfExactSamples) {
 
 TEST(LevenbergMarquardt, NoiseMovesTheParametersByLessThanItself) {
   Line l = line();
-  for (std::size_t i = 0; i < l.times.size(); ++i) l.times[i] *= i % 2 == 0 ? 1.02 : 1 / 1.02;  // 2 % up and down in turn
+  for (std::size_t i = 0; i < l.times.size(); ++i)
+    l.times[i] *= i % 2 == 0 ? 1.02 : 1 / 1.02;  // 2 % up and down in turn
   const FitResult r = fit(launch_and_rate, l.sizes.size(), residuals(l));
   EXPECT_NEAR(r.values[0], 5, 0.1);
   EXPECT_NEAR(r.values[1], 2, 0.04);
 }
 
-// Least squares would follow two samples that are ten times too slow: each adds (ln 10)^2 = 5.3 against 0 for the others. Under the loss
-// they pull with the strength of a residual of its scale.
+// Least squares would follow two samples that are ten times too slow: each adds (ln 10)^2 = 5.3 against 0 for the
+// others. Under the loss they pull with the strength of a residual of its scale.
 TEST(LevenbergMarquardt, OutliersCannotSteer) {
   Line l = line();
   l.times[15] *= 10, l.times[18] *= 10;
@@ -56,7 +57,8 @@ TEST(LevenbergMarquardt, OutliersCannotSteer) {
 
 // Beyond the scale of the loss too, where a residual of twice the size would not count as four.
 TEST(LevenbergMarquardt, AWeightCountsAsRepeats) {
-  const Line few{.sizes = {0, 0, 0}, .times = {1, 1.5, 4}}, repeated{.sizes = {0, 0, 0, 0, 0}, .times = {1, 1, 1, 1.5, 4}};
+  const Line few{.sizes = {0, 0, 0}, .times = {1, 1.5, 4}},
+      repeated{.sizes = {0, 0, 0, 0, 0}, .times = {1, 1, 1, 1.5, 4}};
   const std::array<FitParameter, 2> level{{{"level", 0.1, 2, 10}, {"rate", 1, 1, 1}}};
   const double once = fit(level, 3, residuals(few)).values[0];
   const double weighted = fit(level, 3, residuals(few), {.weights = {3, 1, 1}}).values[0];
@@ -80,7 +82,8 @@ TEST(LevenbergMarquardt, EqualBoundsHoldAParameter) {
   EXPECT_NEAR(r.values[1], 2, 1e-4);
 }
 
-// (ln x)^2 (ln x - 3)^2 + 0.01 (ln x - 3)^2 has a false minimum near ln x = 0 and its true one at 3. From x = 1 one start stays there.
+// (ln x)^2 (ln x - 3)^2 + 0.01 (ln x - 3)^2 has a false minimum near ln x = 0 and its true one at 3. From x = 1 one
+// start stays there.
 TEST(LevenbergMarquardt, SeveralStartsEscapeAFalseMinimum) {
   const std::array<FitParameter, 1> parameter{{{"x", 0.5, 1, 40}}};
   const Residuals valley = [](std::span<const double> x, std::span<double> out) {
@@ -103,7 +106,9 @@ TEST(LevenbergMarquardt, EqualSeedsGiveEqualBits) {
 
 TEST(LevenbergMarquardt, ResidualsThatAreNotNumbersAreAvoided) {
   const std::array<FitParameter, 1> parameter{{{"x", 0.1, 0.5, 10}}};
-  const Residuals partly = [](std::span<const double> x, std::span<double> out) { out[0] = x[0] > 5 ? std::nan("") : std::log(x[0] / 4); };
+  const Residuals partly = [](std::span<const double> x, std::span<double> out) {
+    out[0] = x[0] > 5 ? std::nan("") : std::log(x[0] / 4);
+  };
   EXPECT_NEAR(fit(parameter, 1, partly).values[0], 4, 1e-3);
 }
 

@@ -12,8 +12,12 @@ using enum NcclAlgorithm;
 using enum NcclProtocol;
 
 NcclGroup nodes_of_8(NcclGeneration generation, int nodes, double port, double network) {
-  return {.generation = generation, .reduces_in_switch = generation >= NcclGeneration::hopper, .ranks = 8 * nodes, .nodes = nodes,
-          .port = BytesPerSecond{port * 1e9}, .network = BytesPerSecond{network * 1e9}};
+  return {.generation = generation,
+          .reduces_in_switch = generation >= NcclGeneration::hopper,
+          .ranks = 8 * nodes,
+          .nodes = nodes,
+          .port = BytesPerSecond{port * 1e9},
+          .network = BytesPerSecond{network * 1e9}};
 }
 NcclGroup h100(int nodes) { return nodes_of_8(NcclGeneration::hopper, nodes, 450, 400); }
 NcclGroup a100(int nodes) { return nodes_of_8(NcclGeneration::ampere, nodes, 300, 200); }
@@ -29,7 +33,10 @@ std::string choices(const NcclGroup& group, CollectiveKind kind = CollectiveKind
     const NcclChoice choice = nccl_choice(kind, Bytes{mib * 1024 * 1024}, group);
     const std::string now = std::string(to_string(choice.algorithm)) + "-" + std::string(to_string(choice.protocol));
     if (now == last) continue;
-    if (!last.empty()) text += " " + (mib < 1 ? std::to_string(static_cast<int>(1024 * mib)) + "K" : std::to_string(static_cast<int>(mib))) + " ";
+    if (!last.empty())
+      text += " " +
+              (mib < 1 ? std::to_string(static_cast<int>(1024 * mib)) + "K" : std::to_string(static_cast<int>(mib))) +
+              " ";
     text += last = now;
   }
   return text;
@@ -45,7 +52,8 @@ TEST(NcclModel, SwitchesWhereItsLogsDo) {
 }
 
 TEST(NcclModel, OfFewBytesIsLatency) {
-  // nccl-tests issue 309, 8 bytes over InfiniBand: 25 us on two nodes, 34.8 us on four. LL tree: 6.8 + 2 (7 x 0.6 + log2 N x 5).
+  // nccl-tests issue 309, 8 bytes over InfiniBand: 25 us on two nodes, 34.8 us on four. LL tree: 6.8 + 2 (7 x 0.6 +
+  // log2 N x 5).
   EXPECT_NEAR(microseconds(h100(2), Bytes{8}), 25.2, 1e-2);
   EXPECT_NEAR(microseconds(h100(4), Bytes{8}), 35.2, 1e-2);
   EXPECT_NEAR(microseconds(h100(1), Bytes{8}), 6.6 + 14 * 0.6, 1e-2);
@@ -99,12 +107,15 @@ TEST(NcclModel, HasNoWideFlagsOverPcie) {
 
 TEST(NcclModel, CorrectionsAddWhatTheyName) {
   const NcclGroup group = a100(1);
-  const auto with = [&](const NcclCorrection& c) { return nccl_time(CollectiveKind::all_gather, ring, simple, Bytes{240e6}, group, c).value() * 1e6; };
+  const auto with = [&](const NcclCorrection& c) {
+    return nccl_time(CollectiveKind::all_gather, ring, simple, Bytes{240e6}, group, c).value() * 1e6;
+  };
   const double latency = 8.4 + 7 * 3.4, transfer = 875;  // 7/8 of 240 MB at 240 GB/s
   EXPECT_NEAR(with({}), latency + transfer, 1e-6);
   EXPECT_NEAR(with({.latency = 2}), 2 * latency + transfer, 1e-6);
   EXPECT_NEAR(with({.plateau = 0.5}), latency + 2 * transfer, 1e-6);
-  EXPECT_NEAR(with({.pipelining = 0.5}), latency + transfer + std::sqrt(4 * 3.4 * transfer), 1e-6);  // four slices of a step
+  EXPECT_NEAR(with({.pipelining = 0.5}), latency + transfer + std::sqrt(4 * 3.4 * transfer),
+              1e-6);  // four slices of a step
   EXPECT_NEAR(with({.copy = BytesPerSecond{1e12}}), latency + transfer + 30, 1e-6);  // an eighth, 30 MB at 1 TB/s
 }
 
@@ -112,7 +123,8 @@ TEST(NcclPeers, SendTheirSharesAtOnce) {
   const double inside = nccl_all_to_all(Bytes{72e6}, h100(1)).value() * 1e6;
   EXPECT_NEAR(inside, 6 + 7 * 0.15 + 63e6 / (0.72 * 450e3), 1e-6);  // 7/8 of it leaves the rank
   const double across = nccl_all_to_all(Bytes{72e6}, h100(2)).value() * 1e6;
-  EXPECT_NEAR(across, 6 + 7 * 0.15 + 8 + 8 * 0.5 + 36e6 * 8 / (0.96 * 400e3), 1e-6);  // half of it leaves the node, of eight ranks
+  EXPECT_NEAR(across, 6 + 7 * 0.15 + 8 + 8 * 0.5 + 36e6 * 8 / (0.96 * 400e3),
+              1e-6);  // half of it leaves the node, of eight ranks
   NcclGroup two = h100(1);
   two.ranks = 2;
   EXPECT_NEAR(nccl_send(Bytes{72e6}, two).value() * 1e6, 6.15 + 72e6 / (0.72 * 450e3), 1e-6);

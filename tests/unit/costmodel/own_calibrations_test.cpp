@@ -1,4 +1,5 @@
-// Do a user's calibrations lie over the shipped ones, kind by kind, and are those of other devices and networks refused where they stand?
+// Do a user's calibrations lie over the shipped ones, kind by kind, and are those of other devices and networks refused
+// where they stand?
 #include "costmodel/own_calibrations.hpp"
 
 #include <fmt/format.h>
@@ -15,15 +16,23 @@ namespace {
 using testing::HasSubstr;
 
 KernelFit fit(KernelKind kind, DType dtype, const std::string& library) {
-  KernelFit f{.kind = kind, .dtype = dtype, .library = library, .source = "me", .date = "2026-01-02", .samples = 40, .groups = 4};
+  KernelFit f{.kind = kind,
+              .dtype = dtype,
+              .library = library,
+              .source = "me",
+              .date = "2026-01-02",
+              .samples = 40,
+              .groups = 4};
   f.form = start_form(kind);
   f.residuals = {{{10, 0, 0, 0, 0.1}, {20, 0, 0, 0, 0.1}, {10, 0, 0, 0, 0.1}}};
   return f;
 }
 
-const std::string network = "generation: hopper\nport: 450 GB/s\nnetworks:\n  - {link: EFA, kind: all_reduce, ranks: 16, nodes: 2, cluster: AWS-P5, rate: 200 GB/s, "
-                            "source: me, date: today, samples: 9, parameters: {latency: 30 us, share: 1, pipelining: 0.1}, "
-                            "left_out: {median: 0.1, p90: 0.2}, spread: [0.1, 0.1, 0.1]}\n";
+const std::string network =
+    "generation: hopper\nport: 450 GB/s\nnetworks:\n  - {link: EFA, kind: all_reduce, ranks: 16, nodes: 2, cluster: "
+    "AWS-P5, rate: 200 GB/s, "
+    "source: me, date: today, samples: 9, parameters: {latency: 30 us, share: 1, pipelining: 0.1}, "
+    "left_out: {median: 0.1, p90: 0.2}, spread: [0.1, 0.1, 0.1]}\n";
 
 CalibrationFile parsed(const std::string& text, const std::string& name = "mine.yaml") {
   Result<CalibrationFile> file = parse_calibration(text, name);
@@ -32,7 +41,10 @@ CalibrationFile parsed(const std::string& text, const std::string& name = "mine.
 }
 
 TEST(Merged, AKindAndFormatReplacesTheShippedOneOfAnyLibrary) {
-  const KernelCalibration below{"d", {fit(KernelKind::gemm, DType::fp16, "cublas"), fit(KernelKind::gemm, DType::fp8, "cublas"), fit(KernelKind::attn_decode, DType::bf16, "x")}};
+  const KernelCalibration below{
+      "d",
+      {fit(KernelKind::gemm, DType::fp16, "cublas"), fit(KernelKind::gemm, DType::fp8, "cublas"),
+       fit(KernelKind::attn_decode, DType::bf16, "x")}};
   const KernelCalibration over{"d", {fit(KernelKind::gemm, DType::bf16, "mine")}};
   const KernelCalibration all = merged(below, over);
   ASSERT_EQ(all.fits.size(), 3U);  // fp16 and bf16 are one format
@@ -42,13 +54,15 @@ TEST(Merged, AKindAndFormatReplacesTheShippedOneOfAnyLibrary) {
 }
 
 TEST(Merged, ACollectiveReplacesItsKindAndANetworkItsLink) {
-  CollectiveCalibration below{.generation = NcclGeneration::hopper, .port = {}, .node = {}, .custom = {}, .networks = {}};
+  CollectiveCalibration below{
+      .generation = NcclGeneration::hopper, .port = {}, .node = {}, .custom = {}, .networks = {}};
   below.node.resize(3);
   below.node[0].library = below.node[2].library = "nccl", below.node[1].library = "vidur";
   below.node[2].kind = CollectiveKind::send;
   below.networks.resize(2);
   below.networks[0].link = "EFA", below.networks[1].link = "IB";
-  CollectiveCalibration over{.generation = NcclGeneration::hopper, .port = {}, .node = {}, .custom = {}, .networks = {}};
+  CollectiveCalibration over{
+      .generation = NcclGeneration::hopper, .port = {}, .node = {}, .custom = {}, .networks = {}};
   over.node.resize(1);
   over.node[0].library = "mine";
   over.networks.resize(1);
@@ -64,8 +78,10 @@ TEST(Merged, ACollectiveReplacesItsKindAndANetworkItsLink) {
 }
 
 TEST(OwnCalibrations, OfTwoFilesTheLaterWins) {
-  const std::string first = to_yaml(KernelCalibration{"d", {fit(KernelKind::gemm, DType::bf16, "first"), fit(KernelKind::norm, DType::bf16, "first")}});
-  const std::string second = to_yaml(KernelCalibration{"d", {fit(KernelKind::gemm, DType::bf16, "second: with \"quotes\"")}});
+  const std::string first = to_yaml(KernelCalibration{
+      "d", {fit(KernelKind::gemm, DType::bf16, "first"), fit(KernelKind::norm, DType::bf16, "first")}});
+  const std::string second =
+      to_yaml(KernelCalibration{"d", {fit(KernelKind::gemm, DType::bf16, "second: with \"quotes\"")}});
   const OwnCalibrations own = layered({parsed(first), parsed(second)});
   ASSERT_EQ(own.kernels.size(), 1U);
   EXPECT_EQ(own.of_device("d")->fits.size(), 2U);
@@ -76,12 +92,15 @@ TEST(OwnCalibrations, OfTwoFilesTheLaterWins) {
 // Messages between processes take 3 us more than between threads; only threads broadcast.
 TEST(OwnCalibrations, OfAHostKeepTheCurvesOfOneLibrary) {
   const auto entry = [](const char* kind, const char* library, const char* start) {
-    return fmt::format("  - {{kind: {}, library: {}, source: me, date: today, samples: 9, parameters: {{start: {}}}, left_out: {{median: 0.1, p90: 0.2}}, spread: [0.1, 0.1, 0.1]}}\n", kind,
-                       library, start);
+    return fmt::format(
+        "  - {{kind: {}, library: {}, source: me, date: today, samples: 9, parameters: {{start: {}}}, left_out: "
+        "{{median: 0.1, p90: 0.2}}, spread: [0.1, 0.1, 0.1]}}\n",
+        kind, library, start);
   };
-  const OwnCalibrations own = layered({parsed("generation: host\nport: 5 GB/s\nnode:\n" + entry("send", "in-process", "2 us") + entry("broadcast", "in-process", "2 us") +
-                                              entry("send", "mpi", "5 us")),
-                                       parsed(network)});
+  const OwnCalibrations own =
+      layered({parsed("generation: host\nport: 5 GB/s\nnode:\n" + entry("send", "in-process", "2 us") +
+                      entry("broadcast", "in-process", "2 us") + entry("send", "mpi", "5 us")),
+               parsed(network)});
   OwnCalibrations processes = own, threads = own, none = own;
   EXPECT_TRUE(only_library_of_host(processes, "mpi"));
   EXPECT_TRUE(only_library_of_host(threads, "in-process"));
@@ -98,14 +117,16 @@ TEST(OwnCalibrations, OfAHostKeepTheCurvesOfOneLibrary) {
 TEST(OwnCalibrations, WhatIsNoCalibrationIsSaid) {
   const auto file = parse_calibration("model: llama3-8b\n", "plan.yaml");
   ASSERT_FALSE(file);
-  EXPECT_THAT(to_string(file.error()), testing::AllOf(HasSubstr("plan.yaml:1:1: error: this is no calibration"), HasSubstr("hint: ")));
+  EXPECT_THAT(to_string(file.error()),
+              testing::AllOf(HasSubstr("plan.yaml:1:1: error: this is no calibration"), HasSubstr("hint: ")));
   EXPECT_FALSE(parse_calibration("- 1\n", "list.yaml"));
 }
 
 TEST(Mismatches, StandAtTheirPlaceAndNameTheClustersDevice) {
   const Cluster cluster = *find_cluster("dgx-h100");
-  const OwnCalibrations own = layered({parsed(to_yaml(KernelCalibration{"a100-sxm-80gb", {fit(KernelKind::gemm, DType::bf16, "mine")}}), "a.yaml"), parsed(network, "n.yaml"),
-                                       parsed("generation: ampere\nport: 300 GB/s\n", "c.yaml")});
+  const OwnCalibrations own = layered(
+      {parsed(to_yaml(KernelCalibration{"a100-sxm-80gb", {fit(KernelKind::gemm, DType::bf16, "mine")}}), "a.yaml"),
+       parsed(network, "n.yaml"), parsed("generation: ampere\nport: 300 GB/s\n", "c.yaml")});
   const Problems problems = mismatches(own, cluster, find_family_parameters("hopper")->nccl);
   ASSERT_EQ(problems.size(), 3U);
   EXPECT_EQ(problems[0].at, (Position{"a.yaml", 1, 9}));
@@ -117,12 +138,21 @@ TEST(Mismatches, StandAtTheirPlaceAndNameTheClustersDevice) {
 }
 
 TEST(MakeKernels, OwnFitsServeTrainingWhoeverWroteTheKernels) {
-  const KernelCalibration own{"h100-sxm-80gb", {fit(KernelKind::attn_prefill, DType::bf16, "mine"), fit(KernelKind::norm, DType::bf16, "mine")}};
+  const KernelCalibration own{
+      "h100-sxm-80gb",
+      {fit(KernelKind::attn_prefill, DType::bf16, "mine"), fit(KernelKind::norm, DType::bf16, "mine")}};
   const Device device = *find_device("h100");
   const FamilyParameters hopper = *find_family_parameters("hopper");
   const auto shipped = make_kernels(device, hopper), mine = make_kernels(device, hopper, {.own = &own});
   const Streaming norm{StreamingKind::norm, Bytes{1e8}};
-  const FusedAttention attention{.sequences = 1, .heads = 32, .kv_heads = 8, .head_dim = 128, .value_dim = 128, .q_len = 8192, .kv_len = 8192, .visible = 0.5};
+  const FusedAttention attention{.sequences = 1,
+                                 .heads = 32,
+                                 .kv_heads = 8,
+                                 .head_dim = 128,
+                                 .value_dim = 128,
+                                 .q_len = 8192,
+                                 .kv_len = 8192,
+                                 .visible = 0.5};
   EXPECT_EQ(shipped->time(attention).evidence, Evidence::datasheet);  // FlashAttention-2 was not measured there
   EXPECT_EQ(mine->time(attention).evidence, Evidence::fitted);
   EXPECT_EQ(mine->time(attention).median, time(start_form(KernelKind::attn_prefill), device, attention));
@@ -149,7 +179,8 @@ TEST(MakeCollectives, TakeTheConstantsOfTheClustersNetwork) {
   EXPECT_EQ(after->time(large, one), before->time(large, one));
   NcclGroup group = nccl_group(NcclGeneration::hopper, large.kind, two);
   group.network = BytesPerSecond{200e9};
-  EXPECT_EQ(after->time(large, two).median, time(NetworkForm{30e-6, 1, 0.1}, large.kind, large.bytes, group, practice(group)));
+  EXPECT_EQ(after->time(large, two).median,
+            time(NetworkForm{30e-6, 1, 0.1}, large.kind, large.bytes, group, practice(group)));
   const Cluster other = *find_cluster("dgx-h100");
   EXPECT_EQ(make_collectives(family, &other)->time(large, two), before->time(large, two));
 }

@@ -13,7 +13,11 @@ namespace {
 // Four nodes of eight; a port of 300 GB/s inside, one NIC of 25 GB/s a device outside.
 Topology four_nodes() {
   return {.devices = 32,
-          .levels = {{.size = 8, .per_device = 300.0_GBps, .per_component = 300.0_GBps, .latency = 1.0_us, .reduces_in_switch = true},
+          .levels = {{.size = 8,
+                      .per_device = 300.0_GBps,
+                      .per_component = 300.0_GBps,
+                      .latency = 1.0_us,
+                      .reduces_in_switch = true},
                      {.size = 32, .per_device = 25.0_GBps, .per_component = 200.0_GBps, .latency = 5.0_us}}};
 }
 
@@ -60,14 +64,16 @@ TEST(Placement, OfTwoAxesIsTheirProduct) {
 
 TEST(Placement, SharesAPortThatSeveralDevicesUse) {
   Topology topology = four_nodes();
-  topology.levels[1].per_device = 50.0_GBps;  // four NICs of 50 GB/s for eight devices: alone one has 50, all together 25 each
+  topology.levels[1].per_device =
+      50.0_GBps;  // four NICs of 50 GB/s for eight devices: alone one has 50, all together 25 each
   EXPECT_EQ(place(topology, {{4, 8}}).levels[1].share, 25.0_GBps);
 }
 
 TEST(Placement, OfThreeLevelsCountsEach) {
   Topology topology = four_nodes();
   topology.devices = 64;
-  topology.levels.push_back({.size = 64, .per_device = 25.0_GBps, .per_component = 400.0_GBps, .latency = 9.0_us});  // half of what leaves 32
+  topology.levels.push_back(
+      {.size = 64, .per_device = 25.0_GBps, .per_component = 400.0_GBps, .latency = 9.0_us});  // half of what leaves 32
   const Placement p = place(topology, {{16, 4}});
   EXPECT_EQ(members(p), (std::vector{2, 8, 16}));
   EXPECT_EQ(p.levels[1].share, 50.0_GBps);
@@ -107,7 +113,8 @@ TEST(Placement, NeverChargesFewerComponentsThanAGroupTouches) {
         const int span = count * stride;
         if (devices % span != 0) continue;
         const Placement p = place(topology, {{count, stride}});
-        const auto charged = static_cast<std::size_t>(count / p.levels[0].members), touched = most_touched(devices, size, {count, stride});
+        const auto charged = static_cast<std::size_t>(count / p.levels[0].members),
+                   touched = most_touched(devices, size, {count, stride});
         EXPECT_GE(charged, touched) << count << " x " << stride << " in " << size;
         const bool regular = size % span == 0 || (span % size == 0 && size % stride == 0);
         if (regular) {

@@ -34,7 +34,8 @@ TEST(ResidualInterpolation, IsTheSumOverAllCells) {
   std::mt19937 random(1);
   std::uniform_real_distribution<double> anywhere(0, 12);
   ResidualField field{.radius = 2.5, .shrink = 0.3, .cells = {}};
-  for (int i = 0; i < 300; ++i) field.cells.push_back({{anywhere(random), anywhere(random), anywhere(random), 5}, anywhere(random) / 10 - 0.6});
+  for (int i = 0; i < 300; ++i)
+    field.cells.push_back({{anywhere(random), anywhere(random), anywhere(random), 5}, anywhere(random) / 10 - 0.6});
   const ResidualInterpolation interpolation(field);
   for (int i = 0; i < 500; ++i) {
     const KernelShape shape{anywhere(random), anywhere(random), anywhere(random), 5};
@@ -76,7 +77,14 @@ TEST(Cells, PartWhereResidualsDiffer) {
 }
 
 TEST(Shapes, OfWhatNobodySampledAreNone) {
-  FusedAttention a{.sequences = 2, .heads = 32, .kv_heads = 8, .head_dim = 128, .value_dim = 128, .q_len = 1024, .kv_len = 4096, .visible = visible_share(1024, 4096)};
+  FusedAttention a{.sequences = 2,
+                   .heads = 32,
+                   .kv_heads = 8,
+                   .head_dim = 128,
+                   .value_dim = 128,
+                   .q_len = 1024,
+                   .kv_len = 4096,
+                   .visible = visible_share(1024, 4096)};
   EXPECT_EQ(shape_of(a), (KernelShape{1, 5, 3, 10, 12, 7}));
   FusedAttention other = a;
   other.backward = true;
@@ -101,7 +109,8 @@ std::vector<KernelSample> samples(double factor, double noise) {
     for (int m = 0; m < 10; ++m) {
       for (int k = 0; k < 6; ++k) {
         const Gemm gemm{.m = 64 << (m / 2), .n = 1024 + 512 * n, .k = 512 << k};
-        list.push_back({gemm, (gemm.k < 2048 ? factor : 1) * std::exp(scatter(random)) * timer.time(gemm), std::to_string(n)});
+        list.push_back(
+            {gemm, (gemm.k < 2048 ? factor : 1) * std::exp(scatter(random)) * timer.time(gemm), std::to_string(n)});
       }
     }
   }

@@ -11,10 +11,17 @@
 namespace forerun {
 namespace {
 
-const StackFitRecord record{.runs = "7 of somewhere", .date = "2026-11-21", .families = {"ampere", "hopper"}, .left_out = 0.06, .spread = 0.07, .parameters = {"reach.gemm", "host.per_kernel"}, .values = {{"reach.gemm", 1.25}, {"host.per_kernel", 42e-6}}};
+const StackFitRecord record{.runs = "7 of somewhere",
+                            .date = "2026-11-21",
+                            .families = {"ampere", "hopper"},
+                            .left_out = 0.06,
+                            .spread = 0.07,
+                            .parameters = {"reach.gemm", "host.per_kernel"},
+                            .values = {{"reach.gemm", 1.25}, {"host.per_kernel", 42e-6}}};
 
 std::string saved(const std::string& text) {
-  const std::string path = (std::filesystem::temp_directory_path() / ("forerun_stack_" + std::to_string(::getpid()) + ".yaml")).string();
+  const std::string path =
+      (std::filesystem::temp_directory_path() / ("forerun_stack_" + std::to_string(::getpid()) + ".yaml")).string();
   std::ofstream(path) << text;
   return path;
 }

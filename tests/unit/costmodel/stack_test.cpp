@@ -19,7 +19,8 @@ using testing::HasSubstr;
 // Gigabytes of states of `psi` parameters over `ranks`, sharded as ZeRO does.
 double zero_gigabytes(int zero, double psi, int ranks, const StateBytes& state) {
   const auto share = [&](int from) {
-    return static_cast<double>(zero >= from ? shard_sizes(static_cast<std::int64_t>(psi), ranks).largest : static_cast<std::int64_t>(psi));
+    return static_cast<double>(zero >= from ? shard_sizes(static_cast<std::int64_t>(psi), ranks).largest
+                                            : static_cast<std::int64_t>(psi));
   };
   return (share(3) * state.parameter + share(2) * state.gradient + share(1) * state.optimizer).value() / 1e9;
 }
@@ -81,8 +82,11 @@ TEST(OnDevices, RecipesForOneDeviceAreForFullTrainingOnOne) {
 
 TEST(OnDevices, WhatWasFittedToRunsOnOneFamilyIsNotOfAnother) {
   Stack stack = *find_stated_stack("megatron-core");
-  apply({.runs = "2", .families = {"blackwell"}, .spread = 0.05, .values = {{"reach.gemm", 1.2}, {"host.per_step", 0.5}}}, stack);
-  const Stack there = on_devices(stack, *find_device("b200-sxm-180gb"), 8, {}), elsewhere = on_devices(stack, *find_device("h100-sxm-80gb"), 8, {});
+  apply(
+      {.runs = "2", .families = {"blackwell"}, .spread = 0.05, .values = {{"reach.gemm", 1.2}, {"host.per_step", 0.5}}},
+      stack);
+  const Stack there = on_devices(stack, *find_device("b200-sxm-180gb"), 8, {}),
+              elsewhere = on_devices(stack, *find_device("h100-sxm-80gb"), 8, {});
   EXPECT_EQ(there.reach.gemm, 1.2);
   EXPECT_EQ(there.spread, 0.05);
   EXPECT_EQ(elsewhere.reach, find_stated_stack("megatron-core")->reach);
@@ -91,7 +95,9 @@ TEST(OnDevices, WhatWasFittedToRunsOnOneFamilyIsNotOfAnother) {
 }
 
 TEST(OnDevices, AttentionIsWhatRunsThere) {
-  const auto kernel = [](const char* stack, const char* device) { return on_devices(*find_stack(stack), *find_device(device), 8, {}).attention; };
+  const auto kernel = [](const char* stack, const char* device) {
+    return on_devices(*find_stack(stack), *find_device(device), 8, {}).attention;
+  };
   EXPECT_EQ(kernel("nemo", "h100-sxm-80gb"), AttentionKernel::flash3);
   EXPECT_EQ(kernel("nemo", "a100-sxm-80gb"), AttentionKernel::flash2);
   EXPECT_EQ(kernel("torchtitan", "v100-sxm-32gb"), AttentionKernel::unfused);
@@ -103,7 +109,8 @@ TEST(StateBytes, FollowOptimizerAndJob) {
   EXPECT_EQ(state_bytes(plain, {.dtype = DType::fp32, .optimizer = Optimizer::momentum}).optimizer, Bytes{4});
   EXPECT_EQ(state_bytes(plain, {.dtype = DType::fp32, .optimizer = Optimizer::adamw}).optimizer, Bytes{8});
   EXPECT_EQ(state_bytes(plain, {.dtype = DType::fp8}).parameter, Bytes{2});  // fp8 is for products only
-  EXPECT_EQ(state_bytes({.master = DType::fp32}, {.dtype = DType::bf16, .optimizer = Optimizer::sgd}).optimizer, Bytes{4});
+  EXPECT_EQ(state_bytes({.master = DType::fp32}, {.dtype = DType::bf16, .optimizer = Optimizer::sgd}).optimizer,
+            Bytes{4});
 }
 
 TEST(Implementation, FollowsStackAndJob) {
@@ -112,8 +119,13 @@ TEST(Implementation, FollowsStackAndJob) {
   stack.precision.gradients = DType::fp32;
   stack.logit_saved = Bytes{6};
   const Implementation plain = implementation(stack, {.dtype = DType::fp16});
-  EXPECT_EQ(plain, (Implementation{.attention = AttentionImplementation::unfused, .dtype = DType::fp16, .linear = DType::fp16,
-                                   .saved_input = DType::fp16, .gradient = Bytes{4}, .logit_saved = Bytes{6}, .logit_workspace = Bytes{2}}));
+  EXPECT_EQ(plain, (Implementation{.attention = AttentionImplementation::unfused,
+                                   .dtype = DType::fp16,
+                                   .linear = DType::fp16,
+                                   .saved_input = DType::fp16,
+                                   .gradient = Bytes{4},
+                                   .logit_saved = Bytes{6},
+                                   .logit_workspace = Bytes{2}}));
   stack.attention = AttentionKernel::flash3;
   stack.precision.gradients = {};
   stack.fp8_saves = true;

@@ -18,8 +18,9 @@ TEST(ShardSizes, AreTheCeilingAndTheFloor) {
   EXPECT_EQ(shard_sizes(3, 4).smallest, 0);
 }
 
-// A ring of k over n elements, step by step: in step t of a pass, rank r sends shard r - t to rank r + 1. After the reducing pass rank r
-// holds the sum of shard r + 1; it starts the gathering pass with that. The first n % k shards are one longer.
+// A ring of k over n elements, step by step: in step t of a pass, rank r sends shard r - t to rank r + 1. After the
+// reducing pass rank r holds the sum of shard r + 1; it starts the gathering pass with that. The first n % k shards are
+// one longer.
 struct Ring {
   Ring(std::int64_t n, int k) : n_(n), k_(k), sent(static_cast<std::size_t>(k), 0) {}
   void reduce_scatter() { pass(0); }
@@ -30,7 +31,8 @@ struct Ring {
     for (int step = 0; step < k_ - 1; ++step) {
       for (int rank = 0; rank < k_; ++rank) {
         const int shard = ((rank + ahead - step) % k_ + k_) % k_;
-        sent[static_cast<std::size_t>(rank)] += shard < n_ % k_ ? shard_sizes(n_, k_).largest : shard_sizes(n_, k_).smallest;
+        sent[static_cast<std::size_t>(rank)] +=
+            shard < n_ % k_ ? shard_sizes(n_, k_).largest : shard_sizes(n_, k_).smallest;
       }
     }
   }
@@ -48,7 +50,8 @@ TEST(WireBytes, AreThoseOfTheBusiestRankOfARing) {
       both.reduce_scatter();
       both.all_gather();
       const auto bytes = [](std::int64_t elements) { return static_cast<double>(elements) * Bytes{2}; };
-      EXPECT_EQ(wire_bytes(CollectiveKind::reduce_scatter, n, Bytes{2}, k), bytes(scatter.busiest())) << n << " over " << k;
+      EXPECT_EQ(wire_bytes(CollectiveKind::reduce_scatter, n, Bytes{2}, k), bytes(scatter.busiest()))
+          << n << " over " << k;
       EXPECT_EQ(wire_bytes(CollectiveKind::all_gather, n, Bytes{2}, k), bytes(gather.busiest())) << n << " over " << k;
       EXPECT_EQ(wire_bytes(CollectiveKind::all_reduce, n, Bytes{2}, k), bytes(both.busiest())) << n << " over " << k;
     }
@@ -80,7 +83,8 @@ TEST(WireBytes, AreTheTextbooksShareWhereTheSizeDivides) {
 }
 
 TEST(WireBytes, OfOneRankAreNone) {
-  for (const auto kind : {CollectiveKind::all_reduce, CollectiveKind::all_gather, CollectiveKind::all_to_all, CollectiveKind::send})
+  for (const auto kind :
+       {CollectiveKind::all_reduce, CollectiveKind::all_gather, CollectiveKind::all_to_all, CollectiveKind::send})
     EXPECT_EQ(wire_bytes(kind, 100, Bytes{2}, 1), Bytes{0});
 }
 

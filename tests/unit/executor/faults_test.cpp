@@ -36,7 +36,9 @@ TEST_P(Faults, OfOneRankEndAll) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Executed, Faults, testing::Values(Plan{.dp = 2}, Plan{.dp = 2, .zero = 3}, Plan{.tp = 2}, Plan{.pp = 2}, Plan{.cp = 2}));
+INSTANTIATE_TEST_SUITE_P(Executed, Faults,
+                         testing::Values(Plan{.dp = 2}, Plan{.dp = 2, .zero = 3}, Plan{.tp = 2}, Plan{.pp = 2},
+                                         Plan{.cp = 2}));
 
 TEST(Execution, NamesRankAndInstructionOfAFailure) {
   Scenario given = on_this_machine(small_model(), 2, small_job());
@@ -46,10 +48,13 @@ TEST(Execution, NamesRankAndInstructionOfAFailure) {
   ASSERT_TRUE(scenario);
   const Result<Execution> execution = execute(*scenario, lower(*scenario, plan), {});
   ASSERT_FALSE(execution);
-  EXPECT_THAT(execution.error().front().message, ContainsRegex("^rank 0: stage 0, chunk 0, micro-batch 0, layer 0: attention_core, forward: the workspace of 4096 B is too small"));
+  EXPECT_THAT(execution.error().front().message,
+              ContainsRegex("^rank 0: stage 0, chunk 0, micro-batch 0, layer 0: attention_core, forward: the workspace "
+                            "of 4096 B is too small"));
 }
 
-// Gradients of a block are exchanged beside computation, which is elsewhere when the other rank turns out to have fewer.
+// Gradients of a block are exchanged beside computation, which is elsewhere when the other rank turns out to have
+// fewer.
 TEST(Execution, NamesRankAndInstructionOfAFailureBesideComputation) {
   const Plan plan{.dp = 2};
   const auto priced = [&](int width) {
@@ -63,11 +68,14 @@ TEST(Execution, NamesRankAndInstructionOfAFailureBesideComputation) {
     run_ranks(2, [&](Communicator& world) {
       const RankMachine machine = on_the_cpu(world);
       const bool first = world.rank() == 0;
-      RankExecutor<double>(first ? wide : narrow, first ? of_wide : of_narrow, {world, world, *machine.backend}, {}).step();
+      RankExecutor<double>(first ? wide : narrow, first ? of_wide : of_narrow, {world, world, *machine.backend}, {})
+          .step();
     });
     FAIL() << "nobody failed";
   } catch (const RankFailure& failure) {
-    EXPECT_THAT(failure.what(), ContainsRegex("^rank [01]: stage 0, chunk 0, micro-batch 3, layer [01]: dp all_reduce.*: rank [01], all_reduce of .* sent [0-9]+ B where [0-9]+ B were waited for"));
+    EXPECT_THAT(failure.what(),
+                ContainsRegex("^rank [01]: stage 0, chunk 0, micro-batch 3, layer [01]: dp all_reduce.*: rank [01], "
+                              "all_reduce of .* sent [0-9]+ B where [0-9]+ B were waited for"));
   }
 }
 
@@ -81,16 +89,20 @@ TEST(Requirements, AreAllSaidAtOnce) {
     all += problem.message + "\n";
     EXPECT_FALSE(problem.hint.empty()) << problem.message;
   }
-  for (const char* text : {"not megatron-core", "no arithmetic in fp16", "no learned positions", "8 heads do not divide over tp 6", "4 heads of keys and values", "64 entries of the vocabulary"}) {
+  for (const char* text :
+       {"not megatron-core", "no arithmetic in fp16", "no learned positions", "8 heads do not divide over tp 6",
+        "4 heads of keys and values", "64 entries of the vocabulary"}) {
     EXPECT_THAT(all, HasSubstr(text));
   }
 }
 
-// Gradients of norms and routers are added up in the workspace where sequence parallelism cuts tokens, those of a stage at once.
+// Gradients of norms and routers are added up in the workspace where sequence parallelism cuts tokens, those of a stage
+// at once.
 TEST(Requirements, CountTheGradientsOfNormsAndRoutersWhereTheyAreAddedUp) {
   constexpr int blocks = 32, hidden = 2048, experts = 64;
   Model model{.name = "sparse", .hidden = hidden, .vocab = 1024, .positions = Positions::rotary};
-  model.blocks.assign(blocks, {.attention = {.heads = 16, .kv_heads = 16, .head_dim = 128}, .feed_forward = Moe{.experts = experts, .top_k = 2, .width = 64}});
+  model.blocks.assign(blocks, {.attention = {.heads = 16, .kv_heads = 16, .head_dim = 128},
+                               .feed_forward = Moe{.experts = experts, .top_k = 2, .width = 64}});
   Scenario given = on_this_machine(model, 1, {.sequence = 128, .global_batch = 8, .dtype = DType::fp32});
   const std::int64_t replicated = 4 * (2 + experts) * hidden;  // B of a block: two norms and a router
   const auto refuses = [&](Plan plan, int of_blocks) {

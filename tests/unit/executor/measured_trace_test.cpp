@@ -46,10 +46,12 @@ TEST(MeasuredTrace, HasTheSimulatorsTracksAndCounters) {
   EXPECT_EQ(out.str(), expected_trace);
 }
 
-// The second stages begin late, when the message of the first ones is there: on one axis, none has it before it is sent.
+// The second stages begin late, when the message of the first ones is there: on one axis, none has it before it is
+// sent.
 TEST(RecordedRun, HasOneOriginForAllRanksAndForMemory) {
   const Plan plan{.pp = 2, .dp = 2};
-  const Result<PricedScenario> scenario = price(test::on_this_machine(test::small_model(), gpus(plan), test::small_job()));
+  const Result<PricedScenario> scenario =
+      price(test::on_this_machine(test::small_model(), gpus(plan), test::small_job()));
   ASSERT_TRUE(scenario);
   const Program program = lower(*scenario, plan);
   std::vector<RankReport> ranks(4);
@@ -63,10 +65,13 @@ TEST(RecordedRun, HasOneOriginForAllRanksAndForMemory) {
   for (const RankReport& rank : ranks) {
     ASSERT_FALSE(rank.intervals.empty() || rank.memory.empty());
     EXPECT_TRUE(std::ranges::is_sorted(rank.intervals, {}, &Interval::begin));
-    EXPECT_LE(rank.memory.front().position, static_cast<std::uint64_t>(rank.intervals.front().begin.count()));  // memory is there before what uses it
+    EXPECT_LE(rank.memory.front().position,
+              static_cast<std::uint64_t>(rank.intervals.front().begin.count()));  // memory is there before what uses it
   }
   for (const std::size_t first : {0U, 1U}) {
-    const auto pass = [&](const RankReport& rank) { return *std::ranges::find(rank.intervals, track_of(Lane::pp_forward, true), &Interval::lane); };
+    const auto pass = [&](const RankReport& rank) {
+      return *std::ranges::find(rank.intervals, track_of(Lane::pp_forward, true), &Interval::lane);
+    };
     EXPECT_LT(pass(ranks[first]).begin, pass(ranks[first + 2]).end);
   }
 }

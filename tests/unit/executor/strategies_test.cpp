@@ -36,7 +36,8 @@ void expect_equal_to_one_rank(const Scenario& given, const Plan& plan, RunOption
   SCOPED_TRACE(summary(plan));
   const Ran one = run(given, one_rank(plan), options), many = run(given, plan, options);
   if (one.execution.losses.empty() || many.execution.losses.empty()) return;
-  EXPECT_LT(worst_difference(one.execution.losses, many.execution.losses), 1e-9) << testing::PrintToString(one.execution.losses) << " against " << testing::PrintToString(many.execution.losses);
+  EXPECT_LT(worst_difference(one.execution.losses, many.execution.losses), 1e-9)
+      << testing::PrintToString(one.execution.losses) << " against " << testing::PrintToString(many.execution.losses);
   EXPECT_LT(one.execution.losses.back(), 10);
   if (options.routing == Routing::balanced || !is_mixture(given.model)) expect_as_promised(many, summary(plan));
 }
@@ -78,8 +79,9 @@ TEST_P(Schedules, OfPipelines) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Executed, Schedules,
-                         testing::Values(ScheduleKind::gpipe, ScheduleKind::one_f_one_b, ScheduleKind::interleaved, ScheduleKind::zb_h1, ScheduleKind::zb_h2, ScheduleKind::zb_v, ScheduleKind::dualpipe,
-                                         ScheduleKind::zb_auto),
+                         testing::Values(ScheduleKind::gpipe, ScheduleKind::one_f_one_b, ScheduleKind::interleaved,
+                                         ScheduleKind::zb_h1, ScheduleKind::zb_h2, ScheduleKind::zb_v,
+                                         ScheduleKind::dualpipe, ScheduleKind::zb_auto),
                          [](const testing::TestParamInfo<ScheduleKind>& one) {
                            std::string name(to_string(one.param));
                            std::erase(name, '-');
@@ -93,13 +95,15 @@ TEST(Executed, ContextParallel) {
   }
 }
 TEST(Executed, Recompute) {
-  for (const Recompute mode : {Recompute::selective, Recompute::full}) expect_equal_to_one_rank(dense(), {.tp = 2, .sp = true, .recompute = mode});
+  for (const Recompute mode : {Recompute::selective, Recompute::full})
+    expect_equal_to_one_rank(dense(), {.tp = 2, .sp = true, .recompute = mode});
 }
 TEST(Executed, Experts) {
   for (const Routing routing : {Routing::top_k, Routing::balanced}) {
     expect_equal_to_one_rank(mixture(), {}, {.steps = 3, .routing = routing});
     expect_equal_to_one_rank(mixture(), {.ep = 2, .dp = 2}, {.steps = 3, .routing = routing});
-    expect_equal_to_one_rank(mixture(), {.tp = 2, .sp = true, .ep = 4, .dp = 2, .zero = 1}, {.steps = 3, .routing = routing});
+    expect_equal_to_one_rank(mixture(), {.tp = 2, .sp = true, .ep = 4, .dp = 2, .zero = 1},
+                             {.steps = 3, .routing = routing});
   }
 }
 Scenario tied(int blocks = 2) {
@@ -115,10 +119,13 @@ TEST(Executed, NeverTouchesTheMemoryOfItsBackend) {
                        machine.tensors = make_staged_communicator(world, *machine.backend);
                        return machine;
                      }};
-  for (const CpKind kind : {CpKind::ring, CpKind::all_gather, CpKind::ulysses}) expect_equal_to_one_rank(dense(), {.cp = 2, .cp_kind = kind}, options);
-  for (const ScheduleKind kind : {ScheduleKind::zb_v, ScheduleKind::interleaved}) expect_equal_to_one_rank(dense(4), {.pp = 2, .virtual_stages = 2, .schedule = kind}, options);
+  for (const CpKind kind : {CpKind::ring, CpKind::all_gather, CpKind::ulysses})
+    expect_equal_to_one_rank(dense(), {.cp = 2, .cp_kind = kind}, options);
+  for (const ScheduleKind kind : {ScheduleKind::zb_v, ScheduleKind::interleaved})
+    expect_equal_to_one_rank(dense(4), {.pp = 2, .virtual_stages = 2, .schedule = kind}, options);
   expect_equal_to_one_rank(dense(4), {.pp = 2, .schedule = ScheduleKind::dualpipe}, options);
-  for (int zero = 0; zero <= 3; ++zero) expect_equal_to_one_rank(dense(), {.tp = 2, .sp = true, .dp = 2, .zero = zero}, options);
+  for (int zero = 0; zero <= 3; ++zero)
+    expect_equal_to_one_rank(dense(), {.tp = 2, .sp = true, .dp = 2, .zero = zero}, options);
   Scenario tied = dense();
   tied.model.tied_embeddings = true;
   tied.model.norm = NormKind::layer;
@@ -130,17 +137,19 @@ TEST(Executed, NeverTouchesTheMemoryOfItsBackend) {
     expect_equal_to_one_rank(mixture(), {.tp = 2, .sp = true, .ep = 2, .etp = 2, .dp = 2}, options);
   }
 }
-// As over NCCL: calls are put in line, sums have another order than a ring's, and a shift of both ways is one call. Messages between stages need lanes that work
-// at the same time, which the host has not.
+// As over NCCL: calls are put in line, sums have another order than a ring's, and a shift of both ways is one call.
+// Messages between stages need lanes that work at the same time, which the host has not.
 TEST(Executed, OverACommunicatorThatQueues) {
   RunOptions options{.steps = 3, .machine = [](Communicator& world) {
                        RankMachine machine{std::make_unique<FarMemory>(), nullptr};
                        Backend& on = *machine.backend;
-                       machine.tensors = make_communicator_of([&on](Communicator& host) { return std::make_unique<HostNccl>(host, on); }, world, on);
+                       machine.tensors = make_communicator_of(
+                           [&on](Communicator& host) { return std::make_unique<HostNccl>(host, on); }, world, on);
                        return machine;
                      }};
   expect_equal_to_one_rank(dense(), {.tp = 2}, options);
-  for (const CpKind kind : {CpKind::ring, CpKind::all_gather, CpKind::ulysses}) expect_equal_to_one_rank(dense(), {.cp = 4, .cp_kind = kind}, options);
+  for (const CpKind kind : {CpKind::ring, CpKind::all_gather, CpKind::ulysses})
+    expect_equal_to_one_rank(dense(), {.cp = 4, .cp_kind = kind}, options);
   for (int zero = 0; zero <= 3; ++zero) {
     expect_equal_to_one_rank(dense(), {.dp = 4, .zero = zero}, options);
     expect_equal_to_one_rank(dense(), {.tp = 2, .sp = true, .dp = 2, .zero = zero}, options);
@@ -164,7 +173,9 @@ TEST(Executed, WindowsAndPositions) {
   Scenario wide = dense();
   for (Block& block : wide.model.blocks) block.attention.window = wide.job.sequence;
   EXPECT_EQ(first_loss(wide), plain);
-  for (const Plan& plan : {Plan{.tp = 2}, Plan{.cp = 2, .cp_kind = CpKind::all_gather}, Plan{.cp = 2, .cp_kind = CpKind::ulysses}}) expect_equal_to_one_rank(windowed, plan);
+  for (const Plan& plan :
+       {Plan{.tp = 2}, Plan{.cp = 2, .cp_kind = CpKind::all_gather}, Plan{.cp = 2, .cp_kind = CpKind::ulysses}})
+    expect_equal_to_one_rank(windowed, plan);
   for (const Plan& plan : {Plan{.tp = 2}, Plan{.cp = 2}, Plan{.pp = 2}}) expect_equal_to_one_rank(unplaced, plan);
 }
 TEST(Comparison, SaysHowUnequalExpertsDrew) {
@@ -172,7 +183,8 @@ TEST(Comparison, SaysHowUnequalExpertsDrew) {
     const Plan plan{.ep = 4, .dp = 4};
     const Ran ran = run(mixture(), plan, {.steps = 1, .routing = routing});
     std::int64_t rows = 0, promised = 0, most = 0;
-    for (const RankReport& rank : ran.execution.ranks) rows += rank.expert_rows, promised += rank.expert_rows_promised, most = std::max(most, rank.expert_rows);
+    for (const RankReport& rank : ran.execution.ranks)
+      rows += rank.expert_rows, promised += rank.expert_rows_promised, most = std::max(most, rank.expert_rows);
     EXPECT_EQ(rows, promised);  // none is dropped
     EXPECT_EQ(promised, 8 * 16 * 2 * 2);  // sequences, tokens, choices, blocks
     const Comparison c = compare(simulate(ran.scenario, plan), ran.execution, 4);
@@ -186,7 +198,8 @@ TEST(Comparison, CountsTheRowsThatRanksShareOnEachOfThem) {
   const auto& ranks = ran.execution.ranks;
   ASSERT_EQ(ranks.size(), 4U);
   constexpr std::int64_t all = 8 * 16 * 2 * 2;  // rows: sequences, tokens, choices, blocks
-  for (const RankReport& rank : ranks) EXPECT_EQ(rank.expert_rows_promised, all / 2);  // half of the experts, with a half of their columns each
+  for (const RankReport& rank : ranks)
+    EXPECT_EQ(rank.expert_rows_promised, all / 2);  // half of the experts, with a half of their columns each
   EXPECT_EQ(ranks[0].expert_rows, ranks[1].expert_rows);
   EXPECT_EQ(ranks[2].expert_rows, ranks[3].expert_rows);
   EXPECT_EQ(ranks[0].expert_rows + ranks[2].expert_rows, all);
@@ -201,7 +214,8 @@ TEST(Executed, TiedHeads) {
 TEST(Executed, TiedHeadsAcrossStages) {
   for (int zero = 0; zero <= 3; ++zero) {
     expect_equal_to_one_rank(tied(4), {.pp = 4, .dp = 2, .zero = zero});
-    expect_equal_to_one_rank(tied(4), {.tp = 2, .pp = 2, .virtual_stages = 2, .schedule = ScheduleKind::interleaved, .dp = 2, .zero = zero});
+    expect_equal_to_one_rank(
+        tied(4), {.tp = 2, .pp = 2, .virtual_stages = 2, .schedule = ScheduleKind::interleaved, .dp = 2, .zero = zero});
     if (zero > 0) expect_equal_to_one_rank(tied(), {.pp = 2, .dp = 4, .zero = zero, .sharding_group = 2});
   }
 }
@@ -216,13 +230,15 @@ TEST(Executed, ExpertsCutOverRanks) {
     expect_equal_to_one_rank(mixture(), {.tp = 2, .sp = true, .etp = 2}, options);
     expect_equal_to_one_rank(mixture(), {.ep = 2, .etp = 2, .dp = 4}, options);
     expect_equal_to_one_rank(mixture(), {.tp = 2, .sp = true, .ep = 2, .etp = 2, .dp = 4, .zero = 3}, options);
-    expect_equal_to_one_rank(mixture(), {.tp = 2, .sp = true, .ep = 2, .etp = 2, .dp = 2, .zero = 1, .recompute = Recompute::full}, options);
+    expect_equal_to_one_rank(
+        mixture(), {.tp = 2, .sp = true, .ep = 2, .etp = 2, .dp = 2, .zero = 1, .recompute = Recompute::full}, options);
   }
 }
 TEST(Executed, AloneInTheirShards) {  // what no other rank has a copy of, or a share in
   for (int zero = 1; zero <= 3; ++zero) {
     expect_equal_to_one_rank(mixture(), {.ep = 2, .dp = 2, .zero = zero}, {.steps = 3, .routing = Routing::balanced});
-    expect_equal_to_one_rank(mixture(), {.ep = 2, .dp = 4, .zero = zero, .sharding_group = 2}, {.steps = 3, .routing = Routing::balanced});
+    expect_equal_to_one_rank(mixture(), {.ep = 2, .dp = 4, .zero = zero, .sharding_group = 2},
+                             {.steps = 3, .routing = Routing::balanced});
     expect_equal_to_one_rank(dense(), {.dp = 2, .zero = zero, .sharding_group = 1});
   }
 }
@@ -233,16 +249,26 @@ TEST(Executed, TiedHeadsAloneInTheirShards) {
   }
 }
 TEST(Executed, StagesWithoutBlocks) {
-  for (int zero = 0; zero <= 2; ++zero) expect_equal_to_one_rank(dense(), {.pp = 3, .cut = StageCut::list, .stages = {{.blocks = 1}, {.blocks = 0}, {.blocks = 1}}, .dp = 2, .zero = zero});
+  for (int zero = 0; zero <= 2; ++zero)
+    expect_equal_to_one_rank(dense(), {.pp = 3,
+                                       .cut = StageCut::list,
+                                       .stages = {{.blocks = 1}, {.blocks = 0}, {.blocks = 1}},
+                                       .dp = 2,
+                                       .zero = zero});
 }
-TEST(Executed, WithoutThreadsOfTheirOwn) { expect_equal_to_one_rank(dense(), {.dp = 2, .zero = 3}, {.steps = 3, .background = false}); }
+TEST(Executed, WithoutThreadsOfTheirOwn) {
+  expect_equal_to_one_rank(dense(), {.dp = 2, .zero = 3}, {.steps = 3, .background = false});
+}
 TEST(Executed, InBf16) {
   Scenario given = dense();
   given.job.dtype = DType::bf16;
-  for (const Plan& plan : {Plan{.dp = 2, .zero = 1}, Plan{.dp = 2, .zero = 2}, Plan{.dp = 2, .zero = 3}, Plan{.tp = 2, .sp = true}, Plan{.cp = 2}, Plan{.pp = 2}}) {
+  for (const Plan& plan : {Plan{.dp = 2, .zero = 1}, Plan{.dp = 2, .zero = 2}, Plan{.dp = 2, .zero = 3},
+                           Plan{.tp = 2, .sp = true}, Plan{.cp = 2}, Plan{.pp = 2}}) {
     const Ran one = run(given, one_rank(plan)), many = run(given, plan);
     ASSERT_EQ(many.execution.losses.size(), 3U);
-    for (std::size_t i = 0; i < 3; ++i) EXPECT_TRUE(agrees(given, static_cast<int>(i), many.execution.losses[i], one.execution.losses[i])) << summary(plan);
+    for (std::size_t i = 0; i < 3; ++i)
+      EXPECT_TRUE(agrees(given, static_cast<int>(i), many.execution.losses[i], one.execution.losses[i]))
+          << summary(plan);
     expect_as_promised(many, summary(plan));
   }
 }
@@ -256,7 +282,8 @@ TEST(Agreement, DependsOnTheFormat) {
   EXPECT_TRUE(agrees(given, 1, 4, 4.0001));
 }
 TEST(Executed, TogetherOnEight) {
-  expect_equal_to_one_rank(dense(4), {.tp = 2, .sp = true, .pp = 2, .dp = 2, .zero = 1, .recompute = Recompute::selective});
+  expect_equal_to_one_rank(dense(4),
+                           {.tp = 2, .sp = true, .pp = 2, .dp = 2, .zero = 1, .recompute = Recompute::selective});
   expect_equal_to_one_rank(dense(4), {.tp = 2, .cp = 2, .cp_kind = CpKind::ring, .pp = 2});
 }
 

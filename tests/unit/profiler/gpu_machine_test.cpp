@@ -10,8 +10,17 @@ namespace {
 constexpr double gib = 1024.0 * 1024 * 1024;
 
 CudaDevice gpu(const std::string& name, int sms, double memory_gib, int major = 9, int minor = 0) {
-  return {.name = name, .pci_bus = "00000000:01:00.0", .sms = sms, .major = major, .minor = minor, .memory = Bytes{memory_gib * gib}, .l2 = Bytes{50e6}, .clock = Hertz{2e9},
-          .bandwidth = BytesPerSecond{3e12}, .driver = 13000, .runtime = 13000};
+  return {.name = name,
+          .pci_bus = "00000000:01:00.0",
+          .sms = sms,
+          .major = major,
+          .minor = minor,
+          .memory = Bytes{memory_gib * gib},
+          .l2 = Bytes{50e6},
+          .clock = Hertz{2e9},
+          .bandwidth = BytesPerSecond{3e12},
+          .driver = 13000,
+          .runtime = 13000};
 }
 
 std::string known_as(const CudaDevice& gpu) {
@@ -52,12 +61,18 @@ TEST(GpuMachine, HasTheFamilyOfItsComputeCapability) {
 }
 
 MeasuredGpu measured() {
-  return {.copy = BytesPerSecond{2.5e12}, .stream = BytesPerSecond{2.76e12}, .product = {{DType::bf16, FlopsPerSecond{700e12}}, {DType::fp64, FlopsPerSecond{45e12}}},
-          .launch = Seconds{2e-6}, .launch_by_host = Seconds{3e-6}, .launch_alone = Seconds{8e-6},
-          .to_device = {Seconds{10e-6}, BytesPerSecond{50e9}}, .to_host = {Seconds{12e-6}, BytesPerSecond{48e9}}};
+  return {.copy = BytesPerSecond{2.5e12},
+          .stream = BytesPerSecond{2.76e12},
+          .product = {{DType::bf16, FlopsPerSecond{700e12}}, {DType::fp64, FlopsPerSecond{45e12}}},
+          .launch = Seconds{2e-6},
+          .launch_by_host = Seconds{3e-6},
+          .launch_alone = Seconds{8e-6},
+          .to_device = {Seconds{10e-6}, BytesPerSecond{50e9}},
+          .to_host = {Seconds{12e-6}, BytesPerSecond{48e9}}};
 }
 
-// Hopper: 4096 FLOPs a clock and multiprocessor, 132 of them at 2 GHz; of fp64 nothing is said, so the product's rate over 0.9.
+// Hopper: 4096 FLOPs a clock and multiprocessor, 132 of them at 2 GHz; of fp64 nothing is said, so the product's rate
+// over 0.9.
 TEST(GpuMachine, HasThePeakOfItsFamilyOrOfAFasterProduct) {
   const CudaDevice hopper = gpu("NVIDIA H200 NVL", 132, 139.8);
   EXPECT_DOUBLE_EQ(peak_of(hopper, measured(), DType::bf16).rate.value(), 4096.0 * 132 * 2e9);

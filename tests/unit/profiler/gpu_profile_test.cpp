@@ -1,4 +1,5 @@
-// Does the profile of a GPU name the catalogue's device or describe its own, and go on only with samples of the same? With the backend of the CPU in a GPU's place.
+// Does the profile of a GPU name the catalogue's device or describe its own, and go on only with samples of the same?
+// With the backend of the CPU in a GPU's place.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -35,15 +36,26 @@ class GpuProfiles : public testing::Test {
   }
   Result<GpuProfileResult> run(const CudaDevice& gpu, const ProfileOptions& o) {
     EventSampler sampler(make_cpu_backend(), {.pool = Bytes{1 << 16}, .batch = Seconds{1e-6}, .fewest = 2, .most = 4});
-    const auto link = [](HostDirection direction, Bytes bytes, int) { return Seconds{10e-6 + bytes.value() / (direction == HostDirection::to_device ? 50e9 : 40e9)}; };
+    const auto link = [](HostDirection direction, Bytes bytes, int) {
+      return Seconds{10e-6 + bytes.value() / (direction == HostDirection::to_device ? 50e9 : 40e9)};
+    };
     return profile_gpu(o, sampler, gpu, {.host_copy = link, .power_limit = Watts{333}});
   }
   [[nodiscard]] std::string text(const std::string& name) const {
     std::ifstream in(folder_ / name);
     return {std::istreambuf_iterator<char>(in), {}};
   }
-  const CudaDevice known_{.name = "NVIDIA H200", .pci_bus = "", .sms = 132, .major = 9, .minor = 0, .memory = Bytes{150e9}, .l2 = Bytes{50e6}, .clock = Hertz{1.98e9},
-                          .bandwidth = BytesPerSecond{4.8e12}, .driver = 13000, .runtime = 13000};
+  const CudaDevice known_{.name = "NVIDIA H200",
+                          .pci_bus = "",
+                          .sms = 132,
+                          .major = 9,
+                          .minor = 0,
+                          .memory = Bytes{150e9},
+                          .l2 = Bytes{50e6},
+                          .clock = Hertz{1.98e9},
+                          .bandwidth = BytesPerSecond{4.8e12},
+                          .driver = 13000,
+                          .runtime = 13000};
   const CudaDevice other_ = [this] {
     CudaDevice gpu = known_;
     gpu.name = "NVIDIA H200 NVL";
@@ -100,7 +112,8 @@ TEST_F(GpuProfiles, GoOnOnlyWithSamplesOfTheSameDevice) {
   EXPECT_EQ(same->samples.kept, same->samples.rows);
   const auto another = run(other_, again);
   ASSERT_FALSE(another);
-  EXPECT_THAT(to_string(another.error()), HasSubstr("these are samples of nvidia-h200-132-sms-140-gib, not of nvidia-h200-nvl-132-sms-140-gib"));
+  EXPECT_THAT(to_string(another.error()),
+              HasSubstr("these are samples of nvidia-h200-132-sms-140-gib, not of nvidia-h200-nvl-132-sms-140-gib"));
 }
 
 TEST_F(GpuProfiles, RefuseAGpuOfNoFamily) {
@@ -111,9 +124,11 @@ TEST_F(GpuProfiles, RefuseAGpuOfNoFamily) {
   EXPECT_THAT(to_string(result.error()), HasSubstr("compute capability 6.0"));
 }
 
-// In fp32 and bf16, 80 bytes for each of 134 million elements are 10.7 GB: too much for seven tenths of 12 GB. With fp64, 176 bytes are 23.6 GB.
+// In fp32 and bf16, 80 bytes for each of 134 million elements are 10.7 GB: too much for seven tenths of 12 GB. With
+// fp64, 176 bytes are 23.6 GB.
 TEST(GpuSweep, FitsTheMemory) {
-  const std::vector<DType> bf16{DType::bf16}, two{DType::bf16, DType::fp32}, three{DType::bf16, DType::fp32, DType::fp64};
+  const std::vector<DType> bf16{DType::bf16}, two{DType::bf16, DType::fp32},
+      three{DType::bf16, DType::fp32, DType::fp64};
   EXPECT_EQ(gpu_range(Bytes{80e9}, two).most_streamed, 1 << 27);
   EXPECT_EQ(gpu_range(Bytes{12e9}, two).most_streamed, 1 << 26);
   EXPECT_EQ(gpu_range(Bytes{30e9}, two).most_streamed, 1 << 27);
@@ -126,7 +141,8 @@ TEST(GpuSweep, FitsTheMemory) {
       most_tokens = std::max(most_tokens, static_cast<double>(a->q_len));
       EXPECT_TRUE(a->head_dim == 64 || a->head_dim == 128);
     }
-    if (std::holds_alternative<Streaming>(one.kernel)) most_bytes = std::max(most_bytes, bytes_moved(one.kernel).value());
+    if (std::holds_alternative<Streaming>(one.kernel))
+      most_bytes = std::max(most_bytes, bytes_moved(one.kernel).value());
   }
   EXPECT_GT(most_rows, 8192);
   EXPECT_GT(most_tokens, 4096);

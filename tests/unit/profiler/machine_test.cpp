@@ -7,7 +7,9 @@
 namespace forerun {
 namespace {
 
-const std::string cpuinfo = "processor\t: 0\nmodel name\t: Some(R) Fast(TM) CPU @ 2.50GHz\ncpu MHz\t\t: 2500.000\nflags\t\t: fpu avx2 avx512f\n\nprocessor\t: 1\nmodel name\t: Other\n";
+const std::string cpuinfo =
+    "processor\t: 0\nmodel name\t: Some(R) Fast(TM) CPU @ 2.50GHz\ncpu MHz\t\t: 2500.000\nflags\t\t: fpu avx2 "
+    "avx512f\n\nprocessor\t: 1\nmodel name\t: Other\n";
 const std::string meminfo = "MemTotal:        2048 kB\nMemFree: 1 kB\n";
 
 Machine four_cores() {
@@ -16,8 +18,12 @@ Machine four_cores() {
   return machine;
 }
 
-const MeasuredMachine measured{.alone = BytesPerSecond{12e9}, .together = BytesPerSecond{8e9}, .product = {{DType::fp32, FlopsPerSecond{100e9}}, {DType::fp64, FlopsPerSecond{80e9}}},
-                               .call = Seconds{1e-7}, .link = BytesPerSecond{5e9}, .link_latency = Seconds{2e-6}};
+const MeasuredMachine measured{.alone = BytesPerSecond{12e9},
+                               .together = BytesPerSecond{8e9},
+                               .product = {{DType::fp32, FlopsPerSecond{100e9}}, {DType::fp64, FlopsPerSecond{80e9}}},
+                               .call = Seconds{1e-7},
+                               .link = BytesPerSecond{5e9},
+                               .link_latency = Seconds{2e-6}};
 
 TEST(Machine, IsReadFromTheTextsOfTheKernel) {
   const Machine machine = four_cores();
@@ -35,7 +41,8 @@ TEST(Machine, ThatSaysNothingStillHasANameAndAClock) {
   EXPECT_EQ(machine.lanes, 4);
 }
 
-// fp32: 2 units x 16 lanes x 2 x 2.5 GHz; fp64: 8 lanes make the same 80 GFLOP/s that the product already did, so that over 0.9.
+// fp32: 2 units x 16 lanes x 2 x 2.5 GHz; fp64: 8 lanes make the same 80 GFLOP/s that the product already did, so that
+// over 0.9.
 TEST(Machine, HasThePeakOfItsUnitsOrOfAFasterProduct) {
   EXPECT_DOUBLE_EQ(peak_of(four_cores(), measured, DType::fp32).rate.value(), 160e9);
   EXPECT_DOUBLE_EQ(peak_of(four_cores(), measured, DType::fp64).rate.value(), 80e9 / 0.9);

@@ -45,8 +45,11 @@ class Profiles : public testing::Test {
   ~Profiles() override { fs::remove_all(folder_); }
 
   [[nodiscard]] ProfileOptions options() const {
-    return {.stem = folder_ / "local", .quick = true, .sweep = {.products = 6, .attentions = 4, .each_streaming = 1, .most_work = Flops{1e8}},
-            .effort = {.budget = Seconds{1e-4}, .fewest = 3, .most = 5}, .largest_message = Bytes{4096}};
+    return {.stem = folder_ / "local",
+            .quick = true,
+            .sweep = {.products = 6, .attentions = 4, .each_streaming = 1, .most_work = Flops{1e8}},
+            .effort = {.budget = Seconds{1e-4}, .fewest = 3, .most = 5},
+            .largest_message = Bytes{4096}};
   }
   const Machine machine_ = [] {
     Machine m = parse_machine("", "MemTotal: 1000000 kB\n", 2);
@@ -63,7 +66,8 @@ TEST_F(Profiles, WriteARowACaseAndDescribeTheMachine) {
   const auto cases = plan_sweep(options().sweep, {}, options().dtypes, 1);
   EXPECT_EQ(result->kernels, cases.size());
   EXPECT_EQ(result->collectives, plan_collectives(2, Bytes{4096}, 2).size());
-  for (const char* name : {"local.device.yaml", "local.cluster.yaml", "local.samples.csv", "local.collectives.csv"}) EXPECT_TRUE(fs::exists(folder_ / name)) << name;
+  for (const char* name : {"local.device.yaml", "local.cluster.yaml", "local.samples.csv", "local.collectives.csv"})
+    EXPECT_TRUE(fs::exists(folder_ / name)) << name;
   EXPECT_FALSE(result->overlap) << "with one rank nothing runs beside another";
 }
 
@@ -112,12 +116,14 @@ TEST_F(Profiles, OfAnotherMachineAreNotGoneOnWith) {
   other.processor = "Another";
   std::map<fs::path, std::string> before, after;
   const auto read_all = [&](std::map<fs::path, std::string>& into) {
-    for (const auto& entry : fs::directory_iterator(folder_)) into[entry.path()] = std::string(std::istreambuf_iterator<char>(std::ifstream(entry.path()).rdbuf()), {});
+    for (const auto& entry : fs::directory_iterator(folder_))
+      into[entry.path()] = std::string(std::istreambuf_iterator<char>(std::ifstream(entry.path()).rdbuf()), {});
   };
   read_all(before);
   const auto refused = profile(again, second, other);
   ASSERT_FALSE(refused);
-  EXPECT_THAT(to_string(refused.error()), testing::HasSubstr("these are samples of unknown-processor-2-cores-1-gib, not of another-2-cores-1-gib"));
+  EXPECT_THAT(to_string(refused.error()),
+              testing::HasSubstr("these are samples of unknown-processor-2-cores-1-gib, not of another-2-cores-1-gib"));
   EXPECT_TRUE(second.prepared.empty()) << "nothing is measured";
   read_all(after);
   EXPECT_EQ(before, after);
@@ -133,7 +139,8 @@ class Unsteady final : public Sampler {
     const bool reference = one == ProfileOptions{}.reference;
     if (!reference) ++measured;
     constexpr std::array<double, 3> microseconds{1, 4, 2};
-    return std::make_unique<Constant>(Seconds{1e-6 * (reference ? 1 : microseconds.at(static_cast<std::size_t>(passes_[key_of(one)]++ % 3)))});
+    return std::make_unique<Constant>(
+        Seconds{1e-6 * (reference ? 1 : microseconds.at(static_cast<std::size_t>(passes_[key_of(one)]++ % 3)))});
   }
   std::size_t measured = 0, fail_after = 1'000'000;
 
@@ -159,7 +166,9 @@ class Passes : public Profiles {
     o.passes = 3;
     return o;
   }
-  static Result<SampleFile> file(const ProfileOptions& o, bool resume) { return SampleFile::open(paths_of(o.stem).samples, kernel_columns, {"box", "local.device.yaml"}, resume); }
+  static Result<SampleFile> file(const ProfileOptions& o, bool resume) {
+    return SampleFile::open(paths_of(o.stem).samples, kernel_columns, {"box", "local.device.yaml"}, resume);
+  }
 };
 
 TEST_F(Passes, GiveACaseTheirMedianAndSayHowFarTheyLieApart) {
@@ -209,15 +218,18 @@ TEST(Sweep, IsTheSameForASeedAndAnotherForAnother) {
   const std::vector<DType> fp32{DType::fp32};
   EXPECT_EQ(plan_sweep(quick_sweep, {}, fp32, 1), plan_sweep(quick_sweep, {}, fp32, 1));
   EXPECT_NE(plan_sweep(quick_sweep, {}, fp32, 1), plan_sweep(quick_sweep, {}, fp32, 2));
-  for (const KernelCase& one : plan_sweep(quick_sweep, {}, fp32, 1)) EXPECT_LE(flops(one.kernel), quick_sweep.most_work);
+  for (const KernelCase& one : plan_sweep(quick_sweep, {}, fp32, 1))
+    EXPECT_LE(flops(one.kernel), quick_sweep.most_work);
 }
 
-// Elements of 4 bytes: SwiGLU's backward pass reads three tensors and writes two; that of two copies coming back reads them and one gradient, and writes two.
+// Elements of 4 bytes: SwiGLU's backward pass reads three tensors and writes two; that of two copies coming back reads
+// them and one gradient, and writes two.
 TEST(Sweep, CountsBytesAsPlansDo) {
   for (const KernelCase& one : plan_sweep(quick_sweep, {}, std::vector{DType::fp32}, 3)) {
     const double elements = static_cast<double>(one.rows * one.width);
-    const std::map<std::string, double> of_element{{"swiglu_backward", 20}, {"rms_norm_forward", 8}, {"adamw_update", 28}, {"add_in_place", 12},
-                                                  {"dispatch_backward", 12}, {"combine_backward", 20}};
+    const std::map<std::string, double> of_element{{"swiglu_backward", 20},   {"rms_norm_forward", 8},
+                                                   {"adamw_update", 28},      {"add_in_place", 12},
+                                                   {"dispatch_backward", 12}, {"combine_backward", 20}};
     if (!of_element.contains(one.operation)) continue;
     EXPECT_DOUBLE_EQ(bytes_moved(one.kernel).value(), of_element.at(one.operation) * elements) << one.operation;
   }
@@ -243,7 +255,9 @@ TEST(CpuSampler, RunsWhateverTheSweepAsksFor) {
 TEST(Collectives, AreTimedAlikeOnAllRanks) {
   for (const CollectiveCase& one : plan_collectives(3, Bytes{2048}, 1)) {
     std::array<Seconds, 3> times;
-    run_ranks(3, [&](Communicator& c) { times[static_cast<std::size_t>(c.rank())] = time_collective(c, one, Seconds{1e-4}); });
+    run_ranks(3, [&](Communicator& c) {
+      times[static_cast<std::size_t>(c.rank())] = time_collective(c, one, Seconds{1e-4});
+    });
     EXPECT_GT(times[0], Seconds{0}) << one.kind;
     EXPECT_EQ(times[0], times[1]) << one.kind;
     EXPECT_EQ(times[0], times[2]) << one.kind;

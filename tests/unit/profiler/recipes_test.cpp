@@ -1,4 +1,5 @@
-// Does each operation of a sweep run on a backend with the operands that its recipe names, and write numbers into all that it says it writes?
+// Does each operation of a sweep run on a backend with the operands that its recipe names, and write numbers into all
+// that it says it writes?
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -29,10 +30,12 @@ struct Tensors {
     drawn(r.warm, warm), drawn(r.cold, cold);
     for (const std::int64_t n : r.out) out.emplace_back(static_cast<std::size_t>(n), T(wrong));
     // No two alike: a moment of an update stays what it is where the gradient equals it.
-    for (const std::int64_t n : r.sums) sums.emplace_back(static_cast<std::size_t>(n), Arithmetic<T>(0.5) + static_cast<Arithmetic<T>>(sums.size()) / 8);
+    for (const std::int64_t n : r.sums)
+      sums.emplace_back(static_cast<std::size_t>(n), Arithmetic<T>(0.5) + static_cast<Arithmetic<T>>(sums.size()) / 8);
   }
   Operands<T> operands() {
-    return {{warm.begin(), warm.end()}, {cold.begin(), cold.end()}, {out.begin(), out.end()}, {sums.begin(), sums.end()}};
+    return {
+        {warm.begin(), warm.end()}, {cold.begin(), cold.end()}, {out.begin(), out.end()}, {sums.begin(), sums.end()}};
   }
 };
 
@@ -43,7 +46,9 @@ bool adds(const KernelCase& c) {
 }
 
 // Not what is only read (exponentials of a loss, the gradient of an update). Scratch is not looked at.
-bool writes(const KernelCase& c, std::size_t sums) { return c.operation != "cross_entropy_backward" && !(c.operation == "adamw_update" && sums == 0); }
+bool writes(const KernelCase& c, std::size_t sums) {
+  return c.operation != "cross_entropy_backward" && !(c.operation == "adamw_update" && sums == 0);
+}
 bool is_scratch(const KernelCase& c, std::size_t sums) {
   const auto* attention = std::get_if<FusedAttention>(&c.kernel);
   return attention != nullptr && (attention->backward || sums == 1);
@@ -91,7 +96,8 @@ TEST(Recipes, ReadWeightsColdAndActivationsWarm) {
   for (const float x : tensors.out[0]) EXPECT_EQ(x, 10.0F);
 }
 
-// What a sweep says that an operation moves is what its recipe reads and writes, but for small vectors (weights of norms and of copies, statistics).
+// What a sweep says that an operation moves is what its recipe reads and writes, but for small vectors (weights of
+// norms and of copies, statistics).
 TEST(Recipes, MoveTheBytesThatTheSweepCounts) {
   const auto backend = make_cpu_backend();
   const SweepSize small{.products = 0, .attentions = 0, .each_streaming = 3};
@@ -108,11 +114,16 @@ TEST(Recipes, MoveTheBytesThatTheSweepCounts) {
   }
 }
 
-// Two copies of a row, halved and summed, are the row; the gradient of making them is their sum, the gradient of summing them is half of it in each.
+// Two copies of a row, halved and summed, are the row; the gradient of making them is their sum, the gradient of
+// summing them is half of it in each.
 TEST(Recipes, SendRowsToExpertsAndBack) {
   const auto backend = make_cpu_backend();
   const auto run = [&](const char* operation, std::int64_t seen) {
-    const Recipe<double> made = recipe<double>(*backend, {.operation = operation, .dtype = DType::fp64, .kernel = Streaming{StreamingKind::permute}, .rows = 6, .width = 4});
+    const Recipe<double> made = recipe<double>(*backend, {.operation = operation,
+                                                          .dtype = DType::fp64,
+                                                          .kernel = Streaming{StreamingKind::permute},
+                                                          .rows = 6,
+                                                          .width = 4});
     Tensors<double> tensors(made);
     for (auto* list : {&tensors.warm, &tensors.cold}) {
       for (auto& tensor : *list) std::ranges::fill(tensor, 1.0);

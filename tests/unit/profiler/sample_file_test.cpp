@@ -35,9 +35,12 @@ TEST_F(SampleFiles, HoldWhatWasAdded) {
   auto file = SampleFile::open(path(), kernel_columns, owner_, false);
   ASSERT_TRUE(file);
   EXPECT_FALSE(file->has("profile", key_of(square_)));
-  ASSERT_TRUE(file->add("profile", key_of(square_), kernel_row("profile", "d.yaml", square_, Seconds{2.5e-6}, "forerun", "spread=0.010")));
+  ASSERT_TRUE(file->add("profile", key_of(square_),
+                        kernel_row("profile", "d.yaml", square_, Seconds{2.5e-6}, "forerun", "spread=0.010")));
   EXPECT_TRUE(file->has("profile", key_of(square_)));
-  EXPECT_EQ(text(), std::string(kernel_columns) + "\nprofile,d.yaml,fp32,gemm,8,9,10,1,,,,,,,2.5000,forerun;linear_forward;;spread=0.010,box-2-cores\n");
+  EXPECT_EQ(text(),
+            std::string(kernel_columns) +
+                "\nprofile,d.yaml,fp32,gemm,8,9,10,1,,,,,,,2.5000,forerun;linear_forward;;spread=0.010,box-2-cores\n");
 }
 
 TEST_F(SampleFiles, AreKnownAgainWhenResumed) {
@@ -45,11 +48,14 @@ TEST_F(SampleFiles, AreKnownAgainWhenResumed) {
   const CollectiveCase ring{"allreduce", 2, Bytes{4096}};
   {
     auto file = SampleFile::open(path(), kernel_columns, owner_, false);
-    for (const KernelCase& one : {square_, stream}) ASSERT_TRUE(file->add("profile", key_of(one), kernel_row("profile", "d.yaml", one, Seconds{1}, "forerun", "x=1")));
+    for (const KernelCase& one : {square_, stream})
+      ASSERT_TRUE(
+          file->add("profile", key_of(one), kernel_row("profile", "d.yaml", one, Seconds{1}, "forerun", "x=1")));
     auto ranks = SampleFile::open(path("ranks.csv"), collective_columns, of_ranks_, false);
     ASSERT_TRUE(ranks->add("mpi", key_of(ring), collective_row("mpi", "c.yaml", ring, Seconds{1}, "")));
   }
-  const auto kernels = SampleFile::open(path(), kernel_columns, owner_, true), ranks = SampleFile::open(path("ranks.csv"), collective_columns, of_ranks_, true);
+  const auto kernels = SampleFile::open(path(), kernel_columns, owner_, true),
+             ranks = SampleFile::open(path("ranks.csv"), collective_columns, of_ranks_, true);
   ASSERT_TRUE(kernels && ranks);
   EXPECT_EQ(kernels->rows(), 2U);
   EXPECT_TRUE(kernels->has("profile", key_of(square_)) && kernels->has("profile", key_of(stream)));
@@ -68,7 +74,8 @@ TEST_F(SampleFiles, LoseALineThatWasCutWhenResumed) {
 }
 
 TEST_F(SampleFiles, BeginAnewWithoutResume) {
-  std::ofstream(path()) << kernel_columns << "\n" << kernel_row("profile", "d.yaml", square_, Seconds{1}, "forerun", "x=1") << ",box-2-cores\n";
+  std::ofstream(path()) << kernel_columns << "\n"
+                        << kernel_row("profile", "d.yaml", square_, Seconds{1}, "forerun", "x=1") << ",box-2-cores\n";
   const auto file = SampleFile::open(path(), kernel_columns, owner_, false);
   ASSERT_TRUE(file);
   EXPECT_EQ(file->rows(), 0U);
@@ -78,17 +85,21 @@ TEST_F(SampleFiles, WithOtherColumnsAreRefusedAndLeftAsTheyAre) {
   std::ofstream(path()) << "a,b\n1,2\n";
   const auto file = SampleFile::open(path(), kernel_columns, owner_, true);
   ASSERT_FALSE(file);
-  EXPECT_THAT(to_string(file.error()), testing::HasSubstr("samples.csv:1:1: error: these are not the samples of a profile"));
+  EXPECT_THAT(to_string(file.error()),
+              testing::HasSubstr("samples.csv:1:1: error: these are not the samples of a profile"));
   EXPECT_EQ(text(), "a,b\n1,2\n");
 }
 
 TEST_F(SampleFiles, OfAnotherOwnerAreRefusedAndLeftAsTheyAre) {
-  const std::string whole = std::string(kernel_columns) + "\n" + kernel_row("profile", "d.yaml", square_, Seconds{1}, "forerun", "x=1") + ",box-2-cores\n";
+  const std::string whole = std::string(kernel_columns) + "\n" +
+                            kernel_row("profile", "d.yaml", square_, Seconds{1}, "forerun", "x=1") + ",box-2-cores\n";
   std::ofstream(path()) << whole << "cut";
   const auto elsewhere = SampleFile::open(path(), kernel_columns, {"box-4-cores", "d.yaml"}, true);
   ASSERT_FALSE(elsewhere);
-  EXPECT_THAT(to_string(elsewhere.error()), testing::AllOf(testing::HasSubstr("samples.csv:2:1: error: these are samples of box-2-cores, not of box-4-cores"),
-                                                           testing::HasSubstr("name another file with --out")));
+  EXPECT_THAT(
+      to_string(elsewhere.error()),
+      testing::AllOf(testing::HasSubstr("samples.csv:2:1: error: these are samples of box-2-cores, not of box-4-cores"),
+                     testing::HasSubstr("name another file with --out")));
   const auto renamed = SampleFile::open(path(), kernel_columns, {"box-2-cores", "e.yaml"}, true);
   ASSERT_FALSE(renamed);
   EXPECT_THAT(to_string(renamed.error()), testing::HasSubstr("these are samples of d.yaml, not of e.yaml"));

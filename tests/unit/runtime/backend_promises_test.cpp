@@ -63,7 +63,8 @@ TEST_P(BackendPromises, CopyAndClear) {
 
 // --- order and time ---
 
-// Lane 1 adds, a hundred times; lane 0 takes the sum when it is told to wait for that, and lane 1 goes on when lane 0 has it.
+// Lane 1 adds, a hundred times; lane 0 takes the sum when it is told to wait for that, and lane 1 goes on when lane 0
+// has it.
 TEST_P(BackendPromises, OrderLanesByMarks) {
   constexpr std::int64_t count = 1 << 16;
   const Tensor<float> one(on(), std::vector<float>(count, 1));

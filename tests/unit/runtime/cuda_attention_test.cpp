@@ -1,4 +1,5 @@
-// Does attention on a GPU say what the CPU's does? Its bodies on the host, in whichever tiles and by however many threads; and where there is a GPU, its kernels.
+// Does attention on a GPU say what the CPU's does? Its bodies on the host, in whichever tiles and by however many
+// threads; and where there is a GPU, its kernels.
 #include <gtest/gtest.h>
 
 #include <cmath>
@@ -37,7 +38,8 @@ Positions zigzag(int tokens, int ranks, int rank) {
 
 struct Case {
   std::string name;
-  int sequences, heads, kv_heads, head_dim, value_dim, window, gap;  // gap: elements that belong to nobody, between q, k, v and behind each row
+  int sequences, heads, kv_heads, head_dim, value_dim, window,
+      gap;  // gap: elements that belong to nobody, between q, k, v and behind each row
   Positions queries;
   std::vector<Positions> pieces;  // of keys
   int tile_queries = 0, tile_keys = 0, threads = 0;  // of the bodies on the host
@@ -54,7 +56,8 @@ class Numbers {
   explicit Numbers(unsigned seed) : random_(seed) {}
   std::vector<T> operator()(std::int64_t count) {
     std::vector<T> list;
-    for (std::int64_t i = 0; i < count; ++i) list.push_back(static_cast<T>(static_cast<Arithmetic<T>>(range_(random_))));
+    for (std::int64_t i = 0; i < count; ++i)
+      list.push_back(static_cast<T>(static_cast<Arithmetic<T>>(range_(random_))));
     return list;
   }
 
@@ -80,7 +83,9 @@ double distance(const std::vector<T>& a, const std::vector<T>& b) {
 
 // bf16 on the GPU rounds probabilities and the gradients of scores, too: each to 2^-9.
 template <class T>
-constexpr double close = std::is_same_v<T, double> ? 1e-11 : std::is_same_v<T, float> ? 1e-5 : 1e-2;
+constexpr double close = std::is_same_v<T, double>  ? 1e-11
+                         : std::is_same_v<T, float> ? 1e-5
+                                                    : 1e-2;
 
 // How the two compute, behind the same names.
 template <class T>
@@ -92,11 +97,12 @@ struct Cpu {
     std::vector<A> scratch(static_cast<std::size_t>(attention_scratch<T>(s)));
     attention_forward<T>(s, in, out, lse, scratch);
   }
-  void merge(const AttentionShape& s, Matrix<const T> out, const std::vector<A>& lse, std::vector<A>& sum, std::vector<A>& sum_lse) const {
+  void merge(const AttentionShape& s, Matrix<const T> out, const std::vector<A>& lse, std::vector<A>& sum,
+             std::vector<A>& sum_lse) const {
     merge_attention<T>(s, out, lse, sum, sum_lse);
   }
-  void backward(const AttentionShape& s, const AttentionInput<T>& in, Matrix<const T> out, const std::vector<A>& lse, Matrix<const T> dout, Matrix<T> dq,
-                Matrix<T> dk, Matrix<T> dv) const {
+  void backward(const AttentionShape& s, const AttentionInput<T>& in, Matrix<const T> out, const std::vector<A>& lse,
+                Matrix<const T> dout, Matrix<T> dq, Matrix<T> dk, Matrix<T> dv) const {
     std::vector<A> scratch(static_cast<std::size_t>(attention_scratch<T>(s)));
     attention_backward<T>(s, in, out, lse, dout, dq, dk, dv, scratch);
   }
@@ -112,23 +118,28 @@ struct Bodies {
     test::for_each_team_on_host(body.items(), c.threads, cuda::bytes_of<Memory>(t), body);
   }
   [[nodiscard]] cuda::AttentionTiles tiles() const {
-    return {cuda::whole_blocks<T>(c.tile_queries), cuda::whole_blocks<T>(c.tile_keys), cuda::whole_blocks<T>(c.head_dim), cuda::whole_blocks<T>(c.value_dim)};
+    return {cuda::whole_blocks<T>(c.tile_queries), cuda::whole_blocks<T>(c.tile_keys),
+            cuda::whole_blocks<T>(c.head_dim), cuda::whole_blocks<T>(c.value_dim)};
   }
 
   void forward(const AttentionShape& s, const AttentionInput<T>& in, Matrix<T> out, std::vector<A>& lse) const {
-    run<cuda::ForwardMemory<T>>(
-        cuda::AttentionForward<T>{s, in.q, in.k, in.v, in.query_positions.data(), in.key_positions.data(), out, lse.data(), tiles()}, tiles());
+    run<cuda::ForwardMemory<T>>(cuda::AttentionForward<T>{s, in.q, in.k, in.v, in.query_positions.data(),
+                                                          in.key_positions.data(), out, lse.data(), tiles()},
+                                tiles());
   }
-  void merge(const AttentionShape& s, Matrix<const T> out, const std::vector<A>& lse, std::vector<A>& sum, std::vector<A>& sum_lse) const {
+  void merge(const AttentionShape& s, Matrix<const T> out, const std::vector<A>& lse, std::vector<A>& sum,
+             std::vector<A>& sum_lse) const {
     const cuda::MergeAttention<T> body{s, out, lse.data(), sum.data(), sum_lse.data()};
     test::for_each_team_on_host(body.items(), c.threads, body.bytes, body);
   }
-  void backward(const AttentionShape& s, const AttentionInput<T>& in, Matrix<const T> out, const std::vector<A>& lse, Matrix<const T> dout, Matrix<T> dq,
-                Matrix<T> dk, Matrix<T> dv) const {
+  void backward(const AttentionShape& s, const AttentionInput<T>& in, Matrix<const T> out, const std::vector<A>& lse,
+                Matrix<const T> dout, Matrix<T> dq, Matrix<T> dk, Matrix<T> dv) const {
     std::vector<A> delta(lse.size());
     const cuda::AttentionDelta<T> of_delta{s, out, dout, delta.data()};
     test::for_each_team_on_host(of_delta.items(), c.threads, of_delta.bytes, of_delta);
-    const cuda::BackwardData<T> data{s, in.q, in.k, in.v, in.query_positions.data(), in.key_positions.data(), dout, lse.data(), delta.data(), tiles()};
+    const cuda::BackwardData<T> data{
+        s,    in.q,       in.k,         in.v,   in.query_positions.data(), in.key_positions.data(),
+        dout, lse.data(), delta.data(), tiles()};
     run<cuda::BackwardMemory<T, true>>(cuda::AttentionKeyGradient<T>{data, dk, dv}, tiles());
     run<cuda::BackwardMemory<T, false>>(cuda::AttentionQueryGradient<T>{data, dq}, tiles());
   }
@@ -140,7 +151,11 @@ class OnGpu {
  public:
   using Value = std::remove_const_t<E>;
   OnGpu(Backend& on, Matrix<E> host, std::int64_t rows, std::int64_t width)
-      : on_(on), host_(host), rows_(rows), width_(width), values_(static_cast<std::size_t>(rows > 0 ? (rows - 1) * host.stride + width : 0)) {
+      : on_(on),
+        host_(host),
+        rows_(rows),
+        width_(width),
+        values_(static_cast<std::size_t>(rows > 0 ? (rows - 1) * host.stride + width : 0)) {
     std::copy_n(host.data, values_.size(), values_.begin());
     data_ = static_cast<Value*>(on.take(bytes()));
     if (!values_.empty()) on.put(values_.data(), data_, bytes());
@@ -160,7 +175,9 @@ class OnGpu {
   }
 
  private:
-  [[nodiscard]] std::int64_t bytes() const { return static_cast<std::int64_t>(std::max<std::size_t>(1, values_.size()) * sizeof(E)); }
+  [[nodiscard]] std::int64_t bytes() const {
+    return static_cast<std::int64_t>(std::max<std::size_t>(1, values_.size()) * sizeof(E));
+  }
 
   Backend& on_;
   Matrix<E> host_;
@@ -197,7 +214,8 @@ struct Gpu {
     outs.read();
     lses.read();
   }
-  void merge(const AttentionShape& s, Matrix<const T> out, const std::vector<A>& lse, std::vector<A>& sum, std::vector<A>& sum_lse) const {
+  void merge(const AttentionShape& s, Matrix<const T> out, const std::vector<A>& lse, std::vector<A>& sum,
+             std::vector<A>& sum_lse) const {
     const OnGpu<const T> outs = output(s, out);
     const OnGpu<const A> lses(on, lse);
     OnGpu<A> sums(on, sum), sum_lses(on, sum_lse);
@@ -205,16 +223,18 @@ struct Gpu {
     sums.read();
     sum_lses.read();
   }
-  void backward(const AttentionShape& s, const AttentionInput<T>& in, Matrix<const T> out, const std::vector<A>& lse, Matrix<const T> dout, Matrix<T> dq,
-                Matrix<T> dk, Matrix<T> dv) const {
+  void backward(const AttentionShape& s, const AttentionInput<T>& in, Matrix<const T> out, const std::vector<A>& lse,
+                Matrix<const T> dout, Matrix<T> dq, Matrix<T> dk, Matrix<T> dv) const {
     const Input there(on, s, in);
     const OnGpu<const T> outs = output(s, out), douts = output(s, dout);
     const OnGpu<const A> lses(on, lse);
     OnGpu<T> dqs(on, dq, s.sequences * s.queries, std::int64_t{s.heads} * s.head_dim);
-    OnGpu<T> dks(on, dk, s.sequences * s.keys, std::int64_t{s.kv_heads} * s.head_dim), dvs(on, dv, s.sequences * s.keys, std::int64_t{s.kv_heads} * s.value_dim);
+    OnGpu<T> dks(on, dk, s.sequences * s.keys, std::int64_t{s.kv_heads} * s.head_dim),
+        dvs(on, dv, s.sequences * s.keys, std::int64_t{s.kv_heads} * s.value_dim);
     std::vector<A> room = scratch_of(s);
     const OnGpu<A> scratch(on, room);
-    on.operators<T>().attention_backward(s, there.input, outs.matrix(), lses.list(), douts.matrix(), dqs.matrix(), dks.matrix(), dvs.matrix(), scratch.list());
+    on.operators<T>().attention_backward(s, there.input, outs.matrix(), lses.list(), douts.matrix(), dqs.matrix(),
+                                         dks.matrix(), dvs.matrix(), scratch.list());
     dqs.read();
     dks.read();
     dvs.read();
@@ -237,15 +257,18 @@ struct Step {
 
   Step(const Case& c, const How& how) {
     Numbers<T> numbers(7);
-    const int group_width = c.heads * c.head_dim, key_width = c.kv_heads * c.head_dim, value_width = c.kv_heads * c.value_dim;
+    const int group_width = c.heads * c.head_dim, key_width = c.kv_heads * c.head_dim,
+              value_width = c.kv_heads * c.value_dim;
     const std::int64_t queries = std::ssize(c.queries) * c.sequences, out_width = c.heads * c.value_dim;
-    const std::int64_t q_stride = group_width + c.gap, kv_stride = key_width + value_width + 2 * c.gap, out_stride = out_width + c.gap;
+    const std::int64_t q_stride = group_width + c.gap, kv_stride = key_width + value_width + 2 * c.gap,
+                       out_stride = out_width + c.gap;
     const auto values_of = [&](auto& kv) { return Matrix<T>{kv.data() + key_width + c.gap, kv_stride}; };
     const std::vector<T> q = numbers(queries * q_stride), dout = numbers(queries * out_stride);
     std::vector<std::vector<T>> kvs;
     for (const Positions& keys : c.pieces) kvs.push_back(numbers(std::ssize(keys) * c.sequences * kv_stride));
     const auto input = [&](std::size_t piece) {
-      return AttentionInput<T>{{q.data(), q_stride}, {kvs[piece].data(), kv_stride}, values_of(kvs[piece]), c.queries, c.pieces[piece]};
+      return AttentionInput<T>{
+          {q.data(), q_stride}, {kvs[piece].data(), kv_stride}, values_of(kvs[piece]), c.queries, c.pieces[piece]};
     };
 
     sum.assign(static_cast<std::size_t>(queries * out_width), A(0));
@@ -263,8 +286,9 @@ struct Step {
     query_gradient = numbers(std::ssize(q));  // what gradients are added to
     for (std::size_t piece = 0; piece < kvs.size(); ++piece) {
       std::vector<T>& dkv = key_gradients.emplace_back(numbers(std::ssize(kvs[piece])));
-      how.backward(c.shape(c.pieces[piece]), input(piece), {merged.data(), out_width}, sum_lse, {dout.data(), out_stride}, {query_gradient.data(), q_stride},
-                   {dkv.data(), kv_stride}, values_of(dkv));
+      how.backward(c.shape(c.pieces[piece]), input(piece), {merged.data(), out_width}, sum_lse,
+                   {dout.data(), out_stride}, {query_gradient.data(), q_stride}, {dkv.data(), kv_stride},
+                   values_of(dkv));
     }
   }
 };
@@ -274,7 +298,8 @@ void expect_the_same(const Step<T, One>& a, const Step<T, Other>& b) {
   for (std::size_t piece = 0; piece < a.outs.size(); ++piece) {
     EXPECT_LT(distance(a.outs[piece], b.outs[piece]), close<T>) << "output of piece " << piece;
     EXPECT_LT(distance(a.lses[piece], b.lses[piece]), close<T>) << "log-sum-exp of piece " << piece;
-    EXPECT_LT(distance(a.key_gradients[piece], b.key_gradients[piece]), close<T>) << "gradient of keys and values of piece " << piece;
+    EXPECT_LT(distance(a.key_gradients[piece], b.key_gradients[piece]), close<T>)
+        << "gradient of keys and values of piece " << piece;
   }
   EXPECT_LT(distance(a.sum, b.sum), close<T>);
   EXPECT_LT(distance(a.sum_lse, b.sum_lse), close<T>);
@@ -284,13 +309,16 @@ void expect_the_same(const Step<T, One>& a, const Step<T, Other>& b) {
 class CudaAttention : public testing::TestWithParam<Case> {};
 
 TEST_P(CudaAttention, IsTheCpusInFp64) {
-  expect_the_same(Step<double, Cpu<double>>(GetParam(), {GetParam()}), Step<double, Bodies<double>>(GetParam(), {GetParam()}));
+  expect_the_same(Step<double, Cpu<double>>(GetParam(), {GetParam()}),
+                  Step<double, Bodies<double>>(GetParam(), {GetParam()}));
 }
 TEST_P(CudaAttention, IsTheCpusInFp32) {
-  expect_the_same(Step<float, Cpu<float>>(GetParam(), {GetParam()}), Step<float, Bodies<float>>(GetParam(), {GetParam()}));
+  expect_the_same(Step<float, Cpu<float>>(GetParam(), {GetParam()}),
+                  Step<float, Bodies<float>>(GetParam(), {GetParam()}));
 }
 TEST_P(CudaAttention, IsTheCpusInBf16) {
-  expect_the_same(Step<BFloat16, Cpu<BFloat16>>(GetParam(), {GetParam()}), Step<BFloat16, Bodies<BFloat16>>(GetParam(), {GetParam()}));
+  expect_the_same(Step<BFloat16, Cpu<BFloat16>>(GetParam(), {GetParam()}),
+                  Step<BFloat16, Bodies<BFloat16>>(GetParam(), {GetParam()}));
 }
 
 class CudaAttentionOnAGpu : public testing::TestWithParam<Case> {
@@ -307,7 +335,8 @@ class CudaAttentionOnAGpu : public testing::TestWithParam<Case> {
   template <class T>
   [[nodiscard]] bool repeats() const {
     const Step<T, Gpu<T>> once(GetParam(), {*gpu_}), again(GetParam(), {*gpu_});
-    return once.outs == again.outs && once.lses == again.lses && once.key_gradients == again.key_gradients && once.query_gradient == again.query_gradient;
+    return once.outs == again.outs && once.lses == again.lses && once.key_gradients == again.key_gradients &&
+           once.query_gradient == again.query_gradient;
   }
 
  private:
@@ -315,34 +344,60 @@ class CudaAttentionOnAGpu : public testing::TestWithParam<Case> {
 };
 
 TEST_P(CudaAttentionOnAGpu, IsTheCpus) {
-  for (const auto compare_in : {&CudaAttentionOnAGpu::compare<double>, &CudaAttentionOnAGpu::compare<float>, &CudaAttentionOnAGpu::compare<BFloat16>}) {
+  for (const auto compare_in : {&CudaAttentionOnAGpu::compare<double>, &CudaAttentionOnAGpu::compare<float>,
+                                &CudaAttentionOnAGpu::compare<BFloat16>}) {
     (this->*compare_in)();
   }
 }
 // No atomics: the same bits again.
 TEST_P(CudaAttentionOnAGpu, RepeatsBitForBit) { EXPECT_TRUE(repeats<BFloat16>() && repeats<float>()); }
 
-// Sequences, heads, kv_heads, head_dim, value_dim, window, gap; queries; pieces of keys; tiles of queries and keys, threads.
-const auto small_cases =
-    testing::Values(
-        Case{"OneThread", 2, 2, 2, 4, 4, 0, 3, all_up_to(19), {all_up_to(19)}, 4, 4, 1},
-        Case{"FourThreads", 1, 4, 2, 16, 16, 0, 8, all_up_to(37), {all_up_to(37)}, 8, 4, 4},
-        Case{"GroupsOfFour", 1, 8, 2, 24, 24, 0, 3, all_up_to(21), {all_up_to(21)}, 8, 8, 4},
-        Case{"Window", 2, 2, 1, 40, 40, 5, 8, all_up_to(43), {all_up_to(43)}, 4, 8, 1},
-        Case{"WindowOfOne", 1, 2, 1, 4, 4, 1, 3, all_up_to(11), {all_up_to(11)}, 4, 4, 4},
-        Case{"NarrowValues", 1, 4, 1, 64, 24, 0, 0, all_up_to(35), {all_up_to(35)}, 16, 16, 4},
-        Case{"WideValues", 1, 1, 1, 16, 40, 7, 8, all_up_to(35), {all_up_to(35)}, 8, 16, 1},
-        Case{"DimensionsOfNoWholeBlock", 1, 2, 2, 5, 3, 0, 0, all_up_to(18), {all_up_to(18)}, 4, 4, 4},
-        Case{"MoreThreadsThanRows", 1, 2, 1, 24, 16, 9, 3, all_up_to(23), {all_up_to(23)}, 4, 8, 12},
-        Case{"ThreadsLeftOver", 1, 1, 1, 16, 16, 0, 8, all_up_to(13), {all_up_to(13)}, 4, 4, 10},
-        Case{"TilesLargerThanAll", 1, 2, 2, 16, 16, 0, 8, all_up_to(5), {all_up_to(5)}, 32, 32, 4},
-        Case{"OneToken", 3, 2, 1, 4, 4, 0, 0, all_up_to(1), {all_up_to(1)}, 4, 4, 1},
-        // Of other ranks' keys, rank 0's first chunk sees nothing and its last all; nobody of rank 2 sees the last chunk.
-        Case{"ZigZag", 2, 4, 2, 16, 24, 0, 8, zigzag(48, 3, 0), {zigzag(48, 3, 0), zigzag(48, 3, 1), zigzag(48, 3, 2)}, 8, 4, 4},
-        Case{"ZigZagMiddle", 1, 2, 1, 24, 16, 0, 8, zigzag(60, 3, 2), {zigzag(60, 3, 2), zigzag(60, 3, 0), zigzag(60, 3, 1)}, 4, 8, 1},
-        Case{"ZigZagWindow", 1, 2, 2, 4, 4, 6, 3, zigzag(72, 2, 1), {zigzag(72, 2, 1), zigzag(72, 2, 0)}, 16, 4, 4},
-        // Keys that all come later, and none at all.
-        Case{"PiecesUnseen", 1, 2, 1, 4, 8, 0, 0, {3, 4, 5, 9, 10}, {{3, 4}, {}, {11, 12, 13}, {0, 1, 5, 10, 30}}, 4, 4, 4});
+// Sequences, heads, kv_heads, head_dim, value_dim, window, gap; queries; pieces of keys; tiles of queries and keys,
+// threads.
+const auto small_cases = testing::Values(
+    Case{"OneThread", 2, 2, 2, 4, 4, 0, 3, all_up_to(19), {all_up_to(19)}, 4, 4, 1},
+    Case{"FourThreads", 1, 4, 2, 16, 16, 0, 8, all_up_to(37), {all_up_to(37)}, 8, 4, 4},
+    Case{"GroupsOfFour", 1, 8, 2, 24, 24, 0, 3, all_up_to(21), {all_up_to(21)}, 8, 8, 4},
+    Case{"Window", 2, 2, 1, 40, 40, 5, 8, all_up_to(43), {all_up_to(43)}, 4, 8, 1},
+    Case{"WindowOfOne", 1, 2, 1, 4, 4, 1, 3, all_up_to(11), {all_up_to(11)}, 4, 4, 4},
+    Case{"NarrowValues", 1, 4, 1, 64, 24, 0, 0, all_up_to(35), {all_up_to(35)}, 16, 16, 4},
+    Case{"WideValues", 1, 1, 1, 16, 40, 7, 8, all_up_to(35), {all_up_to(35)}, 8, 16, 1},
+    Case{"DimensionsOfNoWholeBlock", 1, 2, 2, 5, 3, 0, 0, all_up_to(18), {all_up_to(18)}, 4, 4, 4},
+    Case{"MoreThreadsThanRows", 1, 2, 1, 24, 16, 9, 3, all_up_to(23), {all_up_to(23)}, 4, 8, 12},
+    Case{"ThreadsLeftOver", 1, 1, 1, 16, 16, 0, 8, all_up_to(13), {all_up_to(13)}, 4, 4, 10},
+    Case{"TilesLargerThanAll", 1, 2, 2, 16, 16, 0, 8, all_up_to(5), {all_up_to(5)}, 32, 32, 4},
+    Case{"OneToken", 3, 2, 1, 4, 4, 0, 0, all_up_to(1), {all_up_to(1)}, 4, 4, 1},
+    // Of other ranks' keys, rank 0's first chunk sees nothing and its last all; nobody of rank 2 sees the last chunk.
+    Case{"ZigZag",
+         2,
+         4,
+         2,
+         16,
+         24,
+         0,
+         8,
+         zigzag(48, 3, 0),
+         {zigzag(48, 3, 0), zigzag(48, 3, 1), zigzag(48, 3, 2)},
+         8,
+         4,
+         4},
+    Case{"ZigZagMiddle",
+         1,
+         2,
+         1,
+         24,
+         16,
+         0,
+         8,
+         zigzag(60, 3, 2),
+         {zigzag(60, 3, 2), zigzag(60, 3, 0), zigzag(60, 3, 1)},
+         4,
+         8,
+         1},
+    Case{"ZigZagWindow", 1, 2, 2, 4, 4, 6, 3, zigzag(72, 2, 1), {zigzag(72, 2, 1), zigzag(72, 2, 0)}, 16, 4, 4},
+    // Keys that all come later, and none at all.
+    Case{
+        "PiecesUnseen", 1, 2, 1, 4, 8, 0, 0, {3, 4, 5, 9, 10}, {{3, 4}, {}, {11, 12, 13}, {0, 1, 5, 10, 30}}, 4, 4, 4});
 const auto name_of = [](const auto& each) { return each.param.name; };
 INSTANTIATE_TEST_SUITE_P(Cases, CudaAttention, small_cases, name_of);
 // Over several of its tiles, which it chooses itself.
@@ -355,7 +410,16 @@ INSTANTIATE_TEST_SUITE_P(
         Case{"Unaligned", 1, 2, 1, 72, 40, 0, 3, all_up_to(201), {all_up_to(201)}},
         Case{"LargestDimensions", 1, 2, 1, 256, 256, 0, 0, all_up_to(150), {all_up_to(150)}},
         Case{"ValuesNarrower", 1, 4, 4, 192, 128, 0, 8, all_up_to(260), {all_up_to(260)}},
-        Case{"ZigZag", 2, 4, 2, 128, 128, 0, 8, zigzag(1200, 3, 1), {zigzag(1200, 3, 1), zigzag(1200, 3, 0), zigzag(1200, 3, 2)}},
+        Case{"ZigZag",
+             2,
+             4,
+             2,
+             128,
+             128,
+             0,
+             8,
+             zigzag(1200, 3, 1),
+             {zigzag(1200, 3, 1), zigzag(1200, 3, 0), zigzag(1200, 3, 2)}},
         Case{"ZigZagWindow", 1, 2, 2, 32, 32, 130, 8, zigzag(800, 2, 0), {zigzag(800, 2, 0), zigzag(800, 2, 1)}}),
     name_of);
 
@@ -370,7 +434,18 @@ TEST(CudaAttention, IsTheCpusForRandomShapes) {
   };
   for (int times = 0; times < 12; ++times) {
     const int kv_heads = any(1, 2), group = 1 << any(0, 2);
-    Case c{"", any(1, 2), kv_heads * group, kv_heads, any(1, 24), any(1, 24), any(0, 1) * any(1, 20), any(0, 9), ascending(any(1, 40)), {}, 4 << any(0, 2), 4 << any(0, 2),
+    Case c{"",
+           any(1, 2),
+           kv_heads * group,
+           kv_heads,
+           any(1, 24),
+           any(1, 24),
+           any(0, 1) * any(1, 20),
+           any(0, 9),
+           ascending(any(1, 40)),
+           {},
+           4 << any(0, 2),
+           4 << any(0, 2),
            any(1, 5)};
     for (int pieces = any(1, 3); pieces > 0; --pieces) c.pieces.push_back(ascending(any(0, 40)));
     SCOPED_TRACE(times);
@@ -383,7 +458,8 @@ TEST(CudaAttention, AveragesWhatIsSeen) {
   const Case c{"", 1, 1, 1, 4, 1, 0, 0, {-1, 1, 2}, {{0, 1, 2, 2}}, 4, 4, 4};
   const std::vector<double> q(3 * 4, 1.0), k(4 * 4, 0.0), v{1, 3, 5, 7};
   std::vector<double> out(3, -9), lse(3, -9);
-  Bodies<double>{c}.forward(c.shape(c.pieces[0]), {{q.data(), 4}, {k.data(), 4}, {v.data(), 1}, c.queries, c.pieces[0]}, {out.data(), 1}, lse);
+  Bodies<double>{c}.forward(c.shape(c.pieces[0]), {{q.data(), 4}, {k.data(), 4}, {v.data(), 1}, c.queries, c.pieces[0]},
+                            {out.data(), 1}, lse);
   EXPECT_EQ(out[0], 0);
   EXPECT_EQ(lse[0], -std::numeric_limits<double>::infinity());
   EXPECT_NEAR(out[1], 2, 1e-15);
@@ -414,7 +490,8 @@ TEST(CudaAttention, HasTilesForDimensionsUpTo256) {
   expect_tiles<float>(256, small, 8);
   expect_tiles<double>(256, hopper, 16);
   expect_tiles<double>(256, small, 4);
-  EXPECT_FALSE((cuda::tiles_that_fit<double, cuda::ForwardMemory<double>>({.head_dim = 4096, .value_dim = 4096}, hopper)));
+  EXPECT_FALSE(
+      (cuda::tiles_that_fit<double, cuda::ForwardMemory<double>>({.head_dim = 4096, .value_dim = 4096}, hopper)));
 }
 
 }  // namespace

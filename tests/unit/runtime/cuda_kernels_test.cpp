@@ -1,5 +1,5 @@
-// What GPU kernels are made of, on the host: loops that take each element once, rows grouped by index, pieces of a ring, matrices in columns. Whole operators are
-// in backend_operators_test.cpp.
+// What GPU kernels are made of, on the host: loops that take each element once, rows grouped by index, pieces of a
+// ring, matrices in columns. Whole operators are in backend_operators_test.cpp.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -20,8 +20,8 @@
 namespace forerun {
 namespace {
 
-using testing::ElementsAre;
 using testing::Each;
+using testing::ElementsAre;
 using testing::IsEmpty;
 
 TEST(WriteEach, WritesEachElementOnceWhateverTheTeam) {
@@ -30,7 +30,8 @@ TEST(WriteEach, WritesEachElementOnceWhateverTheTeam) {
       std::vector<float> times(static_cast<std::size_t>(count));
       float* const data = times.data();
       const auto once_more = [data](std::int64_t i) { return data[i] + 1; };
-      test::for_each_team_on_host(cuda::tiles(count), threads, 0, cuda::WriteEach<float, decltype(once_more)>{count, once_more, data});
+      test::for_each_team_on_host(cuda::tiles(count), threads, 0,
+                                  cuda::WriteEach<float, decltype(once_more)>{count, once_more, data});
       EXPECT_THAT(times, Each(1.f)) << threads << " threads, " << count;
     }
   }
@@ -41,7 +42,8 @@ TEST(SumOfEach, IsThatOfAllThreadsOnEach) {
     double *sums, *most;
     void operator()(test::HostTeam& team, std::int64_t) const {
       sums[team.rank()] = cuda::sum_of_each<double>(team, 10, [](std::int64_t i) { return static_cast<double>(i); });
-      most[team.rank()] = cuda::largest_of_each<double>(team, 3, [](std::int64_t i) { return static_cast<double>(-i); });
+      most[team.rank()] =
+          cuda::largest_of_each<double>(team, 3, [](std::int64_t i) { return static_cast<double>(-i); });
     }
   };
   std::vector<double> sums(8), most(8);
@@ -70,7 +72,8 @@ TEST(AddRowGroup, RoundsAfterEachRowAsTheCpuDoes) {
   const std::vector<std::int32_t> entries{0, 0, 0, 0};
   const auto by = cuda::rows_by_index(0, 1, entries);
   std::vector<BFloat16> to{0.f};
-  const cuda::AddRowGroup<BFloat16, BFloat16> body{1, 1, from.data(), by.index.data(), by.begin.data(), by.row.data(), to.data()};
+  const cuda::AddRowGroup<BFloat16, BFloat16> body{
+      1, 1, from.data(), by.index.data(), by.begin.data(), by.row.data(), to.data()};
   test::for_each_team_on_host(body.items(3), 3, 0, body);
   EXPECT_EQ(static_cast<float>(to[0]), 256);  // 260 where 259 is rounded once
 }
@@ -120,7 +123,8 @@ TEST(PieceRing, WaitsForNoneWhileThereIsRoom) {
 }
 
 // The product that cuBLAS would compute, element by element, from what column_major says.
-std::vector<double> in_columns(const cuda::ColumnMajorProduct& p, const double* first, const double* second, std::size_t size) {
+std::vector<double> in_columns(const cuda::ColumnMajorProduct& p, const double* first, const double* second,
+                               std::size_t size) {
   const auto at = [](const cuda::ColumnMajor& m, Turn turn, const double* data, std::int64_t row, std::int64_t column) {
     if (turn == Turn::transposed) std::swap(row, column);
     EXPECT_LT(row, m.rows);
@@ -134,7 +138,8 @@ std::vector<double> in_columns(const cuda::ColumnMajorProduct& p, const double* 
   for (std::int64_t row = 0; row < p.result.rows; ++row) {
     for (std::int64_t column = 0; column < p.result.columns; ++column) {
       double sum = 0;
-      for (std::int64_t k = 0; k < inner; ++k) sum += at(p.first, p.turn_first, first, row, k) * at(p.second, p.turn_second, second, k, column);
+      for (std::int64_t k = 0; k < inner; ++k)
+        sum += at(p.first, p.turn_first, first, row, k) * at(p.second, p.turn_second, second, k, column);
       result[static_cast<std::size_t>(column * p.result.stride + row)] = sum;
     }
   }
@@ -148,8 +153,11 @@ TEST(ColumnMajor, IsTheSameProduct) {
       std::vector<double> a(stride_a * 4), b(stride_b * 4), c(stride_c * m, -1);
       std::iota(a.begin(), a.end(), 1);
       std::iota(b.begin(), b.end(), -7);
-      multiply(turn_a, turn_b, m, n, k, 1, Matrix<const double>{a.data(), stride_a}, Matrix<const double>{b.data(), stride_b}, 0, Matrix<double>{c.data(), stride_c});
-      EXPECT_EQ(in_columns(cuda::column_major(turn_a, turn_b, m, n, k, stride_a, stride_b, stride_c), b.data(), a.data(), c.size()), c);
+      multiply(turn_a, turn_b, m, n, k, 1, Matrix<const double>{a.data(), stride_a},
+               Matrix<const double>{b.data(), stride_b}, 0, Matrix<double>{c.data(), stride_c});
+      EXPECT_EQ(in_columns(cuda::column_major(turn_a, turn_b, m, n, k, stride_a, stride_b, stride_c), b.data(),
+                           a.data(), c.size()),
+                c);
     }
   }
 }

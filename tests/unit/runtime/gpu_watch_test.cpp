@@ -12,7 +12,8 @@ namespace {
 
 TEST(GpuMonitor, WithoutItsLibraryOrItsGpuReadsNothingAndSaysWhy) {
   const GpuMonitor monitor("00000000:ff:1f.7");  // a bus that no machine has
-  EXPECT_THAT(monitor.problem(), testing::AnyOf(testing::HasSubstr("libnvidia-ml.so.1 is not there"), testing::HasSubstr("NVML"), testing::HasSubstr("nvmlInit_v2")));
+  EXPECT_THAT(monitor.problem(), testing::AnyOf(testing::HasSubstr("libnvidia-ml.so.1 is not there"),
+                                                testing::HasSubstr("NVML"), testing::HasSubstr("nvmlInit_v2")));
   const GpuReading reading = monitor.read();
   EXPECT_FALSE(reading.sm_clock || reading.power || reading.celsius || reading.throttle);
   EXPECT_FALSE(monitor.most_sm_clock() || monitor.power_limit() || monitor.driver());
@@ -35,7 +36,8 @@ TEST(KernelActivity, WithoutALibraryOrAGpuSaysWhatIsMissing) {
   } catch (const std::runtime_error& error) {
     EXPECT_STRNE(error.what(), "");
   }
-  EXPECT_THAT(counters_remark(), testing::AnyOf(testing::HasSubstr("may not be read here: "), testing::HasSubstr("built without")));
+  EXPECT_THAT(counters_remark(),
+              testing::AnyOf(testing::HasSubstr("may not be read here: "), testing::HasSubstr("built without")));
 }
 
 TEST(KernelActivity, SeesTheKernelsOfAGpu) {
@@ -69,14 +71,20 @@ TEST(CudaDevice, SaysWhatItIs) {
   EXPECT_GT(gpu.sms, 0);
   EXPECT_GT(gpu.memory, Bytes{1e9});
   EXPECT_GT(gpu.clock, Hertz{1e8});
-  for (const HostDirection direction : {HostDirection::to_device, HostDirection::to_host}) EXPECT_GT(time_host_copy(0, direction, Bytes{1 << 20}, 3), Seconds{0});
+  for (const HostDirection direction : {HostDirection::to_device, HostDirection::to_host})
+    EXPECT_GT(time_host_copy(0, direction, Bytes{1 << 20}, 3), Seconds{0});
 }
 
 TEST(KernelName, LosesItsPlacesAndParameters) {
-  EXPECT_EQ(short_kernel_name("void forerun::cuda::for_each_team<forerun::cuda::RmsNorm<float, 4> >(forerun::cuda::RmsNorm<float, 4>)"), "for_each_team<RmsNorm<float|4>>");
+  EXPECT_EQ(
+      short_kernel_name(
+          "void forerun::cuda::for_each_team<forerun::cuda::RmsNorm<float, 4> >(forerun::cuda::RmsNorm<float, 4>)"),
+      "for_each_team<RmsNorm<float|4>>");
   EXPECT_EQ(short_kernel_name("_ZN7forerun4cuda6kernelEi"), "kernel");
-  EXPECT_EQ(short_kernel_name("void (anonymous namespace)::softmax<float>((anonymous namespace)::Shape, int)"), "softmax<float>");
-  EXPECT_EQ(short_kernel_name("nvjet_tst_128x256_64x4_2x1_v_bz_coopA_NNN"), "nvjet_tst_128x256_64x4_2x1_v_bz_coopA_NNN");
+  EXPECT_EQ(short_kernel_name("void (anonymous namespace)::softmax<float>((anonymous namespace)::Shape, int)"),
+            "softmax<float>");
+  EXPECT_EQ(short_kernel_name("nvjet_tst_128x256_64x4_2x1_v_bz_coopA_NNN"),
+            "nvjet_tst_128x256_64x4_2x1_v_bz_coopA_NNN");
   EXPECT_EQ(short_kernel_name(std::string(200, 'x')).size(), 80U);
 }
 

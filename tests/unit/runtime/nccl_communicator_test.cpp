@@ -1,4 +1,5 @@
-// Does the communicator over NCCL's calls do what every communicator must, with the host standing in for NCCL and, where there is a GPU, with NCCL itself?
+// Does the communicator over NCCL's calls do what every communicator must, with the host standing in for NCCL and,
+// where there is a GPU, with NCCL itself?
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -44,7 +45,9 @@ std::vector<Given> given(int most_ranks) {
   }
   return all;
 }
-std::string name_of(const testing::TestParamInfo<Given>& of) { return std::string(of.param.what.name) + "On" + std::to_string(of.param.ranks); }
+std::string name_of(const testing::TestParamInfo<Given>& of) {
+  return std::string(of.param.what.name) + "On" + std::to_string(of.param.ranks);
+}
 
 struct NcclOnTheHost : testing::TestWithParam<Given> {};
 
@@ -118,7 +121,9 @@ TEST(NcclCommunicator, CountsWhatARingCounts) {
       for (int rank = 0; rank < ranks; ++rank) all.push_back(rank);
       const auto ring = host.group(all), nccl = make_communicator_of(host_nccl(*on), host, *on);
       std::mt19937 random(7);  // the same on all ranks
-      const auto below = [&](std::int64_t n) { return static_cast<std::int64_t>(random() % static_cast<std::uint32_t>(n)); };
+      const auto below = [&](std::int64_t n) {
+        return static_cast<std::int64_t>(random() % static_cast<std::uint32_t>(n));
+      };
       for (int round = 0; round < 30; ++round) {
         const std::int64_t n = below(round % 3 == 0 ? 500'000 : 200);
         std::vector<std::int64_t> table;
@@ -128,7 +133,9 @@ TEST(NcclCommunicator, CountsWhatARingCounts) {
           const auto own = static_cast<std::size_t>(host.rank()), k = all.size();
           out.push_back(table[own * k + peer]), in.push_back(table[peer * k + own]);
         }
-        const auto zeros = [](std::int64_t elements) { return std::vector<BFloat16>(static_cast<std::size_t>(elements)); };
+        const auto zeros = [](std::int64_t elements) {
+          return std::vector<BFloat16>(static_cast<std::size_t>(elements));
+        };
         std::vector<BFloat16> whole = zeros(n), mine = zeros(shard_of(n, ranks, host.rank()).count);
         std::vector<BFloat16> sent = zeros(std::accumulate(out.begin(), out.end(), std::int64_t{0}));
         std::vector<BFloat16> received = zeros(std::accumulate(in.begin(), in.end(), std::int64_t{0}));
@@ -142,9 +149,10 @@ TEST(NcclCommunicator, CountsWhatARingCounts) {
         }
         for (std::size_t kind = 0; kind < communication_kinds; ++kind) {
           const CommunicationCount &a = ring->counts()[kind], &b = nccl->counts()[kind];
-          ASSERT_TRUE(a == b) << to_string(static_cast<CommunicationKind>(kind)) << " of " << n << " among " << ranks << ": " << b.calls << " calls, " << b.messages
-                              << " messages, " << b.api_bytes << " B, on the wire " << b.wire_bytes << " B; the ring: " << a.calls << ", " << a.messages << ", " << a.api_bytes << ", "
-                              << a.wire_bytes;
+          ASSERT_TRUE(a == b) << to_string(static_cast<CommunicationKind>(kind)) << " of " << n << " among " << ranks
+                              << ": " << b.calls << " calls, " << b.messages << " messages, " << b.api_bytes
+                              << " B, on the wire " << b.wire_bytes << " B; the ring: " << a.calls << ", " << a.messages
+                              << ", " << a.api_bytes << ", " << a.wire_bytes;
         }
       }
       EXPECT_EQ(nccl->counts()[0].calls, ranks > 1 ? 30 : 0);
@@ -208,7 +216,8 @@ TEST(NcclCommunicator, WantsAGpuForEachRank) {
     try {
       refuse_shared_devices(host, host.rank() == 1 ? "GPU 1 of here" : "GPU 0 of here");
     } catch (const std::runtime_error& error) {
-      EXPECT_THAT(error.what(), AllOf(StartsWith("ranks 0 and 2 share GPU 0 of here, and NCCL wants one for each"), HasSubstr("\n  hint: ")));
+      EXPECT_THAT(error.what(), AllOf(StartsWith("ranks 0 and 2 share GPU 0 of here, and NCCL wants one for each"),
+                                      HasSubstr("\n  hint: ")));
       ++refused;
     }
   });
@@ -222,7 +231,9 @@ TEST(NcclCommunicator, RefusesTensorsOfTheHost) {
       make_nccl_communicator(host, *on);
       ADD_FAILURE() << "host memory passed";
     } catch (const std::runtime_error& error) {
-      EXPECT_STREQ(error.what(), "NCCL moves tensors of GPUs, and this rank's are on the cpu\n  hint: take the cuda backend, or communicators of threads or of MPI");
+      EXPECT_STREQ(error.what(),
+                   "NCCL moves tensors of GPUs, and this rank's are on the cpu\n  hint: take the cuda backend, or "
+                   "communicators of threads or of MPI");
     }
   });
 }
@@ -231,7 +242,8 @@ TEST(NcclCommunicator, RefusesTensorsOfTheHost) {
 TEST(NcclCommunicator, SaysWhatIsMissing) {
   EXPECT_EQ(has_nccl(), why_no_nccl().empty());
   if (built_with_cuda() && cuda_devices() > 0) GTEST_SKIP() << "here is a GPU: " << why_no_nccl();
-  EXPECT_THAT(why_no_nccl(), AnyOf(StartsWith("there is no GPU of NVIDIA"), StartsWith("libnccl.so.2 is not there: "), StartsWith("this forerun was built without CUDA")));
+  EXPECT_THAT(why_no_nccl(), AnyOf(StartsWith("there is no GPU of NVIDIA"), StartsWith("libnccl.so.2 is not there: "),
+                                   StartsWith("this forerun was built without CUDA")));
 }
 
 }  // namespace

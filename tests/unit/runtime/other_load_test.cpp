@@ -22,11 +22,12 @@ void spin(std::chrono::milliseconds time) {
 }
 
 // Ticks of user, nice, system, idle, iowait, irq, softirq, steal, guest, guest_nice.
-constexpr const char* stat_of_three = "cpu  1111 0 0 6000 0 0 0 0 0 0\n"
-                                      "cpu0 1000 0 0 3000 0 0 0 0 0 0\n"
-                                      "cpu1 1 2 4 1000 500 8 16 32 1 2\n"
-                                      "cpu11 100 0 0 2000 0 0 0 0 0 0\n"
-                                      "intr 7 1 1\n";
+constexpr const char* stat_of_three =
+    "cpu  1111 0 0 6000 0 0 0 0 0 0\n"
+    "cpu0 1000 0 0 3000 0 0 0 0 0 0\n"
+    "cpu1 1 2 4 1000 500 8 16 32 1 2\n"
+    "cpu11 100 0 0 2000 0 0 0 0 0 0\n"
+    "intr 7 1 1\n";
 
 TEST(CoreTicks, AreOfTheCoresAskedFor) {
   const CoreTicks one = core_ticks(stat_of_three, std::array{1});

@@ -1,4 +1,5 @@
-// Do communicators of tensors in a backend's memory do what every communicator must, and touch that memory through the backend alone?
+// Do communicators of tensors in a backend's memory do what every communicator must, and touch that memory through the
+// backend alone?
 #include <gtest/gtest.h>
 
 #include <tuple>
@@ -25,7 +26,9 @@ std::string name_of(const testing::TestParamInfo<Staged::ParamType>& given) {
   return std::string(std::get<0>(given.param).name) + "On" + std::to_string(std::get<1>(given.param));
 }
 
-INSTANTIATE_TEST_SUITE_P(Threads, Staged, testing::Combine(testing::ValuesIn(test::communicator_cases()), testing::Values(1, 2, 3, 4)), name_of);
+INSTANTIATE_TEST_SUITE_P(Threads, Staged,
+                         testing::Combine(testing::ValuesIn(test::communicator_cases()), testing::Values(1, 2, 3, 4)),
+                         name_of);
 
 }  // namespace
 }  // namespace forerun

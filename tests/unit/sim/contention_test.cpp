@@ -21,18 +21,29 @@ Timeline together(std::initializer_list<Share> tasks) {
   return replay(builder.build());
 }
 
-TEST(Contention, IsNoneWhereTheCapacityHasRoom) { EXPECT_THAT(together({{1001, 0.5}, {77, 0.5}}).finish, ElementsAre(1001, 77)); }
+TEST(Contention, IsNoneWhereTheCapacityHasRoom) {
+  EXPECT_THAT(together({{1001, 0.5}, {77, 0.5}}).finish, ElementsAre(1001, 77));
+}
 
-// Both run at 1 / 1.25 = 0.8 until the second has done its 400, at 500. By then the first has done 400 of 1000: 600 more at full rate.
-TEST(Contention, OfAComputationAndACollectiveSlowsBoth) { EXPECT_THAT(together({{1000, 1}, {400, 0.25}}).finish, ElementsAre(1100, 500)); }
+// Both run at 1 / 1.25 = 0.8 until the second has done its 400, at 500. By then the first has done 400 of 1000: 600
+// more at full rate.
+TEST(Contention, OfAComputationAndACollectiveSlowsBoth) {
+  EXPECT_THAT(together({{1000, 1}, {400, 0.25}}).finish, ElementsAre(1100, 500));
+}
 
 // Both run at 0.8 all the time: 1003 / 0.8 = 1253.75, to the nearest picosecond.
-TEST(Contention, RoundsToTheNearestTick) { EXPECT_THAT(together({{1003, 1}, {1003, 0.25}}).finish, ElementsAre(1254, 1254)); }
+TEST(Contention, RoundsToTheNearestTick) {
+  EXPECT_THAT(together({{1003, 1}, {1003, 0.25}}).finish, ElementsAre(1254, 1254));
+}
 
-// Three at a third until the shortest has done 100, at 300; two at a half until 200 are done, at 500; the last has 100 left.
-TEST(Contention, EasesAsTasksEnd) { EXPECT_THAT(together({{100, 1}, {200, 1}, {300, 1}}).finish, ElementsAre(300, 500, 600)); }
+// Three at a third until the shortest has done 100, at 300; two at a half until 200 are done, at 500; the last has 100
+// left.
+TEST(Contention, EasesAsTasksEnd) {
+  EXPECT_THAT(together({{100, 1}, {200, 1}, {300, 1}}).finish, ElementsAre(300, 500, 600));
+}
 
-// At full rate to 40, then at a half: 60 left take 120, and the newcomer has by then done 60 of its 100; 40 more at full rate.
+// At full rate to 40, then at a half: 60 left take 120, and the newcomer has by then done 60 of its 100; 40 more at
+// full rate.
 TEST(Contention, StartsWhenTheOtherStarts) {
   TaskGraphBuilder builder;
   const CapacityId link = builder.add_capacity(50e9);
@@ -57,8 +68,8 @@ TEST(Contention, GoesOnUnchangedWhenOneLikeTheOtherFollows) {
   EXPECT_THAT(replay(builder.build()).finish, ElementsAre(90, 30, 60, 90));
 }
 
-// A task on two links runs at the rate of the narrower one and leaves the rest of the wider one to others: link 0 is shared by a and b at 0.5
-// each; link 1 has 2, of which b takes 0.5, so that c runs at full rate.
+// A task on two links runs at the rate of the narrower one and leaves the rest of the wider one to others: link 0 is
+// shared by a and b at 0.5 each; link 1 has 2, of which b takes 0.5, so that c runs at full rate.
 TEST(Contention, IsSetByTheNarrowestLink) {
   TaskGraphBuilder builder;
   const CapacityId narrow = builder.add_capacity(1), wide = builder.add_capacity(2);

@@ -17,7 +17,8 @@ using testing::ElementsAre;
 struct TwoRanks {
   TaskGraphBuilder builder;
   StreamId left = builder.add_stream(), right = builder.add_stream();
-  TaskId a = builder.add_task(100), b = builder.add_task(100), both = builder.add_task(50), after = builder.add_task(10);
+  TaskId a = builder.add_task(100), b = builder.add_task(100), both = builder.add_task(50),
+         after = builder.add_task(10);
 
   TaskGraph graph() {
     builder.enqueue(a, left);
@@ -59,7 +60,8 @@ TEST(Failure, LeavesWhatHasEndedAndStartsNothing) {  // at 100 the first two are
 
 TEST(Failure, AfterTheEndChangesNothing) {
   TwoRanks one, other;
-  EXPECT_EQ(replay(one.graph(), {.failure = Failure{.streams = {one.left, one.right}, .at = 160}}), replay(other.graph()));
+  EXPECT_EQ(replay(one.graph(), {.failure = Failure{.streams = {one.left, one.right}, .at = 160}}),
+            replay(other.graph()));
 }
 
 TEST(Failure, GivesItsShareBack) {  // both at a half until 60, when the survivor has 70 of its 100 left
@@ -93,7 +95,8 @@ TEST(Jitter, OfATaskDoesNotDependOnTheOthers) {
   EXPECT_EQ(few.finish[1], many.finish[1]);
 }
 
-// The logarithms of 40,000 samples: mean 0 and deviation 0.1, each within five standard errors (0.1 / 200, and 1 / sqrt(2 n) of 0.1).
+// The logarithms of 40,000 samples: mean 0 and deviation 0.1, each within five standard errors (0.1 / 200, and 1 /
+// sqrt(2 n) of 0.1).
 TEST(Jitter, IsLogNormal) {
   constexpr std::size_t n = 40'000;
   const std::vector<Tick> work = disturbed_work(independent_tasks(n), {.seed = 3, .jitter = 0.1});
@@ -107,10 +110,12 @@ TEST(Jitter, IsLogNormal) {
   EXPECT_NEAR(std::sqrt(squares), 0.1, 5 * 0.1 / std::sqrt(2.0 * n));
 }
 
-// The published first outputs of SplitMix64 for the seed 1234567 (Vigna's reference, as in Rosetta Code's "Splitmix64").
+// The published first outputs of SplitMix64 for the seed 1234567 (Vigna's reference, as in Rosetta Code's
+// "Splitmix64").
 TEST(Random, IsSplitMix64) {
   Random random(1234567);
-  for (const std::uint64_t expected : {6457827717110365317u, 3203168211198807973u, 9817491932198370423u, 4593380528125082431u}) {
+  for (const std::uint64_t expected :
+       {6457827717110365317u, 3203168211198807973u, 9817491932198370423u, 4593380528125082431u}) {
     EXPECT_EQ(random.next(), expected);
   }
 }

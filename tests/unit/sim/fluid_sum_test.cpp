@@ -29,7 +29,8 @@ TEST(RunningSum, ReturnsToWhatItWasAfterAMillionNumbersOfAllSizes) {
   for (int i = 0; i < 1'000'000; ++i) numbers.push_back(std::pow(10.0, 12 * random.uniform()));
   for (const double number : numbers) sum.add(number);
   for (const double number : numbers) sum.subtract(number);
-  EXPECT_NEAR(sum.value(), 0.1, 1e-9);  // of a sum that was about 4e16, to which a plain double adds roundings of 4 each time
+  EXPECT_NEAR(sum.value(), 0.1,
+              1e-9);  // of a sum that was about 4e16, to which a plain double adds roundings of 4 each time
 }
 
 }  // namespace

@@ -54,8 +54,8 @@ TEST(FluidSystem, GivesBackWhatAStoppedFlowHad) {
   EXPECT_THAT(changed(fluid), IsEmpty());
 }
 
-// Links of 10, 20 and 40, one flow across all, and one more on each. The first link gives 5 to each of its two; the long flow is then held at 5,
-// which leaves 15 and 35.
+// Links of 10, 20 and 40, one flow across all, and one more on each. The first link gives 5 to each of its two; the
+// long flow is then held at 5, which leaves 15 and 35.
 TEST(FluidSystem, SharesAParkingLot) {
   FluidSystem fluid;
   const CapacityId first = fluid.add(10), second = fluid.add(20), third = fluid.add(40);
@@ -66,14 +66,16 @@ TEST(FluidSystem, SharesAParkingLot) {
   EXPECT_EQ(fluid.rate(a), 5);
   EXPECT_EQ(fluid.rate(b), 15);
   EXPECT_EQ(fluid.rate(c), 35);
-  fluid.stop(a);  // now the second link is the narrowest: 20 / 2; the first is full with the long flow alone, at the same level
+  fluid.stop(a);  // now the second link is the narrowest: 20 / 2; the first is full with the long flow alone, at the
+                  // same level
   EXPECT_THAT(changed(fluid), UnorderedElementsAre(across, b, c));
   EXPECT_EQ(fluid.rate(across), 10);
   EXPECT_EQ(fluid.rate(b), 10);
   EXPECT_EQ(fluid.rate(c), 30);
 }
 
-// The long flow, which the second link of 4 holds at 2, leaves 8 on the first; another long one takes 4 / 3 each, and leaves 10 - 8 / 3.
+// The long flow, which the second link of 4 holds at 2, leaves 8 on the first; another long one takes 4 / 3 each, and
+// leaves 10 - 8 / 3.
 TEST(FluidSystem, ReportsWhomAChangeReachesThroughOthers) {
   FluidSystem fluid;
   const CapacityId first = fluid.add(10), second = fluid.add(4), elsewhere = fluid.add(1);

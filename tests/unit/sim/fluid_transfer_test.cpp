@@ -14,10 +14,12 @@ constexpr Tick second = 1'000'000'000'000;
 constexpr CapacityId first{0}, next{1};
 
 TEST(FinishTimes, AreSizeOverRateForOne) {
-  EXPECT_THAT(finish_times(std::vector{4.0}, std::vector<Transfer>{{.size = 10, .path = {{first, 1}}}}), ElementsAre(5 * second / 2));
+  EXPECT_THAT(finish_times(std::vector{4.0}, std::vector<Transfer>{{.size = 10, .path = {{first, 1}}}}),
+              ElementsAre(5 * second / 2));
 }
 
-// 2 and 6 over a link of 2: 1 a second each until 2 s, when the first is there; the other then has 4 left at 2 a second.
+// 2 and 6 over a link of 2: 1 a second each until 2 s, when the first is there; the other then has 4 left at 2 a
+// second.
 TEST(FinishTimes, AreEarlierOnceAnotherHasArrived) {
   const std::vector<Transfer> two{{.size = 2, .path = {{first, 1}}}, {.size = 6, .path = {{first, 1}}}};
   EXPECT_THAT(finish_times(std::vector{2.0}, two), ElementsAre(2 * second, 4 * second));
@@ -25,7 +27,8 @@ TEST(FinishTimes, AreEarlierOnceAnotherHasArrived) {
 
 // The second comes at 1 s, when 2 of 4 are left; they share 2 a second: both are there at 3 s.
 TEST(FinishTimes, AreLaterWhenAnotherComes) {
-  const std::vector<Transfer> two{{.size = 4, .path = {{first, 1}}}, {.size = 2, .path = {{first, 1}}, .start = second}};
+  const std::vector<Transfer> two{{.size = 4, .path = {{first, 1}}},
+                                  {.size = 2, .path = {{first, 1}}, .start = second}};
   EXPECT_THAT(finish_times(std::vector{2.0}, two), ElementsAre(3 * second, 3 * second));
 }
 
@@ -35,11 +38,12 @@ TEST(FinishTimes, KeepToCaps) {
   EXPECT_THAT(finish_times(std::vector{4.0}, two), ElementsAre(6 * second, 4 * second));
 }
 
-// Across both links: 1 a second beside the second on the first link (2), which leaves 3 on the next one (4). At 1 s the third (3) is there; at 2 s
-// the first two (2 each).
+// Across both links: 1 a second beside the second on the first link (2), which leaves 3 on the next one (4). At 1 s the
+// third (3) is there; at 2 s the first two (2 each).
 TEST(FinishTimes, FollowTheNarrowestLink) {
-  const std::vector<Transfer> three{
-      {.size = 2, .path = {{first, 1}, {next, 1}}}, {.size = 2, .path = {{first, 1}}}, {.size = 3, .path = {{next, 1}}}};
+  const std::vector<Transfer> three{{.size = 2, .path = {{first, 1}, {next, 1}}},
+                                    {.size = 2, .path = {{first, 1}}},
+                                    {.size = 3, .path = {{next, 1}}}};
   EXPECT_THAT(finish_times(std::vector{2.0, 4.0}, three), ElementsAre(2 * second, 2 * second, second));
 }
 

@@ -43,7 +43,8 @@ TEST(Replay, HoldsAStreamBehindATaskThatWaits) {
 TEST(Replay, StartsATaskWhenItHeadsAllItsStreams) {
   TaskGraphBuilder builder;
   const StreamId left = builder.add_stream(), right = builder.add_stream();
-  const TaskId short_one = builder.add_task(2), long_one = builder.add_task(7), both = builder.add_task(4), after = builder.add_task(1);
+  const TaskId short_one = builder.add_task(2), long_one = builder.add_task(7), both = builder.add_task(4),
+               after = builder.add_task(1);
   builder.enqueue(short_one, left);
   builder.enqueue(long_one, right);
   for (const StreamId stream : {left, right}) builder.enqueue(both, stream);
@@ -74,7 +75,8 @@ TEST(Replay, LetsTasksWithoutWorkPassAtOnce) {
 TEST(Replay, TellsWhoWaitsInACircle) {
   TaskGraphBuilder builder;
   const StreamId left = builder.add_stream(), right = builder.add_stream();
-  const TaskId a = builder.add_task(1), b = builder.add_task(1), free = builder.add_task(1), after = builder.add_task(1);
+  const TaskId a = builder.add_task(1), b = builder.add_task(1), free = builder.add_task(1),
+               after = builder.add_task(1);
   builder.enqueue(a, left);  // two collectives issued in different orders: the classic deadlock
   builder.enqueue(b, left);
   builder.enqueue(b, right);

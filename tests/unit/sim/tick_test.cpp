@@ -14,7 +14,8 @@ TEST(Tick, IsAPicosecond) {
 }
 
 TEST(Tick, BecomesSecondsAgain) {
-  for (const Tick ticks : {Tick{1}, Tick{123'456'789'012}, Tick{1} << 52}) EXPECT_EQ(to_ticks(to_seconds(ticks)), ticks);
+  for (const Tick ticks : {Tick{1}, Tick{123'456'789'012}, Tick{1} << 52})
+    EXPECT_EQ(to_ticks(to_seconds(ticks)), ticks);
 }
 
 }  // namespace

@@ -21,7 +21,9 @@ std::string written(Write&& write) {
   return text.substr(head.size(), text.size() - head.size() - tail.size());
 }
 
-TEST(TraceWriter, OfNothingIsAnEmptyList) { EXPECT_EQ(written([](TraceWriter&) {}), ""); }
+TEST(TraceWriter, OfNothingIsAnEmptyList) {
+  EXPECT_EQ(written([](TraceWriter&) {}), "");
+}
 
 TEST(TraceWriter, NamesProcessesAndTracksInTheirOrder) {
   EXPECT_EQ(written([](TraceWriter& trace) {
@@ -38,21 +40,31 @@ TEST(TraceWriter, NamesProcessesAndTracksInTheirOrder) {
 TEST(TraceWriter, PrintsPicosecondsExactly) {  // 2^53 + 1 ps: a double would lose the last digit
   EXPECT_EQ(written([](TraceWriter& trace) {
               const TraceTrack track{.process = 0, .thread = 2};
-              trace.slice({.track = track, .name = "gemm", .category = "compute", .start = 9007199254740993, .finish = 9007199256040999});
+              trace.slice({.track = track,
+                           .name = "gemm",
+                           .category = "compute",
+                           .start = 9007199254740993,
+                           .finish = 9007199256040999});
             }),
-            "\n" R"({"ph":"X","name":"gemm","cat":"compute","pid":0,"tid":2,"ts":9007199254.740993,"dur":1.300006})");
+            "\n"
+            R"({"ph":"X","name":"gemm","cat":"compute","pid":0,"tid":2,"ts":9007199254.740993,"dur":1.300006})");
 }
 
 TEST(TraceWriter, WritesArgumentsOfEachKind) {
   const TraceArgument arguments[] = {{"bytes", std::int64_t{-5}}, {"share", 0.1}, {"group", std::string_view("tp")}};
-  EXPECT_EQ(written([&](TraceWriter& trace) { trace.slice({.name = "a", .category = "c", .finish = 1, .arguments = arguments}); }),
-            "\n" R"({"ph":"X","name":"a","cat":"c","pid":0,"tid":0,"ts":0.000000,"dur":0.000001,"args":{"bytes":-5,"share":0.1,"group":"tp"}})");
+  EXPECT_EQ(
+      written([&](TraceWriter& trace) {
+        trace.slice({.name = "a", .category = "c", .finish = 1, .arguments = arguments});
+      }),
+      "\n"
+      R"({"ph":"X","name":"a","cat":"c","pid":0,"tid":0,"ts":0.000000,"dur":0.000001,"args":{"bytes":-5,"share":0.1,"group":"tp"}})");
 }
 
 TEST(TraceWriter, DrawsArrowsFromSendToReceive) {
   EXPECT_EQ(written([](TraceWriter& trace) {
               const TraceTrack sender{.process = 0, .thread = 1}, receiver{.process = 1, .thread = 1};
-              trace.arrow("activation", "pp", 42, {.track = sender, .at = 1'000'000}, {.track = receiver, .at = 2'500'000});
+              trace.arrow("activation", "pp", 42, {.track = sender, .at = 1'000'000},
+                          {.track = receiver, .at = 2'500'000});
             }),
             R"(
 {"ph":"s","name":"activation","cat":"pp","id":42,"pid":0,"tid":1,"ts":1.000000},
@@ -62,12 +74,16 @@ TEST(TraceWriter, DrawsArrowsFromSendToReceive) {
 TEST(TraceWriter, Counts) {
   const TraceArgument values[] = {{"activations", std::int64_t{7}}, {"weights", std::int64_t{9}}};
   EXPECT_EQ(written([&](TraceWriter& trace) { trace.counter(5, "memory", 3'000'000, values); }),
-            "\n" R"({"ph":"C","name":"memory","pid":5,"tid":0,"ts":3.000000,"args":{"activations":7,"weights":9}})");
+            "\n"
+            R"({"ph":"C","name":"memory","pid":5,"tid":0,"ts":3.000000,"args":{"activations":7,"weights":9}})");
 }
 
 TEST(TraceWriter, EscapesNames) {
   const std::string text = written([](TraceWriter& trace) { trace.process(0, "a \"b\" \\ \n\x01 \xc3\xa9", 0); });
-  EXPECT_NE(text.find(R"("name":"a \"b\" \\ \u000a\u0001 )" "\xc3\xa9\""), std::string::npos) << text;
+  EXPECT_NE(text.find(R"("name":"a \"b\" \\ \u000a\u0001 )"
+                      "\xc3\xa9\""),
+            std::string::npos)
+      << text;
 }
 
 }  // namespace

@@ -13,7 +13,9 @@ namespace {
 using testing::HasSubstr;
 
 // 70 B parameters at 18 bytes are 1260 GB; eight H100s have 680.
-Scenario too_large() { return test::scenario(*find_model("llama3-70b"), "dgx-h100", 8, {.sequence = 8192, .global_batch = 128}); }
+Scenario too_large() {
+  return test::scenario(*find_model("llama3-70b"), "dgx-h100", 8, {.sequence = 8192, .global_batch = 128});
+}
 
 TEST(Advice, SaysWhatBindsAndByHowMuch) {
   const ClosedFormContext context(test::priced(too_large()));
@@ -33,7 +35,9 @@ TEST(Advice, OfferedChangesFitIndeed) {
   for (const Change& change : advice.changes) {
     Scenario changed = given;
     changed.gpus = gpus(change.plan);
-    if (changed.gpus == given.gpus) changed.cluster = *find_cluster(find_device(change.what.substr(4, change.what.find(' ', 4) - 4))->default_cluster);
+    if (changed.gpus == given.gpus)
+      changed.cluster =
+          *find_cluster(find_device(change.what.substr(4, change.what.find(' ', 4) - 4))->default_cluster);
     EXPECT_EQ(to_string(check_plan(changed, change.plan)), "") << change.what;
     const MemoryUse use = test::memory_of(changed, change.plan);
     EXPECT_TRUE(use.fits(0.03)) << change.what;
@@ -63,7 +67,8 @@ TEST(Advice, OffersAShorterSequenceWhereActivationsBind) {
   const SearchResult result = search(context);
   ASSERT_TRUE(result.nearest);
   const Advice advice = advise(context, *result.nearest);
-  const auto shorter = std::find_if(advice.changes.begin(), advice.changes.end(), [](const Change& c) { return c.what.starts_with("sequence "); });
+  const auto shorter = std::find_if(advice.changes.begin(), advice.changes.end(),
+                                    [](const Change& c) { return c.what.starts_with("sequence "); });
   ASSERT_NE(shorter, advice.changes.end());
   given.job.sequence = std::stoi(shorter->what.substr(9));
   EXPECT_TRUE(test::memory_of(given, shorter->plan).fits());
@@ -72,7 +77,8 @@ TEST(Advice, OffersAShorterSequenceWhereActivationsBind) {
 }
 
 TEST(BindingCategory, IsTheLargestAtThePeak) {
-  const MemoryUse use{.stages = {{.parameters = Bytes{9}}, {.parameters = Bytes{1}, .activations = Bytes{5}}}, .peak_stage = 1};
+  const MemoryUse use{.stages = {{.parameters = Bytes{9}}, {.parameters = Bytes{1}, .activations = Bytes{5}}},
+                      .peak_stage = 1};
   EXPECT_EQ(binding_category(use), "activations at stage 1");
 }
 
@@ -86,10 +92,12 @@ TEST(Adjust, NamesSingleChangesThatFitAndAllOfThemOnlyWhereNoneDoes) {
     const MemoryUse memory = estimate(test::priced(given), change.plan).memory;
     EXPECT_TRUE(memory.fits()) << change.what;
     EXPECT_EQ(memory.total(), change.total);
-    const int differing = (change.plan.recompute != plan.recompute) + (change.plan.zero != plan.zero) + (change.plan.micro_batch != plan.micro_batch);
+    const int differing = (change.plan.recompute != plan.recompute) + (change.plan.zero != plan.zero) +
+                          (change.plan.micro_batch != plan.micro_batch);
     EXPECT_EQ(differing, 1) << change.what;
   }
-  // 7 B parameters with their states want 18 x 6.7 GB = 121 GB, and a long sequence more than any single option gives back.
+  // 7 B parameters with their states want 18 x 6.7 GB = 121 GB, and a long sequence more than any single option gives
+  // back.
   given.job = {.sequence = 65536, .global_batch = 64};
   const auto all = adjust(ClosedFormContext(test::priced(given)), {.dp = 8, .zero = 0, .micro_batch = 8});
   ASSERT_EQ(all.size(), 1U);

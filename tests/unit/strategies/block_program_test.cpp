@@ -11,8 +11,12 @@ namespace {
 
 constexpr double mib = 1048576.0;
 
-Scenario long_sequence(int length = 131072) { return test::course_scenario(8, {.sequence = length, .global_batch = 1, .dtype = DType::fp16}, test::m7(1)); }
-BlockProgram lowered(const Scenario& given, const Split& split) { return lower_block(given, given.model.blocks.front(), split); }
+Scenario long_sequence(int length = 131072) {
+  return test::course_scenario(8, {.sequence = length, .global_batch = 1, .dtype = DType::fp16}, test::m7(1));
+}
+BlockProgram lowered(const Scenario& given, const Split& split) {
+  return lower_block(given, given.model.blocks.front(), split);
+}
 
 Traffic traffic(const BlockProgram& block, PassKind pass, int k) {
   Traffic sum;
@@ -32,7 +36,10 @@ std::string order(const BlockProgram& block, PassKind pass, bool waits = false) 
     const Work& work = block.works[in.work];
     if (const auto* c = std::get_if<Communication>(&work)) text += fmt::format(" [{}]", name_of(c->flow));
     if (const auto* k = std::get_if<Computation>(&work); k != nullptr && !k->kernels.empty()) {
-      text += fmt::format(" {}{}", to_string(k->kind), k->part == Part::input_gradient ? ".B" : k->part == Part::weight_gradient ? ".W" : "");
+      text += fmt::format(" {}{}", to_string(k->kind),
+                          k->part == Part::input_gradient    ? ".B"
+                          : k->part == Part::weight_gradient ? ".W"
+                                                             : "");
     }
   }
   return text;
@@ -47,21 +54,25 @@ std::string name(OperatorKind kind) { return std::string(to_string(kind)); }
 using enum OperatorKind;
 
 TEST(LoweredBlock, SavesWhatItsOperatorsSave) {
-  // M7, s = 4096, no norms, no dropout: attention input 2, QKV 6, probabilities 2 a s / h, attention output 2, input of the MLP 2, both sides of its activation 16.
+  // M7, s = 4096, no norms, no dropout: attention input 2, QKV 6, probabilities 2 a s / h, attention output 2, input of
+  // the MLP 2, both sides of its activation 16.
   const Scenario given = long_sequence(4096);
   const BlockProgram block = lowered(given, {});
   Bytes sum{0};
   for (const TensorId id : saved_tensors(block)) sum += block.tensors[id].bytes;
   EXPECT_EQ(sum.value(), 4096.0 * 4096 * (2 + 6 + 2 + 2 + 16) + 2 * 32 * 4096.0 * 4096);
-  const auto list = block_operators(given.model, given.model.blocks.front(), local_tokens(given.job, {}, given.model.blocks.front()), implementation(given.stack, given.job));
+  const auto list =
+      block_operators(given.model, given.model.blocks.front(), local_tokens(given.job, {}, given.model.blocks.front()),
+                      implementation(given.stack, given.job));
   EXPECT_EQ(sum, saved_bytes(list));
 }
 
 TEST(LoweredBlock, UnderTensorParallelismReducesAfterRowCutProducts) {
   const BlockProgram block = lowered(long_sequence(4096), {.tp = 8});
-  EXPECT_EQ(order(block, PassKind::forward),
-            operators({name(qkv), name(attention_core), name(attention_output), "[all_reduce]", name(attention_residual), name(up), name(activation), name(down), "[all_reduce]",
-                       name(feed_forward_residual)}));
+  EXPECT_EQ(
+      order(block, PassKind::forward),
+      operators({name(qkv), name(attention_core), name(attention_output), "[all_reduce]", name(attention_residual),
+                 name(up), name(activation), name(down), "[all_reduce]", name(feed_forward_residual)}));
   const double activation_bytes = 2 * 4096.0 * 4096;
   EXPECT_EQ(traffic(block, PassKind::forward, 8)[Flow::tp_all_reduce].api.value(), 2 * activation_bytes);
   EXPECT_EQ(traffic(block, PassKind::backward, 8)[Flow::tp_all_reduce].api.value(), 2 * activation_bytes);
@@ -70,12 +81,14 @@ TEST(LoweredBlock, UnderTensorParallelismReducesAfterRowCutProducts) {
 TEST(LoweredBlock, UnderSequenceParallelismGathersBeforeAndScattersAfter) {
   const BlockProgram block = lowered(long_sequence(4096), {.tp = 8, .sp = true});
   EXPECT_EQ(order(block, PassKind::forward),
-            operators({"[all_gather]", name(qkv), name(attention_core), name(attention_output), "[reduce_scatter]", name(attention_residual), "[all_gather]", name(up), name(activation),
-                       name(down), "[reduce_scatter]", name(feed_forward_residual)}));
+            operators({"[all_gather]", name(qkv), name(attention_core), name(attention_output), "[reduce_scatter]",
+                       name(attention_residual), "[all_gather]", name(up), name(activation), name(down),
+                       "[reduce_scatter]", name(feed_forward_residual)}));
 }
 
 TEST(LoweredBlock, SendsForwardWhatTheCourseSays) {
-  // E44, E45: L = 131072, p = 8, D = 4096: x = 2 L D = 1 GiB. Ulysses moves 4 x/p, the ring 2 x/p seven times, Megatron's SP 4 x; 7/8 of the collectives' bytes are sent.
+  // E44, E45: L = 131072, p = 8, D = 4096: x = 2 L D = 1 GiB. Ulysses moves 4 x/p, the ring 2 x/p seven times,
+  // Megatron's SP 4 x; 7/8 of the collectives' bytes are sent.
   const Scenario given = long_sequence();
   const auto wire = [&](const Split& split, std::initializer_list<Flow> flows) {
     const Traffic t = traffic(lowered(given, split), PassKind::forward, 8);
@@ -90,17 +103,22 @@ TEST(LoweredBlock, SendsForwardWhatTheCourseSays) {
 
 TEST(LoweredBlock, OfUlyssesExchangesAroundTheCoreAlone) {
   const BlockProgram block = lowered(long_sequence(), {.cp = 8, .cp_kind = CpKind::ulysses});
-  EXPECT_EQ(order(block, PassKind::forward), operators({name(qkv), "[all_to_all]", name(attention_core), "[all_to_all]", name(attention_output), name(attention_residual), name(up),
-                                                        name(activation), name(down), name(feed_forward_residual)}));
-  EXPECT_NE(order(block, PassKind::input_gradient).find("[all_to_all] " + name(attention_core) + ".B [all_to_all]"), std::string::npos);
+  EXPECT_EQ(order(block, PassKind::forward),
+            operators({name(qkv), "[all_to_all]", name(attention_core), "[all_to_all]", name(attention_output),
+                       name(attention_residual), name(up), name(activation), name(down), name(feed_forward_residual)}));
+  EXPECT_NE(order(block, PassKind::input_gradient).find("[all_to_all] " + name(attention_core) + ".B [all_to_all]"),
+            std::string::npos);
 }
 
 TEST(LoweredBlock, OfARingSendsWhileItComputes) {
   Scenario given = long_sequence();
   given.stack.attention = AttentionKernel::flash2;
   const std::string text = order(lowered(given, {.cp = 4, .cp_kind = CpKind::ring}), PassKind::forward, true);
-  const std::string core = name(attention_core), step = " [send] " + core + " |";  // on its way, while a piece is computed; then waited for
-  EXPECT_NE(text.find(" " + name(qkv) + step + step + step + " " + core + " " + core + " " + name(attention_output)), std::string::npos) << text;  // the last two: a piece, and the sum
+  const std::string core = name(attention_core),
+                    step = " [send] " + core + " |";  // on its way, while a piece is computed; then waited for
+  EXPECT_NE(text.find(" " + name(qkv) + step + step + step + " " + core + " " + core + " " + name(attention_output)),
+            std::string::npos)
+      << text;  // the last two: a piece, and the sum
 }
 
 Scenario experts() {
@@ -123,7 +141,8 @@ TEST(LoweredBlock, OfExpertsSendsCopiesThereAndBack) {
 }
 
 TEST(LoweredBlock, OfCutExpertsGathersTheirRows) {
-  // Two ranks hold half of each expert: both need the rows of both, 2 x 6 x 4096 of them; partial sums are scattered again.
+  // Two ranks hold half of each expert: both need the rows of both, 2 x 6 x 4096 of them; partial sums are scattered
+  // again.
   const BlockProgram block = lowered(experts(), {.ep = 4, .etp = 2});
   const Traffic t = traffic(block, PassKind::forward, 2);
   EXPECT_EQ(t[Flow::ep_all_gather].api.value() / mib, 2 * 192);
@@ -192,7 +211,8 @@ TEST(LoweredBlock, OfARankWithoutRowsLetsItsTokensGo) {
     return sum.value() / mib;
   };
   // Of 6 copies of each of 4096 tokens: the experts' inputs, and both sides of their activation.
-  EXPECT_EQ(saved(lower_block(given, given.model.blocks.front(), {.ep = 8})) - saved(block), 6 * 4096.0 * 2 * (4096 + 2 * 1408) / mib);
+  EXPECT_EQ(saved(lower_block(given, given.model.blocks.front(), {.ep = 8})) - saved(block),
+            6 * 4096.0 * 2 * (4096 + 2 * 1408) / mib);
 }
 
 TEST(LoweredBlock, OfAnEmbeddingLeavesItsOutput) {
@@ -213,10 +233,14 @@ TEST(LoweredBlock, OfAnEmbeddingLeavesItsOutput) {
 
 TEST(LoweredBlock, UnderSequenceParallelismKeepsOneCopyOfNarrowInputs) {
   // fp8 keeps the inputs of products in one byte; W gathers that copy, and the 16-bit one is let go.
-  Scenario given = test::scenario(test::small_dense(1), "dgx-h100", 8, {.sequence = 1024, .global_batch = 1, .dtype = DType::fp8});
+  Scenario given =
+      test::scenario(test::small_dense(1), "dgx-h100", 8, {.sequence = 1024, .global_batch = 1, .dtype = DType::fp8});
   const BlockProgram block = lowered(given, {.tp = 2, .sp = true});
   double inputs = 0;
-  for (const TensorId id : saved_tensors(block)) inputs += block.tensors[id].name == "attention input" || block.tensors[id].name == "activation" ? block.tensors[id].bytes.value() : 0;
+  for (const TensorId id : saved_tensors(block))
+    inputs += block.tensors[id].name == "attention input" || block.tensors[id].name == "activation"
+                  ? block.tensors[id].bytes.value()
+                  : 0;
   EXPECT_EQ(inputs, 1024 / 2 * 512);
 }
 

@@ -5,7 +5,9 @@
 
 namespace forerun {
 
-bool operator==(const Bucket& a, const Bucket& b) { return a.first_unit == b.first_unit && a.last_unit == b.last_unit && a.elements == b.elements; }
+bool operator==(const Bucket& a, const Bucket& b) {
+  return a.first_unit == b.first_unit && a.last_unit == b.last_unit && a.elements == b.elements;
+}
 
 namespace {
 

@@ -38,13 +38,18 @@ TEST(CheckPlan, AcceptsWhatMakesSense) {
   expect_valid(dense(8), {.pp = 2, .schedule = ScheduleKind::gpipe, .dp = 4, .micro_batch = 8});
   expect_valid(dense(8), {.dp = 8, .zero = 3});
   expect_valid(mixture(8), {.tp = 2, .sp = true, .ep = 8, .dp = 4, .zero = 1});
-  expect_valid(dense(4), {.pp = 4, .cut = StageCut::list, .stages = {{.blocks = 3}, {.blocks = 0}, {.blocks = 4}, {.blocks = 1}}});
+  expect_valid(
+      dense(4),
+      {.pp = 4, .cut = StageCut::list, .stages = {{.blocks = 3}, {.blocks = 0}, {.blocks = 4}, {.blocks = 1}}});
 }
 
 TEST(CheckPlan, RefusesOptionsWithoutAMeaning) {
-  EXPECT_THAT(reason(dense(8), {.schedule = ScheduleKind::gpipe, .dp = 8}), HasSubstr("schedule gpipe without a pipeline"));
-  EXPECT_THAT(reason(dense(8), {.cut = StageCut::even_with_ends, .dp = 8}), HasSubstr("even_with_ends without a pipeline"));
-  EXPECT_THAT(reason(dense(8), {.dp = 8, .overlap = {.ep = true}}), HasSubstr("cannot overlap it"));  // megatron-core exposes its exchanges
+  EXPECT_THAT(reason(dense(8), {.schedule = ScheduleKind::gpipe, .dp = 8}),
+              HasSubstr("schedule gpipe without a pipeline"));
+  EXPECT_THAT(reason(dense(8), {.cut = StageCut::even_with_ends, .dp = 8}),
+              HasSubstr("even_with_ends without a pipeline"));
+  EXPECT_THAT(reason(dense(8), {.dp = 8, .overlap = {.ep = true}}),
+              HasSubstr("cannot overlap it"));  // megatron-core exposes its exchanges
   expect_valid(dense(8), {.dp = 8, .overlap = {.ep = false, .dp = true}});
 }
 
@@ -59,7 +64,8 @@ TEST(CheckStack, RefusesWhatTheSoftwareDoesNotHave) {
 }
 
 TEST(CheckPlan, CountsDevices) {
-  EXPECT_EQ(reason(dense(8), {.tp = 2, .cp = 2, .dp = 4}), "tp 2 x cp 2 x dp 4 x pp 1 = 16 devices, but the cluster has 8");
+  EXPECT_EQ(reason(dense(8), {.tp = 2, .cp = 2, .dp = 4}),
+            "tp 2 x cp 2 x dp 4 x pp 1 = 16 devices, but the cluster has 8");
   constexpr int huge = 1 << 20;
   EXPECT_THAT(reason(dense(8), {.tp = huge, .cp = huge, .pp = huge, .dp = huge}), HasSubstr("but the cluster has 8"));
 }
@@ -69,14 +75,16 @@ TEST(CheckPlan, WantsExpertGroupsInsideTheRanks) {
 }
 
 TEST(CheckPlan, WantsWholeMicroBatches) {
-  EXPECT_THAT(reason(dense(8), {.dp = 8, .micro_batch = 3}), HasSubstr("global batch 32 is not a multiple of dp 8 x micro-batch 3"));
+  EXPECT_THAT(reason(dense(8), {.dp = 8, .micro_batch = 3}),
+              HasSubstr("global batch 32 is not a multiple of dp 8 x micro-batch 3"));
 }
 
 TEST(CheckPlan, CutsHeadsEvenly) {
   EXPECT_THAT(reason(dense(16), {.tp = 16}), HasSubstr("tp 16 does not divide the 8 attention heads"));
   Scenario grouped = dense(8);
   for (Block& block : grouped.model.blocks) block.attention = {.heads = 24, .kv_heads = 6, .head_dim = 64};
-  EXPECT_THAT(reason(grouped, {.tp = 4, .dp = 2}), HasSubstr("tp 4 and the 6 key-value heads do not divide each other"));
+  EXPECT_THAT(reason(grouped, {.tp = 4, .dp = 2}),
+              HasSubstr("tp 4 and the 6 key-value heads do not divide each other"));
   for (Block& block : grouped.model.blocks) block.attention.kv_heads = 2;
   expect_valid(grouped, {.tp = 4, .dp = 2});  // copied
 }
@@ -98,7 +106,8 @@ TEST(CheckPlan, RefusesRingsOverWindows) {
 
 TEST(CheckPlan, WantsExpertsForExpertParallelism) {
   EXPECT_THAT(reason(dense(8), {.ep = 8, .dp = 8}), HasSubstr("small-dense has no experts"));
-  EXPECT_THAT(reason(test::scenario(test::small_mixture(), "dgx-h100", 16, job), {.ep = 16, .dp = 16}), HasSubstr("ep 16 does not divide the 8 experts"));
+  EXPECT_THAT(reason(test::scenario(test::small_mixture(), "dgx-h100", 16, job), {.ep = 16, .dp = 16}),
+              HasSubstr("ep 16 does not divide the 8 experts"));
   EXPECT_THAT(reason(mixture(8), {.tp = 2, .dp = 4}), HasSubstr("need sp"));
 }
 
@@ -110,16 +119,21 @@ TEST(CheckPlan, FillsEveryChunk) {
 
 TEST(CheckPlan, PairsInterleavingWithVirtualStages) {
   EXPECT_EQ(reason(dense(2), {.pp = 2, .virtual_stages = 2}), "schedule 1f1b with 2 virtual stages");
-  EXPECT_EQ(reason(dense(2), {.pp = 2, .schedule = ScheduleKind::interleaved}), "schedule interleaved with 1 virtual stage");
+  EXPECT_EQ(reason(dense(2), {.pp = 2, .schedule = ScheduleKind::interleaved}),
+            "schedule interleaved with 1 virtual stage");
   Scenario odd = dense(2);
   odd.job.global_batch = 7;
-  EXPECT_THAT(reason(odd, {.pp = 2, .virtual_stages = 2, .schedule = ScheduleKind::interleaved}), HasSubstr("7 micro-batches are not a multiple of pp 2"));
+  EXPECT_THAT(reason(odd, {.pp = 2, .virtual_stages = 2, .schedule = ScheduleKind::interleaved}),
+              HasSubstr("7 micro-batches are not a multiple of pp 2"));
 }
 
 TEST(CheckPlan, AddsUpListedStages) {
-  EXPECT_THAT(reason(dense(2), {.pp = 2, .cut = StageCut::list, .stages = {{.blocks = 4}, {.blocks = 5}}}), HasSubstr("2 chunks with 9 blocks"));
-  EXPECT_THAT(reason(dense(2), {.pp = 2, .cut = StageCut::list, .stages = {{.blocks = 8}}}), HasSubstr("1 chunks with 8 blocks"));
-  EXPECT_THAT(reason(dense(2), {.pp = 2, .cut = StageCut::list, .stages = {{.blocks = 9}, {.blocks = -1}}}), HasSubstr("stages lists"));
+  EXPECT_THAT(reason(dense(2), {.pp = 2, .cut = StageCut::list, .stages = {{.blocks = 4}, {.blocks = 5}}}),
+              HasSubstr("2 chunks with 9 blocks"));
+  EXPECT_THAT(reason(dense(2), {.pp = 2, .cut = StageCut::list, .stages = {{.blocks = 8}}}),
+              HasSubstr("1 chunks with 8 blocks"));
+  EXPECT_THAT(reason(dense(2), {.pp = 2, .cut = StageCut::list, .stages = {{.blocks = 9}, {.blocks = -1}}}),
+              HasSubstr("stages lists"));
 }
 
 TEST(CheckPlan, ShardsOverSomething) {
@@ -130,36 +144,45 @@ TEST(CheckPlan, ShardsOverSomething) {
 
 TEST(CheckPlan, CutsShardingGroupsEvenly) {
   expect_valid(dense(8), {.dp = 8, .zero = 3, .sharding_group = 4});
-  EXPECT_THAT(reason(dense(8), {.dp = 8, .zero = 3, .sharding_group = 3}), HasSubstr("sharding_group 3 does not divide dp x cp = 8"));
+  EXPECT_THAT(reason(dense(8), {.dp = 8, .zero = 3, .sharding_group = 3}),
+              HasSubstr("sharding_group 3 does not divide dp x cp = 8"));
   EXPECT_THAT(reason(dense(8), {.dp = 8, .sharding_group = 4}), HasSubstr("with zero 0, which shards nothing"));
-  expect_valid(mixture(8), {.ep = 4, .dp = 8, .zero = 1, .sharding_group = 4});  // two copies of each expert: one in each group
-  EXPECT_THAT(reason(mixture(8), {.ep = 4, .dp = 8, .zero = 1, .sharding_group = 2}), HasSubstr("2 copies of each expert"));
+  expect_valid(mixture(8),
+               {.ep = 4, .dp = 8, .zero = 1, .sharding_group = 4});  // two copies of each expert: one in each group
+  EXPECT_THAT(reason(mixture(8), {.ep = 4, .dp = 8, .zero = 1, .sharding_group = 2}),
+              HasSubstr("2 copies of each expert"));
 }
 
 TEST(CheckPlan, CutsHeadsForUlysses) {
   expect_valid(dense(8), {.cp = 8, .cp_kind = CpKind::ulysses});
-  EXPECT_THAT(reason(dense(16), {.cp = 16, .cp_kind = CpKind::ulysses}), HasSubstr("tp 1 x cp 16 (ulysses) does not divide the 8 attention heads"));
+  EXPECT_THAT(reason(dense(16), {.cp = 16, .cp_kind = CpKind::ulysses}),
+              HasSubstr("tp 1 x cp 16 (ulysses) does not divide the 8 attention heads"));
 }
 
 TEST(CheckPlan, CutsExpertsOverRanksOfAStage) {
   expect_valid(mixture(8), {.etp = 2, .dp = 8});
   EXPECT_THAT(reason(dense(8), {.etp = 2, .dp = 8}), HasSubstr("etp 2, but small-dense has no experts"));
-  EXPECT_THAT(reason(mixture(8), {.ep = 8, .etp = 2, .dp = 8}), HasSubstr("ep 8 x etp 2 does not divide tp x cp x dp = 8"));
+  EXPECT_THAT(reason(mixture(8), {.ep = 8, .etp = 2, .dp = 8}),
+              HasSubstr("ep 8 x etp 2 does not divide tp x cp x dp = 8"));
   Scenario skewed = mixture(8);
   skewed.job.expert_skew = 5;
-  EXPECT_THAT(reason(skewed, {.ep = 4, .dp = 8}), HasSubstr("expert_skew 5: one of 4 ranks cannot draw more than all rows"));
+  EXPECT_THAT(reason(skewed, {.ep = 4, .dp = 8}),
+              HasSubstr("expert_skew 5: one of 4 ranks cannot draw more than all rows"));
   EXPECT_THAT(reason(skewed, {.dp = 8}), HasSubstr("expert_skew 5, but with ep 1"));
   skewed.job.expert_skew = 1;
   expect_valid(skewed, {.dp = 8});
 }
 
 TEST(CheckPlan, KnowsWhatSchedulesNeed) {
-  for (const auto schedule : {ScheduleKind::zb_h1, ScheduleKind::zb_h2, ScheduleKind::zb_auto, ScheduleKind::dualpipe}) {
+  for (const auto schedule :
+       {ScheduleKind::zb_h1, ScheduleKind::zb_h2, ScheduleKind::zb_auto, ScheduleKind::dualpipe}) {
     expect_valid(dense(8), {.pp = 2, .schedule = schedule, .dp = 4});
-    EXPECT_THAT(reason(dense(8), {.pp = 2, .virtual_stages = 2, .schedule = schedule, .dp = 4}), HasSubstr("with 2 virtual stages"));
+    EXPECT_THAT(reason(dense(8), {.pp = 2, .virtual_stages = 2, .schedule = schedule, .dp = 4}),
+                HasSubstr("with 2 virtual stages"));
   }
   expect_valid(dense(8), {.pp = 2, .virtual_stages = 2, .schedule = ScheduleKind::zb_v, .dp = 4});
-  EXPECT_THAT(reason(dense(8), {.pp = 2, .schedule = ScheduleKind::zb_v, .dp = 4}), HasSubstr("schedule zb-v with 1 virtual stages"));
+  EXPECT_THAT(reason(dense(8), {.pp = 2, .schedule = ScheduleKind::zb_v, .dp = 4}),
+              HasSubstr("schedule zb-v with 1 virtual stages"));
   Scenario few = dense(8);
   few.job.global_batch = 14;
   EXPECT_THAT(reason(few, {.pp = 8, .schedule = ScheduleKind::dualpipe}), HasSubstr("14 micro-batches"));
@@ -169,13 +192,16 @@ TEST(CheckPlan, KnowsWhatSchedulesNeed) {
 }
 
 TEST(CheckPlan, RefusesByNameWhatIsNotModelled) {
-  EXPECT_THAT(reason(dense(2), {.pp = 2, .cut = StageCut::list, .stages = {{.blocks = 4, .tp = 2}, {.blocks = 4}}}), HasSubstr("own tp, micro_batch or device"));
+  EXPECT_THAT(reason(dense(2), {.pp = 2, .cut = StageCut::list, .stages = {{.blocks = 4, .tp = 2}, {.blocks = 4}}}),
+              HasSubstr("own tp, micro_batch or device"));
 }
 
 TEST(CheckPlan, ReportsEverythingAtOnce) {
-  const Problems problems = check_plan(dense(8), {.tp = 3, .sp = false, .pp = 2, .ep = 2, .dp = 5, .zero = 3, .sharding_group = 4});
+  const Problems problems =
+      check_plan(dense(8), {.tp = 3, .sp = false, .pp = 2, .ep = 2, .dp = 5, .zero = 3, .sharding_group = 4});
   const std::string all = to_string(problems);
-  for (const char* part : {"= 30 devices", "ep 2 does not divide", "global batch 32", "tp 3 does not divide the 8", "has no experts", "sharding_group 4"})
+  for (const char* part : {"= 30 devices", "ep 2 does not divide", "global batch 32", "tp 3 does not divide the 8",
+                           "has no experts", "sharding_group 4"})
     EXPECT_THAT(all, HasSubstr(part));
   EXPECT_EQ(problems.size(), 6U) << all;
 }
@@ -188,7 +214,8 @@ TEST(CheckPlan, AgreesWithItsFastForm) {
       int rest = code;
       const auto digit = [&rest](int base) { return std::exchange(rest, rest / base) % base; };
       Plan plan;
-      plan.tp = 1 << digit(4), plan.sp = digit(2) == 1, plan.cp = 1 << digit(3), plan.pp = 1 << digit(4), plan.virtual_stages = 1 + digit(3);
+      plan.tp = 1 << digit(4), plan.sp = digit(2) == 1, plan.cp = 1 << digit(3), plan.pp = 1 << digit(4),
+      plan.virtual_stages = 1 + digit(3);
       plan.schedule = static_cast<ScheduleKind>(digit(4)), plan.ep = 1 << digit(4), plan.zero = digit(4);
       plan.dp = std::max(1, given.gpus / (plan.tp * plan.cp * plan.pp));
       EXPECT_EQ(check_plan(given, plan).empty(), is_valid(given, plan)) << summary(plan);

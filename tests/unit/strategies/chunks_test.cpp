@@ -43,13 +43,16 @@ TEST(EvenWithEnds, LeavesTheEndsAloneInTheFinestCut) {
 TEST(EvenWithEnds, OfOneChunkIsAll) { EXPECT_EQ(sizes({.cut = StageCut::even_with_ends}, 7), (std::vector{7})); }
 
 TEST(ListedChunks, AreAsWritten) {
-  EXPECT_EQ(sizes({.pp = 3, .cut = StageCut::list, .stages = {{.blocks = 5}, {.blocks = 0}, {.blocks = 2}}}, 7), (std::vector{5, 0, 2}));
+  EXPECT_EQ(sizes({.pp = 3, .cut = StageCut::list, .stages = {{.blocks = 5}, {.blocks = 0}, {.blocks = 2}}}, 7),
+            (std::vector{5, 0, 2}));
 }
 
 TEST(ChunksByWeights, FillUntilTheirShareIsExceeded) {
-  // 16 blocks of 67,108,864 weights and a head of four times that: 20 over 2 and 4 stages, 10 and 5 each, which must be exceeded.
+  // 16 blocks of 67,108,864 weights and a head of four times that: 20 over 2 and 4 stages, 10 and 5 each, which must be
+  // exceeded.
   Model model{.hidden = 2048, .vocab = 131072};
-  model.blocks.assign(16, {.attention = {.heads = 32, .kv_heads = 32, .head_dim = 64}, .feed_forward = Mlp{.width = 8192, .gated = true}});
+  model.blocks.assign(16, {.attention = {.heads = 32, .kv_heads = 32, .head_dim = 64},
+                           .feed_forward = Mlp{.width = 8192, .gated = true}});
   const auto blocks = [&](int chunks) {
     std::vector<int> list;
     for (const Stage& stage : chunks_by_weights(model, chunks)) list.push_back(stage.blocks);
@@ -78,14 +81,15 @@ TEST(Chunks, AlwaysHoldAllBlocks) {
 }
 
 TEST(InFlight, OfGPipeIsEverything) {
-  for (int stage = 0; stage < 4; ++stage) EXPECT_EQ(in_flight({.pp = 4, .schedule = ScheduleKind::gpipe}, stage, 0, 16), 16);  // E31
+  for (int stage = 0; stage < 4; ++stage)
+    EXPECT_EQ(in_flight({.pp = 4, .schedule = ScheduleKind::gpipe}, stage, 0, 16), 16);  // E31
 }
 
 TEST(InFlight, OfOneForwardOneBackwardIsTheDistanceToTheEnd) {
   const Plan plan{.pp = 4};
   EXPECT_EQ(in_flight(plan, 0, 0, 16), 4);  // E31
   EXPECT_EQ(in_flight(plan, 3, 0, 16), 1);
-  EXPECT_EQ(in_flight(plan, 0, 0, 3), 3);   // min(K - i, M)
+  EXPECT_EQ(in_flight(plan, 0, 0, 3), 3);  // min(K - i, M)
 }
 
 TEST(InFlight, WithoutAPipelineIsOne) { EXPECT_EQ(in_flight({}, 0, 0, 16), 1); }
@@ -101,7 +105,8 @@ TEST(InFlight, OfInterleavedHasTheFactorOfKorthikanti) {
   for (const int p : {2, 4, 8}) {
     for (const int v : {2, 3, 5}) {
       const Plan plan{.pp = p, .virtual_stages = v, .schedule = ScheduleKind::interleaved};
-      EXPECT_DOUBLE_EQ(static_cast<double>(chunk_passes(plan, 0, 64)) / v, p * (1 + (p - 1.0) / (p * v))) << p << " x " << v;
+      EXPECT_DOUBLE_EQ(static_cast<double>(chunk_passes(plan, 0, 64)) / v, p * (1 + (p - 1.0) / (p * v)))
+          << p << " x " << v;
     }
   }
 }
@@ -122,7 +127,8 @@ TEST(InFlight, OfInterleavedIsSpreadOverTheChunksInTheirOrder) {
         const int passes = 2 * (p - stage - 1) + (v - 1) * p + 1;
         std::vector<int> count(static_cast<std::size_t>(v), 0);
         for (int pass = 0; pass < passes; ++pass) ++count[static_cast<std::size_t>(pass / p % v)];
-        for (int c = 0; c < v; ++c) EXPECT_EQ(in_flight(plan, stage, c, micro_batches), count[static_cast<std::size_t>(c)]);
+        for (int c = 0; c < v; ++c)
+          EXPECT_EQ(in_flight(plan, stage, c, micro_batches), count[static_cast<std::size_t>(c)]);
       }
     }
   }

@@ -51,9 +51,11 @@ TEST(Host, IsPaidOncePerStepAndWhereKernelsAreShort) {
   given.stack.host_per_kernel = 1.0_s;
   std::size_t kernels = 0;
   const TokenShape shape = local_tokens(given.job, {}, given.model.blocks[0]);
-  for (const Operator& op : block_operators(given.model, given.model.blocks[0], shape, implementation(given.stack, given.job)))
+  for (const Operator& op :
+       block_operators(given.model, given.model.blocks[0], shape, implementation(given.stack, given.job)))
     kernels += op.forward.size() + op.input_gradient.size() + op.weight_gradient.size();
-  EXPECT_DOUBLE_EQ(estimate(test::priced(given), {}).breakdown.compute.value(), 2.0 * static_cast<double>(kernels));  // two micro-batches
+  EXPECT_DOUBLE_EQ(estimate(test::priced(given), {}).breakdown.compute.value(),
+                   2.0 * static_cast<double>(kernels));  // two micro-batches
 }
 
 TEST(Breakdown, HasNoBubbleWithoutAPipeline) {
@@ -66,7 +68,8 @@ TEST(Breakdown, HasNoBubbleWithoutAPipeline) {
 }
 
 TEST(Band, DoesNotNarrowAsTheBubbleGrows) {
-  // Other stages' kernels err as this one's: with nothing to send, the relative band is the same for any number of micro-batches.
+  // Other stages' kernels err as this one's: with nothing to send, the relative band is the same for any number of
+  // micro-batches.
   const Plan plan{.pp = 8, .schedule = ScheduleKind::gpipe};
   const auto spread = [&](int batch) {
     Scenario given = test::course_scenario(8, {.sequence = 4096, .global_batch = batch, .dtype = DType::fp16});
@@ -75,7 +78,8 @@ TEST(Band, DoesNotNarrowAsTheBubbleGrows) {
     priced.parameters.collective = {};
     priced.collectives = make_collectives(priced.parameters);
     const Estimate e = estimate(priced, plan);
-    return e.step.spread * (e.step.median / (e.step.median - e.breakdown.optimizer - e.breakdown.exposed_in(Dimension::pp)));
+    return e.step.spread *
+           (e.step.median / (e.step.median - e.breakdown.optimizer - e.breakdown.exposed_in(Dimension::pp)));
   };
   EXPECT_NEAR(spread(1), spread(128), 1e-3);
 }
@@ -87,7 +91,9 @@ TEST(Memory, OfWideParametersHasAWorkingCopy) {
   given.stack.precision.parameters = DType::fp32;
   given.stack.precision.master = std::nullopt;
   const PricedScenario priced = test::priced(given);
-  const auto held = [&](int zero) { return estimate(priced, {.dp = 8, .zero = zero}).memory.peak().parameters.value(); };
+  const auto held = [&](int zero) {
+    return estimate(priced, {.dp = 8, .zero = zero}).memory.peak().parameters.value();
+  };
   EXPECT_EQ(held(0), parameters * (4 + 2));
   EXPECT_EQ(held(2), parameters * (4.0 / 8 + 2));
   EXPECT_EQ(held(3), parameters * 4 / 8);
@@ -95,7 +101,8 @@ TEST(Memory, OfWideParametersHasAWorkingCopy) {
 
 TEST(Breakdown, OfAPipelineHasTheBubbleOfTheCourse) {
   // Equal stages, and sends that take next to nothing: (K-1)/(M+K-1) of compute and bubble together, E28.
-  const Estimate e = estimate(test::priced(test::course_scenario(4, {.sequence = 4096, .global_batch = 16, .dtype = DType::fp16})), {.pp = 4});
+  const Estimate e = estimate(
+      test::priced(test::course_scenario(4, {.sequence = 4096, .global_batch = 16, .dtype = DType::fp16})), {.pp = 4});
   EXPECT_NEAR(e.breakdown.bubble / (e.breakdown.bubble + e.breakdown.compute), 0.1579, 2e-4);
 }
 
@@ -104,7 +111,8 @@ TEST(Overlap, HidesTheShareThatTheSoftwareCan) {
   const Plan plan{.tp = 8};
   const Breakdown none = estimate(test::priced(given), plan).breakdown;
   EXPECT_EQ(none.hidden_in(Dimension::tp), Seconds{0});
-  // Of the all-reduces of the inputs' gradients, which are half of all, behind their weight gradients, which take longer.
+  // Of the all-reduces of the inputs' gradients, which are half of all, behind their weight gradients, which take
+  // longer.
   given.stack.overlap.tp_backward = 0.5;
   given.stack.contention = 0.2;
   const Breakdown half = estimate(test::priced(given), plan).breakdown;

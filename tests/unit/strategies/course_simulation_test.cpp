@@ -12,12 +12,16 @@ constexpr double rounding = 1e-6;
 double milliseconds(Tick time) { return static_cast<double>(time) / 1e9; }
 double milliseconds(const Simulation& s) { return milliseconds(s.timeline.makespan); }
 
-Plan pipeline(ScheduleKind schedule, int stages, int v = 1) { return {.pp = stages, .virtual_stages = v, .schedule = schedule}; }
+Plan pipeline(ScheduleKind schedule, int stages, int v = 1) {
+  return {.pp = stages, .virtual_stages = v, .schedule = schedule};
+}
 
 TEST(CourseSimulation, HasTheBubblesOfPipelines) {
   // E28: (K - 1) / (M + K - 1) of all, (K - 1) / M of the work.
-  const struct { int stages, micro_batches; double of_total, to_ideal; } rows[] = {
-      {4, 4, 0.4286, 0.75}, {4, 16, 0.1579, 0.1875}, {8, 32, 0.1795, 0.2188}, {8, 64, 0.0986, 0.1094}};
+  const struct {
+    int stages, micro_batches;
+    double of_total, to_ideal;
+  } rows[] = {{4, 4, 0.4286, 0.75}, {4, 16, 0.1579, 0.1875}, {8, 32, 0.1795, 0.2188}, {8, 64, 0.0986, 0.1094}};
   for (const auto& row : rows) {
     for (const ScheduleKind schedule : {ScheduleKind::gpipe, ScheduleKind::one_f_one_b}) {
       const PricedScenario scenario = test::layers_that_take(Seconds{0.010}, row.stages, row.stages, row.micro_batches);
@@ -44,7 +48,8 @@ TEST(CourseSimulation, OfFourStagesAndEightMicroBatches) {
 TEST(CourseSimulation, HoldsAllMicroBatchesOrAsManyAsStagesFollow) {
   // E31: 16 under GPipe, K - i under 1F1B; each keeps what a layer saves.
   const PricedScenario scenario = test::layers_that_take(Seconds{0.010}, 4, 4, 16);
-  const Simulation gpipe = simulate(scenario, pipeline(ScheduleKind::gpipe, 4)), flush = simulate(scenario, pipeline(ScheduleKind::one_f_one_b, 4));
+  const Simulation gpipe = simulate(scenario, pipeline(ScheduleKind::gpipe, 4)),
+                   flush = simulate(scenario, pipeline(ScheduleKind::one_f_one_b, 4));
   const Bytes layer = price_split(scenario, block_kinds(scenario.given.model), {}).blocks.front().saved;
   for (int stage = 0; stage < 4; ++stage) {
     const auto s = static_cast<std::size_t>(stage);
@@ -57,7 +62,8 @@ TEST(CourseSimulation, HoldsAllMicroBatchesOrAsManyAsStagesFollow) {
 
 TEST(CourseSimulation, InterleavedDividesTheBubbleByTheChunks) {
   // E32: v = 2, K = 4, M = 8: bubble (K - 1)(F + B) / v = 45 ms of 285.
-  const Simulation s = simulate(test::layers_that_take(Seconds{0.005}, 8, 4, 8), pipeline(ScheduleKind::interleaved, 4, 2));
+  const Simulation s =
+      simulate(test::layers_that_take(Seconds{0.005}, 8, 4, 8), pipeline(ScheduleKind::interleaved, 4, 2));
   EXPECT_NEAR(milliseconds(s), 285, rounding);
   for (const RoleReport& role : s.roles) EXPECT_NEAR(role.breakdown.bubble / s.step, 0.1579, 5e-5);
 }
@@ -70,8 +76,8 @@ TEST(CourseSimulation, ZeroBubbleFillsTheBubbleWithWeights) {
 }
 
 TEST(CourseSimulation, BucketsHideHalfOfTheGradients) {
-  // E33: 4 layers, backward 10 ms each (F = 5 ms), all-reduce 6 ms a layer. Afterwards: 40 + 24 ms. In two buckets of 12 ms: the first
-  // is ready at 20 and done at 32, the second is ready at 40 and done at 52.
+  // E33: 4 layers, backward 10 ms each (F = 5 ms), all-reduce 6 ms a layer. Afterwards: 40 + 24 ms. In two buckets of
+  // 12 ms: the first is ready at 20 and done at 32, the second is ready at 40 and done at 52.
   const Bytes gradients{24.0 * 4096 * 4096};  // of a layer
   PricedScenario scenario = test::layers_that_take(Seconds{0.005}, 4, 2, 2, gradients / Seconds{0.006});
   scenario.given.stack.bucket = 2 * 12.0 * 4096 * 4096;
@@ -86,28 +92,35 @@ TEST(CourseSimulation, BucketsHideHalfOfTheGradients) {
 }
 
 TEST(CourseSimulation, OfARingHidesSendsThatAreShorterThanTheirBlocks) {
-  // E45: 131072 tokens over 8. A block takes 4 (L/p)^2 D / 312e12 = 14.1 ms, sending its keys and values 4 (L/p) D bytes. Backward computes 2.5 times
-  // as much and sends their gradients as well: 7 messages, one step behind, the last one home when nothing is left to compute.
+  // E45: 131072 tokens over 8. A block takes 4 (L/p)^2 D / 312e12 = 14.1 ms, sending its keys and values 4 (L/p) D
+  // bytes. Backward computes 2.5 times as much and sends their gradients as well: 7 messages, one step behind, the last
+  // one home when nothing is left to compute.
   const double rows = 131072.0 / 8, block = 4 * rows * rows * 4096 / 312e12, bytes = 4 * rows * 4096;
   EXPECT_NEAR(block, 0.0141, 5e-5);
   Scenario given = test::course_scenario(8, {.sequence = 131072, .global_batch = 1, .dtype = DType::fp16}, test::m7(1));
   given.stack.attention = AttentionKernel::flash2;
   given.stack.overlap.cp = 1;
   const auto ring = [&](double bandwidth) {
-    return simulate(test::with_costs(given, {.attention = FlopsPerSecond{312e12}, .links = BytesPerSecond{bandwidth}}), {.cp = 8});
+    return simulate(test::with_costs(given, {.attention = FlopsPerSecond{312e12}, .links = BytesPerSecond{bandwidth}}),
+                    {.cp = 8});
   };
   const Simulation fast = ring(25e9), slow = ring(15e9);
-  const auto gradients = [&](const Simulation& s) { return s.roles[0].breakdown.exposed_in(Dimension::dp).value(); };  // weights are replicated
+  const auto gradients = [&](const Simulation& s) {
+    return s.roles[0].breakdown.exposed_in(Dimension::dp).value();
+  };  // weights are replicated
   EXPECT_NEAR(bytes / 25e9, 0.0107, 5e-5);
   EXPECT_NEAR(fast.roles[0].breakdown.exposed_in(Dimension::cp).value(), bytes / 25e9, 1e-9);
   EXPECT_NEAR(fast.roles[0].breakdown.hidden_in(Dimension::cp).value(), (7 * 3 - 1) * bytes / 25e9, 1e-9);
   EXPECT_NEAR(fast.step.value() - gradients(fast), 8 * 3.5 * block + bytes / 25e9, 1e-9);
   const double send = bytes / 15e9;
-  const double backward = 2 * std::max(0.0, send - 2.5 * block) + 5 * std::max(0.0, 2 * send - 2.5 * block) + std::max(0.0, send - 2.5 * block) + send;
-  EXPECT_NEAR(slow.roles[0].breakdown.exposed_in(Dimension::cp).value(), 7 * std::max(0.0, send - block) + backward, 1e-9);
+  const double backward = 2 * std::max(0.0, send - 2.5 * block) + 5 * std::max(0.0, 2 * send - 2.5 * block) +
+                          std::max(0.0, send - 2.5 * block) + send;
+  EXPECT_NEAR(slow.roles[0].breakdown.exposed_in(Dimension::cp).value(), 7 * std::max(0.0, send - block) + backward,
+              1e-9);
 }
 
-// Ring attention under a causal mask: rank r computes `share(r, owner)` of a block on the keys of each rank, which arrive one step after the other.
+// Ring attention under a causal mask: rank r computes `share(r, owner)` of a block on the keys of each rank, which
+// arrive one step after the other.
 template <class Share>
 Tick causal_ring(int ranks, Tick block, Share share) {
   TaskGraphBuilder builder;
@@ -122,9 +135,12 @@ Tick causal_ring(int ranks, Tick block, Share share) {
 }
 
 TEST(CourseSimulation, OfACausalRingIsThatOfTheLastRankWithoutZigZag) {
-  // E47, p = 8: the last rank computes half of its own block and seven whole ones; in zig-zag everybody half a block at every step: 7.5 / 4.
+  // E47, p = 8: the last rank computes half of its own block and seven whole ones; in zig-zag everybody half a block at
+  // every step: 7.5 / 4.
   const Tick block = 1000;
-  const Tick plain = causal_ring(8, block, [](int rank, int owner) { return owner > rank ? 0 : owner == rank ? 0.5 : 1; });
+  const Tick plain = causal_ring(8, block, [](int rank, int owner) {
+    return owner > rank ? 0 : owner == rank ? 0.5 : 1;
+  });
   const Tick zigzag = causal_ring(8, block, [](int, int) { return 0.5; });
   EXPECT_EQ(plain, 7500U);
   EXPECT_EQ(static_cast<double>(plain) / static_cast<double>(zigzag), 1.875);

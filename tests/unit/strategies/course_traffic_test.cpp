@@ -73,7 +73,8 @@ TEST(CourseTraffic, OfZeroOnOneThousandRanksIsTwoOrThreeCopies) {
 
 TEST(CourseTraffic, OfOneLayerUnderTensorParallelism) {
   // E38: B = 1.
-  const Scenario given = test::course_scenario(8, {.sequence = 4096, .global_batch = 1, .dtype = DType::fp16}, test::m7(1));
+  const Scenario given =
+      test::course_scenario(8, {.sequence = 4096, .global_batch = 1, .dtype = DType::fp16}, test::m7(1));
   const Estimate e = estimate(test::priced(given), {.tp = 8});
   EXPECT_EQ(e.memory.peak().parameters.value(), 48 * mib);
   expect(e.traffic, Flow::tp_all_reduce, 128 * mib, 224 * mib);
@@ -81,7 +82,8 @@ TEST(CourseTraffic, OfOneLayerUnderTensorParallelism) {
 
 TEST(CourseTraffic, OfSequenceParallelismIsTheSameOnTheWire) {
   // P15: every all-reduce becomes a gather and a scatter; the gather before W is one more.
-  const Scenario given = test::course_scenario(8, {.sequence = 4096, .global_batch = 1, .dtype = DType::fp16}, test::m7(1));
+  const Scenario given =
+      test::course_scenario(8, {.sequence = 4096, .global_batch = 1, .dtype = DType::fp16}, test::m7(1));
   const Traffic traffic = estimate(test::priced(given), {.tp = 8, .sp = true}).traffic;
   const double x = 2 * 4096 * D;
   expect(traffic, Flow::tp_all_gather, 6 * x, 6 * x * 7 / 8);
@@ -89,7 +91,8 @@ TEST(CourseTraffic, OfSequenceParallelismIsTheSameOnTheWire) {
 }
 
 TEST(CourseTraffic, OfFullRecomputeRepeatsTheForwardCollectives) {
-  const Scenario given = test::course_scenario(8, {.sequence = 4096, .global_batch = 1, .dtype = DType::fp16}, test::m7(1));
+  const Scenario given =
+      test::course_scenario(8, {.sequence = 4096, .global_batch = 1, .dtype = DType::fp16}, test::m7(1));
   const Traffic traffic = estimate(test::priced(given), {.tp = 8, .recompute = Recompute::full}).traffic;
   EXPECT_EQ(traffic[Flow::tp_all_reduce].api.value(), (2 + 2 * 2) * 2 * 4096 * D);
 }
@@ -112,7 +115,8 @@ TEST(CourseTraffic, OfARingSendsKeysAndValuesSevenTimes) {
 }
 
 TEST(CourseTraffic, OfGatheredKeysAndValuesIsTheSameOnTheWire) {
-  const Scenario given = test::course_scenario(8, {.sequence = 131072, .global_batch = 1, .dtype = DType::fp16}, test::m7(1));
+  const Scenario given =
+      test::course_scenario(8, {.sequence = 131072, .global_batch = 1, .dtype = DType::fp16}, test::m7(1));
   const Traffic traffic = estimate(test::priced(given), {.cp = 8, .cp_kind = CpKind::all_gather}).traffic;
   expect(traffic, Flow::cp_all_gather, 2 * 2048 * mib, 2 * 1792 * mib);  // forward, and again backward
   expect(traffic, Flow::cp_reduce_scatter, 2048 * mib, 1792 * mib);
@@ -133,7 +137,8 @@ TEST(CourseTraffic, OfATiedTableIsReducedBetweenTheEnds) {
   expect(estimate(test::priced(given), {.pp = 2}).traffic, Flow::pp_all_reduce, 2 * 1024 * D, 2 * 1024 * D);
 }
 
-// Each end first reduces its copy's gradients with its own replicas. Two micro-batches of each of two replicas; the stage with the head works longest.
+// Each end first reduces its copy's gradients with its own replicas. Two micro-batches of each of two replicas; the
+// stage with the head works longest.
 TEST(CourseTraffic, OfATiedTableIsAlsoReducedBetweenReplicas) {
   Model model = test::m7(2);
   model.vocab = 1024;
@@ -145,7 +150,8 @@ TEST(CourseTraffic, OfATiedTableIsAlsoReducedBetweenReplicas) {
     const double reduced = zero >= 2 ? 2 * stage : stage;
     if (zero == 0) expect(traffic, Flow::dp_all_reduce, reduced, reduced);
     if (zero > 0) expect(traffic, Flow::dp_reduce_scatter, reduced, reduced / 2);
-    const double ends = 2 * 1024 * D / (zero >= 2 ? 2 : 1);  // of gradients that stay where they were scattered to, a shard
+    const double ends =
+        2 * 1024 * D / (zero >= 2 ? 2 : 1);  // of gradients that stay where they were scattered to, a shard
     expect(traffic, Flow::pp_all_reduce, ends, ends);
   }
 }

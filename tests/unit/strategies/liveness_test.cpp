@@ -14,7 +14,8 @@ class Liveness : public testing::Test {
   static constexpr TensorId a = 4, saved = 5;
 
   Liveness() {
-    for (const std::string_view name : {"input", "output", "output's gradient", "input's gradient", "a", "saved"}) block_.tensors.push_back({name, MemoryKind::transient, Bytes{1}});
+    for (const std::string_view name : {"input", "output", "output's gradient", "input's gradient", "a", "saved"})
+      block_.tensors.push_back({name, MemoryKind::transient, Bytes{1}});
   }
   void add(PassKind pass, Instruction in, const Tensors& reads, const Tensors& writes) {
     Body& body = block_.passes[static_cast<std::size_t>(pass)];
@@ -38,8 +39,10 @@ class Liveness : public testing::Test {
   }
 };
 
-constexpr TensorId input = BlockProgram::input, output = BlockProgram::output, output_gradient = BlockProgram::output_gradient, input_gradient = BlockProgram::input_gradient;
-constexpr PassKind forward = PassKind::forward, backward = PassKind::backward, b = PassKind::input_gradient, w = PassKind::weight_gradient;
+constexpr TensorId input = BlockProgram::input, output = BlockProgram::output,
+                   output_gradient = BlockProgram::output_gradient, input_gradient = BlockProgram::input_gradient;
+constexpr PassKind forward = PassKind::forward, backward = PassKind::backward, b = PassKind::input_gradient,
+                   w = PassKind::weight_gradient;
 
 TEST_F(Liveness, EndsWithTheLastUse) {
   add(forward, {}, {input}, {a});

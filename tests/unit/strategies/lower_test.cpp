@@ -9,7 +9,9 @@ namespace {
 
 const Job short_job{.sequence = 512, .global_batch = 16, .dtype = DType::fp16};
 
-std::vector<Role> roles(const Scenario& given, const Plan& plan, const LowerOptions& options = {}) { return lower(test::priced(given), plan, options).roles; }
+std::vector<Role> roles(const Scenario& given, const Plan& plan, const LowerOptions& options = {}) {
+  return lower(test::priced(given), plan, options).roles;
+}
 
 TEST(Roles, OfIdenticalRanksAreOnePerStage) {
   const Scenario given = test::scenario(test::m7(16), "dgx-h100", 16384, {.sequence = 512, .global_batch = 2048});
@@ -19,18 +21,22 @@ TEST(Roles, OfIdenticalRanksAreOnePerStage) {
 }
 
 TEST(Roles, DifferWhereGroupsStraddleNodes) {
-  // Nodes of eight, tp 6 x cp 2 twice. Tensor-parallel groups 0-5 and 18-23 sit in one node, 6-11 and 12-17 in two. Of the pairs that share a sequence,
-  // 0-6, 1-7, 16-22 and 17-23 sit in one node. Replicas r, r + 6, r + 12, r + 18 are of four such kinds where r is 0, 1, 4 or 5, of two where r is 2 or 3.
+  // Nodes of eight, tp 6 x cp 2 twice. Tensor-parallel groups 0-5 and 18-23 sit in one node, 6-11 and 12-17 in two. Of
+  // the pairs that share a sequence, 0-6, 1-7, 16-22 and 17-23 sit in one node. Replicas r, r + 6, r + 12, r + 18 are
+  // of four such kinds where r is 0, 1, 4 or 5, of two where r is 2 or 3.
   Model model = test::small_dense(2);
   for (Block& block : model.blocks) block.attention.heads = block.attention.kv_heads = 12;
   const auto list = roles(test::course_scenario(24, short_job, model), {.tp = 6, .cp = 2, .dp = 2});
   std::vector<std::vector<int>> ranks;
   for (const Role& role : list) ranks.push_back(role.ranks);
-  EXPECT_EQ(ranks, (std::vector<std::vector<int>>{{0, 1, 22, 23}, {2, 3, 20, 21}, {4, 5, 18, 19}, {6, 7, 16, 17}, {8, 9, 14, 15}, {10, 11, 12, 13}}));
+  EXPECT_EQ(ranks,
+            (std::vector<std::vector<int>>{
+                {0, 1, 22, 23}, {2, 3, 20, 21}, {4, 5, 18, 19}, {6, 7, 16, 17}, {8, 9, 14, 15}, {10, 11, 12, 13}}));
 }
 
 TEST(Roles, OfAStragglerIsItsOwn) {
-  const auto list = roles(test::course_scenario(8, short_job, test::small_dense(2)), {.dp = 8}, {.every_rank = false, .different = {5}});
+  const auto list = roles(test::course_scenario(8, short_job, test::small_dense(2)), {.dp = 8},
+                          {.every_rank = false, .different = {5}});
   ASSERT_EQ(list.size(), 2U);
   EXPECT_EQ(list[0].ranks, (std::vector<int>{0, 1, 2, 3, 4, 6, 7}));
   EXPECT_EQ(list[1].ranks, (std::vector<int>{5}));
@@ -38,7 +44,8 @@ TEST(Roles, OfAStragglerIsItsOwn) {
 
 TEST(Roles, OfAStragglerInAPipelineReachItsNeighbours) {
   // Rank 1 of stage 0 is slow: rank 3 receives from it, so it is not like rank 2.
-  const auto list = roles(test::course_scenario(4, short_job, test::small_dense(2)), {.pp = 2, .dp = 2}, {.every_rank = false, .different = {1}});
+  const auto list = roles(test::course_scenario(4, short_job, test::small_dense(2)), {.pp = 2, .dp = 2},
+                          {.every_rank = false, .different = {1}});
   EXPECT_EQ(list.size(), 4U);
 }
 
@@ -60,7 +67,8 @@ TEST(Groups, HaveTheMembersOfTheirAxes) {
   const Plan plan{.tp = 2, .cp = 2, .pp = 2, .dp = 2};  // rank = tp + 2 cp + 4 dp + 8 pp
   EXPECT_EQ(members(GroupKind::tp, plan, 5), (std::vector<int>{4, 5}));
   EXPECT_EQ(members(GroupKind::cp, plan, 5), (std::vector<int>{5, 7}));
-  EXPECT_EQ(members(GroupKind::dp, plan, 5), (std::vector<int>{1, 3, 5, 7}));  // gradients are replicated over cp and dp
+  EXPECT_EQ(members(GroupKind::dp, plan, 5),
+            (std::vector<int>{1, 3, 5, 7}));  // gradients are replicated over cp and dp
   EXPECT_EQ(members(GroupKind::next_stage, plan, 5), (std::vector<int>{5, 13}));
   const Plan sharded{.dp = 8, .zero = 3, .sharding_group = 4};
   EXPECT_EQ(members(GroupKind::shard, sharded, 6), (std::vector<int>{4, 5, 6, 7}));
@@ -72,10 +80,11 @@ TEST(Groups, HaveTheMembersOfTheirAxes) {
 }
 
 TEST(Step, OfHybridShardingGathersInGroupsAndReducesBetweenThem) {
-  // One layer of psi = 12 D^2 parameters in 2 bytes; two groups of four. Parameters are gathered twice among four, gradients scattered among four,
-  // then each quarter is all-reduced between two.
+  // One layer of psi = 12 D^2 parameters in 2 bytes; two groups of four. Parameters are gathered twice among four,
+  // gradients scattered among four, then each quarter is all-reduced between two.
   const double bytes = 24.0 * 4096 * 4096;
-  const Scenario given = test::course_scenario(8, {.sequence = 512, .global_batch = 8, .dtype = DType::fp16}, test::m7(1));
+  const Scenario given =
+      test::course_scenario(8, {.sequence = 512, .global_batch = 8, .dtype = DType::fp16}, test::m7(1));
   const Traffic t = simulate(test::priced(given), {.dp = 8, .zero = 3, .sharding_group = 4}).roles[0].traffic;
   EXPECT_EQ(t[Flow::dp_all_gather].api.value(), 2 * bytes);
   EXPECT_EQ(t[Flow::dp_all_gather].wire.value(), 2 * bytes * 3 / 4);
@@ -87,17 +96,22 @@ TEST(Step, OfHybridShardingGathersInGroupsAndReducesBetweenThem) {
 TEST(Step, OfAPipelineHoldsBuffersOfItsSends) {
   const Scenario given = test::course_scenario(2, short_job, test::m7(2));
   const double activation = 2 * 512.0 * 4096;  // one forward, one backward
-  for (const StageMemory& stage : simulate(test::priced(given), {.pp = 2}).memory.stages) EXPECT_EQ(stage.communication.value(), 2 * activation);
+  for (const StageMemory& stage : simulate(test::priced(given), {.pp = 2}).memory.stages)
+    EXPECT_EQ(stage.communication.value(), 2 * activation);
   EXPECT_EQ(simulate(test::priced(given), {.dp = 2}).memory.peak().communication, Bytes{0});
 }
 
 TEST(Step, OfAnOffloadedOptimizerCopiesGradientsThereAndParametersBack) {
-  // E80: 7 B parameters in 2 bytes over 32 GB/s take 0.4375 s each way; here M7's 6.44 B, and 8 devices that share a host of 4 G updates a second.
+  // E80: 7 B parameters in 2 bytes over 32 GB/s take 0.4375 s each way; here M7's 6.44 B, and 8 devices that share a
+  // host of 4 G updates a second.
   Scenario given = test::course_scenario(1, {.sequence = 512, .global_batch = 1, .dtype = DType::fp16});
   given.cluster.nodes[0].node.host = {.bandwidth = BytesPerSecond{32e9}, .latency = Seconds{0}};
   given.stack.host_update_rate = 4e9;
-  EXPECT_NEAR(price_works(test::priced(given), {HostCopy{.bytes = Bytes{14e9}, .to_host = true}}, {}).front().time.value(), 0.4375, 1e-12);
-  const double psi = 12.0 * 32 * 4096 * 4096, copy = 2 * psi / 32e9, update = psi * node_of(given.cluster).devices / 4e9;
+  EXPECT_NEAR(
+      price_works(test::priced(given), {HostCopy{.bytes = Bytes{14e9}, .to_host = true}}, {}).front().time.value(),
+      0.4375, 1e-12);
+  const double psi = 12.0 * 32 * 4096 * 4096, copy = 2 * psi / 32e9,
+               update = psi * node_of(given.cluster).devices / 4e9;
   const Simulation s = simulate(test::with_costs(given, {}), {.offload = {.optimizer = true, .activations = false}});
   EXPECT_NEAR(copy, 0.4027, 1e-4);  // E81
   EXPECT_NEAR(s.step.value(), copy + update + copy, 1e-9);
@@ -106,13 +120,15 @@ TEST(Step, OfAnOffloadedOptimizerCopiesGradientsThereAndParametersBack) {
 }
 
 TEST(Step, OfOffloadedActivationsHoldsTwoLayersAndWaitsForTheHost) {
-  // Copies of a layer's activations of `away` seconds, layers of 10 ms forward: where copies are longer, they set the pace; the last one has nothing to hide behind.
+  // Copies of a layer's activations of `away` seconds, layers of 10 ms forward: where copies are longer, they set the
+  // pace; the last one has nothing to hide behind.
   Scenario given = test::course_scenario(1, {.sequence = 512, .global_batch = 1, .dtype = DType::fp16}, test::m7(8));
   const Bytes layer = price_split(test::priced(given), block_kinds(given.model), {}).blocks.front().saved;
   const auto step = [&](Seconds away) {
     given.cluster.nodes[0].node.host = {.bandwidth = layer / away, .latency = Seconds{0}};
     const Flops products{24.0 * 512 * 4096 * 4096};
-    return simulate(test::with_costs(given, {.products = products / Seconds{0.010}}), {.offload = {.optimizer = false, .activations = true}});
+    return simulate(test::with_costs(given, {.products = products / Seconds{0.010}}),
+                    {.offload = {.optimizer = false, .activations = true}});
   };
   const Simulation hidden = step(Seconds{0.008}), bound = step(Seconds{0.015});
   // 8 x 10 ms forward, a copy of 8 that nothing hides, one back before the first backward, 8 x 20 ms.

@@ -13,7 +13,8 @@ constexpr double psi = 12.0 * 32 * 4096 * 4096;  // of M7
 TEST(StateMemory, IsThatOfTheZeroPaper) {
   // E34 with M7 for 7.5 B: 2 + 2 + 12 bytes, the shards over 64.
   const Scenario given = test::course_scenario(64, course_job);
-  const double gradients[] = {2, 2, 2.0 / 64, 2.0 / 64}, parameters[] = {2, 2, 2, 2.0 / 64}, states[] = {12, 12.0 / 64, 12.0 / 64, 12.0 / 64};
+  const double gradients[] = {2, 2, 2.0 / 64, 2.0 / 64}, parameters[] = {2, 2, 2, 2.0 / 64},
+               states[] = {12, 12.0 / 64, 12.0 / 64, 12.0 / 64};
   for (int zero = 0; zero <= 3; ++zero) {
     const StageMemory m = test::memory_of(given, {.dp = 64, .zero = zero}).peak();
     EXPECT_EQ(m.parameters.value(), parameters[zero] * psi);
@@ -73,7 +74,8 @@ TEST(StateMemory, OfATiedTableIsHeldByBothEnds) {
   const Scenario given = test::course_scenario(4, course_job, model);
   const double block = 12.0 * 4096 * 4096, table = 1000.0 * 4096;
   EXPECT_EQ(test::memory_of(given, {.pp = 4}).stages[3].parameters.value(), 2 * (block + table));
-  EXPECT_EQ(test::memory_of(given, {.dp = 4}).stages[0].parameters.value(), 2 * (4 * block + table));  // one device has it once
+  EXPECT_EQ(test::memory_of(given, {.dp = 4}).stages[0].parameters.value(),
+            2 * (4 * block + table));  // one device has it once
 }
 
 // A layer of Korthikanti et al. 2022 (COURSE E39), from the second of three equal stages, one micro-batch in flight.
@@ -90,7 +92,8 @@ Bytes saved(const Scenario& given, const Plan& plan) {
 }
 
 double activations(const Plan& plan, int gpus) {
-  const Scenario given = test::course_scenario(gpus, {.sequence = 4096, .global_batch = 1, .dtype = DType::fp16}, korthikanti());
+  const Scenario given =
+      test::course_scenario(gpus, {.sequence = 4096, .global_batch = 1, .dtype = DType::fp16}, korthikanti());
   return saved(given, plan).value() / (4096.0 * 4096);  // in units of sbh
 }
 
@@ -108,15 +111,20 @@ TEST(ActivationMemory, IsThatOfKorthikanti) {
 TEST(ActivationMemory, GrowsWithTheMicroBatch) {
   const Scenario given = test::course_scenario(1, course_job, korthikanti());
   EXPECT_EQ(saved(given, {.micro_batch = 4}), 4.0 * saved(given, {}));
-  EXPECT_EQ(test::memory_of(given, {.micro_batch = 4}).peak().activations, 4.0 * test::memory_of(given, {}).peak().activations);
+  EXPECT_EQ(test::memory_of(given, {.micro_batch = 4}).peak().activations,
+            4.0 * test::memory_of(given, {}).peak().activations);
 }
 
 TEST(ActivationMemory, OfAPipelineCountsWhatIsInFlight) {
   const Scenario given = test::course_scenario(4, course_job, test::m7(8));
-  // M7 saves its input as the input of its first product. Two blocks a stage; the pass at the top adds what it needs itself, which is the same everywhere.
+  // M7 saves its input as the input of its first product. Two blocks a stage; the pass at the top adds what it needs
+  // itself, which is the same everywhere.
   const Bytes block = saved(given, {});
-  const auto stage = [&](const Plan& plan, std::size_t s) { return test::memory_of(given, plan).stages[s].activations; };
-  const Plan gpipe{.pp = 4, .schedule = ScheduleKind::gpipe}, interleaved{.pp = 4, .virtual_stages = 2, .schedule = ScheduleKind::interleaved};
+  const auto stage = [&](const Plan& plan, std::size_t s) {
+    return test::memory_of(given, plan).stages[s].activations;
+  };
+  const Plan gpipe{.pp = 4, .schedule = ScheduleKind::gpipe},
+      interleaved{.pp = 4, .virtual_stages = 2, .schedule = ScheduleKind::interleaved};
   EXPECT_EQ(stage(gpipe, 2) - stage({.pp = 4}, 2), (64 - 2) * 2.0 * block);
   EXPECT_EQ(stage({.pp = 4}, 1) - stage({.pp = 4}, 2), 2.0 * block);
   EXPECT_EQ(stage({.pp = 4}, 0) - stage({.pp = 4}, 2), 2 * 2.0 * block);

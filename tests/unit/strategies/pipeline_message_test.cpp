@@ -10,7 +10,8 @@ namespace forerun {
 namespace {
 
 Scenario given(bool scatters) {
-  Scenario s = test::scenario(test::small_dense(), "dgx-a100", 16, {.sequence = 2048, .global_batch = 8}, "megatron-lm");
+  Scenario s =
+      test::scenario(test::small_dense(), "dgx-a100", 16, {.sequence = 2048, .global_batch = 8}, "megatron-lm");
   s.stack.scatter_sends = scatters;
   return s;
 }
@@ -19,7 +20,8 @@ const Plan plan{.tp = 4, .pp = 2, .dp = 2};
 
 TEST(PipelineMessage, GoesInPiecesThatAreGathered) {
   const Bytes boundary{1 << 21};
-  const Communication whole = pipeline_message(given(false), plan, Flow::pp_send_forward, boundary), scattered = pipeline_message(given(true), plan, Flow::pp_send_forward, boundary);
+  const Communication whole = pipeline_message(given(false), plan, Flow::pp_send_forward, boundary),
+                      scattered = pipeline_message(given(true), plan, Flow::pp_send_forward, boundary);
   EXPECT_EQ(whole.pieces, 1);
   EXPECT_EQ(scattered.pieces, 4);
   Plan sequence = plan;
@@ -37,7 +39,11 @@ TEST(PipelineMessage, GoesInPiecesThatAreGathered) {
 TEST(PipelineMessage, OverSlowNetworksIsFasterInPieces) {
   const PricedScenario s = test::priced(given(true));
   const Placements placements = placements_of(s.topology, plan);
-  const auto time = [&](bool scatters) { return communication_time(s, pipeline_message(given(scatters), plan, Flow::pp_send_forward, Bytes{64e6}), placements).median; };
+  const auto time = [&](bool scatters) {
+    return communication_time(s, pipeline_message(given(scatters), plan, Flow::pp_send_forward, Bytes{64e6}),
+                              placements)
+        .median;
+  };
   EXPECT_LT(time(true), 0.6 * time(false));
   EXPECT_GT(time(true), 0.25 * time(false));
 }

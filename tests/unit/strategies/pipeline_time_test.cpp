@@ -9,7 +9,8 @@ namespace forerun {
 namespace {
 
 // `forward` and `backward` of a micro-batch on each stage, spread evenly over its v chunks.
-Seconds pipeline_time(ScheduleKind schedule, const std::vector<Seconds>& forward, const std::vector<Seconds>& backward, int micro_batches, int v, Seconds link = {}) {
+Seconds pipeline_time(ScheduleKind schedule, const std::vector<Seconds>& forward, const std::vector<Seconds>& backward,
+                      int micro_batches, int v, Seconds link = {}) {
   Plan plan;
   plan.pp = static_cast<int>(forward.size()), plan.virtual_stages = v, plan.schedule = schedule;
   PassTimes times;
@@ -29,12 +30,18 @@ Seconds uniform(ScheduleKind schedule, int stages, int micro_batches, double for
 }
 
 // Of the whole time, and relative to the time without a bubble.
-double bubble_of_total(ScheduleKind schedule, int stages, int m, int v = 1) { return 1 - 3.0 * m / uniform(schedule, stages, m, 1, 2, v).value(); }
-double bubble_to_ideal(ScheduleKind schedule, int stages, int m) { return uniform(schedule, stages, m, 1, 2).value() / (3.0 * m) - 1; }
+double bubble_of_total(ScheduleKind schedule, int stages, int m, int v = 1) {
+  return 1 - 3.0 * m / uniform(schedule, stages, m, 1, 2, v).value();
+}
+double bubble_to_ideal(ScheduleKind schedule, int stages, int m) {
+  return uniform(schedule, stages, m, 1, 2).value() / (3.0 * m) - 1;
+}
 
 TEST(PipelineTime, HasTheBubblesOfTheCourse) {
-  const struct { int stages, micro_batches; double of_total, to_ideal; } e28[] = {
-      {4, 4, 0.4286, 0.75}, {4, 16, 0.1579, 0.1875}, {8, 32, 0.1795, 0.2188}, {8, 64, 0.0986, 0.1094}};
+  const struct {
+    int stages, micro_batches;
+    double of_total, to_ideal;
+  } e28[] = {{4, 4, 0.4286, 0.75}, {4, 16, 0.1579, 0.1875}, {8, 32, 0.1795, 0.2188}, {8, 64, 0.0986, 0.1094}};
   for (const ScheduleKind schedule : {ScheduleKind::gpipe, ScheduleKind::one_f_one_b}) {
     for (const auto& row : e28) {
       EXPECT_NEAR(bubble_of_total(schedule, row.stages, row.micro_batches), row.of_total, 5e-5);
@@ -65,7 +72,8 @@ TEST(PipelineTime, WithoutAPipelineIsTheWork) {
   }
 }
 
-// Stage i starts a micro-batch when it is free and the neighbour is done with it; all forward passes, then all backward ones.
+// Stage i starts a micro-batch when it is free and the neighbour is done with it; all forward passes, then all backward
+// ones.
 double drawn_gpipe(const std::vector<double>& forward, const std::vector<double>& backward, int m) {
   const std::size_t stages = forward.size();
   std::vector<double> free(stages, 0);

@@ -13,10 +13,12 @@ using testing::Contains;
 using testing::Field;
 using testing::HasSubstr;
 
-// Two stages of two blocks, four micro-batches, 1F1B: stage 0 runs F0 F1 B0 F2 B1 F3 B2 B3, stage 1 F0 B0 F1 B1 F2 B2 F3 B3. All sends stop their sender.
+// Two stages of two blocks, four micro-batches, 1F1B: stage 0 runs F0 F1 B0 F2 B1 F3 B2 B3, stage 1 F0 B0 F1 B1 F2 B2
+// F3 B3. All sends stop their sender.
 class Order : public testing::Test {
  protected:
-  PricedScenario scenario_ = test::priced(test::course_scenario(2, {.sequence = 512, .global_batch = 4, .dtype = DType::fp16}, test::m7(4)));
+  PricedScenario scenario_ =
+      test::priced(test::course_scenario(2, {.sequence = 512, .global_batch = 4, .dtype = DType::fp16}, test::m7(4)));
   Program program_ = lower(scenario_, {.pp = 2});
 
   StageProgram& stage(std::size_t s) { return program_.stages[s]; }
@@ -30,19 +32,27 @@ class Order : public testing::Test {
     return 0;
   }
   Body& body(std::size_t s, PassKind kind) { return stage(s).bodies[stage(s).calls[call(s, kind, 0)].body]; }
-  void swap_calls(std::size_t s, PassKind a, int first, PassKind b, int second) { std::swap(stage(s).calls[call(s, a, first)], stage(s).calls[call(s, b, second)]); }
-  void erase_call(std::size_t s, PassKind kind, int micro_batch) { stage(s).calls.erase(stage(s).calls.begin() + static_cast<std::ptrdiff_t>(call(s, kind, micro_batch))); }
+  void swap_calls(std::size_t s, PassKind a, int first, PassKind b, int second) {
+    std::swap(stage(s).calls[call(s, a, first)], stage(s).calls[call(s, b, second)]);
+  }
+  void erase_call(std::size_t s, PassKind kind, int micro_batch) {
+    stage(s).calls.erase(stage(s).calls.begin() + static_cast<std::ptrdiff_t>(call(s, kind, micro_batch)));
+  }
 
   template <class Which>
   static void erase(Body& body, Which which) {
     EXPECT_GT(std::erase_if(body.instructions, which), 0U);
   }
-  static bool sends(const Instruction& in) { return in.code == Code::run && (in.lane == Lane::pp_forward || in.lane == Lane::pp_backward); }
+  static bool sends(const Instruction& in) {
+    return in.code == Code::run && (in.lane == Lane::pp_forward || in.lane == Lane::pp_backward);
+  }
 
   [[nodiscard]] Problems problems() const { return check_order(scenario_, program_); }
 };
 
-auto says(const std::string& where, const std::string& what) { return Contains(Field(&Problem::message, AllOf(HasSubstr(where), HasSubstr(what)))); }
+auto says(const std::string& where, const std::string& what) {
+  return Contains(Field(&Problem::message, AllOf(HasSubstr(where), HasSubstr(what))));
+}
 
 TEST_F(Order, OfALoweredPlanIsSound) { EXPECT_TRUE(problems().empty()); }
 
@@ -52,7 +62,8 @@ TEST_F(Order, RefusesAMessageThatIsNeverSent) {
 }
 
 TEST_F(Order, RefusesAMessageThatIsNeverReceived) {
-  erase(body(1, PassKind::forward), [](const Instruction& in) { return in.code == Code::receive || (in.code == Code::wait && in.token == 1000); });
+  erase(body(1, PassKind::forward),
+        [](const Instruction& in) { return in.code == Code::receive || (in.code == Code::wait && in.token == 1000); });
   EXPECT_THAT(problems(), says("stage 0, chunk 0, micro-batch 0", "pp send_forward is never received"));
 }
 
@@ -68,7 +79,8 @@ TEST_F(Order, RefusesAPassThatRunsTwice) {
 }
 
 TEST_F(Order, RefusesReceivingBeforeSendingOnBothSides) {
-  // Stage 0 wants the gradient of micro-batch 1 before it has sent activation 2, stage 1 wants activation 2 before it sends that gradient.
+  // Stage 0 wants the gradient of micro-batch 1 before it has sent activation 2, stage 1 wants activation 2 before it
+  // sends that gradient.
   swap_calls(0, PassKind::forward, 2, PassKind::backward, 1);
   swap_calls(1, PassKind::backward, 1, PassKind::forward, 2);
   EXPECT_THAT(problems(), says("stage 0, chunk 0, micro-batch 1", "never runs"));
@@ -135,7 +147,8 @@ TEST_F(Order, RefusesWeightsBeforeInputs) {
 class CollectiveOrder : public Order {
  protected:
   void SetUp() override {
-    scenario_ = test::priced(test::course_scenario(4, {.sequence = 512, .global_batch = 2, .dtype = DType::fp16}, test::m7(2)));
+    scenario_ =
+        test::priced(test::course_scenario(4, {.sequence = 512, .global_batch = 2, .dtype = DType::fp16}, test::m7(2)));
     program_ = lower(scenario_, {.tp = 2, .dp = 2}, {.every_rank = true, .different = {}});
     program_.stages.push_back(program_.stages[0]);
     program_.roles[1].program = 1;
@@ -168,7 +181,8 @@ TEST_F(CollectiveOrder, RefusesCollectivesOfDifferentSizesInOnePlace) {
 }
 
 TEST_F(CollectiveOrder, RefusesCollectivesOfTwoGroupsInDifferentOrder) {
-  // Rank 0 reduces within {0, 1} and then within {0, 2}; ranks 1 to 3 reduce within their copies first. Both wait at once.
+  // Rank 0 reduces within {0, 1} and then within {0, 2}; ranks 1 to 3 reduce within their copies first. Both wait at
+  // once.
   const auto blocking = [&](std::size_t s, GroupKind first, GroupKind second) {
     Body& own = body(s, PassKind::forward);
     TokenId token = 500;

@@ -13,7 +13,8 @@ using testing::Field;
 using testing::HasSubstr;
 using testing::IsEmpty;
 
-constexpr PassKind forward = PassKind::forward, backward = PassKind::backward, input = PassKind::input_gradient, weight = PassKind::weight_gradient;
+constexpr PassKind forward = PassKind::forward, backward = PassKind::backward, input = PassKind::input_gradient,
+                   weight = PassKind::weight_gradient;
 
 ScheduleTable table_of(const std::vector<std::vector<Pass>>& stages, int micro_batches, int chunks = 1) {
   ScheduleTable table{static_cast<int>(stages.size()), chunks, micro_batches, {}, {0}};
@@ -47,8 +48,10 @@ TEST(CheckSchedule, AcceptsWhatTheRefusedOnesAreMadeOf) {
 }
 
 TEST(CheckSchedule, RefusesMissingPasses) {
-  EXPECT_THAT(check_first({{0, 0, forward}, {0, 0, backward}, {1, 0, backward}}), says("stage 0: forward of micro-batch 1, chunk 0 is missing"));
-  EXPECT_THAT(check_first({{0, 0, forward}, {1, 0, forward}, {0, 0, backward}}), says("stage 0: input gradient of micro-batch 1, chunk 0 is missing"));
+  EXPECT_THAT(check_first({{0, 0, forward}, {0, 0, backward}, {1, 0, backward}}),
+              says("stage 0: forward of micro-batch 1, chunk 0 is missing"));
+  EXPECT_THAT(check_first({{0, 0, forward}, {1, 0, forward}, {0, 0, backward}}),
+              says("stage 0: input gradient of micro-batch 1, chunk 0 is missing"));
   EXPECT_THAT(check_first({{0, 0, forward}, {1, 0, forward}, {0, 0, backward}, {1, 0, input}}),
               says("stage 0: weight gradient of micro-batch 1, chunk 0 is missing"));
   EXPECT_THAT(check_second({}), says("stage 1: forward of micro-batch 0, chunk 0 is missing"));
@@ -84,18 +87,21 @@ TEST(CheckSchedule, RefusesWhatDoesNotExist) {
 
 // Stage 0 wants the gradient of 0 before it sends the activation of 1, which stage 1 wants first.
 TEST(CheckSchedule, RefusesStagesThatWaitForEachOther) {
-  const Problems problems = check_schedule(table_of({{{0, 0, forward}, {0, 0, backward}, {1, 0, forward}, {1, 0, backward}},
-                                                     {{1, 0, forward}, {1, 0, backward}, {0, 0, forward}, {0, 0, backward}}},
-                                                    2),
-                                           plan_of(ScheduleKind::one_f_one_b, 2));
+  const Problems problems =
+      check_schedule(table_of({{{0, 0, forward}, {0, 0, backward}, {1, 0, forward}, {1, 0, backward}},
+                               {{1, 0, forward}, {1, 0, backward}, {0, 0, forward}, {0, 0, backward}}},
+                              2),
+                     plan_of(ScheduleKind::one_f_one_b, 2));
   EXPECT_THAT(problems, AllOf(says("stage 0: backward of micro-batch 0, chunk 0 never becomes ready"),
                               says("stage 1: forward of micro-batch 1, chunk 0 never becomes ready")));
 }
 
 TEST(CheckSchedule, RefusesATableOnAnotherRoute) {
-  // ZB-V turns round at the last stage; run round robin, stage 1 does the second half of micro-batch 0 before stage 0 has.
+  // ZB-V turns round at the last stage; run round robin, stage 1 does the second half of micro-batch 0 before stage 0
+  // has.
   EXPECT_THAT(check_schedule(zb_v_schedule(2, 4), plan_of(ScheduleKind::zb_v, 2, 2)), IsEmpty());
-  EXPECT_THAT(check_schedule(zb_v_schedule(2, 4), plan_of(ScheduleKind::interleaved, 2, 2)), says("never becomes ready"));
+  EXPECT_THAT(check_schedule(zb_v_schedule(2, 4), plan_of(ScheduleKind::interleaved, 2, 2)),
+              says("never becomes ready"));
 }
 
 TEST(CheckSchedule, RefusesAMicroBatchOfDualPipeThatGoesTheWrongWay) {
@@ -108,7 +114,8 @@ TEST(CheckSchedule, RefusesAMicroBatchOfDualPipeThatGoesTheWrongWay) {
 }
 
 TEST(CheckSchedule, RefusesAnotherShape) {
-  EXPECT_THAT(check_schedule(gpipe_schedule(3, 2), plan_of(ScheduleKind::gpipe, 2)), says("3 stages and 1 chunks a stage for a plan of 2 and 1"));
+  EXPECT_THAT(check_schedule(gpipe_schedule(3, 2), plan_of(ScheduleKind::gpipe, 2)),
+              says("3 stages and 1 chunks a stage for a plan of 2 and 1"));
   EXPECT_THAT(check_schedule(interleaved_schedule(2, 3, 2), plan_of(ScheduleKind::interleaved, 2, 2)),
               says("2 stages and 3 chunks a stage for a plan of 2 and 2"));
 }

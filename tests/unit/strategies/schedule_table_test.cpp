@@ -11,7 +11,10 @@ namespace {
 std::string text(const ScheduleTable& table, int stage) {
   std::string line;
   for (const Pass& pass : table.of(stage)) {
-    const char letter = pass.kind == PassKind::forward ? 'F' : pass.kind == PassKind::backward ? 'D' : pass.kind == PassKind::input_gradient ? 'B' : 'W';
+    const char letter = pass.kind == PassKind::forward          ? 'F'
+                        : pass.kind == PassKind::backward       ? 'D'
+                        : pass.kind == PassKind::input_gradient ? 'B'
+                                                                : 'W';
     if (!line.empty()) line += ' ';
     line += static_cast<char>(pass.chunk == 0 ? letter : letter - 'A' + 'a');
     line += std::to_string(pass.micro_batch);
@@ -58,8 +61,9 @@ TEST(ZbV, TurnsAtTheLastStage) {  // K = 2: stage 0 holds chunks 0 and 3 of four
   EXPECT_EQ(text(table, 1), "F0 f0 F1 f1 b0 w0 F2 B0 W0 f2 b1 w1 F3 B1 W1 f3 b2 w2 B2 b3 B3 W2 w3 W3");
 }
 
-// dualpipe.py by hand for K = 4, M = 8. Rank 0 (half rank 0): 2 F0; F0 F1; B1 W1 F1; then 4 - 4 + 0 + 1 = 1 turn of F0 B1 F1 B0; B1 F1 B0; B1 and, split,
-// B0; W B0; W. Directions: micro-batches 0 to 3 go down as chunk 0, 4 to 7 up as chunk 1.
+// dualpipe.py by hand for K = 4, M = 8. Rank 0 (half rank 0): 2 F0; F0 F1; B1 W1 F1; then 4 - 4 + 0 + 1 = 1 turn of F0
+// B1 F1 B0; B1 F1 B0; B1 and, split, B0; W B0; W. Directions: micro-batches 0 to 3 go down as chunk 0, 4 to 7 up as
+// chunk 1.
 TEST(DualPipe, HasTheEightSteps) {
   const ScheduleTable table = dualpipe_schedule(4, 8);
   EXPECT_EQ(text(table, 0), "F0 F1 F2 f4 b4 w4 f5 F3 d5 f6 D0 d6 f7 D1 d7 B2 W2 B3 W3");
@@ -77,13 +81,15 @@ double makespan(ScheduleKind kind, const ScheduleTable& table, double f, double 
 }
 
 TEST(Tables, HaveTheBubblesOfTheCourse) {
-  for (const auto& [k, m, of_total] : {std::tuple{4, 4, 0.4286}, {4, 16, 0.1579}, {8, 32, 0.1795}, {8, 64, 0.0986}}) {  // E28
+  for (const auto& [k, m, of_total] :
+       {std::tuple{4, 4, 0.4286}, {4, 16, 0.1579}, {8, 32, 0.1795}, {8, 64, 0.0986}}) {  // E28
     EXPECT_NEAR(1 - 3.0 * m / makespan(ScheduleKind::gpipe, gpipe_schedule(k, m), 1, 1, 1), of_total, 5e-5);
     EXPECT_NEAR(1 - 3.0 * m / makespan(ScheduleKind::one_f_one_b, one_f_one_b_schedule(k, m), 1, 1, 1), of_total, 5e-5);
   }
   EXPECT_EQ(makespan(ScheduleKind::gpipe, gpipe_schedule(4, 8), 10, 10, 10), 330);  // E30, in ms
   EXPECT_EQ(makespan(ScheduleKind::one_f_one_b, one_f_one_b_schedule(4, 8), 10, 10, 10), 330);
-  EXPECT_NEAR(1 - 24 / makespan(ScheduleKind::interleaved, interleaved_schedule(4, 2, 8), 1, 1, 1), 0.1579, 5e-5);  // E32
+  EXPECT_NEAR(1 - 24 / makespan(ScheduleKind::interleaved, interleaved_schedule(4, 2, 8), 1, 1, 1), 0.1579,
+              5e-5);  // E32
   for (const int m : {4, 8, 20}) {  // E32: F = B = W = 10 ms on four stages
     EXPECT_EQ(makespan(ScheduleKind::zb_h1, zb_h1_schedule(4, m), 10, 10, 10) - 30 * m, 30);
     EXPECT_EQ(makespan(ScheduleKind::one_f_one_b, one_f_one_b_schedule(4, m), 10, 10, 10) - 30 * m, 90);
@@ -97,7 +103,8 @@ TEST(Tables, HoldWhatTheCourseSays) {  // E31
 
 TEST(OneForwardOneBackward, PaysMoreThanGPipeForLinks) {  // I-26
   const auto extra = [](ScheduleKind kind, const ScheduleTable& table) {
-    return test::draw(kind, table, test::equal_times(table.stages, 1, 10, 10, 10, 1)).makespan() - makespan(kind, table, 10, 10, 10);
+    return test::draw(kind, table, test::equal_times(table.stages, 1, 10, 10, 10, 1)).makespan() -
+           makespan(kind, table, 10, 10, 10);
   };
   EXPECT_EQ(extra(ScheduleKind::one_f_one_b, one_f_one_b_schedule(8, 32)), 68);
   EXPECT_EQ(extra(ScheduleKind::one_f_one_b, one_f_one_b_schedule(4, 8)), 16);

@@ -35,11 +35,15 @@ std::vector<Case> cases() {
       {"DenseOnOne", scenario(small_dense(3), "dgx-a100", 1, {.sequence = 512, .global_batch = 6})},
       {"DenseOnSixteenOddBatch", scenario(small_dense(7), "dgx-h100", 16, {.sequence = 1024, .global_batch = 45})},
       {"DenseOnTwentyFour", scenario(small_dense(6), "dgx-a100", 24, {.sequence = 768, .global_batch = 72})},
-      {"DenseOnSixtyFourInLittleMemory", with_memory(scenario(small_dense(10), "dgx-h100", 64, {.sequence = 2048, .global_batch = 256}), 3.0_GiB)},
+      {"DenseOnSixtyFourInLittleMemory",
+       with_memory(scenario(small_dense(10), "dgx-h100", 64, {.sequence = 2048, .global_batch = 256}), 3.0_GiB)},
       {"WindowedOnEight", scenario(windowed, "dgx-h100", 8, {.sequence = 1024, .global_batch = 16})},
       {"MixtureOnEight", scenario(small_mixture(), "dgx-h100", 8, {.sequence = 512, .global_batch = 24})},
-      {"MixtureOnThirtyTwo", with_memory(scenario(small_mixture(6), "dgx-a100", 32, {.sequence = 1024, .global_batch = 96}), 3.0_GiB), 0.03},
-      {"CourseOnEight", with_memory(scenario(small_dense(4), "dgx-a100", 8, {.sequence = 2048, .global_batch = 15, .dtype = DType::fp16}, "course"), 1.0_GiB)},
+      {"MixtureOnThirtyTwo",
+       with_memory(scenario(small_mixture(6), "dgx-a100", 32, {.sequence = 1024, .global_batch = 96}), 3.0_GiB), 0.03},
+      {"CourseOnEight", with_memory(scenario(small_dense(4), "dgx-a100", 8,
+                                             {.sequence = 2048, .global_batch = 15, .dtype = DType::fp16}, "course"),
+                                    1.0_GiB)},
   };
 }
 
@@ -114,10 +118,12 @@ TEST_P(Search, ReturnsPlansThatCanBeRun) {
 }
 
 TEST_P(Search, LeavesOutEveryFeatureOfTheBestPlan) {
-  const SearchResult result = search(ClosedFormContext(test::priced(GetParam().given)), {.headroom = GetParam().headroom});
+  const SearchResult result =
+      search(ClosedFormContext(test::priced(GetParam().given)), {.headroom = GetParam().headroom});
   ASSERT_FALSE(result.best.empty());
   std::size_t used = 0;
-  for (std::size_t f = 0; f < feature_count; ++f) used += uses(result.best.front().plan, static_cast<Feature>(f)) ? 1 : 0;
+  for (std::size_t f = 0; f < feature_count; ++f)
+    used += uses(result.best.front().plan, static_cast<Feature>(f)) ? 1 : 0;
   EXPECT_EQ(result.left_out.size(), used);
 }
 
@@ -144,7 +150,8 @@ TEST_P(Search, AnswersTheSameForAnyNumberOfThreads) {
 }
 
 TEST_P(Search, BeatsTheRuleOfThumb) {
-  const SearchResult result = search(ClosedFormContext(test::priced(GetParam().given)), {.headroom = GetParam().headroom});
+  const SearchResult result =
+      search(ClosedFormContext(test::priced(GetParam().given)), {.headroom = GetParam().headroom});
   if (!result.rule_of_thumb) return;  // nothing of its kind fits
   EXPECT_EQ(to_string(check_plan(GetParam().given, result.rule_of_thumb->plan)), "");
   EXPECT_TRUE(result.rule_of_thumb->estimate.memory.fits(GetParam().headroom));
@@ -166,7 +173,8 @@ TEST(SearchOfTheImpossible, NamesThePlanThatNeedsLeast) {
 }
 
 TEST(SearchOptions, LimitTheListAndTellHowFar) {
-  const ClosedFormContext context(test::priced(test::scenario(test::small_dense(), "dgx-h100", 8, {.sequence = 1024, .global_batch = 32})));
+  const ClosedFormContext context(
+      test::priced(test::scenario(test::small_dense(), "dgx-h100", 8, {.sequence = 1024, .global_batch = 32})));
   double last = 0;
   const SearchResult result = search(context, {.top = 2, .threads = 1, .progress = [&](double done) {
                                                  EXPECT_GE(done, last);
@@ -177,7 +185,8 @@ TEST(SearchOptions, LimitTheListAndTellHowFar) {
 }
 
 TEST(RuleOfThumb, FillsTheNodeThenCutsThePipelineThenReplicates) {
-  const ClosedFormContext context(test::priced(test::scenario(*find_model("llama3-70b"), "dgx-h100", 64, {.sequence = 8192, .global_batch = 128})));
+  const ClosedFormContext context(
+      test::priced(test::scenario(*find_model("llama3-70b"), "dgx-h100", 64, {.sequence = 8192, .global_batch = 128})));
   const auto rule = rule_of_thumb(context);
   ASSERT_TRUE(rule);
   EXPECT_EQ(rule->plan.tp, 8);

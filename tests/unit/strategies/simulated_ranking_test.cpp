@@ -9,7 +9,10 @@
 namespace forerun {
 namespace {
 
-ClosedFormContext context() { return ClosedFormContext(test::priced(test::scenario(test::small_dense(), "dgx-h100", 8, {.sequence = 1024, .global_batch = 32}))); }
+ClosedFormContext context() {
+  return ClosedFormContext(
+      test::priced(test::scenario(test::small_dense(), "dgx-h100", 8, {.sequence = 1024, .global_batch = 32})));
+}
 
 TEST(SimulateRanking, GivesEachPlanItsSimulatedStepAndSortsByIt) {
   const ClosedFormContext c = context();
@@ -30,7 +33,8 @@ TEST(SimulateRanking, GivesEachPlanItsSimulatedStepAndSortsByIt) {
 TEST(SimulateRanking, IsTheSameOnAnyNumberOfThreads) {
   const ClosedFormContext c = context();
   const std::vector<RankedPlan> found = search(c, {.top = 6}).best;
-  const auto one = simulate_ranking(c.scenario, found, {.threads = 1}), two = simulate_ranking(c.scenario, found, {.threads = 2});
+  const auto one = simulate_ranking(c.scenario, found, {.threads = 1}),
+             two = simulate_ranking(c.scenario, found, {.threads = 2});
   for (std::size_t i = 0; i < found.size(); ++i) {
     EXPECT_EQ(one[i].rank, two[i].rank);
     EXPECT_EQ(one[i].step, two[i].step);
@@ -45,7 +49,8 @@ TEST(SimulateRanking, LeavesOutWhatIsTooLargeOrTooLow) {
     EXPECT_EQ(plan.best_known(), plan.ranked.estimate.step.median);
     EXPECT_EQ(plan.difference(), 0);
   }
-  for (const SimulatedPlan& plan : simulate_ranking(c.scenario, found, {.most_plans = 2})) EXPECT_EQ(plan.step.has_value(), plan.rank < 2);
+  for (const SimulatedPlan& plan : simulate_ranking(c.scenario, found, {.most_plans = 2}))
+    EXPECT_EQ(plan.step.has_value(), plan.rank < 2);
 }
 
 // One instruction of a body that is called three times by each of two roles: six.

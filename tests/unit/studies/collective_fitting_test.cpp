@@ -12,12 +12,14 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-// All-reduces of 8 devices that take 20 us and 1 us a megabyte, over `nodes` nodes; "200G" of a network of 8 ports is what it states.
+// All-reduces of 8 devices that take 20 us and 1 us a megabyte, over `nodes` nodes; "200G" of a network of 8 ports is
+// what it states.
 CollectiveRows rows(int sizes, int nodes = 1) {
   std::string text = "source,gpu,ngpus,nnodes,intra_link,inter_link,collective,bytes,time_us\n";
   for (int i = 0; i < sizes; ++i) {
     const double bytes = 1024.0 * std::pow(2, i);
-    text += "me,H100," + std::to_string(8 * nodes) + "," + std::to_string(nodes) + ",NVSwitch,IB 8x200G,all_reduce," + std::to_string(bytes) + "," + std::to_string(20 * nodes + bytes / 1e6 * nodes) + "\n";
+    text += "me,H100," + std::to_string(8 * nodes) + "," + std::to_string(nodes) + ",NVSwitch,IB 8x200G,all_reduce," +
+            std::to_string(bytes) + "," + std::to_string(20 * nodes + bytes / 1e6 * nodes) + "\n";
   }
   return *parse_collective_rows(text, "rows.csv");
 }
@@ -40,9 +42,11 @@ TEST(FitCollectives, FewRowsKeepTheShippedCurve) {
   const CollectiveFitting fitting = fit_collectives(rows(5).rows, "today");
   const CollectiveCalibration shipped = *find_collective_calibration(NcclGeneration::hopper);
   ASSERT_EQ(fitting.calibrations.size(), 1U);
-  EXPECT_EQ(fitting.calibrations[0].node[0].fit.form.start, find_fit(shipped, CollectiveKind::all_reduce, "nccl")->fit.form.start);
+  EXPECT_EQ(fitting.calibrations[0].node[0].fit.form.start,
+            find_fit(shipped, CollectiveKind::all_reduce, "nccl")->fit.form.start);
   EXPECT_TRUE(fit_collectives(rows(2).rows, "today").calibrations.empty());
-  EXPECT_THAT(fit_collectives(rows(2).rows, "today").not_fitted, ElementsAre(HasSubstr("hopper all_reduce nccl (2 rows)")));
+  EXPECT_THAT(fit_collectives(rows(2).rows, "today").not_fitted,
+              ElementsAre(HasSubstr("hopper all_reduce nccl (2 rows)")));
 }
 
 TEST(FitCollectives, NetworksSayWhichClusterAndWhatRate) {

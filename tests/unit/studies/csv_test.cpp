@@ -15,7 +15,10 @@ TEST(Csv, QuotesProtectCommasQuotesAndLineBreaks) {
 }
 
 TEST(Csv, EveryCellKnowsItsPlaceInCharacters) {
-  const auto table = parse_csv("\xEF\xBB\xBF" "a,b,c\n\n\xC3\xA9\xC3\xA9,,x", "f.csv");  // a byte-order mark, an empty line, two accented letters
+  const auto table = parse_csv(
+      "\xEF\xBB\xBF"
+      "a,b,c\n\n\xC3\xA9\xC3\xA9,,x",
+      "f.csv");  // a byte-order mark, an empty line, two accented letters
   ASSERT_TRUE(table);
   EXPECT_EQ(table->header[0].text, "a");
   const auto& row = table->rows.at(0);

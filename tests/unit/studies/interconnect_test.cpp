@@ -11,7 +11,8 @@ namespace {
 constexpr BytesPerSecond gigabits(double n) { return BytesPerSecond{n * 1e9 / 8}; }
 
 TEST(InterconnectText, CountsNetworkCardsAndTheirRate) {
-  for (const char* text : {"8x HDR 200Gb/s IB per node", "NVLink/NVSwitch; 8x HDR 200Gb/s IB per node (Selene)", "8 x HDR 200 Gbps"}) {
+  for (const char* text :
+       {"8x HDR 200Gb/s IB per node", "NVLink/NVSwitch; 8x HDR 200Gb/s IB per node (Selene)", "8 x HDR 200 Gbps"}) {
     const Interconnect i = parse_interconnect(text);
     EXPECT_EQ(i.nics, 8) << text;
     EXPECT_EQ(i.nic, gigabits(200)) << text;
@@ -24,7 +25,8 @@ TEST(InterconnectText, CountsNetworkCardsAndTheirRate) {
 
 TEST(InterconnectText, TakesTheComputeNetworkNotStorageOrManagement) {
   const Interconnect i = parse_interconnect(
-      "NVLINK Gen4 900 GB/s + NVSWITCH Gen3 | Storage: 2x ConnectX-7 IB NDR 800Gb/s, Compute: 8x ConnectX-7 IB NDR 400Gb/s, Management: 100Gb/s");
+      "NVLINK Gen4 900 GB/s + NVSWITCH Gen3 | Storage: 2x ConnectX-7 IB NDR 800Gb/s, Compute: 8x ConnectX-7 IB NDR "
+      "400Gb/s, Management: 100Gb/s");
   EXPECT_EQ(i.nics, 8);
   EXPECT_EQ(i.nic, gigabits(400));
   EXPECT_EQ(parse_interconnect("1x Ethernet 100Gb/Sec, 8x NVIDIA Quantum-2 CX7 InfiniBand (400Gb/s)").nics, 8);
@@ -39,7 +41,8 @@ TEST(InterconnectText, RatesPerGpuAndPerNode) {
 }
 
 TEST(InterconnectText, SaysNothingWhereItSaysNothing) {
-  for (const char* text : {"", "4 nodes RoCE RDMA; NVLink in node", "NVLink domain: GB200 NVL72; inter-node not stated"}) {
+  for (const char* text :
+       {"", "4 nodes RoCE RDMA; NVLink in node", "NVLink domain: GB200 NVL72; inter-node not stated"}) {
     EXPECT_FALSE(parse_interconnect(text).says_network()) << text;
   }
   EXPECT_TRUE(parse_interconnect("single node 8x NVLink").says_network());
@@ -63,7 +66,7 @@ TEST(InterconnectText, NodesAreFilledWhateverTheNumberOfDevices) {
   const auto cluster = find_cluster("dgx-a100");
   ASSERT_TRUE(cluster);
   EXPECT_EQ(node_of(with_interconnect(*cluster, {}, 4)).devices, 8);    // part of one node
-  EXPECT_EQ(node_of(with_interconnect(*cluster, {}, 12)).devices, 6);   // the largest divisor of 12 that is at most 8
+  EXPECT_EQ(node_of(with_interconnect(*cluster, {}, 12)).devices, 6);  // the largest divisor of 12 that is at most 8
   EXPECT_EQ(node_of(with_interconnect(*cluster, parse_interconnect("single node"), 16)).devices, 16);
 }
 

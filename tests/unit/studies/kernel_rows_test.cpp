@@ -11,7 +11,8 @@
 namespace forerun {
 namespace {
 
-const std::string header = "source,gpu,dtype,kind,m,n,k,batch,heads,kv_heads,head_dim,q_len,kv_len,bytes,ranks,time_us,notes\n";
+const std::string header =
+    "source,gpu,dtype,kind,m,n,k,batch,heads,kv_heads,head_dim,q_len,kv_len,bytes,ranks,time_us,notes\n";
 
 KernelRows rows(const std::string& lines) {
   const auto read = parse_kernel_rows(header + lines, "k.csv");
@@ -51,8 +52,9 @@ TEST(KernelRows, SayAllThatIsWrongAtOnce) {
                                       "k.csv");
   ASSERT_FALSE(read);
   const std::string said = to_string(read.error());
-  for (const char* part : {"k.csv:2:19: error: 'gem'", "k.csv:3:5: error: 'A100-SXN'", "k.csv:4:14: error: 'bf17'", "'0' is not a value for 'm'",
-                           "'1.5' is not a value for 'k'", "'-5' is not a value for 'time_us'", "k.csv:5:"}) {
+  for (const char* part : {"k.csv:2:19: error: 'gem'", "k.csv:3:5: error: 'A100-SXN'", "k.csv:4:14: error: 'bf17'",
+                           "'0' is not a value for 'm'", "'1.5' is not a value for 'k'",
+                           "'-5' is not a value for 'time_us'", "k.csv:5:"}) {
     EXPECT_THAT(said, testing::HasSubstr(part));
   }
 }
@@ -63,13 +65,15 @@ TEST(KernelRows, NameMissingColumns) {
   EXPECT_THAT(to_string(read.error()), testing::HasSubstr("missing columns: dtype, time_us"));
 }
 
-// A calibration whose products take exactly their launch of 8 us for tiny shapes: measured 8, 10 and 4 us are errors of 0, 20 and 100 %.
+// A calibration whose products take exactly their launch of 8 us for tiny shapes: measured 8, 10 and 4 us are errors of
+// 0, 20 and 100 %.
 TEST(KernelValidation, ScoresByHand) {
   KernelFit fit{.kind = KernelKind::gemm, .library = "lab", .source = "lab", .date = "today", .samples = 20};
   fit.form = GemmForm{.compute = 1, .memory = 1, .launch = 8e-6, .exponent = 2, .prologue = 1, .small_tiles = 0.02};
   for (ResidualQuantiles& q : fit.residuals) q.band = 0.3;  // e^0.3 = 1.35: 8 and 10 us are inside, 4 us is not
   const KernelRows measured = rows(
-      "lab,A100-SXM,bf16,gemm,1,1,1,,,,,,,,,8,\nlab,A100-SXM,bf16,gemm,1,1,1,,,,,,,,,10,\nlab,A100-SXM,bf16,gemm,1,1,1,,,,,,,,,4,\n");
+      "lab,A100-SXM,bf16,gemm,1,1,1,,,,,,,,,8,\nlab,A100-SXM,bf16,gemm,1,1,1,,,,,,,,,10,\nlab,A100-SXM,bf16,gemm,1,1,1,"
+      ",,,,,,,,4,\n");
   const auto validation = validate_kernels(measured, {.calibration = KernelCalibration{"a100-sxm-80gb", {fit}}});
   ASSERT_TRUE(validation);
   ASSERT_EQ(validation->groups.size(), 1U);
@@ -85,7 +89,8 @@ TEST(KernelValidation, ScoresByHand) {
 // Unknown libraries and devices without a calibration are predicted all the same.
 TEST(KernelValidation, PredictsWhatItDoesNotKnow) {
   const KernelRows measured = rows(
-      "new,H200,bf16,gemm,4096,4096,4096,,,,,,,,,200,deepgemm-9\nnew,B200,fp8,gemm,4096,4096,4096,,,,,,,,,60,deepgemm-9\n"
+      "new,H200,bf16,gemm,4096,4096,4096,,,,,,,,,200,deepgemm-9\nnew,B200,fp8,gemm,4096,4096,4096,,,,,,,,,60,deepgemm-"
+      "9\n"
       "new,L40S,bf16,attn_decode,,,,8,32,8,128,1,4096,,,300,flashinfer\nnew,MI300X,bf16,norm,,,,,,,,,,1e8,,50,aiter\n");
   const auto validation = validate_kernels(measured);
   ASSERT_TRUE(validation);
@@ -99,11 +104,16 @@ TEST(KernelValidation, PredictsWhatItDoesNotKnow) {
 // 30 products whose time is a known form; 5 of another library are too few to fit.
 TEST(KernelFitting, FitsEachLibraryAndSaysWhatIsTooLittle) {
   const Device device = *find_device("a100");
-  const GemmForm truth{.compute = 0.8, .memory = 0.7, .launch = 5e-6, .exponent = 3, .prologue = 50, .small_tiles = 0.3};
+  const GemmForm truth{
+      .compute = 0.8, .memory = 0.7, .launch = 5e-6, .exponent = 3, .prologue = 50, .small_tiles = 0.3};
   KernelRows measured;
   for (int i = 0; i < 35; ++i) {
     const Gemm gemm{.m = 16 << (i % 10), .n = 1024 * (1 + i % 3), .k = 4096};
-    KernelRow row{.source = "lab", .gpu = "A100-SXM", .kind = "gemm", .library = i < 30 ? "first" : "second", .group = std::to_string(gemm.n)};
+    KernelRow row{.source = "lab",
+                  .gpu = "A100-SXM",
+                  .kind = "gemm",
+                  .library = i < 30 ? "first" : "second",
+                  .group = std::to_string(gemm.n)};
     row.kernel = gemm, row.time = time(KernelForm{truth}, device, gemm);
     measured.rows.push_back(row);
   }

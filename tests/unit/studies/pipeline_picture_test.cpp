@@ -11,7 +11,8 @@ namespace forerun {
 namespace {
 
 Simulation pipeline(const SimulationOptions& options = {}) {
-  const PricedScenario scenario = test::priced(test::scenario(test::small_dense(), "dgx-h100", 4, {.sequence = 1024, .global_batch = 6}));
+  const PricedScenario scenario =
+      test::priced(test::scenario(test::small_dense(), "dgx-h100", 4, {.sequence = 1024, .global_batch = 6}));
   return simulate(scenario, Plan{.pp = 4}, options);
 }
 
@@ -25,7 +26,8 @@ std::vector<PictureCell> passes(const std::vector<PictureCell>& row) {
   return list;
 }
 
-// 1F1B of 6 micro-batches on 4 stages: stage s runs 3 - s forward passes, then forward and backward in turn, then what is left backward.
+// 1F1B of 6 micro-batches on 4 stages: stage s runs 3 - s forward passes, then forward and backward in turn, then what
+// is left backward.
 TEST(PipelinePictures, ShowTheOrderOf1F1B) {
   const std::vector<PipelinePicture> pictures = pipeline_pictures(pipeline(), 4000);
   ASSERT_EQ(pictures.size(), 1);
@@ -58,7 +60,9 @@ TEST(PipelinePictures, ShowWhatAFailureStopped) {
   const Seconds half = 0.5 * pipeline().step;
   const Simulation s = pipeline({.disturbances = {.failure = std::pair(2, half)}});
   const auto rows = pipeline_pictures(s, 4000).back().stages;
-  const auto stuck = [](const std::vector<PictureCell>& row) { return std::ranges::count(row, CellKind::stuck, &PictureCell::kind); };
+  const auto stuck = [](const std::vector<PictureCell>& row) {
+    return std::ranges::count(row, CellKind::stuck, &PictureCell::kind);
+  };
   EXPECT_GT(stuck(rows[2]), 0);
   for (const std::size_t other : {0U, 1U, 3U}) EXPECT_EQ(stuck(rows[other]), 0) << other;
 }

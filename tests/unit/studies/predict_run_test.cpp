@@ -25,7 +25,8 @@ TEST(UnstatedRecompute, IsTheLeastThatFits) {
   EXPECT_TRUE(prediction(3072, 24, "").memory.fits());
 }
 
-// 12 x 12 x 8192^2 = 9.7 G parameters need twice the memory before anything is saved: that it ran with everything recomputed explains nothing.
+// 12 x 12 x 8192^2 = 9.7 G parameters need twice the memory before anything is saved: that it ran with everything
+// recomputed explains nothing.
 TEST(UnstatedRecompute, IsNoneWhereNothingFits) {
   const Estimate e = prediction(8192, 1, "");
   EXPECT_FALSE(e.memory.fits());

@@ -17,11 +17,14 @@ TrainingRow row() {
 bool chosen(std::string_view conditions) { return fulfils(row(), parse_conditions(conditions).value()); }
 
 TEST(RowFilter, ComparesNumbersAndTexts) {
-  for (const char* yes : {"pp = 1", "pp==1", "gpus <= 256", "gpus>=256", "gpus < 257", "gpus > 255", "pp != 2", "step_time_s < 2.6", "notes ~ repeat", "notes !~ again", "source = ",
-                          "pp = 1 and gpus <= 256 and notes = repeat 2 of 3"}) {
+  for (const char* yes :
+       {"pp = 1", "pp==1", "gpus <= 256", "gpus>=256", "gpus < 257", "gpus > 255", "pp != 2", "step_time_s < 2.6",
+        "notes ~ repeat", "notes !~ again", "source = ", "pp = 1 and gpus <= 256 and notes = repeat 2 of 3"}) {
     EXPECT_TRUE(chosen(yes)) << yes;
   }
-  for (const char* no : {"pp = 2", "gpus < 256", "gpus > 256", "pp != 1", "notes !~ REPEAT", "source != ", "pp = 1 and gpus < 256"}) EXPECT_FALSE(chosen(no)) << no;
+  for (const char* no :
+       {"pp = 2", "gpus < 256", "gpus > 256", "pp != 1", "notes !~ REPEAT", "source != ", "pp = 1 and gpus < 256"})
+    EXPECT_FALSE(chosen(no)) << no;
 }
 
 TEST(RowFilter, EmptyNumbersFulfilNothing) {

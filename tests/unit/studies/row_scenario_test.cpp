@@ -16,7 +16,8 @@ using testing::Not;
 TrainingRow gpt() {
   TrainingRow row;
   row.run_id = "r", row.source = "s", row.stack = "megatron-core", row.model = "GPT 22B", row.gpu = "a100-sxm-80gb";
-  row.layers = 48, row.hidden = 6144, row.heads = 64, row.vocab = 51200, row.seq = 2048, row.global_batch = 16, row.micro_batch = 2;
+  row.layers = 48, row.hidden = 6144, row.heads = 64, row.vocab = 51200, row.seq = 2048, row.global_batch = 16,
+  row.micro_batch = 2;
   row.gpus = 16, row.tp = 2, row.pp = 4, row.dp = 2;
   row.dtype = "fp16", row.recompute = "none", row.schedule = "1f1b";
   return row;
@@ -60,7 +61,8 @@ TEST(RowScenario, EmptyCellsTakeTheStacksDefaultsAndAreCounted) {
   const ReadRun run = read(row);
   EXPECT_TRUE(run.plan.sp);           // megatron-core
   EXPECT_EQ(run.plan.zero, 1);
-  for (const char* column : {"sp", "zero", "cp", "ffn", "kv_heads", "vpp", "interconnect"}) EXPECT_THAT(run.assumed, Contains(column));
+  for (const char* column : {"sp", "zero", "cp", "ffn", "kv_heads", "vpp", "interconnect"})
+    EXPECT_THAT(run.assumed, Contains(column));
   EXPECT_THAT(run.assumed, Not(Contains("dtype")));
   row.sp = 0, row.zero = 0;
   EXPECT_FALSE(read(row).plan.sp);
@@ -112,7 +114,8 @@ TEST(RowScenario, SoftwareThatTheRowNamesReplacesTheStacks) {
 
 TEST(RowScenario, AMixtureIsTheCataloguesWithItsLayersCut) {
   TrainingRow row = gpt();
-  row.model = "DeepSeek-V2 proxy (layers cut)", row.layers = 4, row.hidden = 5120, row.heads = 128, row.experts = 160, row.topk = 6;
+  row.model = "DeepSeek-V2 proxy (layers cut)", row.layers = 4, row.hidden = 5120, row.heads = 128, row.experts = 160,
+  row.topk = 6;
   row.tp = 1, row.pp = 1, row.dp = 8, row.gpus = 8, row.ep = 4, row.vocab = 102400, row.notes = "first dense_layers=2";
   const ReadRun run = read(row);
   ASSERT_EQ(run.skipped, "");
@@ -129,7 +132,8 @@ TEST(RowScenario, AdaptersHaveTheSoftwaresRankAndTargets) {
   const ReadRun run = read(row);
   ASSERT_EQ(run.skipped, "");
   EXPECT_EQ(run.scenario.job.kind, JobKind::finetune);
-  EXPECT_EQ(run.scenario.job.tuning, (Tuning{.kind = TuningKind::lora, .rank = 16, .target = {LowRankTarget::linear_qkv}}));
+  EXPECT_EQ(run.scenario.job.tuning,
+            (Tuning{.kind = TuningKind::lora, .rank = 16, .target = {LowRankTarget::linear_qkv}}));
   EXPECT_THAT(run.assumed, testing::IsSupersetOf({"rank", "target"}));
   row.tuning = "full", row.notes = "cumulative technique #9: QLoRA; baseline; LoRA rows replace full FT";
   EXPECT_EQ(read(row).scenario.job.tuning.kind, TuningKind::qlora);
@@ -146,7 +150,8 @@ TEST(RowScenario, ReasonsToSkip) {
   };
   EXPECT_EQ(reason([](TrainingRow& r) { r.micro_batch.reset(), r.pp.reset(); }), "not stated: micro_batch, pp");
   EXPECT_EQ(reason([](TrainingRow& r) { r.tuning = "qlora", r.dtype = "fp8"; }), "qlora does not multiply in fp8");
-  EXPECT_EQ(reason([](TrainingRow& r) { r.gpus = 17; }), "not a valid plan: tp x cp x dp x pp is 16, not the 17 devices");
+  EXPECT_EQ(reason([](TrainingRow& r) { r.gpus = 17; }),
+            "not a valid plan: tp x cp x dp x pp is 16, not the 17 devices");
   EXPECT_EQ(reason([](TrainingRow& r) { r.gpu = "abacus"; }), "gpu 'abacus' not in the catalogue");
 }
 

@@ -16,12 +16,16 @@ namespace forerun {
 namespace {
 
 std::string saved(const std::vector<TrainingRow>& rows) {
-  const std::string path = (std::filesystem::temp_directory_path() / ("forerun_left_out_" + std::to_string(::getpid()) + ".csv")).string();
+  const std::string path =
+      (std::filesystem::temp_directory_path() / ("forerun_left_out_" + std::to_string(::getpid()) + ".csv")).string();
   std::ofstream file(path);
-  file << "run_id,source,stack,model,gpu,dtype,recompute,layers,hidden,heads,vocab,seq,global_batch,micro_batch,gpus,tp,sp,pp,dp,zero,step_time_s\n";
+  file << "run_id,source,stack,model,gpu,dtype,recompute,layers,hidden,heads,vocab,seq,global_batch,micro_batch,gpus,"
+          "tp,sp,pp,dp,zero,step_time_s\n";
   for (const TrainingRow& r : rows) {
-    file << fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", r.run_id, r.source, r.stack, r.model, r.gpu, r.dtype, r.recompute, *r.layers, *r.hidden, *r.heads,
-                        *r.vocab, *r.seq, *r.global_batch, *r.micro_batch, *r.gpus, *r.tp, *r.sp, *r.pp, *r.dp, *r.zero, r.step_time->value());
+    file << fmt::format("{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{},{}\n", r.run_id, r.source, r.stack,
+                        r.model, r.gpu, r.dtype, r.recompute, *r.layers, *r.hidden, *r.heads, *r.vocab, *r.seq,
+                        *r.global_batch, *r.micro_batch, *r.gpus, *r.tp, *r.sp, *r.pp, *r.dp, *r.zero,
+                        r.step_time->value());
   }
   return path;
 }

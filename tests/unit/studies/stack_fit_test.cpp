@@ -15,7 +15,9 @@ TEST(StackFit, FindsWhatTheRunsWereMadeWith) {
   truth.reach.gemm = 0.9;
   truth.host_per_kernel = Seconds{30e-6};
   truth.host_per_step = Seconds{5e-3};
-  const auto fit = fit_stack(stated, runs_of(truth), {.parameters = {"reach.gemm", "host.per_kernel", "host.per_step"}, .leave_out = true, .prior = 0});
+  const auto fit =
+      fit_stack(stated, runs_of(truth),
+                {.parameters = {"reach.gemm", "host.per_kernel", "host.per_step"}, .leave_out = true, .prior = 0});
   ASSERT_TRUE(fit) << to_string(fit.error());
   EXPECT_EQ(fit->runs, 36U);
   EXPECT_EQ(fit->groups, 3U);
@@ -31,13 +33,15 @@ TEST(StackFit, FindsWhatTheRunsWereMadeWith) {
 
 TEST(StackFit, StaysWithTheStatedValueWhereRunsSayNothing) {
   const Stack stated = *find_stated_stack("megatron-lm");
-  const auto fit = fit_stack(stated, runs_of(stated), {.parameters = {"overlap.zero3", "reach.gemm"}});  // no run shards parameters
+  const auto fit =
+      fit_stack(stated, runs_of(stated), {.parameters = {"overlap.zero3", "reach.gemm"}});  // no run shards parameters
   ASSERT_TRUE(fit);
   EXPECT_NEAR(fit->stack.reach.gemm, 1, 1e-3);
   EXPECT_EQ(fit->runs, 36U);
 }
 
-// One model took 30 % longer than the stack that made the others: a fit that sees it bends towards it, one that does not misses it by 1 - 1 / 1.3.
+// One model took 30 % longer than the stack that made the others: a fit that sees it bends towards it, one that does
+// not misses it by 1 - 1 / 1.3.
 TEST(StackFit, AModelLikeNoOtherIsWorseLeftOutThanInSample) {
   const Stack stated = *find_stated_stack("megatron-lm");
   std::vector<TrainingRow> rows = runs_of(stated);
@@ -89,19 +93,23 @@ TEST(StackFit, ASourceThatSaysEverythingThreeTimesCountsOnce) {
     if (r.source == "slow") more.insert(more.end(), 2, r);
   }
   const StackFitOptions options{.parameters = {"reach.gemm"}, .leave_out = false, .prior = 0};
-  EXPECT_NEAR(fit_stack(stated, rows, options)->stack.reach.gemm, fit_stack(stated, more, options)->stack.reach.gemm, 1e-3);
+  EXPECT_NEAR(fit_stack(stated, rows, options)->stack.reach.gemm, fit_stack(stated, more, options)->stack.reach.gemm,
+              1e-3);
 }
 
 TEST(StackFit, OfChosenRunsSaysHowManyItDropped) {
   const Stack stated = *find_stated_stack("megatron-lm");
-  const auto fit = fit_stack(stated, runs_of(stated), {.parameters = {"reach.gemm"}, .where = *parse_conditions("tp <= 2 and layers != 4"), .leave_out = false});
+  const auto fit = fit_stack(
+      stated, runs_of(stated),
+      {.parameters = {"reach.gemm"}, .where = *parse_conditions("tp <= 2 and layers != 4"), .leave_out = false});
   ASSERT_TRUE(fit);
   EXPECT_EQ(fit->runs, 12U);  // two of four splits, two of three models, three micro-batches
   EXPECT_EQ(fit->dropped, 24U);
   const StackFitRecord record = record_of(*fit, "today");
   EXPECT_EQ(record.where, (std::vector<std::string>{"tp <= 2", "layers != 4"}));
   EXPECT_EQ(record.dropped, 24U);
-  EXPECT_FALSE(fit_stack(stated, runs_of(stated), {.parameters = {"reach.gemm"}, .where = *parse_conditions("tp = 3")}));
+  EXPECT_FALSE(
+      fit_stack(stated, runs_of(stated), {.parameters = {"reach.gemm"}, .where = *parse_conditions("tp = 3")}));
 }
 
 TEST(StackFit, NamesUnknownParametersAndStacksWithoutRuns) {

@@ -30,8 +30,9 @@ TEST(ErrorSummary, OfNothingIsZero) { EXPECT_EQ(summarise({}), ErrorSummary{}); 
 TEST(ConstantMfu, OfEqualRunsIsExact) { EXPECT_DOUBLE_EQ(constant_mfu_error({0.4, 0.4, 0.4}), 0); }
 
 TEST(ConstantMfu, IsTheBestGuessThatThereIs) {
-  // Guess 0.5 for runs that reached 0.5 and 0.25: the second takes twice the predicted time, error 0.25 / 0.5 - 1 = -0.5. Guess 0.25: the
-  // first is predicted twice as long, error +1. Any guess between them errs by more than 0.5 in sum.
+  // Guess 0.5 for runs that reached 0.5 and 0.25: the second takes twice the predicted time, error 0.25 / 0.5 - 1 =
+  // -0.5. Guess 0.25: the first is predicted twice as long, error +1. Any guess between them errs by more than 0.5 in
+  // sum.
   EXPECT_DOUBLE_EQ(constant_mfu_error({0.5, 0.25}), 0.25);
   const std::vector<double> mfu{0.31, 0.42, 0.18, 0.55, 0.37, 0.44};
   const double best = constant_mfu_error(mfu);

@@ -9,10 +9,13 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-const std::string header = "run_id,source,stack,model,gpu,layers,hidden,heads,seq,global_batch,micro_batch,gpus,tp,pp,dp,step_time_s,peak_memory_gib,fits\n";
+const std::string header =
+    "run_id,source,stack,model,gpu,layers,hidden,heads,seq,global_batch,micro_batch,gpus,tp,pp,dp,step_time_s,peak_"
+    "memory_gib,fits\n";
 
 TEST(TrainingRows, ReadsNumbersAndLeavesEmptyCellsUnstated) {
-  const auto rows = parse_training_rows(header + "r1,s,megatron-core,GPT,a100,24,1024,16,1024,8,,2,1,1,2,0.5,2,\n", "f.csv");
+  const auto rows =
+      parse_training_rows(header + "r1,s,megatron-core,GPT,a100,24,1024,16,1024,8,,2,1,1,2,0.5,2,\n", "f.csv");
   ASSERT_TRUE(rows) << to_string(rows.error());
   const TrainingRow& row = rows->at(0);
   EXPECT_EQ(row.layers, 24);
@@ -31,7 +34,9 @@ TEST(TrainingRows, FitsNoMeansOutOfMemory) {
 }
 
 TEST(TrainingRows, AllMissingColumnsAreNamedAtOnce) {
-  const auto rows = parse_training_rows("run_id,source,stack,model,gpu,layers,hidden,heads,seq,global_batch,gpus,tp,dp,step_time_s\nr,,,,,,,,,,,,,\n", "f.csv");
+  const auto rows = parse_training_rows(
+      "run_id,source,stack,model,gpu,layers,hidden,heads,seq,global_batch,gpus,tp,dp,step_time_s\nr,,,,,,,,,,,,,\n",
+      "f.csv");
   ASSERT_FALSE(rows);
   ASSERT_EQ(rows.error().size(), 1U);
   EXPECT_EQ(rows.error()[0].message, "missing columns: micro_batch, pp");
@@ -48,7 +53,8 @@ TEST(TrainingRows, AWrongNumberSaysFileLineAndColumn) {
 }
 
 TEST(TrainingRows, NumbersBeyondAnyMachineAreRefused) {
-  const auto rows = parse_training_rows(header + "r1,s,x,GPT,a100,24,1024,16,1024,8,4,99999999999999,1,1,0,1,,\n", "f.csv");
+  const auto rows =
+      parse_training_rows(header + "r1,s,x,GPT,a100,24,1024,16,1024,8,4,99999999999999,1,1,0,1,,\n", "f.csv");
   ASSERT_FALSE(rows);
   EXPECT_EQ(rows.error().size(), 2U);  // gpus too large, dp zero
 }

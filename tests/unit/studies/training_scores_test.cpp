@@ -22,7 +22,8 @@ ScoredRun run(std::string source, std::string plan, double predicted, double mea
 
 TEST(Regret, IsWhatTheFastestPredictedPlanLosesWithRepeatsAveraged) {
   TrainingValidation v;
-  // Plan a is predicted fastest and measured twice, 10 s and 14 s: 12 s. The best measured is b with 8 s: regret 12 / 8 - 1 = 0.5.
+  // Plan a is predicted fastest and measured twice, 10 s and 14 s: 12 s. The best measured is b with 8 s: regret 12 / 8
+  // - 1 = 0.5.
   v.runs = {run("one", "a", 5, 10), run("one", "a", 5, 14), run("one", "b", 6, 8), run("one", "c", 7, 9),
             run("two", "a", 5, 10), run("two", "b", 6, 1)};  // two plans only: no choice to speak of
   score(v);
@@ -33,9 +34,9 @@ TEST(Regret, IsWhatTheFastestPredictedPlanLosesWithRepeatsAveraged) {
 
 TEST(Scores, SourcesCountEquallyFromFiveRunsOnAndSweepsApart) {
   TrainingValidation v;
-  for (int i = 0; i < 5; ++i) v.runs.push_back(run("a", "p", 11, 10));   // 10 % each
+  for (int i = 0; i < 5; ++i) v.runs.push_back(run("a", "p", 11, 10));  // 10 % each
   for (int i = 0; i < 10; ++i) v.runs.push_back(run("b", "p", 13, 10));  // 30 % each
-  v.runs.push_back(run("c", "p", 100, 10));                              // a single run
+  v.runs.push_back(run("c", "p", 100, 10));  // a single run
   for (int i = 0; i < 9; ++i) v.runs.push_back(run("d", "p", 100, 10));
   for (ScoredRun& r : v.runs) r.sweep = r.source == "d";
   score(v);
@@ -62,16 +63,17 @@ TEST(Scores, FitsAreCountedBothWays) {
   TrainingValidation v;
   const auto with = [](const char* source, double predicted, bool predicted_fits, std::optional<bool> fits) {
     ScoredRun r = run(source, "p", 1, 1);
-    r.capacity = Bytes{100}, r.predicted_total = Bytes{predicted}, r.predicted_fits = predicted_fits, r.fits = fits, r.sweep = r.source == "sweep";
+    r.capacity = Bytes{100}, r.predicted_total = Bytes{predicted}, r.predicted_fits = predicted_fits, r.fits = fits,
+    r.sweep = r.source == "sweep";
     return r;
   };
-  v.runs = {with("sweep", 60, true, false),   // far below the capacity: a crash
-            with("sweep", 80, true, false),   // a false fit, but not far below
-            with("sweep", 95, true, false),   // within a tenth of the capacity: not counted against us
-            with("x", 80, true, false),       // a false fit
-            with("x", 110, false, false),     // foreseen
-            with("x", 110, false, true),      // ran all the same
-            with("x", 50, true, true), with("x", 50, true, std::nullopt)};
+  v.runs = {with("sweep", 60, true, false),  // far below the capacity: a crash
+            with("sweep", 80, true, false),  // a false fit, but not far below
+            with("sweep", 95, true, false),  // within a tenth of the capacity: not counted against us
+            with("x", 80, true, false),  // a false fit
+            with("x", 110, false, false),  // foreseen
+            with("x", 110, false, true),  // ran all the same
+            with("x", 50, true, true),      with("x", 50, true, std::nullopt)};
   score(v);
   EXPECT_EQ(v.fit.failed, 2U);
   EXPECT_EQ(v.fit.false_fits, 1U);
@@ -84,7 +86,8 @@ TEST(Scores, FitsAreCountedBothWays) {
 
 TEST(Scores, BandsAndOrders) {
   TrainingValidation v;
-  // Predicted 1, 2, 3, 4 s; measured 2, 1, 3, 4 s: of 6 pairs one is the wrong way round. Only the band of the last holds its time.
+  // Predicted 1, 2, 3, 4 s; measured 2, 1, 3, 4 s: of 6 pairs one is the wrong way round. Only the band of the last
+  // holds its time.
   const double measured[] = {2, 1, 3, 4};
   for (int i = 0; i < 4; ++i) {
     v.runs.push_back(run("sweep", std::to_string(i), i + 1, measured[i]));
@@ -94,7 +97,8 @@ TEST(Scores, BandsAndOrders) {
   score(v);
   EXPECT_DOUBLE_EQ(*v.by_source.at(0).in_band, 0.25);
   EXPECT_NEAR(*v.by_source.at(0).kendall_tau, 4.0 / 6, 1e-12);
-  for (std::size_t i = 0; i < 4; ++i) v.runs[i].size = std::to_string(i / 2);  // two sizes of one pair each: one agrees, one does not
+  for (std::size_t i = 0; i < 4; ++i)
+    v.runs[i].size = std::to_string(i / 2);  // two sizes of one pair each: one agrees, one does not
   score(v);
   EXPECT_NEAR(*v.by_source.at(0).kendall_tau, 0, 1e-12);
 }
@@ -108,9 +112,11 @@ TEST(Scores, RunsAreListedWorstFirstWithTheirBreakdown) {
   ASSERT_EQ(list.size(), 2U);
   EXPECT_EQ(list[0]["run_id"], "bad");
   EXPECT_DOUBLE_EQ(list[0]["error"].get<double>(), 1.0);
-  for (const char* key : {"measured_s", "predicted_s", "low", "high", "evidence", "breakdown", "memory"}) EXPECT_TRUE(list[0].contains(key)) << key;
+  for (const char* key : {"measured_s", "predicted_s", "low", "high", "evidence", "breakdown", "memory"})
+    EXPECT_TRUE(list[0].contains(key)) << key;
   EXPECT_EQ(runs_to_json(v, 1).size(), 1U);
-  EXPECT_THAT(runs_text(v, 1, 200), testing::AllOf(testing::HasSubstr("bad"), testing::HasSubstr("+100.0 %"), testing::Not(testing::HasSubstr("good"))));
+  EXPECT_THAT(runs_text(v, 1, 200), testing::AllOf(testing::HasSubstr("bad"), testing::HasSubstr("+100.0 %"),
+                                                   testing::Not(testing::HasSubstr("good"))));
 }
 
 TEST(Scores, JsonHasTheDocumentedKeys) {
@@ -120,11 +126,13 @@ TEST(Scores, JsonHasTheDocumentedKeys) {
   v.skipped = {{"r9", "PEFT"}};
   score(v);
   const nlohmann::ordered_json json = to_json(v);
-  for (const char* key : {"rows", "stated", "scored", "assumed", "skipped", "by_source", "by_stack", "mean_over_sources", "memory", "fit", "regret"}) {
+  for (const char* key : {"rows", "stated", "scored", "assumed", "skipped", "by_source", "by_stack",
+                          "mean_over_sources", "memory", "fit", "regret"}) {
     EXPECT_TRUE(json.contains(key)) << key;
   }
   EXPECT_EQ(json["skipped"][0]["reason"], "PEFT");
-  for (const char* key : {"name", "n", "mape", "median", "p90", "worst", "bias", "constant_mfu"}) EXPECT_TRUE(json["by_source"][0].contains(key)) << key;
+  for (const char* key : {"name", "n", "mape", "median", "p90", "worst", "bias", "constant_mfu"})
+    EXPECT_TRUE(json["by_source"][0].contains(key)) << key;
   EXPECT_TRUE(json["memory"]["overall"].contains("mape"));
   EXPECT_THAT(to_text(v, 100), testing::HasSubstr("+10.0 %"));
 }
@@ -132,7 +140,8 @@ TEST(Scores, JsonHasTheDocumentedKeys) {
 TEST(ValidateTraining, ScoresAFileOfSixRuns) {
   const std::string path = (std::filesystem::temp_directory_path() / "forerun_six_runs.csv").string();
   // Three plans of one workload, one repeated; one run that nothing could do; one that ran out of memory.
-  std::ofstream(path) << "run_id,source,stack,model,tuning,gpu,layers,hidden,heads,vocab,seq,global_batch,micro_batch,gpus,tp,pp,dp,zero,sp,recompute,dtype,"
+  std::ofstream(path) << "run_id,source,stack,model,tuning,gpu,layers,hidden,heads,vocab,seq,global_batch,micro_batch,"
+                         "gpus,tp,pp,dp,zero,sp,recompute,dtype,"
                          "step_time_s,fits\n"
                          "1,s,megatron-core,GPT,pretrain,a100,24,2048,16,51200,2048,64,4,8,1,1,8,1,0,none,bf16,1.0,\n"
                          "2,s,megatron-core,GPT,pretrain,a100,24,2048,16,51200,2048,64,4,8,8,1,1,0,1,none,bf16,2.0,\n"

@@ -24,7 +24,9 @@ Model korthikanti() {
 
 // One rank of t: heads and width are cut; rows outside the products only under sequence parallelism.
 std::vector<Operator> rank_of(int t, bool sp, AttentionImplementation attention = AttentionImplementation::unfused) {
-  const Block block{.attention = {.heads = static_cast<int>(a) / t, .kv_heads = static_cast<int>(a) / t, .head_dim = static_cast<int>(h / a)},
+  const Block block{.attention = {.heads = static_cast<int>(a) / t,
+                                  .kv_heads = static_cast<int>(a) / t,
+                                  .head_dim = static_cast<int>(h / a)},
                     .feed_forward = Mlp{.width = static_cast<int>(4 * h) / t}};
   const TokenShape shape{.sequences = {{b, s, s}}, .tokens = s * b, .residual_tokens = sp ? s * b / t : s * b};
   return block_operators(korthikanti(), block, shape, {.attention = attention});
@@ -49,7 +51,8 @@ TEST(SavedActivations, InsideTheCoreAreTheScores) {
   // What selective recompute drops: probabilities, their mask, and the probabilities after it: 2 + 1 + 2 bytes.
   Bytes inside{0};
   for (const Operator& op : rank_of(1, false)) {
-    for (const SavedTensor& saved : op.saves) inside += saved.internal && saved.producer == OperatorKind::attention_core ? saved.bytes : Bytes{0};
+    for (const SavedTensor& saved : op.saves)
+      inside += saved.internal && saved.producer == OperatorKind::attention_core ? saved.bytes : Bytes{0};
   }
   EXPECT_EQ(inside, Bytes{sbh * scores});
 }
@@ -71,7 +74,8 @@ TEST(SavedActivations, AreThoseOfThePaperOperatorByOperator) {
   const std::vector<Operator> list = rank_of(1, false);
   EXPECT_EQ(saved_by(list, OperatorKind::attention_norm), 2);
   EXPECT_EQ(saved_by(list, OperatorKind::qkv), 2);                       // their shared input
-  EXPECT_EQ(saved_by(list, OperatorKind::attention_core), 6 + 2 + scores);  // Q, K, V; the output, input of the next product
+  EXPECT_EQ(saved_by(list, OperatorKind::attention_core),
+            6 + 2 + scores);  // Q, K, V; the output, input of the next product
   EXPECT_EQ(saved_by(list, OperatorKind::attention_residual), 1);       // dropout mask
   EXPECT_EQ(saved_by(list, OperatorKind::feed_forward_norm), 2);
   EXPECT_EQ(saved_by(list, OperatorKind::up), 2);
@@ -93,8 +97,10 @@ TEST(SavedActivations, OfProductsInFp8AreHalved) {
   const Block block{.attention = {.heads = a, .kv_heads = a, .head_dim = h / a}, .feed_forward = Mlp{.width = 4 * h}};
   const TokenShape shape{.sequences = {{b, s, s}}, .tokens = s, .residual_tokens = s};
   const Implementation wide{.linear = DType::fp8}, narrow{.linear = DType::fp8, .saved_input = DType::fp8};
-  // Inputs of qkv (2), up (2) and down (8) shrink from two bytes to one; the core's output stays, backward of attention reads it.
-  EXPECT_EQ(saved_bytes(block_operators(korthikanti(), block, shape, wide)) - saved_bytes(block_operators(korthikanti(), block, shape, narrow)),
+  // Inputs of qkv (2), up (2) and down (8) shrink from two bytes to one; the core's output stays, backward of attention
+  // reads it.
+  EXPECT_EQ(saved_bytes(block_operators(korthikanti(), block, shape, wide)) -
+                saved_bytes(block_operators(korthikanti(), block, shape, narrow)),
             Bytes{sbh * 6});
 }
 
@@ -103,7 +109,8 @@ TEST(SavedActivations, OfAGatedLayerKeepBothHalves) {
   Block gated = plain;
   std::get<Mlp>(gated.feed_forward).gated = true;
   const TokenShape shape{.sequences = {{b, s, s}}, .tokens = s, .residual_tokens = s};
-  EXPECT_EQ(saved_bytes(block_operators(korthikanti(), gated, shape, {})) - saved_bytes(block_operators(korthikanti(), plain, shape, {})),
+  EXPECT_EQ(saved_bytes(block_operators(korthikanti(), gated, shape, {})) -
+                saved_bytes(block_operators(korthikanti(), plain, shape, {})),
             Bytes{sbh * 8});
 }
 
@@ -118,9 +125,13 @@ TEST(SavedActivations, OfGroupedQueriesKeepFewerKeys) {
 TEST(SavedActivations, OfStepsInsteadOfOneKernelKeepWhatEachStepNeeds) {
   Model llama = korthikanti();
   llama.norm = NormKind::rms;
-  Block block{.attention = {.heads = a, .kv_heads = a, .head_dim = h / a}, .feed_forward = Mlp{.width = 4 * h, .gated = true}};
+  Block block{.attention = {.heads = a, .kv_heads = a, .head_dim = h / a},
+              .feed_forward = Mlp{.width = 4 * h, .gated = true}};
   const TokenShape shape{.sequences = {{b, s, s}}, .tokens = s, .residual_tokens = s};
-  const auto more = [&] { return saved_bytes(block_operators(llama, block, shape, {.fused = false})) - saved_bytes(block_operators(llama, block, shape, {})); };
+  const auto more = [&] {
+    return saved_bytes(block_operators(llama, block, shape, {.fused = false})) -
+           saved_bytes(block_operators(llama, block, shape, {}));
+  };
   EXPECT_EQ(more(), Bytes{sbh * (2 * 4 + 8)});  // fp32 copies for two norms, SiLU(g) of 4 h in 2 bytes
   std::get<Mlp>(block.feed_forward).gated = false;
   EXPECT_EQ(more(), Bytes{sbh * 2 * 4});
@@ -152,7 +163,8 @@ TEST(WeightGradients, WrittenApartTakeABufferAndAKernelThatAddsThem) {
   ASSERT_EQ(apart.weight_gradient.size(), 2U);
   EXPECT_EQ(std::get<Gemm>(fused.weight_gradient[0]).output_size, 4);
   EXPECT_EQ(std::get<Gemm>(apart.weight_gradient[0]).output_size, 2);
-  EXPECT_EQ(std::get<Streaming>(apart.weight_gradient[1]).bytes, Bytes{(2 + 4 + 4.0) * h * 4 * h});  // reads it, reads and writes the sum
+  EXPECT_EQ(std::get<Streaming>(apart.weight_gradient[1]).bytes,
+            Bytes{(2 + 4 + 4.0) * h * 4 * h});  // reads it, reads and writes the sum
 }
 
 }  // namespace

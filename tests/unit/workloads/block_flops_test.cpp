@@ -20,7 +20,9 @@ Model bare() {
   return model;
 }
 
-Block dense() { return {.attention = {.heads = 4, .kv_heads = 4, .head_dim = 16}, .feed_forward = Mlp{.width = 4 * D}}; }
+Block dense() {
+  return {.attention = {.heads = 4, .kv_heads = 4, .head_dim = 16}, .feed_forward = Mlp{.width = 4 * D}};
+}
 
 TEST(BlockFlops, AreThoseOfTheCourse) {
   const auto list = block_operators(bare(), dense(), whole, unfused);
@@ -49,13 +51,16 @@ TEST(BlockFlops, OfAWindowAreItsShare) {
   block.attention.window = 16;
   // 16 queries see 1, 2, ... 16 keys, the others 16.
   const double pairs = 16 * 17 / 2.0 + (L - 16) * 16.0;
-  EXPECT_NEAR(forward_flops(block_operators(bare(), block, whole, {})) / Flops{24.0 * B * L * D * D + 4.0 * B * D * pairs}, 1, 1e-12);
+  EXPECT_NEAR(
+      forward_flops(block_operators(bare(), block, whole, {})) / Flops{24.0 * B * L * D * D + 4.0 * B * D * pairs}, 1,
+      1e-12);
 }
 
 TEST(BlockFlops, OfAContextParallelRankAreItsQueries) {
   const TokenShape quarter{.sequences = {{B, L, L / 4}}, .tokens = B * L / 4, .residual_tokens = B * L / 4};
   for (const Implementation& how : {unfused, Implementation{}}) {
-    EXPECT_NEAR(4 * (forward_flops(block_operators(bare(), dense(), quarter, how)) / forward_flops(block_operators(bare(), dense(), whole, how))),
+    EXPECT_NEAR(4 * (forward_flops(block_operators(bare(), dense(), quarter, how)) /
+                     forward_flops(block_operators(bare(), dense(), whole, how))),
                 1, 1e-12);
   }
 }
@@ -63,14 +68,16 @@ TEST(BlockFlops, OfAContextParallelRankAreItsQueries) {
 TEST(BlockFlops, OfAGatedLayerAreThreeMatrices) {
   Block block = dense();
   std::get<Mlp>(block.feed_forward).gated = true;
-  EXPECT_EQ(forward_flops(block_operators(bare(), block, whole, unfused)), Flops{32.0 * B * L * D * D + 4.0 * B * L * L * D});
+  EXPECT_EQ(forward_flops(block_operators(bare(), block, whole, unfused)),
+            Flops{32.0 * B * L * D * D + 4.0 * B * L * L * D});
 }
 
 TEST(BlockFlops, OfGroupedQueriesShrinkKeysAndValues) {
   Block block = dense();
   block.attention.kv_heads = 1;  // keys and values a quarter as wide; as many scores
   const double projections = 2 * tokens * D * (D + 2 * D / 4.0 + D);
-  EXPECT_EQ(forward_flops(block_operators(bare(), block, whole, unfused)), Flops{projections + 16 * tokens * D * D + 4.0 * B * L * L * D});
+  EXPECT_EQ(forward_flops(block_operators(bare(), block, whole, unfused)),
+            Flops{projections + 16 * tokens * D * D + 4.0 * B * L * L * D});
 }
 
 TEST(BlockFlops, OfLatentAttentionAreItsFiveProductsAndTwoWidths) {
@@ -93,7 +100,11 @@ TEST(BlockFlops, OfExpertsAreThoseOfTheChosen) {
   Model model = bare();
   model.hidden = 4096;
   const Moe moe{.experts = 64, .top_k = 6, .width = 1408, .gated = false};
-  const TokenShape shape{.sequences = {{1, 4096, 4096}}, .tokens = 4096, .residual_tokens = 4096, .routed_tokens = 6 * 4096, .local_experts = 8};
+  const TokenShape shape{.sequences = {{1, 4096, 4096}},
+                         .tokens = 4096,
+                         .residual_tokens = 4096,
+                         .routed_tokens = 6 * 4096,
+                         .local_experts = 8};
   const Block block{.attention = {.heads = 32, .kv_heads = 32, .head_dim = 128}, .feed_forward = moe};
   double experts = 0, router = 0;
   std::int64_t parameters = 0;
@@ -112,7 +123,8 @@ TEST(BlockFlops, OfExpertsAreThoseOfTheChosen) {
 
 TEST(BlockFlops, OfASharedExpertAreThoseOfALayerOfItsWidth) {
   Model model = bare();
-  const TokenShape shape{.sequences = {{B, L, L}}, .tokens = B * L, .residual_tokens = B * L, .routed_tokens = B * L, .local_experts = 4};
+  const TokenShape shape{
+      .sequences = {{B, L, L}}, .tokens = B * L, .residual_tokens = B * L, .routed_tokens = B * L, .local_experts = 4};
   Block block = dense();
   block.feed_forward = Moe{.experts = 4, .top_k = 1, .width = 32};
   const Flops without = forward_flops(block_operators(model, block, shape, {}));
@@ -142,7 +154,8 @@ TEST(Fp8Blocks, CastTheOperandsOfTheirProducts) {
 TEST(Fp8Blocks, KeepAttentionAndRouterInSixteenBits) {
   Block block = dense();
   block.feed_forward = Moe{.experts = 4, .top_k = 1, .width = 32};
-  const TokenShape shape{.sequences = {{B, L, L}}, .tokens = B * L, .residual_tokens = B * L, .routed_tokens = B * L, .local_experts = 4};
+  const TokenShape shape{
+      .sequences = {{B, L, L}}, .tokens = B * L, .residual_tokens = B * L, .routed_tokens = B * L, .local_experts = 4};
   for (const Operator& op : block_operators(bare(), block, shape, {.linear = DType::fp8})) {
     for (const Kernel& kernel : op.forward) {
       const auto* core = std::get_if<FusedAttention>(&kernel);

@@ -32,7 +32,8 @@ TEST_P(EveryModel, HasThePublishedSize) {
   EXPECT_FALSE(model.source.empty());
   ASSERT_TRUE(model.published);
   EXPECT_FALSE(model.published->source.empty());
-  EXPECT_LE(std::abs(static_cast<double>(parameter_count(model)) - model.published->parameters), model.published->uncertainty);
+  EXPECT_LE(std::abs(static_cast<double>(parameter_count(model)) - model.published->parameters),
+            model.published->uncertainty);
   EXPECT_TRUE(check(model).empty()) << to_string(check(model));
 }
 
@@ -58,7 +59,8 @@ TEST(Catalog, HasTheModelsThatPeopleAskFor) {
   const auto names = model_names();
   EXPECT_GE(names.size(), 70U);
   EXPECT_TRUE(std::is_sorted(names.begin(), names.end()));
-  EXPECT_THAT(names, testing::IsSupersetOf({"gpt3-175b", "megatron-1t", "llama3-405b", "deepseek-v3", "qwen3-235b-a22b", "gpt-oss-120b"}));
+  EXPECT_THAT(names, testing::IsSupersetOf({"gpt3-175b", "megatron-1t", "llama3-405b", "deepseek-v3", "qwen3-235b-a22b",
+                                            "gpt-oss-120b"}));
 }
 
 // Counted by hand from the published shapes, so that neither the files nor the formulas are believed alone.
@@ -77,21 +79,27 @@ TEST(Catalog, CountsAgreeWithHand) {
   EXPECT_EQ(count("bloom-176b"), 250880 * b + 2 * b + 70 * (12 * b * b + 9 * b + 4 * b) + 2 * b);
 
   const std::int64_t v = 7168, expert = 3 * v * 2048;  // DeepSeek-V3
-  const std::int64_t attention = v * 1536 + 1536 + 1536 * 128 * 192 + v * (512 + 64) + 512 + 512 * 128 * (128 + 128) + 128 * 128 * v;
-  EXPECT_EQ(count("deepseek-v3"), 2 * 129280 * v + 61 * (attention + 2 * v) + 3 * (3 * v * 18432) + 58 * (257 * expert + 256 * v + 256) + v);
+  const std::int64_t attention =
+      v * 1536 + 1536 + 1536 * 128 * 192 + v * (512 + 64) + 512 + 512 * 128 * (128 + 128) + 128 * 128 * v;
+  EXPECT_EQ(count("deepseek-v3"),
+            2 * 129280 * v + 61 * (attention + 2 * v) + 3 * (3 * v * 18432) + 58 * (257 * expert + 256 * v + 256) + v);
 }
 
-// The formula of Narayanan et al. 2021, equation 2: P = 12 l h^2 (1 + 13/(12 h) + (V + s)/(12 l h)); the final norm (2 h) is not in it.
+// The formula of Narayanan et al. 2021, equation 2: P = 12 l h^2 (1 + 13/(12 h) + (V + s)/(12 l h)); the final norm (2
+// h) is not in it.
 TEST(Catalog, MegatronModelsFollowTheFormulaOfThePaper) {
   for (const auto& name : model_names()) {
     if (!name.starts_with("megatron-")) continue;
     const Model model = found(name);
     const std::int64_t layers = static_cast<std::int64_t>(model.blocks.size()), hidden = model.hidden;
-    EXPECT_EQ(parameter_count(model), 12 * layers * hidden * hidden + 13 * layers * hidden + (51200 + 2048) * hidden + 2 * hidden) << name;
+    EXPECT_EQ(parameter_count(model),
+              12 * layers * hidden * hidden + 13 * layers * hidden + (51200 + 2048) * hidden + 2 * hidden)
+        << name;
   }
 }
 
-// Billions that a token visits. OpenAI leaves the table at the input out (model card: 3.61 B and 5.13 B), Qwen counts it.
+// Billions that a token visits. OpenAI leaves the table at the input out (model card: 3.61 B and 5.13 B), Qwen counts
+// it.
 TEST(Catalog, ActiveParametersAgreeWithTheirPublishers) {
   const auto active = [](const char* name) { return static_cast<double>(active_parameter_count(found(name))) / 1e9; };
   const auto table = [](const char* name) { return static_cast<double>(embedding_parameters(found(name))) / 1e9; };
@@ -104,7 +112,8 @@ TEST(Catalog, ActiveParametersAgreeWithTheirPublishers) {
 }
 
 TEST(FindModel, ForgivesSpelling) {
-  for (const char* spelling : {"llama3-70b", "Llama-3-70B", "LLAMA 3 70b", "llama_3_70b", "meta-llama/Meta-Llama-3-70B", "Meta-Llama-3-70B"}) {
+  for (const char* spelling :
+       {"llama3-70b", "Llama-3-70B", "LLAMA 3 70b", "llama_3_70b", "meta-llama/Meta-Llama-3-70B", "Meta-Llama-3-70B"}) {
     EXPECT_EQ(found(spelling).name, "llama3-70b") << spelling;
   }
   EXPECT_EQ(found("llama3-405b").name, found("llama3.1-405b").name);
@@ -116,7 +125,8 @@ TEST(FindModel, SuggestsTheNearestName) {
   ASSERT_EQ(model.error().size(), 1U);
   EXPECT_EQ(model.error()[0].message, "no model 'lama3-70b'");
   EXPECT_THAT(model.error()[0].hint, HasSubstr("llama3-70b"));
-  for (const char* nothing : {"", "-", " ", "/", "..", "no-such.yaml", "no/such.json"}) EXPECT_FALSE(find_model(nothing)) << nothing;
+  for (const char* nothing : {"", "-", " ", "/", "..", "no-such.yaml", "no/such.json"})
+    EXPECT_FALSE(find_model(nothing)) << nothing;
 }
 
 TEST(FindModel, ReadsAFile) {

@@ -34,7 +34,8 @@ TEST_P(Published, CountsWhatTheCatalogueCounts) {
   EXPECT_EQ(model->dropout, expected->dropout);
 }
 
-INSTANTIATE_TEST_SUITE_P(HuggingFace, Published, testing::Values("llama3-8b", "mixtral-8x7b", "qwen3-30b-a3b", "deepseek-v3", "gpt2"),
+INSTANTIATE_TEST_SUITE_P(HuggingFace, Published,
+                         testing::Values("llama3-8b", "mixtral-8x7b", "qwen3-30b-a3b", "deepseek-v3", "gpt2"),
                          [](const auto& one) {
                            std::string name = one.param;
                            for (char& c : name) c = c == '-' ? '_' : c;
@@ -53,11 +54,14 @@ class HuggingFace : public testing::Test {
   }
   // A small model of that type: hidden 64, 4 heads, 4 layers, width 128, 100 words; `more` is further keys.
   Result<Model> small(const std::string& model_type, const std::string& more = "") {
-    return read(R"({"model_type": ")" + model_type + R"(", "hidden_size": 64, "num_attention_heads": 4, "num_hidden_layers": 4,
-      "intermediate_size": 128, "vocab_size": 100, "max_position_embeddings": 512)" + (more.empty() ? "" : ", " + more) + "}");
+    return read(R"({"model_type": ")" + model_type +
+                R"(", "hidden_size": 64, "num_attention_heads": 4, "num_hidden_layers": 4,
+      "intermediate_size": 128, "vocab_size": 100, "max_position_embeddings": 512)" +
+                (more.empty() ? "" : ", " + more) + "}");
   }
-  std::filesystem::path folder_ = std::filesystem::temp_directory_path() /
-                                  ("forerun-" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
+  std::filesystem::path folder_ =
+      std::filesystem::temp_directory_path() /
+      ("forerun-" + std::string(testing::UnitTest::GetInstance()->current_test_info()->name()));
 };
 
 std::vector<int> windows(const Model& model) {
@@ -83,10 +87,12 @@ TEST_F(HuggingFace, AbsentKeysHaveTheDefaultsOfTransformers) {
 }
 
 TEST_F(HuggingFace, BiasesTiesAndHeadsAreRead) {
-  const auto model = small("llama", R"("attention_bias": true, "mlp_bias": true, "tie_word_embeddings": true, "head_dim": 32,
+  const auto model =
+      small("llama", R"("attention_bias": true, "mlp_bias": true, "tie_word_embeddings": true, "head_dim": 32,
                                        "num_key_value_heads": 1, "attention_dropout": 0.1)");
   ASSERT_TRUE(model) << problems_of(model);
-  EXPECT_EQ(model->blocks[0].attention, (Attention{.heads = 4, .kv_heads = 1, .head_dim = 32, .qkv_bias = true, .output_bias = true}));
+  EXPECT_EQ(model->blocks[0].attention,
+            (Attention{.heads = 4, .kv_heads = 1, .head_dim = 32, .qkv_bias = true, .output_bias = true}));
   EXPECT_EQ(model->blocks[0].feed_forward, FeedForward(Mlp{.width = 128, .gated = true, .bias = true}));
   EXPECT_TRUE(model->tied_embeddings);
   EXPECT_TRUE(model->dropout);
@@ -104,9 +110,12 @@ TEST_F(HuggingFace, QwensWindowIsOffUntilItIsUsed) {
   EXPECT_THAT(windows(small("qwen2", window).value()), ElementsAre(0, 0, 0, 0));
   EXPECT_THAT(windows(small("qwen2", window + R"(, "use_sliding_window": true)").value()), ElementsAre(0, 0, 0, 256));
   EXPECT_THAT(windows(small("qwen3", window + R"(, "use_sliding_window": true, "layer_types":
-      ["sliding_attention", "full_attention", "sliding_attention", "full_attention"])").value()), ElementsAre(256, 0, 256, 0));
+      ["sliding_attention", "full_attention", "sliding_attention", "full_attention"])")
+                          .value()),
+              ElementsAre(256, 0, 256, 0));
   EXPECT_THAT(problems_of(small("qwen3", window + R"(, "use_sliding_window": true, "layer_types":
-      ["full_attention", "linear_attention", "full_attention", "full_attention"])")), HasSubstr("'linear_attention' is not modelled"));
+      ["full_attention", "linear_attention", "full_attention", "full_attention"])")),
+              HasSubstr("'linear_attention' is not modelled"));
 }
 
 std::vector<bool> sparse(const Model& model) {
@@ -118,12 +127,15 @@ std::vector<bool> sparse(const Model& model) {
 TEST_F(HuggingFace, QwensExpertsStandWhereTheFileSays) {
   const std::string experts = R"("num_experts": 8, "num_experts_per_tok": 2, "moe_intermediate_size": 32)";
   EXPECT_THAT(sparse(small("qwen3_moe", experts).value()), ElementsAre(true, true, true, true));
-  EXPECT_THAT(sparse(small("qwen3_moe", experts + R"(, "decoder_sparse_step": 2)").value()), ElementsAre(false, true, false, true));
-  EXPECT_THAT(sparse(small("qwen3_moe", experts + R"(, "mlp_only_layers": [0, 3])").value()), ElementsAre(false, true, true, false));
+  EXPECT_THAT(sparse(small("qwen3_moe", experts + R"(, "decoder_sparse_step": 2)").value()),
+              ElementsAre(false, true, false, true));
+  EXPECT_THAT(sparse(small("qwen3_moe", experts + R"(, "mlp_only_layers": [0, 3])").value()),
+              ElementsAre(false, true, true, false));
 }
 
 TEST_F(HuggingFace, DeepSeeksExpertsStandWhereTheFileSays) {
-  const std::string latent = R"("kv_lora_rank": 8, "q_lora_rank": null, "qk_nope_head_dim": 16, "qk_rope_head_dim": 8, "v_head_dim": 12,
+  const std::string latent =
+      R"("kv_lora_rank": 8, "q_lora_rank": null, "qk_nope_head_dim": 16, "qk_rope_head_dim": 8, "v_head_dim": 12,
       "num_experts_per_tok": 2, "moe_intermediate_size": 32, "n_shared_experts": 2, "n_routed_experts": 8)";
   const auto model = small("deepseek_v2", latent + R"(, "first_k_dense_replace": 1, "moe_layer_freq": 2)");
   ASSERT_TRUE(model) << problems_of(model);
@@ -154,19 +166,23 @@ TEST_F(HuggingFace, RefusesWhatItDoesNotModel) {
   EXPECT_THAT(problems_of(small("lama")), AllOf(HasSubstr("model_type 'lama'"), HasSubstr("llama")));
   EXPECT_THAT(problems_of(small("t5")), HasSubstr("write one of: "));
   EXPECT_THAT(problems_of(read(R"({"hidden_size": 64})")), HasSubstr("no 'model_type'"));
-  EXPECT_THAT(problems_of(small("llama", R"("is_encoder_decoder": true)")), HasSubstr("'is_encoder_decoder' is not modelled"));
+  EXPECT_THAT(problems_of(small("llama", R"("is_encoder_decoder": true)")),
+              HasSubstr("'is_encoder_decoder' is not modelled"));
   EXPECT_THAT(problems_of(small("llama", R"("vision_config": {"depth": 2})")), HasSubstr("more than text"));
-  EXPECT_THAT(problems_of(small("llama", R"("architectures": ["LlamaForSequenceClassification"])")), HasSubstr("another head"));
+  EXPECT_THAT(problems_of(small("llama", R"("architectures": ["LlamaForSequenceClassification"])")),
+              HasSubstr("another head"));
   EXPECT_THAT(problems_of(read("[1]")), testing::Not(""));
   EXPECT_THAT(problems_of(read("not json at all {")), testing::Not(""));
 }
 
 TEST_F(HuggingFace, SaysAllProblemsAtOnce) {
-  const auto problems = problems_of(read(R"({"model_type": "llama", "hidden_size": 0, "num_hidden_layers": "many", "vocab_size": 100,
+  const auto problems =
+      problems_of(read(R"({"model_type": "llama", "hidden_size": 0, "num_hidden_layers": "many", "vocab_size": 100,
     "num_attention_heads": 4, "intermediate_size": 8})"));
   EXPECT_THAT(problems, AllOf(HasSubstr("config.json:1:"), HasSubstr("many"), HasSubstr("max_position_embeddings")));
   // A contradiction, found once all could be read.
-  EXPECT_THAT(problems_of(small("llama", R"("num_key_value_heads": 3)")), HasSubstr("blocks 0 to 3: 3 kv_heads do not divide 4 heads"));
+  EXPECT_THAT(problems_of(small("llama", R"("num_key_value_heads": 3)")),
+              HasSubstr("blocks 0 to 3: 3 kv_heads do not divide 4 heads"));
 }
 
 }  // namespace

@@ -25,12 +25,18 @@ std::string problems(const std::string& text) {
 }
 
 TEST(Job, IsReadAsWritten) {
-  const Job expected{.kind = JobKind::finetune, .sequence = 8192, .global_batch = 128, .dtype = DType::fp8, .optimizer = Optimizer::momentum};
-  EXPECT_EQ(job("{kind: finetune, tuning: full, sequence: 8192, global_batch: 128, dtype: fp8, optimizer: momentum}"), expected);
+  const Job expected{.kind = JobKind::finetune,
+                     .sequence = 8192,
+                     .global_batch = 128,
+                     .dtype = DType::fp8,
+                     .optimizer = Optimizer::momentum};
+  EXPECT_EQ(job("{kind: finetune, tuning: full, sequence: 8192, global_batch: 128, dtype: fp8, optimizer: momentum}"),
+            expected);
 }
 
 TEST(Job, HasUsualDefaults) {
-  EXPECT_EQ(job("{sequence: 16, global_batch: 2}"), (Job{.sequence = 16, .global_batch = 2, .dtype = DType::bf16, .optimizer = Optimizer::adamw}));
+  EXPECT_EQ(job("{sequence: 16, global_batch: 2}"),
+            (Job{.sequence = 16, .global_batch = 2, .dtype = DType::bf16, .optimizer = Optimizer::adamw}));
 }
 
 TEST(Job, CountsTokensBeyondThirtyTwoBits) {
@@ -38,7 +44,8 @@ TEST(Job, CountsTokensBeyondThirtyTwoBits) {
 }
 
 TEST(Job, ThatIsNotModelledIsRefusedByName) {
-  EXPECT_THAT(problems("{kind: serve, sequence: 16, global_batch: 2}"), HasSubstr("job.yaml:1:8: error: jobs of kind 'serve' are not modelled yet"));
+  EXPECT_THAT(problems("{kind: serve, sequence: 16, global_batch: 2}"),
+              HasSubstr("job.yaml:1:8: error: jobs of kind 'serve' are not modelled yet"));
   EXPECT_THAT(problems("{kind: rl, sequence: 16, global_batch: 2}"), HasSubstr("'rl' are not modelled yet"));
 }
 

@@ -73,7 +73,8 @@ TEST(Parameters, OfBiasesAreTheOutputsOfTheirMatrices) {
 TEST(Parameters, OfAGatedMlpAreThreeMatrices) {
   Model model = toy(64, 4, 1);
   EXPECT_EQ(feed_forward_parameters(model, Mlp{.width = 100, .gated = true}), 3 * 64 * 100);
-  EXPECT_EQ(feed_forward_parameters(model, Mlp{.width = 100, .gated = true, .bias = true}), 3 * 64 * 100 + 2 * 100 + 64);
+  EXPECT_EQ(feed_forward_parameters(model, Mlp{.width = 100, .gated = true, .bias = true}),
+            3 * 64 * 100 + 2 * 100 + 64);
 }
 
 TEST(Parameters, OfNormsFollowTheirKind) {
@@ -126,8 +127,11 @@ TEST(Parameters, OfAMixtureAreActiveForTheChosenExperts) {
 TEST(Parameters, OfLatentAttention) {
   Model model = toy(64, 4, 1);
   model.norm = NormKind::rms;
-  Attention attention{.heads = 4, .kv_heads = 4, .head_dim = 24,
-                      .latent = Latent{.query_rank = 20, .kv_rank = 10, .nope_dim = 16, .rope_dim = 8, .value_dim = 12}};
+  Attention attention{
+      .heads = 4,
+      .kv_heads = 4,
+      .head_dim = 24,
+      .latent = Latent{.query_rank = 20, .kv_rank = 10, .nope_dim = 16, .rope_dim = 8, .value_dim = 12}};
   const int queries = 64 * 20 + 20 + 20 * 4 * (16 + 8);            // down, norm, up
   const int keys_values = 64 * (10 + 8) + 10 + 10 * 4 * (16 + 12);  // down with one rotary key, norm, up
   const int output = 4 * 12 * 64;
@@ -145,9 +149,10 @@ TEST(Check, SaysAllContradictionsAtOnce) {
   model.blocks[2].attention.window = 0;
   model.extra_positions = 2;
   EXPECT_THAT(messages(check(model)),
-              ElementsAre(HasSubstr("'extra_positions' without learned"), HasSubstr("block 0: 3 kv_heads do not divide 4 heads"),
-                          HasSubstr("block 1: 'top_k' is 5, but there are 4 experts"), HasSubstr("block 1: 'shared_gate' without"),
-                          HasSubstr("block 2: 'window' is 0")));
+              ElementsAre(HasSubstr("'extra_positions' without learned"),
+                          HasSubstr("block 0: 3 kv_heads do not divide 4 heads"),
+                          HasSubstr("block 1: 'top_k' is 5, but there are 4 experts"),
+                          HasSubstr("block 1: 'shared_gate' without"), HasSubstr("block 2: 'window' is 0")));
 }
 
 TEST(Check, SaysTheProblemOfEqualNeighboursOnce) {
@@ -157,10 +162,15 @@ TEST(Check, SaysTheProblemOfEqualNeighboursOnce) {
 }
 
 TEST(Check, RefusesWhatALatentDoesNotModel) {
-  const Attention attention{.heads = 4, .kv_heads = 2, .head_dim = 16,
-                            .latent = Latent{.kv_rank = 10, .nope_dim = 16, .rope_dim = 8, .value_dim = 12}, .qkv_bias = true, .qk_norm = true};
-  EXPECT_THAT(messages(check(attention)), ElementsAre(HasSubstr("nope_dim + rope_dim is 16 + 8"), HasSubstr("2 kv_heads with a latent"),
-                                                      HasSubstr("'qkv_bias' is not modelled"), HasSubstr("'qk_norm' is not modelled")));
+  const Attention attention{.heads = 4,
+                            .kv_heads = 2,
+                            .head_dim = 16,
+                            .latent = Latent{.kv_rank = 10, .nope_dim = 16, .rope_dim = 8, .value_dim = 12},
+                            .qkv_bias = true,
+                            .qk_norm = true};
+  EXPECT_THAT(messages(check(attention)),
+              ElementsAre(HasSubstr("nope_dim + rope_dim is 16 + 8"), HasSubstr("2 kv_heads with a latent"),
+                          HasSubstr("'qkv_bias' is not modelled"), HasSubstr("'qk_norm' is not modelled")));
 }
 
 TEST(Check, HoldsTheShapesToThePublishedSize) {
@@ -169,7 +179,8 @@ TEST(Check, HoldsTheShapesToThePublishedSize) {
   model.published = PublishedSize{.parameters = count, .uncertainty = 0, .source = "by hand"};
   EXPECT_THAT(check(model), IsEmpty());
   model.published->parameters = count + 1;
-  EXPECT_THAT(messages(check(model)), ElementsAre(HasSubstr("these shapes make 49152 parameters, but 'parameters' says 49153")));
+  EXPECT_THAT(messages(check(model)),
+              ElementsAre(HasSubstr("these shapes make 49152 parameters, but 'parameters' says 49153")));
   model.published->uncertainty = 1;
   EXPECT_THAT(check(model), IsEmpty());
 }
@@ -177,8 +188,10 @@ TEST(Check, HoldsTheShapesToThePublishedSize) {
 TEST(Check, TheLargestSizesFitTheCount) {
   Model model = toy(largest::hidden, 1, largest::blocks);
   for (auto& block : model.blocks) {
-    block.attention = {.heads = largest::heads, .kv_heads = largest::heads, .head_dim = largest::head_dim, .qkv_bias = true};
-    block.feed_forward = Moe{.experts = largest::experts, .top_k = 1, .width = largest::width, .shared_width = largest::width, .bias = true};
+    block.attention = {
+        .heads = largest::heads, .kv_heads = largest::heads, .head_dim = largest::head_dim, .qkv_bias = true};
+    block.feed_forward = Moe{
+        .experts = largest::experts, .top_k = 1, .width = largest::width, .shared_width = largest::width, .bias = true};
   }
   model.vocab = largest::vocab;
   ASSERT_THAT(check(model), IsEmpty());

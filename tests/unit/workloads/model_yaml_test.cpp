@@ -66,14 +66,16 @@ TEST(ModelYaml, RepeatsBlocksAndPatterns) {
 TEST(ModelYaml, PrintedSizesAreUncertainByHalfTheLastDigit) {
   const std::string rest = "blocks:\n  - attention: {heads: 4}\n    mlp: {width: 256}\n";
   const auto size = [&](const std::string& printed) {
-    return read(toy + "parameters: {printed: " + printed + ", source: hand}\n" + rest).model.published.value_or(PublishedSize{});
+    return read(toy + "parameters: {printed: " + printed + ", source: hand}\n" + rest)
+        .model.published.value_or(PublishedSize{});
   };
   EXPECT_EQ(size("175 B"), (PublishedSize{175e9, 0.5e9, "hand"}));
   EXPECT_EQ(size("18.4 B"), (PublishedSize{18.4e9, 0.05e9, "hand"}));
   EXPECT_EQ(size("1008.0B"), (PublishedSize{1008e9, 0.05e9, "hand"}));
   EXPECT_EQ(size("1 T"), (PublishedSize{1e12, 0.5e12, "hand"}));
   EXPECT_EQ(size("124.44 M"), (PublishedSize{124.44e6, 0.005e6, "hand"}));
-  for (const char* wrong : {"175", "B", "1.75e11", "175 G", "17.5.1 B", "-3 B", ".5 B", "5. B", "1.2345678 M", "1234567890123456 B"}) {
+  for (const char* wrong :
+       {"175", "B", "1.75e11", "175 G", "17.5.1 B", "-3 B", ".5 B", "5. B", "1.2345678 M", "1234567890123456 B"}) {
     const auto problems = read(toy + "parameters: {printed: '" + wrong + "', source: hand}\n" + rest).problems;
     EXPECT_THAT(problems, ElementsAre(HasSubstr("is not a number of parameters"))) << wrong;
   }
@@ -84,7 +86,8 @@ TEST(ModelYaml, IsCheckedAgainstItsPublishedSize) {
   EXPECT_THAT(read(toy + "parameters: {exact: 49152, source: hand}\n" + rest).problems, IsEmpty());
   EXPECT_THAT(read(toy + "parameters: {exact: 49153, source: hand}\n" + rest).problems,
               ElementsAre(HasSubstr("these shapes make 49152 parameters, but 'parameters' says 49153")));
-  EXPECT_THAT(read(toy + "parameters: {source: hand}\n" + rest).problems, ElementsAre(HasSubstr("either exact or printed")));
+  EXPECT_THAT(read(toy + "parameters: {source: hand}\n" + rest).problems,
+              ElementsAre(HasSubstr("either exact or printed")));
 }
 
 TEST(ModelYaml, SaysAllProblemsAtOnceAndWhere) {
@@ -103,14 +106,19 @@ blocks:
     mlp: {width: 0}
   - attention: {heads: 8, latent: {kv_rank: 4, nope_dim: 8, rope_dim: 4}}
   - repeat: 3
-)").problems;
-  EXPECT_THAT(problems, testing::UnorderedElementsAre(
-      AllOf(HasSubstr("toy.yaml:2:"), HasSubstr("hiden")), AllOf(HasSubstr("toy.yaml:4:"), HasSubstr("many")),
-      AllOf(HasSubstr("toy.yaml:5:"), HasSubstr("rotery"), HasSubstr("rotary")),
-      AllOf(HasSubstr("toy.yaml:10:"), HasSubstr("3 kv_heads do not divide 8 heads")),
-      AllOf(HasSubstr("toy.yaml:11:"), HasSubstr("'top_k' is 5")), AllOf(HasSubstr("toy.yaml:12:"), HasSubstr("7 heads do not divide 'hidden' 64")),
-      AllOf(HasSubstr("toy.yaml:13:"), HasSubstr("0")), AllOf(HasSubstr("toy.yaml:14:"), HasSubstr("value_dim")),
-      AllOf(HasSubstr("toy.yaml:14:"), HasSubstr("without a feed-forward")), AllOf(HasSubstr("toy.yaml:15:"), HasSubstr("'repeat' of nothing"))));
+)")
+                            .problems;
+  EXPECT_THAT(
+      problems,
+      testing::UnorderedElementsAre(
+          AllOf(HasSubstr("toy.yaml:2:"), HasSubstr("hiden")), AllOf(HasSubstr("toy.yaml:4:"), HasSubstr("many")),
+          AllOf(HasSubstr("toy.yaml:5:"), HasSubstr("rotery"), HasSubstr("rotary")),
+          AllOf(HasSubstr("toy.yaml:10:"), HasSubstr("3 kv_heads do not divide 8 heads")),
+          AllOf(HasSubstr("toy.yaml:11:"), HasSubstr("'top_k' is 5")),
+          AllOf(HasSubstr("toy.yaml:12:"), HasSubstr("7 heads do not divide 'hidden' 64")),
+          AllOf(HasSubstr("toy.yaml:13:"), HasSubstr("0")), AllOf(HasSubstr("toy.yaml:14:"), HasSubstr("value_dim")),
+          AllOf(HasSubstr("toy.yaml:14:"), HasSubstr("without a feed-forward")),
+          AllOf(HasSubstr("toy.yaml:15:"), HasSubstr("'repeat' of nothing"))));
 }
 
 TEST(ModelYaml, FindsNoContradictionsBetweenNumbersItCouldNotRead) {
@@ -143,10 +151,19 @@ TEST(ModelYaml, WritesWhatItReadsBack) {
   model.blocks[0].attention.qk_norm = true;
   model.blocks[0].attention.window = 16;
   model.blocks[0].norms = 4;
-  model.blocks.push_back({.attention = {.heads = 4, .kv_heads = 4, .head_dim = 12,
-                                        .latent = Latent{.query_rank = 3, .kv_rank = 5, .nope_dim = 8, .rope_dim = 4, .value_dim = 6}},
-                          .feed_forward = Moe{.experts = 8, .top_k = 2, .width = 4, .shared_width = 9, .gated = false, .bias = true,
-                                              .router_bias = true, .shared_gate = true}});
+  model.blocks.push_back(
+      {.attention = {.heads = 4,
+                     .kv_heads = 4,
+                     .head_dim = 12,
+                     .latent = Latent{.query_rank = 3, .kv_rank = 5, .nope_dim = 8, .rope_dim = 4, .value_dim = 6}},
+       .feed_forward = Moe{.experts = 8,
+                           .top_k = 2,
+                           .width = 4,
+                           .shared_width = 9,
+                           .gated = false,
+                           .bias = true,
+                           .router_bias = true,
+                           .shared_gate = true}});
   const auto [back, problems] = read(to_yaml(model));
   EXPECT_THAT(problems, IsEmpty());
   EXPECT_EQ(back, model) << to_yaml(model);

@@ -15,7 +15,8 @@ std::int64_t owned(const std::vector<Operator>& list) {
 
 TokenShape one_token(const Block& block) {
   TokenShape shape{.sequences = {{1, 1, 1}}, .tokens = 1, .residual_tokens = 1};
-  if (const Moe* moe = std::get_if<Moe>(&block.feed_forward)) shape.routed_tokens = moe->top_k, shape.local_experts = moe->experts;
+  if (const Moe* moe = std::get_if<Moe>(&block.feed_forward))
+    shape.routed_tokens = moe->top_k, shape.local_experts = moe->experts;
   return shape;
 }
 

@@ -18,7 +18,8 @@ using enum LowRankTarget;
 
 // Hidden 64; queries 64 wide, keys and values 32; feed-forward 256, gated. 100 tokens.
 constexpr std::int64_t tokens = 100, hidden = 64, key = 32, width = 256;
-const Block block{.attention = {.heads = 4, .kv_heads = 2, .head_dim = 16}, .feed_forward = Mlp{.width = 256, .gated = true}};
+const Block block{.attention = {.heads = 4, .kv_heads = 2, .head_dim = 16},
+                  .feed_forward = Mlp{.width = 256, .gated = true}};
 const Model model{.name = "toy", .hidden = 64, .vocab = 1000, .max_positions = 4096, .blocks = {block, block, block}};
 
 std::vector<Operator> tuned(const Tuning& tuning, int cuts = 1, DType linear = DType::bf16) {
@@ -53,10 +54,13 @@ const Tuning full{}, qkv{.kind = TuningKind::lora, .rank = 8, .target = {linear_
 
 TEST(LowRank, OwnsItsFactorsAndFreezesTheBase) {
   EXPECT_EQ(trained(tuned(qkv)), 8 * (hidden + hidden + 2 * key));  // one A; B for queries, keys and values
-  EXPECT_EQ(trained(tuned({.kind = TuningKind::lora, .rank = 8, .target = {q_proj, v_proj}})), 8 * (hidden + hidden) + 8 * (hidden + key));
-  EXPECT_EQ(trained(tuned({.kind = TuningKind::lora, .rank = 8, .target = {gate_proj, down_proj}})), 2 * 8 * (hidden + width));
+  EXPECT_EQ(trained(tuned({.kind = TuningKind::lora, .rank = 8, .target = {q_proj, v_proj}})),
+            8 * (hidden + hidden) + 8 * (hidden + key));
+  EXPECT_EQ(trained(tuned({.kind = TuningKind::lora, .rank = 8, .target = {gate_proj, down_proj}})),
+            2 * 8 * (hidden + width));
   EXPECT_EQ(trained(tuned({.kind = TuningKind::lora, .rank = 8, .target = {linear_fc1}})), 8 * (hidden + 2 * width));
-  for (const Tuning& tuning : {qkv, Tuning{.kind = TuningKind::adapter, .width = 4}}) EXPECT_EQ(frozen(tuned(tuning)), block_parameters(model, block));
+  for (const Tuning& tuning : {qkv, Tuning{.kind = TuningKind::adapter, .width = 4}})
+    EXPECT_EQ(frozen(tuned(tuning)), block_parameters(model, block));
 }
 
 TEST(LowRank, OfHalfASquareMatrixHasItsParameters) {  // I-41
@@ -67,7 +71,8 @@ TEST(LowRank, RunsTwoThinProductsForwardAndFourBackward) {
   const double base = forward_flops(tuned(full)).value(), thin = 2.0 * tokens * 8 * (hidden + hidden + 2 * key);
   EXPECT_EQ(forward_flops(tuned(qkv)).value(), base + thin);
   double products = 0;  // of the weights: B costs as much as forward, W as well, and only the factors have it
-  for (const std::int64_t n : {hidden * (hidden + 2 * key), hidden * hidden, 3 * hidden * width}) products += 2.0 * tokens * static_cast<double>(n);
+  for (const std::int64_t n : {hidden * (hidden + 2 * key), hidden * hidden, 3 * hidden * width})
+    products += 2.0 * tokens * static_cast<double>(n);
   EXPECT_EQ(backward_flops(tuned(qkv)).value(), backward_flops(tuned(full)).value() - products + 2 * thin);
 }
 
@@ -82,26 +87,32 @@ TEST(LowRank, KeepsInputsOfFactorsOnly) {
 }
 
 TEST(LowRank, FactorsTakeTheirInputInTheActivationsFormat) {
-  const auto bytes = [](const Tuning& tuning) { return only(tuned(tuning, 1, DType::fp8), OperatorKind::qkv).saves.front().bytes.value(); };
+  const auto bytes = [](const Tuning& tuning) {
+    return only(tuned(tuning, 1, DType::fp8), OperatorKind::qkv).saves.front().bytes.value();
+  };
   EXPECT_EQ(bytes(full), 1.0 * tokens * hidden);
   EXPECT_EQ(bytes(qkv), 2.0 * tokens * hidden);
 }
 
 TEST(LowRank, IsCutAsItsProductIs) {  // the block itself is whole here: only the factors' own cuts show
-  EXPECT_EQ(trained(tuned(qkv, 2)), 8 / 2 * hidden + 8 * (hidden + 2 * key));                       // A over the rank
-  EXPECT_EQ(trained(tuned({.kind = TuningKind::lora, .rank = 8, .target = {linear_proj}}, 2)), 8 * hidden + 8 * hidden / 2);  // B over the columns
+  EXPECT_EQ(trained(tuned(qkv, 2)), 8 / 2 * hidden + 8 * (hidden + 2 * key));  // A over the rank
+  EXPECT_EQ(trained(tuned({.kind = TuningKind::lora, .rank = 8, .target = {linear_proj}}, 2)),
+            8 * hidden + 8 * hidden / 2);  // B over the columns
 }
 
 TEST(Quantised, BaseTakesFourBitsAndItsScales) {
   EXPECT_EQ(nf4_bytes(64 * 256), 64 * 256 / 2 + 256 + 4);
   EXPECT_EQ(nf4_bytes(1), 1 + 1 + 4);
-  // In 2-byte elements, each matrix by itself: qkv 64 x 128, output 64 x 64, gate and up 64 x 512, down 256 x 64; norms stay as they are.
+  // In 2-byte elements, each matrix by itself: qkv 64 x 128, output 64 x 64, gate and up 64 x 512, down 256 x 64; norms
+  // stay as they are.
   const auto words = [](std::int64_t n) { return (n / 2 + n / 64 + 4 * ((n + 16383) / 16384)) / 2; };
-  EXPECT_EQ(frozen(tuned({.kind = TuningKind::qlora, .rank = 8, .target = {linear_qkv}})), words(64 * 128) + words(64 * 64) + words(64 * 512) + words(256 * 64) + 2 * hidden);
+  EXPECT_EQ(frozen(tuned({.kind = TuningKind::qlora, .rank = 8, .target = {linear_qkv}})),
+            words(64 * 128) + words(64 * 64) + words(64 * 512) + words(256 * 64) + 2 * hidden);
 }
 
 TEST(Quantised, WeightsAreWidenedBeforeEachUse) {
-  const Operator op = only(tuned({.kind = TuningKind::qlora, .rank = 8, .target = {linear_qkv}}), OperatorKind::attention_output);
+  const Operator op =
+      only(tuned({.kind = TuningKind::qlora, .rank = 8, .target = {linear_qkv}}), OperatorKind::attention_output);
   const Streaming widen{StreamingKind::cast, Bytes{(64 * 64 / 2 + 64 + 4) + 2.0 * 64 * 64}};
   EXPECT_EQ(std::get<Streaming>(op.forward.front()), widen);
   EXPECT_EQ(std::get<Streaming>(op.input_gradient.front()), widen);
@@ -112,7 +123,8 @@ TEST(Quantised, WeightsAreWidenedBeforeEachUse) {
 TEST(Adapters, AreTwoBottlenecksWithBiases) {
   const auto list = tuned({.kind = TuningKind::adapter, .width = 4});
   EXPECT_EQ(trained(list), 2 * (2 * hidden * 4 + 4 + hidden));
-  EXPECT_EQ(std::count_if(list.begin(), list.end(), [](const Operator& op) { return op.kind == OperatorKind::adapter; }), 2);
+  EXPECT_EQ(
+      std::count_if(list.begin(), list.end(), [](const Operator& op) { return op.kind == OperatorKind::adapter; }), 2);
   EXPECT_EQ(forward_flops(list).value(), forward_flops(tuned(full)).value() + 2 * 2 * 2.0 * tokens * hidden * 4);
 }
 
@@ -121,7 +133,8 @@ TEST(Frozen, BlocksBelowTheTrainedOnesRunForwardOnly) {
   freeze_blocks({.kind = TuningKind::frozen, .trainable_blocks = 1}, part);
   EXPECT_TRUE(part.blocks[0].frozen && part.blocks[1].frozen && !part.blocks[2].frozen);
   const TokenShape shape{.sequences = {{1, tokens, tokens}}, .tokens = tokens, .residual_tokens = tokens};
-  const auto below = block_operators(part, part.blocks[0], shape, {.tuning = {.kind = TuningKind::frozen, .trainable_blocks = 1}});
+  const auto below =
+      block_operators(part, part.blocks[0], shape, {.tuning = {.kind = TuningKind::frozen, .trainable_blocks = 1}});
   EXPECT_EQ(forward_flops(below).value(), forward_flops(tuned(full)).value());
   EXPECT_EQ(backward_flops(below).value(), 0);
   EXPECT_EQ(saved_bytes(below).value(), 0);
@@ -130,7 +143,10 @@ TEST(Frozen, BlocksBelowTheTrainedOnesRunForwardOnly) {
 
 TEST(Frozen, EmbeddingAndHead) {
   const TokenShape shape{.sequences = {{1, tokens, tokens}}, .tokens = tokens, .residual_tokens = tokens};
-  const auto head = [&](bool train) { return head_operators(model, 1000, shape, {.tuning = {.kind = TuningKind::frozen, .trainable_blocks = 1, .train_head = train}}); };
+  const auto head = [&](bool train) {
+    return head_operators(model, 1000, shape,
+                          {.tuning = {.kind = TuningKind::frozen, .trainable_blocks = 1, .train_head = train}});
+  };
   EXPECT_EQ(trained(head(true)), 1000 * hidden + hidden);
   EXPECT_EQ(trained(head(false)), 0);
   EXPECT_EQ(backward_flops(head(true)).value(), 2 * backward_flops(head(false)).value());  // B alone
@@ -146,13 +162,15 @@ Job job(const std::string& text) {
   return read;
 }
 std::string problems(const std::string& text) {
-  const auto document = YamlDocument::parse("{kind: finetune, sequence: 16, global_batch: 2, " + text + "}", "job.yaml");
+  const auto document =
+      YamlDocument::parse("{kind: finetune, sequence: 16, global_batch: 2, " + text + "}", "job.yaml");
   read_job(document->root());
   return to_string(document->problems());
 }
 
 TEST(Tuning, ReadsBackEqual) {
-  for (const Tuning& tuning : {full, qkv, Tuning{.kind = TuningKind::qlora, .rank = 64, .target = {q_proj, down_proj}}, Tuning{.kind = TuningKind::adapter, .width = 64},
+  for (const Tuning& tuning : {full, qkv, Tuning{.kind = TuningKind::qlora, .rank = 64, .target = {q_proj, down_proj}},
+                               Tuning{.kind = TuningKind::adapter, .width = 64},
                                Tuning{.kind = TuningKind::frozen, .trainable_blocks = 2, .train_head = false}}) {
     EXPECT_EQ(job("{kind: finetune, sequence: 16, global_batch: 2" + to_yaml(tuning) + "}").tuning, tuning);
   }
@@ -172,8 +190,10 @@ std::string reasons(const Tuning& tuning, Model changed = model) { return to_str
 
 TEST(Tuning, WhatAModelCannotDoIsRefused) {
   EXPECT_EQ(reasons(qkv), "");
-  EXPECT_THAT(reasons({.kind = TuningKind::lora, .rank = 8, .target = {q_proj, linear_qkv}}), HasSubstr("target q_proj is a part of linear_qkv"));
-  EXPECT_THAT(reasons({.kind = TuningKind::frozen, .trainable_blocks = 4}), HasSubstr("4 trainable blocks, but toy has 3"));
+  EXPECT_THAT(reasons({.kind = TuningKind::lora, .rank = 8, .target = {q_proj, linear_qkv}}),
+              HasSubstr("target q_proj is a part of linear_qkv"));
+  EXPECT_THAT(reasons({.kind = TuningKind::frozen, .trainable_blocks = 4}),
+              HasSubstr("4 trainable blocks, but toy has 3"));
   EXPECT_THAT(reasons({.kind = TuningKind::frozen, .train_head = false}), HasSubstr("nothing is trained"));
   Model tied = model, latent = model;
   tied.tied_embeddings = true;
