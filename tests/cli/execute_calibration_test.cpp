@@ -11,6 +11,7 @@ namespace forerun {
 namespace {
 
 using nlohmann::json;
+using testing::Contains;
 using testing::HasSubstr;
 
 // my.yaml, my.cluster.yaml and my.collectives.yaml as profile leaves them, and slow.yaml: reductions 100 times as long.
@@ -72,9 +73,9 @@ TEST(ExecuteCalibrated, SaysThatAPredictionIsOfAnotherKindOfProcessor) {
         "/examples/execute/parts/two-blocks.yaml\ncluster: {use: dgx-h100, gpus: 1}\nstack: forerun\n"
         "job: {kind: pretrain, sequence: 64, global_batch: 4, dtype: fp32}\nplan: {micro_batch: 1}\n");
   const json run = execute(scratch.path(), "");
-  ASSERT_EQ(run.at("remarks").size(), 1U);
-  EXPECT_THAT(run.at("remarks")[0].get<std::string>(),
-              HasSubstr("predicted for h100-sxm-80gb, run on the cores of this machine"));
+  // A busy machine adds another remark.
+  EXPECT_THAT(run.at("remarks").get<std::vector<std::string>>(),
+              Contains(HasSubstr("predicted for h100-sxm-80gb, run on the cores of this machine")));
   EXPECT_TRUE(run.at("agrees").is_null());
 }
 
