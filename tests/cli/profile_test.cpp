@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "tests/cli/own_machine.hpp"
 #include "tests/cli/program.hpp"
 
 namespace forerun {
@@ -10,8 +11,6 @@ namespace {
 using testing::AllOf;
 using testing::AnyOf;
 using testing::HasSubstr;
-
-void write(const std::filesystem::path& path, const std::string& text) { std::ofstream(path) << text; }
 
 TEST(Profile, RefusesWhatItCannotMeasure) {
   const Scratch scratch;
@@ -66,30 +65,6 @@ TEST(Profile, SaysWhereItsCalibrationGoes) {
               HasSubstr("usually local.yaml; of a GPU its name, such as nvidia-h200.yaml"));
 }
 
-const std::string device =
-    "name: my-core\nvendor: other\nfamily: cpu\ncompute: {fp32: 100 GFLOP/s}\nmemory: {capacity: 4 GiB, bandwidth: 10 "
-    "GB/s}\nl2: 1 MiB\nsms: 1\n"
-    "clock: 2 GHz\nlaunch_overhead: 0.1 us\nconcurrent_streams: 1\npower: 6 W\n";
-const std::string cluster =
-    "name: my-box\nnodes:\n  - device: my.device.yaml\n    devices: 2\n    fabric: {kind: switched, bandwidth: 5 GB/s, "
-    "latency: 2 us}\n"
-    "    host: {bandwidth: 5 GB/s, latency: 2 us}\n    nics: 0\n";
-
-// Products at half of the peak: t = 2 m n k / 50 GFLOP/s. Element-wise work at 5 GB/s, backward at twice that.
-std::string samples() {
-  std::string text = "source,gpu,dtype,kind,m,n,k,batch,heads,kv_heads,head_dim,q_len,kv_len,bytes,time_us,notes\n";
-  for (int i = 1; i <= 48; ++i) {
-    const double m = 64.0 * i, n = 64.0 * (1 + i % 7), k = 1024.0 * (1 + i % 3), bytes = 1e6 * i;
-    const auto number = [](double x) { return std::to_string(static_cast<long long>(x)); };
-    text += "me,my.device.yaml,fp32,gemm," + number(m) + "," + number(n) + "," + number(k) + ",1,,,,,,," +
-            std::to_string(2 * m * n * k / 50e3) + ",mine\n";
-    text += "me,my.device.yaml,fp32,norm,,,,,,,,,," + number(bytes) + "," + std::to_string(bytes / 5e3) + ",mine\n";
-    text += "me,my.device.yaml,fp32,norm_backward,,,,,,,,,," + number(bytes) + "," + std::to_string(bytes / 10e3) +
-            ",mine\n";
-  }
-  return text;
-}
-
 double number_after(const std::string& text, const std::string& kind, const std::string& key) {
   const std::size_t at = text.find(key + ": ", text.find("kind: " + kind));
   return std::stod(text.substr(at + key.size() + 2));
@@ -97,8 +72,8 @@ double number_after(const std::string& text, const std::string& kind, const std:
 
 TEST(Profile, RowsOfADeviceOfOnesOwnGiveBackTheirConstants) {
   const Scratch scratch;
-  write(scratch.path() / "my.device.yaml", device);
-  write(scratch.path() / "my.samples.csv", samples());
+  write(scratch.path() / "my.device.yaml", own_device);
+  write(scratch.path() / "my.samples.csv", own_kernels());
   const Answer fitted = forerun_says("fit my.samples.csv --out my.yaml", scratch.path());
   ASSERT_EQ(fitted.code, 0) << fitted.err;
   const std::string calibration = read_text(scratch.path() / "my.yaml");
@@ -115,14 +90,10 @@ TEST(Profile, RowsOfADeviceOfOnesOwnGiveBackTheirConstants) {
 
 TEST(Profile, CollectivesOfRanksOfOneMachineAreFitted) {
   const Scratch scratch;
-  write(scratch.path() / "my.device.yaml", device);
-  write(scratch.path() / "my.cluster.yaml", cluster);
-  std::string rows = "source,gpu,dtype,kind,bytes,ranks,time_us,notes\n";
+  write(scratch.path() / "my.device.yaml", own_device);
+  write(scratch.path() / "my.cluster.yaml", own_cluster);
   // A message takes 20 us and goes at 2 GB/s.
-  for (int i = 10; i < 26; ++i)
-    rows += "in-process,my.cluster.yaml,fp32,sendrecv," + std::to_string(1 << i) + ",2," +
-            std::to_string(20 + (1 << i) / 2e3) + ",\n";
-  write(scratch.path() / "my.collectives.csv", rows);
+  write(scratch.path() / "my.collectives.csv", own_collectives("in-process", "sendrecv", 20, 2e3));
   const Answer fitted = forerun_says("fit my.collectives.csv --out ranks.yaml", scratch.path());
   ASSERT_EQ(fitted.code, 0) << fitted.err;
   const std::string calibration = read_text(scratch.path() / "ranks.yaml");
