@@ -14,6 +14,7 @@
 #include "executor/comparison.hpp"
 #include "executor/requirements.hpp"
 #include "hardware/catalog.hpp"
+#include "runtime/cores.hpp"
 #include "runtime/cuda_backend.hpp"
 #include "runtime/nccl_communicator.hpp"
 #include "runtime/rank_processes.hpp"
@@ -145,7 +146,7 @@ Bytes memory_needed(const ExecuteOptions& o, const Task& task) {
 
 }  // namespace
 
-int processors(const ExecuteOptions& o) { return o.on_gpus() ? std::max(1, cuda_devices()) : cores_of_this_machine(); }
+int processors(const ExecuteOptions& o) { return o.on_gpus() ? std::max(1, cuda_devices()) : cores_of_this_process(); }
 
 bool has_reference(const ExecuteOptions& o, const Task& task) { return !o.skips_reference && task.ranks() > 1; }
 

@@ -40,8 +40,7 @@ std::string disturbance_text(const Disturbances& d) {
   return text;
 }
 
-// --- pictures
-// ---------------------------------------------------------------------------------------------------------------------
+// --- pictures --------------------------------------------------------------------------------------------------------
 
 char mark(const PictureCell& cell) {
   const auto digit = static_cast<char>(cell.micro_batch % 10);

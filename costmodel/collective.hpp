@@ -26,8 +26,8 @@ struct Axis {
 struct Placement {
   struct Reach {
     int members = 1;               // of the group inside one component of this level
-    BytesPerSecond
-        per_member;     // what one member can send across this level alone; in a mesh, to the other members only
+    // what one member can send across this level alone; in a mesh, to the other members only
+    BytesPerSecond per_member;
     BytesPerSecond share;          // what all members below one component of the level below may send together, when
                                    // every group of the same shape is active
     Seconds latency;
@@ -35,8 +35,8 @@ struct Placement {
     FabricKind fabric = FabricKind::switched;  // of the innermost level
   };
   int size = 1;
-  std::vector<Reach>
-      levels;  // same order as the topology's; levels that the group does not cross have members = those below
+  // same order as the topology's; levels that the group does not cross have members = those below
+  std::vector<Reach> levels;
 };
 
 Placement place(const Topology&, const std::vector<Axis>&);

@@ -25,8 +25,8 @@ namespace forerun {
 
 struct NodeCalibration {
   CollectiveKind kind = CollectiveKind::all_reduce;
-  std::string
-      library;  // "nccl" is the one that steps take; others name a release or a laboratory that measured from the host
+  // "nccl" is the one that steps take; others name a release or a laboratory that measured from the host
+  std::string library;
   std::string source, date;
   BytesPerSecond port;  // of the devices measured: the file's
   NodeFit fit;

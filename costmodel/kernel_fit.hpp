@@ -59,8 +59,8 @@ struct KernelFit {
   KernelForm form;
   FitError in_sample, left_out;  // of the form alone
   std::array<ResidualQuantiles, TimeRegime::count> residuals{};
-  std::optional<MeasuredResiduals>
-      measured;  // where it makes the left-out median and 90th percentile smaller by 5 % or more
+  // where it makes the left-out median and 90th percentile smaller by 5 % or more
+  std::optional<MeasuredResiduals> measured;
 
   [[nodiscard]] const FitError& best_left_out() const { return measured ? measured->left_out : left_out; }
   bool operator==(const KernelFit&) const = default;

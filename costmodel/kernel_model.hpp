@@ -28,8 +28,8 @@ std::unique_ptr<KernelModel> make_datasheet_kernels(const Device&, const FamilyP
 // Whose kernels run, and how hard the device is driven.
 struct KernelChoice {
   AttentionKernel attention = AttentionKernel::flash2;
-  std::string
-      library;     // as calibrations name them ("vllm-0.24.0"); empty: what training frameworks call, by `attention`
+  // as calibrations name them ("vllm-0.24.0"); empty: what training frameworks call, by `attention`
+  std::string library;
   bool sustained = true;  // at the clock that the power limit leaves in steps of seconds (training); otherwise at that
                           // of short benchmarks
   DType streaming = DType::bf16;  // of the tensors that streaming kernels read and write, which those do not say

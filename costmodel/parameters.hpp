@@ -60,8 +60,8 @@ struct FamilyParameters {
   double attention_spread = 0;
   std::array<double, streaming_kinds> streaming{};  // share of the datasheet bandwidth that each StreamingKind reaches
   double streaming_spread = 0;
-  std::optional<CollectiveCalibration>
-      nccl;  // generation and fits of devices that run NCCL, or `host` beside `collective`
+  // generation and fits of devices that run NCCL, or `host` beside `collective`
+  std::optional<CollectiveCalibration> nccl;
   std::optional<BorrowedKernels> like;  // of devices without a calibration of their own
   CollectiveParameters collective;
   double idle_power = 0.3;  // share of the board limit drawn while waiting

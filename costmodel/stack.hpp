@@ -21,8 +21,8 @@ class YamlNode;
 struct Precision {
   std::optional<DType> parameters;  // as stored; nullopt: the job's
   std::optional<DType> gradients;   // as accumulated; nullopt: the job's
-  std::optional<DType>
-      gradient_copy;  // another copy of all of them, as backward writes them (buckets of DDP); nullopt: none
+  // another copy of all of them, as backward writes them (buckets of DDP); nullopt: none
+  std::optional<DType> gradient_copy;
   std::optional<DType> unit_gradients; // under ZeRO-3 those of a unit before they are scattered; nullopt: the job's
   std::optional<DType> reduction;   // as sent between replicas; nullopt: the job's
   std::optional<DType> master;      // a second copy for the optimiser; nullopt: none
@@ -114,8 +114,8 @@ struct Stack {
   std::optional<double> spread;  // of ln(measured / predicted) step times, beyond what the spreads of kernels and
                                  // exchanges explain; nullopt: on no run that its fit did not see
   Reach stated_reach;  // where its runs say nothing: on devices of other families
-  std::vector<std::string>
-      fitted_families;  // of the devices whose runs it was fitted to; empty: to none, or not recorded
+  // of the devices whose runs it was fitted to; empty: to none, or not recorded
+  std::vector<std::string> fitted_families;
 
   Seconds host_per_kernel;  // the host issues one kernel in this time; layers of small kernels wait for it
   Seconds host_per_step;  // framework floor of one step: data, logging, optimiser bookkeeping

@@ -7,7 +7,6 @@
 #include <numeric>
 
 #include "base/quantile.hpp"
-#include "runtime/cores.hpp"
 
 namespace forerun {
 namespace {
@@ -37,15 +36,7 @@ std::vector<Compared> compare_memory(const Simulation& s, const Execution& run) 
 }
 
 std::vector<Compared> compare_bytes(const Simulation& s, const Execution& run) {
-  Traffic promised, sent;  // of the rank that sends most, flow by flow
-  for (const RankReport& rank : run.ranks) {
-    const Traffic own = promised_traffic(s.program, rank.rank);
-    for (std::size_t f = 0; f < flow_count; ++f) {
-      const auto flow = static_cast<Flow>(f);
-      promised[flow].api = std::max(promised[flow].api, own[flow].api);
-      sent[flow].api = std::max(sent[flow].api, rank.traffic[flow].api);
-    }
-  }
+  const auto [promised, sent] = busiest_traffic(s.program, run);
   std::vector<Compared> list;
   for (std::size_t f = 0; f < flow_count; ++f) {
     const auto flow = static_cast<Flow>(f);
@@ -57,8 +48,6 @@ std::vector<Compared> compare_bytes(const Simulation& s, const Execution& run) {
 }
 
 }  // namespace
-
-int cores_of_this_machine() { return cores_of_this_process(); }
 
 Seconds step_on_cores(const Simulation& s, int cores) {
   Seconds work{0};
@@ -98,6 +87,21 @@ Comparison compare(const Simulation& s, const Execution& run, int cores, std::sp
   c.memory = compare_memory(s, run);
   c.bytes = compare_bytes(s, run);
   return c;
+}
+
+SentTraffic busiest_traffic(const Program& program, const Execution& run) {
+  SentTraffic most;
+  const auto widen = [](Volume& of, const Volume& one) {
+    of.api = std::max(of.api, one.api), of.wire = std::max(of.wire, one.wire);
+  };
+  for (const RankReport& rank : run.ranks) {
+    const Traffic promised = promised_traffic(program, rank.rank);
+    for (std::size_t f = 0; f < flow_count; ++f) {
+      const auto flow = static_cast<Flow>(f);
+      widen(most.promised[flow], promised[flow]), widen(most.sent[flow], rank.traffic[flow]);
+    }
+  }
+  return most;
 }
 
 bool agrees(const Scenario& given, int step, double loss, double reference) {

@@ -24,15 +24,15 @@ struct Compared {
 struct Comparison {
   Compared step;  // seconds; measured: the median of all steps but the first, or of several runs' medians
   double spread = 0;  // of those steps or runs: (largest - smallest) / median of the middle half
-  std::vector<Compared>
-      time;  // seconds of the rank that computes most: computation, what stopped it by dimension, waiting for stages
+  // seconds of the rank that computes most: computation, what stopped it by dimension, waiting for stages
+  std::vector<Compared> time;
   std::vector<Compared> memory;  // bytes at the peak of the rank that holds most, by category
   std::vector<Compared> bytes;  // API bytes of the rank that sends most, by flow
   double expert_skew =
       1;  // rows that the busiest rank's experts drew, over those of equal shares, which predictions count on
   int cores = 0;  // that the ranks share
-  std::optional<double>
-      others;  // of those cores, the share that other programs had: above a few percent, times say little
+  // of those cores, the share that other programs had: above a few percent, times say little
+  std::optional<double> others;
 };
 
 // `cores`: of this machine (or its GPUs); ranks beyond them take turns, which the step's prediction counts. `runs`:
@@ -43,7 +43,11 @@ Comparison compare(const Simulation&, const Execution& run, int cores, std::span
 // cores.
 Seconds step_on_cores(const Simulation&, int cores);
 
-int cores_of_this_machine();
+// In a step, of the rank that sends most, flow by flow.
+struct SentTraffic {
+  Traffic promised, sent;
+};
+SentTraffic busiest_traffic(const Program&, const Execution&);
 
 // By how much a loss may differ from that of one rank: fp64 1e-9; fp32 1e-6 of it at the first step, 1e-3 from then on;
 // 5e-2 in bf16, and in fp32 with experts, whose choice a rounding may change.

@@ -24,8 +24,8 @@ struct RankRun {
   int rank = 0;
   std::string name;                              // "rank 0, stage 0"
   std::span<const Interval> intervals;           // lanes: track_of
-  std::span<const Allocator::Change>
-      memory;     // positions: nanoseconds; as intervals, since an origin that all ranks share
+  // positions: nanoseconds; as intervals, since an origin that all ranks share
+  std::span<const Allocator::Change> memory;
   std::int64_t held = 0;                         // bytes that live for the whole step and are not among the changes
 };
 

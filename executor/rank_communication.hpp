@@ -43,31 +43,10 @@ void RankExecutor<T>::make_groups() {
   for (const auto& [key, one] : neighbours_) greet(one);
 }
 
-// NCCL connects two ranks at their first message, and the host of either waits there for the other's. Where both send
-// first (DualPipe) they would wait for ever: so they meet in calls that send and receive at once.
-template <class T>
-void RankExecutor<T>::greet(const Neighbours& stages) {
-  Communicator& among = *stages.among;
-  const int n = among.size(), own = among.rank();
-  if (!among.queues() || n == 1) return;
-  const Allocation out = uncounted_.allocate("greeting", sizeof(T)), in = uncounted_.allocate("greeting", sizeof(T));
-  backend_.use_lane(stages.lane);
-  backend_.clear(out.as<T>().data(), sizeof(T));
-  for (const int step : {1, n - 1})
-    among.shift((own + step) % n, Elements(out.as<T>()), (own + n - step) % n, Elements(in.as<T>()));
-  backend_.use_lane(0);
-  backend_.finish();
-}
-
 template <class T>
 Communicator& RankExecutor<T>::group(GroupKind kind, Lane lane) {
   return *groups_.at({kind, lane});
 }
-template <class T>
-typename RankExecutor<T>::Neighbours& RankExecutor<T>::neighbours(Lane lane, int chunk, int from_stage, int to_stage) {
-  return neighbours_.at({lane, chunk, to_stage > from_stage});
-}
-
 template <class T>
 void RankExecutor<T>::count(Flow flow, const CommunicationCounts& before, const CommunicationCounts& after) {
   const std::scoped_lock lock(traffic_mutex_);
@@ -140,8 +119,7 @@ void RankExecutor<T>::exchange(const Communication& c, Communicator& among) {
   }
 }
 
-// --- activations, cut by rows
-// -------------------------------------------------------------------------------------------------------
+// --- activations, cut by rows ----------------------------------------------------------------------------------------
 
 template <class T>
 void RankExecutor<T>::exchange_activations(const Communication& c, Communicator& among) {
@@ -156,8 +134,7 @@ void RankExecutor<T>::exchange_activations(const Communication& c, Communicator&
                    Elements(whole));
 }
 
-// --- keys and values
-// ----------------------------------------------------------------------------------------------------------------
+// --- keys and values -------------------------------------------------------------------------------------------------
 
 // Reads queries, keys and values; writes the keys and values of all ranks, one's after the other's.
 template <class T>
@@ -244,8 +221,7 @@ void RankExecutor<T>::exchange_heads(const Communication& c, Communicator& among
   });
 }
 
-// --- rows of experts
-// ----------------------------------------------------------------------------------------------------------------
+// --- rows of experts -------------------------------------------------------------------------------------------------
 
 template <class T>
 void RankExecutor<T>::exchange_rows(const Communication& c, Communicator& among) {
@@ -287,8 +263,7 @@ void RankExecutor<T>::share_rows(const Communication& c, Communicator& among) {
   for (std::size_t rank = 0; rank < own.size(); ++rank) on_.add(to, copy_for(rank), to);
 }
 
-// --- weights and their gradients
-// ----------------------------------------------------------------------------------------------------
+// --- weights and their gradients -------------------------------------------------------------------------------------
 
 template <class T>
 std::function<void()> RankExecutor<T>::exchange_replicas(const Communication& c, Communicator& among) {
@@ -412,35 +387,6 @@ void RankExecutor<T>::sum_ends(const Communication& c, Communicator& among) {
   const Allocation memory = uncounted_.allocate(
       "packed gradients", c.elements * static_cast<std::int64_t>(sizeof(A)));  // the smaller ones of unequal shards
   sum_packed(c, among, memory.as<A>(), [&](auto visit) { visit(c.elements, held, 0); });
-}
-
-// --- stages
-// ---------------------------------------------------------------------------------------------------------------------
-
-template <class T>
-void RankExecutor<T>::send(const Communication& c) {
-  const Lane lane = lane_of(c.flow);
-  const bool forward = lane == Lane::pp_forward;
-  const int up = plan_.schedule == ScheduleKind::dualpipe ? body_->chunk : 0;
-  const int receiver = local_chunk(plan_, chunk_on(plan_, pp_rank_, body_->chunk) + (forward ? 1 : -1), up);
-  const std::span<T> from = read(0);
-  Neighbours& to = neighbours(lane, receiver, pp_rank_, body_->to_stage);
-  std::span<T> buffer = buffers_.as<T>().subspan(forward ? 0 : from.size(), from.size());
-  if (to.among->queues()) {  // what is in line needs its memory longer: each has its own, beside what is counted
-    const auto bytes = static_cast<std::int64_t>(from.size_bytes());
-    if (to.buffer.bytes() < bytes) to.buffer = uncounted_.allocate("message", bytes);
-    buffer = to.buffer.template as<T>().first(from.size());
-    if (to.sent) backend_.follow(*to.sent);  // it is free again
-  }
-  copy<T>(backend_, from, buffer);
-  const CommunicationCounts before = to.among->counts();
-  const auto go = [&] { to.among->send(body_->to_stage, Elements(buffer)); };
-  if (to.among->queues()) {
-    to.sent = beside(to.lane, lane, go)->end;
-  } else {
-    go();
-  }
-  count(c.flow, before, to.among->counts());
 }
 
 }  // namespace forerun

@@ -180,8 +180,7 @@ void RankExecutor<T>::weight_gradient(const Computation& c) {
   }
 }
 
-// --- norms
-// ---------------------------------------------------------------------------------------------------------------------
+// --- norms -----------------------------------------------------------------------------------------------------------
 
 template <class T>
 void RankExecutor<T>::norm_forward(WeightKind kind) {
@@ -206,8 +205,7 @@ void RankExecutor<T>::norm_backward(WeightKind kind) {
   for (std::size_t i = 2; i < reads_; ++i) on_.add(dx, read(i), dx);
 }
 
-// --- products
-// ---------------------------------------------------------------------------------------------------------------------
+// --- products --------------------------------------------------------------------------------------------------------
 
 // Of a rank's slice.
 inline LinearShape linear_shape(const Weight& w, std::int64_t rows) {
@@ -280,8 +278,7 @@ void RankExecutor<T>::activate(bool back) {
   gated ? on_.swiglu_forward(width, read(0), written(0)) : on_.gelu_forward(read(0), written(0));
 }
 
-// --- the loss
-// ---------------------------------------------------------------------------------------------------------------------
+// --- the loss --------------------------------------------------------------------------------------------------------
 
 // Writes exponentials, and this slice's statistics in their place among those of all slices.
 template <class T>

@@ -140,8 +140,7 @@ class RankExecutor {
     Allocation buffer;
   };
 
-  // --- instructions (rank_instructions.hpp)
-  // --------------------------------------------------------------------------------------------------
+  // --- instructions (rank_instructions.hpp) --------------------------------------------------------------------------
 
   void perform(const Body&, const Call&);
   void perform(const Instruction&);
@@ -184,8 +183,7 @@ class RankExecutor {
   template <class U>
   [[nodiscard]] std::vector<U> on_host(std::span<const U> there);
 
-  // --- computation (rank_computation.hpp, rank_attention.hpp, rank_experts.hpp)
-  // -----------------------------------------------------
+  // --- computation (rank_computation.hpp, rank_attention.hpp, rank_experts.hpp) --------------------------------------
 
   void compute(const Computation&);
   void forward(const Computation&);
@@ -240,8 +238,7 @@ class RankExecutor {
   };
   [[nodiscard]] std::optional<Rows> rows_written() const;  // nullopt: as many as promised
 
-  // --- weights
-  // -------------------------------------------------------------------------------------------------------------------
+  // --- weights -------------------------------------------------------------------------------------------------------
 
   // What of a unit's gathered parameters, or of gradients before they are scattered, is of that share: dense weights,
   // experts', then a table that is not its own.
@@ -256,8 +253,7 @@ class RankExecutor {
   [[nodiscard]] std::span<const T> weight(WeightKind, int local_expert = -1);
   [[nodiscard]] std::span<A> gradient(WeightKind, int local_expert = -1);
 
-  // --- communication (rank_communication.hpp)
-  // ---------------------------------------------------------------------------------------
+  // --- communication (rank_communication.hpp) ------------------------------------------------------------------------
 
   void make_groups();
   void greet(const Neighbours&);
@@ -281,8 +277,7 @@ class RankExecutor {
   Neighbours& neighbours(Lane, int chunk, int from_stage, int to_stage);
   void count(Flow, const CommunicationCounts& before, const CommunicationCounts& after);
 
-  // --- data
-  // -------------------------------------------------------------------------------------------------------------------
+  // --- data ----------------------------------------------------------------------------------------------------------
 
   [[nodiscard]] std::vector<std::int32_t> positions_of(int cp_rank) const;
   [[nodiscard]] std::vector<std::int32_t> tokens_of(bool targets) const;

@@ -4,6 +4,7 @@
 #include "executor/rank_computation.hpp"
 #include "executor/rank_experts.hpp"
 #include "executor/rank_instructions.hpp"
+#include "executor/rank_stages.hpp"
 
 namespace forerun {
 

@@ -210,15 +210,6 @@ const std::string& RankExecutor<T>::name_of_instruction() {
 }
 
 template <class T>
-void RankExecutor<T>::receive() {
-  const Lane lane = instruction_->lane;
-  Neighbours& from = neighbours(lane, body_->chunk, body_->from_stage, pp_rank_);
-  const auto take = [&] { from.among->receive(body_->from_stage, Elements(written(0))); };
-  if (!from.among->queues()) return timed(lane, true, {&report_.bubble}, take);
-  issued_[instruction_->token] = {.stops = &report_.bubble, .work = beside(from.lane, lane, take)};
-}
-
-template <class T>
 void RankExecutor<T>::wait(TokenId token) {
   const auto found = issued_.find(token);
   if (found == issued_.end()) return;  // done at its issue
@@ -301,8 +292,7 @@ std::vector<U> RankExecutor<T>::on_host(std::span<const U> there) {
   return here;
 }
 
-// --- weights
-// ---------------------------------------------------------------------------------------------------------------------
+// --- weights ---------------------------------------------------------------------------------------------------------
 
 template <class T>
 template <class U>
@@ -379,8 +369,7 @@ std::span<Arithmetic<T>> RankExecutor<T>::gradient(WeightKind kind, int local_ex
       .subspan(static_cast<std::size_t>(w.first), static_cast<std::size_t>(w.count));
 }
 
-// --- data
-// ---------------------------------------------------------------------------------------------------------------------
+// --- data ------------------------------------------------------------------------------------------------------------
 
 // Causal work is the same on all ranks when each has a piece from the front and its mirror image from the back
 // (zig-zag); Ulysses makes it so itself.

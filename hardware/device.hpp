@@ -25,8 +25,8 @@ struct Device {
   std::string name;
   std::vector<std::string> aliases;
   std::string vendor;                     // nvidia, amd, intel, or other
-  std::string
-      family;  // volta, ampere, ada, hopper, blackwell, cdna3, cpu, or textbook: selects default cost parameters
+  // volta, ampere, ada, hopper, blackwell, cdna3, cpu, or textbook: selects default cost parameters
+  std::string family;
   std::map<DType, FlopsPerSecond> peak;  // dense, without structured sparsity
   DeviceMemory memory;
   Bytes l2;

@@ -20,8 +20,8 @@ struct Failure {
 struct Disturbance {
   std::uint64_t seed = 0;
   double jitter = 0;  // each task's work times exp(jitter z), z standard normal: half of them take longer
-  std::vector<std::pair<StreamId, double>>
-      slow;  // work times the factor, at least 0; of a task on several streams, the largest of theirs
+  // work times the factor, at least 0; of a task on several streams, the largest of theirs
+  std::vector<std::pair<StreamId, double>> slow;
   std::optional<Failure> failure;
 };
 

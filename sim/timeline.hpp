@@ -12,8 +12,8 @@ struct Timeline {
   std::vector<Tick> start, finish;  // by task; `never` where it did not
   Tick makespan = 0;                // the last finish
   bool complete = true;             // every task finished
-  std::vector<TaskId>
-      blocked;      // those that did not, in ascending order: stopped by a failure, or waiting for what never came
+  // those that did not, in ascending order: stopped by a failure, or waiting for what never came
+  std::vector<TaskId> blocked;
 
   bool operator==(const Timeline&) const = default;
 };

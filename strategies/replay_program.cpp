@@ -73,8 +73,7 @@ class GraphBuilder {
     return StreamId{role * static_cast<std::uint32_t>(lane_count) + static_cast<std::uint32_t>(lane)};
   }
 
-  // --- groups
-  // -------------------------------------------------------------------------------------------------------------------
+  // --- groups --------------------------------------------------------------------------------------------------------
 
   // Which roles meet in the groups of each role. Equal sets are one group: where one role stands for many groups, so do
   // its peers.
@@ -97,8 +96,7 @@ class GraphBuilder {
     }
   }
 
-  // --- tasks
-  // -------------------------------------------------------------------------------------------------------------------
+  // --- tasks ---------------------------------------------------------------------------------------------------------
 
   TaskId add(Tick work, TaskOrigin origin) {
     out_.origin.push_back(origin);

@@ -135,8 +135,7 @@ class StepTrace {
         {track(role, drawn.track()), describe(work), category(work, drawn.stops), when.start, when.finish, arguments});
   }
 
-  // --- counters
-  // -------------------------------------------------------------------------------------------------------------------
+  // --- counters ------------------------------------------------------------------------------------------------------
 
   // When what is issued at each position starts: no later than anything that is issued after it.
   [[nodiscard]] std::vector<std::pair<std::uint64_t, Tick>> issues(std::uint32_t role) const {
@@ -194,8 +193,7 @@ class StepTrace {
     }
   }
 
-  // --- arrows
-  // -------------------------------------------------------------------------------------------------------------------
+  // --- arrows --------------------------------------------------------------------------------------------------------
 
   [[nodiscard]] std::uint32_t receiver(TaskId send) const {
     const TaskOrigin& origin = s_.graph.origin[index(send)];

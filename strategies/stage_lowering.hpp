@@ -60,8 +60,7 @@ class StageLowering {
   StageProgram lower();
 
  private:
-  // --- tensors and works
-  // ------------------------------------------------------------------------------------------------------------
+  // --- tensors and works ---------------------------------------------------------------------------------------------
 
   std::uint32_t work(Work w);
   TensorId tensor(std::string_view name, MemoryKind kind, Bytes bytes);
@@ -73,16 +72,14 @@ class StageLowering {
   [[nodiscard]] std::int64_t held(const Chunk& chunk, std::size_t u,
                                   Share share) const;  // trained parameters of a unit that live on this device
 
-  // --- instructions
-  // -----------------------------------------------------------------------------------------------------------------
+  // --- instructions --------------------------------------------------------------------------------------------------
 
   void push(Instruction in, const Operands& o = {});
   void mark(const Operands& o) { push({.work = nothing_}, o); }
   void wait(TokenId token, const Operands& o = {}) { push({.code = Code::wait, .token = token}, o); }
   void append(const Chunk& chunk, std::size_t u, PassKind kind);
 
-  // --- replicas
-  // -------------------------------------------------------------------------------------------------------------------
+  // --- replicas ------------------------------------------------------------------------------------------------------
 
   [[nodiscard]] GroupKind shard_group(Share share) const;
   [[nodiscard]] Communication between_replicas(Flow flow, GroupKind group, const Piece& piece, Bytes element) const;
@@ -96,8 +93,7 @@ class StageLowering {
   void issue_gather(const Piece& piece, TokenId token);
   void issue_reduce(const Piece& piece, TokenId token, std::vector<TokenId>& issued);
 
-  // --- before and after all passes
-  // --------------------------------------------------------------------------------------------------
+  // --- before and after all passes -----------------------------------------------------------------------------------
 
   template <class Visit>
   void each_bucket(Visit visit);
@@ -113,8 +109,7 @@ class StageLowering {
   [[nodiscard]] std::int64_t own_elements() const;
   void update();
 
-  // --- passes
-  // -------------------------------------------------------------------------------------------------------------------
+  // --- passes --------------------------------------------------------------------------------------------------------
 
   static bool makes_weight_gradients(PassKind kind) {
     return kind == PassKind::backward || kind == PassKind::weight_gradient;
@@ -138,8 +133,7 @@ class StageLowering {
   }
   void reduce_buckets(const Chunk& chunk, std::size_t u);
 
-  // --- activations in host memory
-  // ---------------------------------------------------------------------------------------------------
+  // --- activations in host memory ------------------------------------------------------------------------------------
 
   [[nodiscard]] std::vector<TensorId> saved(const Chunk& chunk, std::size_t u) const;
   [[nodiscard]] Bytes bytes_of(const std::vector<TensorId>& list) const;

@@ -11,8 +11,8 @@
 namespace forerun {
 
 struct KernelFitting {
-  std::vector<KernelCalibration>
-      devices;    // by name; fits by kind, format, library, and last `any`, of all libraries of a kind and format
+  // by name; fits by kind, format, library, and last `any`, of all libraries of a kind and format
+  std::vector<KernelCalibration> devices;
   std::vector<std::string> too_few;  // groups of fewer rows than can be fitted, as "a40 bf16 gemm vllm-0.9 (7 rows)"
 };
 

@@ -20,10 +20,10 @@ namespace forerun {
 struct KernelRow {
   std::string source, gpu;
   std::string kind;  // as the file says
-  std::string
-      library;  // whose kernels: "vllm-0.24.0", "vllm-0.24.0/fa3", "vidur-cublas"; the source where notes do not say
-  std::string
-      group;  // what is left out together: the model where notes name it, else (n, k), or the head configuration
+  // whose kernels: "vllm-0.24.0", "vllm-0.24.0/fa3", "vidur-cublas"; the source where notes do not say
+  std::string library;
+  // what is left out together: the model where notes name it, else (n, k), or the head configuration
+  std::string group;
   DType dtype = DType::bf16;
   Kernel kernel;
   Seconds time;

@@ -25,8 +25,8 @@ struct KernelGroupScore {
   std::string stack;                     // whose kernels, where scored by library; otherwise empty
   KernelScore predicted;
   Evidence evidence = Evidence::datasheet;  // the weakest of the rows
-  std::optional<KernelScore>
-      left_out;      // refitted to the file's own rows without the group of each; where asked for and possible
+  // refitted to the file's own rows without the group of each; where asked for and possible
+  std::optional<KernelScore> left_out;
 };
 
 struct KernelValidation {
@@ -38,8 +38,8 @@ struct KernelValidationOptions {
   bool left_out = false;                    // also refit and score rows left out
   Seconds over;                             // only rows measured longer are scored; fits to the file's rows see all
   bool by_library = false;                  // a group for each stack whose kernels they are ("vllm-0.24.0") as well
-  std::optional<KernelCalibration>
-      calibration;  // for its device instead of the shipped one, and scaled by the datasheet for all others
+  // for its device instead of the shipped one, and scaled by the datasheet for all others
+  std::optional<KernelCalibration> calibration;
   OwnCalibrations own;                           // each over the shipped one of its device
 };
 

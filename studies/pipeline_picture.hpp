@@ -26,8 +26,8 @@ struct PictureCell {
 
 struct PipelinePicture {
   Seconds from, to;
-  std::vector<std::vector<PictureCell>>
-      stages;  // a row each: what one role of the stage did longest in that column's time
+  // a row each: what one role of the stage did longest in that column's time
+  std::vector<std::vector<PictureCell>> stages;
 };
 
 // The step in `columns` columns; where that would be more than the median forward pass a column, its begin and its end

@@ -24,13 +24,13 @@ struct LeftOutScore {
 struct NamedErrors {
   std::string name;
   ErrorSummary errors;
-  std::optional<double>
-      constant_mfu;  // of times only: the mape of the best single MFU per source and GPU, fitted to the very rows
+  // of times only: the mape of the best single MFU per source and GPU, fitted to the very rows
+  std::optional<double> constant_mfu;
   std::optional<double> in_band;       // of times only: share of runs inside their 80 % band
   std::optional<LeftOutScore> left_out;  // of times by source only, where asked for: with stacks fitted to other
                                          // sources' runs of other models alone
-  std::optional<double>
-      kendall_tau;   // of times in sweeps: agreement of orders within equal model and device count (mean over pairs)
+  // of times in sweeps: agreement of orders within equal model and device count (mean over pairs)
+  std::optional<double> kendall_tau;
 };
 
 struct SkippedRun {
@@ -40,31 +40,31 @@ struct SkippedRun {
 // One run that was predicted.
 struct ScoredRun {
   std::string run_id, source, stack, gpu;
-  std::string workload, plan;          // what was to be done; how (runs of equal workload compare plans)
-  std::string size;                    // model and device count
-  bool sweep = false;                  // of a sweep, where absolute errors say little (see measured/README.md)
-  Seconds predicted_time, low, high;   // the median and its 80 % band
+  std::string workload, plan;  // what was to be done; how (runs of equal workload compare plans)
+  std::string size;  // model and device count
+  bool sweep = false;  // of a sweep, where absolute errors say little (see measured/README.md)
+  Seconds predicted_time, low, high;  // the median and its 80 % band
   Evidence evidence = Evidence::datasheet;
   Breakdown breakdown;
   std::optional<Seconds> measured_time;
-  Bytes predicted_memory;              // as the source reports memory
+  Bytes predicted_memory;  // as the source reports memory
   std::optional<Bytes> measured_memory;
-  StageMemory memory;                  // predicted, of the stage that holds most
-  Bytes predicted_total, capacity;     // reserve and context included
+  StageMemory memory;  // predicted, of the stage that holds most
+  Bytes predicted_total, capacity;  // reserve and context included
   bool predicted_fits = true;
-  std::optional<bool> fits;            // what happened; nullopt: not known
-  double predicted_mfu = 0;            // model FLOPs over the 16-bit peak
+  std::optional<bool> fits;  // what happened; nullopt: not known
+  double predicted_mfu = 0;  // model FLOPs over the 16-bit peak
 };
 
 // Runs that ran out of memory though predicted to fit with more than a tenth of the capacity free, and runs that ran
 // though predicted not to fit.
 struct FitScore {
-  std::size_t failed = 0, false_fits = 0;              // outside sweeps
+  std::size_t failed = 0, false_fits = 0;  // outside sweeps
   std::size_t sweep_failed = 0,
               suspected_crashes =
                   0;  // in sweeps; of them those predicted below 70 % of the capacity: not a lack of memory
-  std::size_t sweep_false_fits = 0;                    // of the rest
-  std::size_t ran = 0, false_ooms = 0;                 // everywhere
+  std::size_t sweep_false_fits = 0;  // of the rest
+  std::size_t ran = 0, false_ooms = 0;  // everywhere
 };
 
 // Measured time of the plan predicted fastest over the best measured, minus one; over groups of at least 3 plans of one

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <mutex>
 
+#include "executor/comparison.hpp"
 #include "runtime/rank_threads.hpp"
 #include "tests/support/executions.hpp"
 
@@ -72,15 +73,7 @@ Drawn some_execution(DType dtype) {
 
 // What goes over the links is promised of the rank that sends most.
 bool links_as_promised(const Ran& ran) {
-  Traffic promised, sent;
-  for (const RankReport& rank : ran.execution.ranks) {
-    const Traffic own = promised_traffic(ran.program, rank.rank);
-    for (std::size_t f = 0; f < flow_count; ++f) {
-      const auto flow = static_cast<Flow>(f);
-      promised[flow].wire = std::max(promised[flow].wire, own[flow].wire);
-      sent[flow].wire = std::max(sent[flow].wire, rank.traffic[flow].wire);
-    }
-  }
+  const auto [promised, sent] = busiest_traffic(ran.program, ran.execution);
   for (std::size_t f = 0; f < flow_count; ++f) {
     const auto flow = static_cast<Flow>(f);
     if (promised[flow].wire != sent[flow].wire) return false;
@@ -123,8 +116,7 @@ RC_GTEST_PROP(ExecutedPlans, TrainWhatOneRankTrainsInFp32, ()) {
   RC_ASSERT(differs(19) < 1e-3);
 }
 
-// --- gradients
-// ---------------------------------------------------------------------------------------------------------------------
+// --- gradients -------------------------------------------------------------------------------------------------------
 
 // The loss, or the gradient of one weight, after one step without an update; the weight is `change` further than at
 // first.
