@@ -14,7 +14,7 @@
 namespace forerun {
 namespace {
 
-using Node = YamlNode::Impl;
+using Node = YamlTreeNode;
 using Kind = Node::Kind;
 
 // The key under which a node, or the list that it is in, was found.
@@ -151,7 +151,7 @@ template DollarsPerSecond YamlNode::quantity() const;
 std::vector<YamlNode> YamlNode::items() const {
   std::vector<YamlNode> items;
   if (!expect(*this, *impl_, Kind::sequence, "a list", "write '[a, b]', or a line '- item' for each")) return items;
-  for (Impl* child : impl_->children) items.push_back(YamlNode({impl_, child}));
+  for (YamlTreeNode* child : impl_->children) items.push_back(YamlNode({impl_, child}));
   return items;
 }
 
@@ -163,7 +163,7 @@ MapReader YamlNode::map() const {
 std::vector<std::pair<std::string, YamlNode>> YamlNode::entries() const {
   std::vector<std::pair<std::string, YamlNode>> entries;
   if (!expect(*this, *impl_, Kind::map, "a map", "write lines of 'key: value'")) return entries;
-  for (Impl* child : impl_->children) entries.emplace_back(child->key, YamlNode({impl_, child}));
+  for (YamlTreeNode* child : impl_->children) entries.emplace_back(child->key, YamlNode({impl_, child}));
   return entries;
 }
 

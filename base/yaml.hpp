@@ -26,11 +26,10 @@
 namespace forerun {
 
 class MapReader;
+struct YamlTreeNode;
 
 class YamlNode {
  public:
-  struct Impl;  // shared with the document, so that a node may outlive it
-
   [[nodiscard]] bool is_map() const;
   [[nodiscard]] bool is_sequence() const;
   [[nodiscard]] bool is_scalar() const;
@@ -58,8 +57,8 @@ class YamlNode {
  private:
   friend class MapReader;
   friend class YamlDocument;
-  explicit YamlNode(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
-  std::shared_ptr<Impl> impl_;
+  explicit YamlNode(std::shared_ptr<YamlTreeNode> impl) : impl_(std::move(impl)) {}
+  std::shared_ptr<YamlTreeNode> impl_;  // shared with the document, so that a node may outlive it
 };
 
 // A map being read: remembers which keys were asked for, so that finish() can name the others.

@@ -16,7 +16,7 @@
 namespace forerun {
 namespace {
 
-using Node = YamlNode::Impl;
+using Node = YamlTreeNode;
 using Kind = Node::Kind;
 
 // Columns of yaml-cpp count bytes, ours count characters. Marks come in order, so that one walk over the text serves

@@ -7,13 +7,12 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "base/yaml.hpp"
 
 namespace forerun {
 
 struct YamlTree;
 
-struct YamlNode::Impl {
+struct YamlTreeNode {
   enum class Kind : std::uint8_t { missing, null, scalar, sequence, map };
   Kind kind = Kind::missing;
   bool quoted = false;  // "12" is not a number
@@ -21,14 +20,14 @@ struct YamlNode::Impl {
   Position key_at;
   std::string key;   // under which it was found; empty for the root and in sequences
   std::string text;  // of a scalar
-  std::vector<Impl*> children;  // in file order
-  const Impl* parent = nullptr;
+  std::vector<YamlTreeNode*> children;  // in file order
+  const YamlTreeNode* parent = nullptr;
   YamlTree* tree = nullptr;
 };
 
 struct YamlTree {
   std::string file;
-  std::deque<YamlNode::Impl> nodes;  // the root first; a deque, so that pointers stay
+  std::deque<YamlTreeNode> nodes;  // the root first; a deque, so that pointers stay
   Problems problems;                 // in order of position
 
   void report(Problem);  // a problem that is known already is not repeated

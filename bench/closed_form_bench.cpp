@@ -9,10 +9,10 @@
 
 #include "base/result.hpp"
 #include "hardware/catalog.hpp"
-#include "strategies/closed_form.hpp"
-#include "strategies/search.hpp"
-#include "strategies/search_space.hpp"
-#include "workloads/catalog.hpp"
+#include "strategies/closed_form/closed_form.hpp"
+#include "strategies/search/search.hpp"
+#include "strategies/search/search_space.hpp"
+#include "workloads/models/catalog.hpp"
 
 namespace forerun {
 namespace {

@@ -12,7 +12,7 @@
 #include "cli/common.hpp"
 #include "hardware/catalog.hpp"
 #include "hardware/topology.hpp"
-#include "workloads/catalog.hpp"
+#include "workloads/models/catalog.hpp"
 
 namespace forerun::cli {
 namespace {

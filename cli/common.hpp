@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "strategies/advice.hpp"
-#include "strategies/plan_file.hpp"
-#include "strategies/search.hpp"
+#include "strategies/plan/plan_file.hpp"
+#include "strategies/search/advice.hpp"
+#include "strategies/search/search.hpp"
 
 namespace CLI {
 class App;

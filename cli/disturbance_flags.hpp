@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "strategies/simulation.hpp"
+#include "strategies/simulation/simulation.hpp"
 
 namespace CLI {
 class App;

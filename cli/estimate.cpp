@@ -9,9 +9,9 @@
 #include "base/table.hpp"
 #include "base/units.hpp"
 #include "cli/common.hpp"
-#include "strategies/advice.hpp"
-#include "strategies/closed_form.hpp"
-#include "studies/report.hpp"
+#include "reports/report.hpp"
+#include "strategies/closed_form/closed_form.hpp"
+#include "strategies/search/advice.hpp"
 
 namespace forerun::cli {
 namespace {

@@ -16,9 +16,9 @@
 #include "cli/mpi_environment.hpp"
 #include "cli/progress.hpp"
 #include "executor/comparison.hpp"
-#include "executor/measured_trace.hpp"
+#include "executor/ranks/measured_trace.hpp"
 #include "executor/rounds.hpp"
-#include "runtime/rank_processes.hpp"
+#include "runtime/communication/rank_processes.hpp"
 
 namespace forerun::cli {
 namespace {

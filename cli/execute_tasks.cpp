@@ -14,11 +14,12 @@
 #include "executor/comparison.hpp"
 #include "executor/requirements.hpp"
 #include "hardware/catalog.hpp"
-#include "runtime/cores.hpp"
+#include "runtime/communication/nccl_communicator.hpp"
+#include "runtime/communication/rank_processes.hpp"
 #include "runtime/cuda_backend.hpp"
-#include "runtime/nccl_communicator.hpp"
-#include "runtime/rank_processes.hpp"
-#include "strategies/closed_form.hpp"
+#include "runtime/machine/cores.hpp"
+#include "strategies/closed_form/closed_form.hpp"
+#include "strategies/plan_runs.hpp"
 
 namespace forerun::cli {
 namespace {

@@ -10,9 +10,9 @@
 #include "base/quantile.hpp"
 #include "base/table.hpp"
 #include "cli/common.hpp"
-#include "strategies/closed_form.hpp"
-#include "studies/report.hpp"
-#include "studies/statistics.hpp"
+#include "reports/report.hpp"
+#include "strategies/closed_form/closed_form.hpp"
+#include "validation/statistics.hpp"
 
 namespace forerun::cli {
 namespace {

@@ -8,6 +8,7 @@
 #include <memory>
 #include <set>
 
+#include "base/csv.hpp"
 #include "base/table.hpp"
 #include "base/text.hpp"
 #include "base/text_file.hpp"
@@ -15,11 +16,10 @@
 #include "cli/progress.hpp"
 #include "costmodel/own_calibrations.hpp"
 #include "hardware/catalog.hpp"
-#include "studies/collective_place.hpp"
-#include "studies/collective_report.hpp"
-#include "studies/csv.hpp"
-#include "studies/kernel_report.hpp"
-#include "studies/stack_fit.hpp"
+#include "reports/collective_report.hpp"
+#include "reports/kernel_report.hpp"
+#include "validation/collectives/collective_place.hpp"
+#include "validation/training/stack_fit.hpp"
 
 namespace forerun::cli {
 namespace {

@@ -18,11 +18,11 @@
 #include "cli/common.hpp"
 #include "cli/progress.hpp"
 #include "hardware/catalog.hpp"
-#include "strategies/advice.hpp"
-#include "strategies/simulated_ranking.hpp"
-#include "studies/report.hpp"
-#include "studies/simulation_report.hpp"
-#include "workloads/catalog.hpp"
+#include "reports/report.hpp"
+#include "reports/simulation_report.hpp"
+#include "strategies/search/advice.hpp"
+#include "strategies/search/simulated_ranking.hpp"
+#include "workloads/models/catalog.hpp"
 
 namespace forerun::cli {
 namespace {

@@ -9,8 +9,8 @@
 
 #include "base/result.hpp"
 #include "base/units.hpp"
-#include "studies/collective_fitting.hpp"
-#include "studies/kernel_fitting.hpp"
+#include "validation/collectives/collective_fitting.hpp"
+#include "validation/kernels/kernel_fitting.hpp"
 
 namespace forerun::cli {
 

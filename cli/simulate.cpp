@@ -14,12 +14,13 @@
 #include "cli/disturbance_flags.hpp"
 #include "cli/progress.hpp"
 #include "cli/simulation_text.hpp"
-#include "strategies/closed_form.hpp"
-#include "strategies/program_text.hpp"
-#include "strategies/simulated_ranking.hpp"
-#include "strategies/simulation_trace.hpp"
-#include "studies/report.hpp"
-#include "studies/simulation_report.hpp"
+#include "reports/report.hpp"
+#include "reports/simulation_report.hpp"
+#include "strategies/closed_form/closed_form.hpp"
+#include "strategies/plan_runs.hpp"
+#include "strategies/programs/program_text.hpp"
+#include "strategies/search/simulated_ranking.hpp"
+#include "strategies/simulation/simulation_trace.hpp"
 
 namespace forerun::cli {
 namespace {

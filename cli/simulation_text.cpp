@@ -9,10 +9,10 @@
 #include "base/text.hpp"
 #include "base/units.hpp"
 #include "cli/common.hpp"
-#include "strategies/chunks.hpp"
-#include "strategies/simulation_trace.hpp"
-#include "studies/pipeline_picture.hpp"
-#include "studies/simulation_report.hpp"
+#include "reports/pipeline_picture.hpp"
+#include "reports/simulation_report.hpp"
+#include "strategies/plan/chunks.hpp"
+#include "strategies/simulation/simulation_trace.hpp"
 
 namespace forerun::cli {
 namespace {

@@ -3,7 +3,8 @@
 
 #include <string>
 
-#include "strategies/simulation.hpp"
+#include "strategies/closed_form/estimate.hpp"
+#include "strategies/simulation/simulation.hpp"
 
 namespace forerun::cli {
 

@@ -15,9 +15,9 @@
 #include "cli/progress.hpp"
 #include "cli/validate_collectives.hpp"
 #include "hardware/catalog.hpp"
-#include "studies/kernel_report.hpp"
-#include "studies/training_validation.hpp"
-#include "studies/validation_report.hpp"
+#include "reports/kernel_report.hpp"
+#include "reports/validation_report.hpp"
+#include "validation/training/training_validation.hpp"
 
 namespace forerun::cli {
 namespace {

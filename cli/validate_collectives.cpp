@@ -11,7 +11,7 @@
 
 #include "base/table.hpp"
 #include "cli/common.hpp"
-#include "studies/collective_report.hpp"
+#include "reports/collective_report.hpp"
 
 namespace forerun::cli {
 namespace {

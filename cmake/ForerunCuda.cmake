@@ -37,9 +37,9 @@ else()
   message(STATUS "CUDA backend: no (${reason})")
 endif()
 
-# Adds runtime/cuda to a library: .cu files, and .cpp files for what needs CUDA's headers but no kernels.
+# Adds a room named cuda to a library: .cu files, and .cpp files for what needs CUDA's headers but no kernels.
 function(forerun_cuda_sources target folder)
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cu ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cpp)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cu ${CMAKE_CURRENT_SOURCE_DIR}/${folder}/*.cpp)
   target_sources(${target} PRIVATE ${sources})
   target_compile_definitions(${target} PRIVATE FORERUN_HAS_CUDA)
   # 554: a conversion that a template does not need where its argument is const already.

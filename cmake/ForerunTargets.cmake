@@ -1,4 +1,5 @@
-# One library a folder: forerun_library(base PUBLIC ... PRIVATE ...) compiles every .cpp of the folder.
+# One library a folder: forerun_library(base PUBLIC ... PRIVATE ...) compiles every .cpp of the folder and of the rooms in it.
+# A room named cuda is left to forerun_cuda_sources.
 # forerun_embed(target variable files...) puts text files into the library, so that the program needs no files beside it.
 include_guard(GLOBAL)
 
@@ -25,8 +26,10 @@ endif()
 
 function(forerun_library name)
   cmake_parse_arguments(arg "" "" "PUBLIC;PRIVATE;EMBED" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
-  file(GLOB headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.hpp)
+  file(GLOB_RECURSE sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.cpp)
+  file(GLOB_RECURSE headers CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/*.hpp)
+  list(FILTER sources EXCLUDE REGEX "/cuda/")
+  list(FILTER headers EXCLUDE REGEX "/cuda/")
   add_library(forerun_${name} STATIC ${sources})
   add_library(forerun::${name} ALIAS forerun_${name})
   target_compile_features(forerun_${name} PUBLIC cxx_std_20)

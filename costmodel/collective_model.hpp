@@ -8,8 +8,8 @@
 
 #include <memory>
 
-#include "costmodel/collective.hpp"
-#include "costmodel/nccl_model.hpp"
+#include "costmodel/collectives/collective.hpp"
+#include "costmodel/collectives/nccl_model.hpp"
 #include "costmodel/parameters.hpp"
 
 namespace forerun {

@@ -4,11 +4,11 @@
 #include <memory>
 #include <string>
 
-#include "costmodel/kernel_calibration.hpp"
+#include "costmodel/kernels/kernel_calibration.hpp"
 #include "costmodel/parameters.hpp"
-#include "costmodel/stack.hpp"
+#include "costmodel/stacks/stack.hpp"
 #include "hardware/device.hpp"
-#include "workloads/kernels.hpp"
+#include "workloads/operators/kernels.hpp"
 
 namespace forerun {
 
@@ -31,7 +31,7 @@ struct KernelChoice {
   // as calibrations name them ("vllm-0.24.0"); empty: what training frameworks call, by `attention`
   std::string library;
   bool sustained = true;  // at the clock that the power limit leaves in steps of seconds (training); otherwise at that
-                          // of short benchmarks
+      // of short benchmarks
   DType streaming = DType::bf16;  // of the tensors that streaming kernels read and write, which those do not say
   // Kept alive by the caller until the model is made.
   const KernelCalibration* own = nullptr;  // of this device, over the shipped one: its kinds whoever's kernels they are

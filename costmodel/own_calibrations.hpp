@@ -13,8 +13,8 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "costmodel/collective_calibration.hpp"
-#include "costmodel/kernel_calibration.hpp"
+#include "costmodel/collectives/collective_calibration.hpp"
+#include "costmodel/kernels/kernel_calibration.hpp"
 #include "hardware/cluster.hpp"
 
 namespace forerun {

@@ -123,7 +123,7 @@ FamilyParameters read_family_parameters(const YamlNode& node) {
 Result<FamilyParameters> find_family_parameters(const std::string& family) {
   std::vector<std::string> known;
   for (const EmbeddedFile& file : embedded_costmodel()) {
-    if (!file.path.starts_with("costmodel/calibrations/") || file.path.starts_with("costmodel/calibrations/devices/"))
+    if (!file.path.starts_with("costmodel/data/families/") || file.path.starts_with("costmodel/data/devices/"))
       continue;
     Result<YamlDocument> document = YamlDocument::parse(std::string(file.text), std::string(file.path));
     if (!document) return fail(document.error());

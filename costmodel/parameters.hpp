@@ -1,4 +1,4 @@
-// The numbers of the cost model's forms for one family of devices; costmodel/calibrations/<family>.yaml.
+// The numbers of the cost model's forms for one family of devices; costmodel/data/families/<family>.yaml.
 //
 // They are the third rung, `datasheet`: defaults of a family, to be scaled by a device's datasheet. A calibration of a
 // device or a software stack has the same shape and replaces them.
@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "costmodel/collective_calibration.hpp"
-#include "costmodel/kernel_form.hpp"
+#include "costmodel/collectives/collective_calibration.hpp"
+#include "costmodel/kernels/kernel_form.hpp"
 #include "costmodel/timing.hpp"
 
 namespace forerun {

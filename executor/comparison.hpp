@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "executor/execute.hpp"
-#include "strategies/simulation.hpp"
+#include "strategies/simulation/simulation.hpp"
 
 namespace forerun {
 

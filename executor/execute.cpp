@@ -5,13 +5,13 @@
 #include <algorithm>
 #include <vector>
 
+#include "runtime/communication/nccl_communicator.hpp"
+#include "runtime/communication/rank_processes.hpp"
+#include "runtime/communication/rank_threads.hpp"
+#include "runtime/communication/staged_communicator.hpp"
 #include "runtime/cuda_backend.hpp"
-#include "runtime/nccl_communicator.hpp"
-#include "runtime/other_load.hpp"
-#include "runtime/rank_processes.hpp"
-#include "runtime/rank_threads.hpp"
-#include "runtime/staged_communicator.hpp"
-#include "strategies/work_price.hpp"
+#include "runtime/machine/other_load.hpp"
+#include "strategies/programs/work_price.hpp"
 
 namespace forerun {
 namespace {

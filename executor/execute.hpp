@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "base/result.hpp"
-#include "executor/rank_executor.hpp"
+#include "executor/ranks/rank_executor.hpp"
 
 namespace forerun {
 

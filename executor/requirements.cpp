@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "strategies/chunks.hpp"
+#include "strategies/plan/chunks.hpp"
 
 namespace forerun {
 namespace {

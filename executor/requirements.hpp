@@ -2,8 +2,8 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "executor/rank_executor.hpp"
-#include "strategies/scenario.hpp"
+#include "executor/ranks/rank_executor.hpp"
+#include "strategies/plan/scenario.hpp"
 
 namespace forerun {
 

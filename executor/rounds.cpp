@@ -3,7 +3,8 @@
 #include <algorithm>
 
 #include "base/quantile.hpp"
-#include "strategies/lower.hpp"
+#include "strategies/plan_runs.hpp"
+#include "strategies/programs/steps/lower.hpp"
 
 namespace forerun {
 

@@ -1,4 +1,4 @@
-// Times of the collectives of runtime/communicator.hpp.
+// Times of the collectives of runtime/communication/communicator.hpp.
 //
 // Ranks meet at a barrier and call; a time is from when the last has called until all have their results, by the clock
 // that the ranks of a machine share, and the median of several. A message is half of what goes there and back.
@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "profiler/sample_file.hpp"
-#include "runtime/communicator.hpp"
+#include "runtime/communication/communicator.hpp"
 
 namespace forerun {
 

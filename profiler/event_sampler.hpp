@@ -16,8 +16,8 @@
 
 #include "profiler/sampler.hpp"
 #include "runtime/backend.hpp"
-#include "runtime/kernel_activity.hpp"
-#include "runtime/nvml.hpp"
+#include "runtime/machine/kernel_activity.hpp"
+#include "runtime/machine/nvml.hpp"
 
 namespace forerun {
 

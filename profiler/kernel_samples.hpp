@@ -4,7 +4,8 @@
 #include <optional>
 #include <string>
 
-#include "profiler/profile.hpp"
+#include "profiler/profile_options.hpp"
+#include "profiler/sample_file.hpp"
 
 namespace forerun {
 

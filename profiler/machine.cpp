@@ -10,7 +10,7 @@
 #include <iterator>
 #include <optional>
 
-#include "runtime/cores.hpp"
+#include "runtime/machine/cores.hpp"
 
 namespace forerun {
 namespace {

@@ -12,7 +12,7 @@
 #include "profiler/collectives.hpp"
 #include "profiler/kernel_samples.hpp"
 #include "profiler/rank_samples.hpp"
-#include "runtime/rank_threads.hpp"
+#include "runtime/communication/rank_threads.hpp"
 
 namespace forerun {
 namespace {

@@ -10,9 +10,9 @@
 #include <string_view>
 
 #include "profiler/collectives.hpp"
-#include "runtime/matrix_product.hpp"
-#include "runtime/rank_processes.hpp"
-#include "runtime/rank_threads.hpp"
+#include "runtime/communication/rank_processes.hpp"
+#include "runtime/communication/rank_threads.hpp"
+#include "runtime/cpu/matrix_product.hpp"
 
 namespace forerun {
 namespace {

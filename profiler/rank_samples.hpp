@@ -1,8 +1,9 @@
 // The collectives of a profile, into their file: of ranks as threads, and of processes where MPI starts them.
 #pragma once
 
-#include "profiler/profile.hpp"
-#include "runtime/communicator.hpp"
+#include "profiler/profile_options.hpp"
+#include "profiler/sample_file.hpp"
+#include "runtime/communication/communicator.hpp"
 
 namespace forerun {
 

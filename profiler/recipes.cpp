@@ -7,8 +7,8 @@
 #include <numeric>
 
 #include "profiler/random.hpp"
-#include "runtime/expert_order.hpp"
-#include "runtime/instantiate.hpp"
+#include "runtime/cpu/expert_order.hpp"
+#include "runtime/cpu/instantiate.hpp"
 
 namespace forerun {
 namespace {

@@ -1,9 +1,10 @@
 // Samples as rows of a CSV that grows as they are measured.
 //
 // Kernels: source, gpu, dtype, kind, m, n, k, batch, heads, kv_heads, head_dim, q_len, kv_len, bytes, time_us, notes,
-// machine (studies/kernel_rows.hpp); notes are "library;operation;shape;spread=0.02;ranks=2;passes=0.04", the shape of
-// streaming operations ("512x1024") for people and for going on, and how far the medians of several passes lie apart.
-// Collectives: source, gpu, dtype, kind, bytes, ranks, time_us, notes, machine (studies/collective_rows.hpp).
+// machine (validation/kernels/kernel_rows.hpp); notes are "library;operation;shape;spread=0.02;ranks=2;passes=0.04", the
+// shape of streaming operations ("512x1024") for people and for going on, and how far the medians of several passes lie apart.
+// Collectives: source, gpu, dtype, kind, bytes, ranks, time_us, notes, machine
+// (validation/collectives/collective_rows.hpp).
 // `machine` says who measured, where files of two machines have the same name; readers of rows do not need it.
 //
 // A row is written whole or, where the program is killed in the middle, not at all as far as readers go: opening the
@@ -34,7 +35,7 @@ std::string kernel_row(const std::string& source, const std::string& gpu, const 
 struct CollectiveCase {
   std::string_view kind;  // allreduce, allgather, reducescatter, alltoall, sendrecv
   int ranks = 2;
-  Bytes bytes;            // as nccl-tests counts
+  Bytes bytes;  // as nccl-tests counts
 };
 std::string key_of(const CollectiveCase&);
 std::string collective_row(const std::string& source, const std::string& gpu, const CollectiveCase&, Seconds time,

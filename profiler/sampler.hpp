@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "workloads/kernels.hpp"
+#include "workloads/operators/kernels.hpp"
 
 namespace forerun {
 

@@ -2,7 +2,7 @@
 //
 // Products in the three orders of a linear layer, attention causal with grouped queries, forward and backward, and of
 // each streaming kind what the executor runs where a plan prices it, by the bytes that plans' operators count for it
-// (workloads/operators.cpp), forward and backward.
+// (workloads/operators/operators.cpp), forward and backward.
 #pragma once
 
 #include <span>

@@ -4,14 +4,14 @@
 #include <new>
 #include <utility>
 
-#include "runtime/activations.hpp"
 #include "runtime/allocator.hpp"
 #include "runtime/backend.hpp"
-#include "runtime/elementwise.hpp"
-#include "runtime/embedding.hpp"
-#include "runtime/expert_order.hpp"
-#include "runtime/interval.hpp"
-#include "runtime/norms.hpp"
+#include "runtime/cpu/activations.hpp"
+#include "runtime/cpu/elementwise.hpp"
+#include "runtime/cpu/embedding.hpp"
+#include "runtime/cpu/expert_order.hpp"
+#include "runtime/cpu/norms.hpp"
+#include "runtime/machine/interval.hpp"
 
 namespace forerun {
 namespace {

@@ -7,13 +7,13 @@
 #include <cstdint>
 #include <span>
 
-#include "runtime/adamw.hpp"
-#include "runtime/attention.hpp"
-#include "runtime/cross_entropy.hpp"
-#include "runtime/matrix_product.hpp"
-#include "runtime/number.hpp"
-#include "runtime/rotary.hpp"
-#include "runtime/router.hpp"
+#include "runtime/cpu/adamw.hpp"
+#include "runtime/cpu/attention.hpp"
+#include "runtime/cpu/cross_entropy.hpp"
+#include "runtime/cpu/matrix_product.hpp"
+#include "runtime/cpu/number.hpp"
+#include "runtime/cpu/rotary.hpp"
+#include "runtime/cpu/router.hpp"
 
 namespace forerun {
 

@@ -3,7 +3,7 @@
 
 #include "runtime/cuda_backend.hpp"
 #include "runtime/cuda_device.hpp"
-#include "runtime/kernel_activity.hpp"
+#include "runtime/machine/kernel_activity.hpp"
 
 namespace forerun {
 namespace {

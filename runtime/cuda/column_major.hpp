@@ -6,7 +6,7 @@
 #include <compare>
 #include <cstdint>
 
-#include "runtime/matrix_product.hpp"
+#include "runtime/cpu/matrix_product.hpp"
 
 namespace forerun::cuda {
 

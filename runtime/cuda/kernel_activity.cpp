@@ -1,4 +1,4 @@
-#include "runtime/kernel_activity.hpp"
+#include "runtime/machine/kernel_activity.hpp"
 
 #if __has_include(<cupti.h>)
 #include <cupti.h>
@@ -11,7 +11,7 @@
 #include <memory>
 #include <mutex>
 
-#include "runtime/shared_library.hpp"
+#include "runtime/machine/shared_library.hpp"
 
 namespace forerun {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <type_traits>
 
-#include "runtime/shared_library.hpp"
+#include "runtime/machine/shared_library.hpp"
 
 namespace forerun::cuda {
 namespace {

@@ -1,5 +1,5 @@
 // NCCL itself.
-#include "runtime/nccl_calls.hpp"
+#include "runtime/communication/nccl_calls.hpp"
 
 #include <nccl.h>
 #include <unistd.h>
@@ -11,12 +11,12 @@
 #include <stdexcept>
 #include <thread>
 
+#include "runtime/communication/links.hpp"
+#include "runtime/communication/nccl_communicator.hpp"
 #include "runtime/cuda/check.hpp"
 #include "runtime/cuda/cuda_backend.hpp"
 #include "runtime/cuda_backend.hpp"
-#include "runtime/links.hpp"
-#include "runtime/nccl_communicator.hpp"
-#include "runtime/shared_library.hpp"
+#include "runtime/machine/shared_library.hpp"
 
 namespace forerun {
 namespace {

@@ -6,7 +6,7 @@
 
 #include "base/yaml.hpp"
 #include "hardware/topology.hpp"
-#include "strategies/plan_file.hpp"
+#include "strategies/plan/plan_file.hpp"
 
 namespace {
 

@@ -2,6 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <iostream>
+
 #include "tests/map/include_map.hpp"
 
 namespace forerun::map {
@@ -16,6 +18,16 @@ const Tree& this_tree() {
 }
 
 TEST(TheMap, IsKeptByEveryInclude) { EXPECT_THAT(forbidden_arrows(this_tree()), IsEmpty()); }
+TEST(TheMap, HasNoCircles) { EXPECT_THAT(circles(this_tree()), IsEmpty()); }
+TEST(TheMap, KeepsFoldersSmall) {
+  EXPECT_THAT(crowded_folders(this_tree()), IsEmpty());
+  std::pair<int, std::string> fullest;
+  for (const auto& [folder, files] : files_by_folder(this_tree())) {
+    std::cout << "  " << files << "  " << folder << "\n";
+    fullest = std::max(fullest, {files, folder});
+  }
+  std::cout << "fullest folder: " << fullest.second << " with " << fullest.first << " files\n";
+}
 TEST(TheMap, KeepsHeavyHeadersOutOfHeaders) { EXPECT_THAT(heavy_headers(this_tree()), IsEmpty()); }
 TEST(TheMap, OpensEveryFolderWithAShortReadme) { EXPECT_THAT(missing_readmes(this_tree()), IsEmpty()); }
 
@@ -28,13 +40,13 @@ TEST(TheMap, ReadsTheWholeTree) {
 }
 
 TEST(ForbiddenArrows, AllowDirectAndTransitiveOnes) {
-  EXPECT_THAT(forbidden_arrows({{"strategies/plan.hpp",
+  EXPECT_THAT(forbidden_arrows({{"strategies/plan/plan.hpp",
                                  "#include \"costmodel/collectives.hpp\"\n"
                                  "#include \"base/units.hpp\"\n"
-                                 "#include \"strategies/groups.hpp\"\n"
+                                 "#include \"strategies/plan/groups.hpp\"\n"
                                  "#include <vector>\n"
                                  "#include <fmt/format.h>\n"},
-                                {"bench/search.cpp", "#include \"strategies/plan.hpp\"\n"},
+                                {"bench/search.cpp", "#include \"strategies/plan/plan.hpp\"\n"},
                                 {"cli/main.cpp", "#include \"cli/verbs.hpp\"\n#include \"executor/run.hpp\"\n"}}),
               IsEmpty());
 }
@@ -45,10 +57,36 @@ TEST(ForbiddenArrows, NameTheFileTheLineAndBothFolders) {
 }
 
 TEST(ForbiddenArrows, LetNobodyIncludeCli) {
-  EXPECT_THAT(forbidden_arrows({{"studies/report.cpp", "#include \"cli/print.hpp\"\n"},
+  EXPECT_THAT(forbidden_arrows({{"reports/report.cpp", "#include \"cli/print.hpp\"\n"},
                                 {"tests/cli/plan_test.cpp", "#include \"cli/print.hpp\"\n"}}),
-              ElementsAre("studies/report.cpp:1: studies must not include cli (\"cli/print.hpp\")",
+              ElementsAre("reports/report.cpp:1: reports must not include cli (\"cli/print.hpp\")",
                           "tests/cli/plan_test.cpp:1: tests must not include cli (\"cli/print.hpp\")"));
+}
+
+TEST(ForbiddenArrows, HoldBetweenRoomsOfAFolder) {
+  EXPECT_THAT(forbidden_arrows({{"strategies/simulation/a.cpp", "#include \"strategies/closed_form/b.hpp\"\n"},
+                                {"strategies/simulation/c.cpp", "#include \"strategies/plan/d.hpp\"\n"}}),
+              ElementsAre("strategies/simulation/a.cpp:1: strategies/simulation must not include "
+                          "strategies/closed_form (\"strategies/closed_form/b.hpp\")"));
+}
+
+TEST(Circles, AreFoundThroughSources) {
+  EXPECT_THAT(
+      circles({{"base/a.hpp", "#include \"base/b.hpp\"\n"},
+               {"base/b.hpp", ""},
+               {"base/b.cpp", "#include \"base/b.hpp\"\n#include \"base/c.hpp\"\n"},
+               {"base/c.hpp", "#include \"base/b.hpp\"\n#include \"base/d.hpp\"\n"},
+               {"base/d.hpp", ""}}),
+      ElementsAre("base/b is on a circle of includes, by base/c", "base/c is on a circle of includes, by base/b"));
+}
+
+TEST(CrowdedFolders, AreCountedEachAlone) {
+  Tree tree;
+  for (int i = 0; i < 34; ++i) {
+    tree["sim/" + std::to_string(i) + ".cpp"] = "";
+    tree["sim/trace/" + std::to_string(i % 32) + ".cpp"] = "";
+  }
+  EXPECT_THAT(crowded_folders(tree), ElementsAre("sim: has 34 files; the limit is 33"));
 }
 
 TEST(ForbiddenArrows, SeeThroughSpacingAndAngleBrackets) {
@@ -72,11 +110,11 @@ TEST(HeavyHeaders, AreFineInSourcesOnly) {
                      {"base/yaml.hpp", "#include <string>\n#include <yaml-cpp/yaml.h>\n"},
                      {"hardware/topology.hpp", "#include <boost/graph/adjacency_list.hpp>\n"},
                      {"cli/verbs.hpp", "#include <CLI/CLI.hpp>\n"},
-                     {"studies/report.hpp", "#include <nlohmann/json_fwd.hpp>\n#include <nlohmann/json.hpp>\n"}}),
+                     {"reports/report.hpp", "#include <nlohmann/json_fwd.hpp>\n#include <nlohmann/json.hpp>\n"}}),
       ElementsAre("base/yaml.hpp:2: yaml-cpp/yaml.h belongs into a .cpp file",
                   "cli/verbs.hpp:1: CLI/CLI.hpp belongs into a .cpp file",
                   "hardware/topology.hpp:1: boost/graph/adjacency_list.hpp belongs into a .cpp file",
-                  "studies/report.hpp:2: nlohmann/json.hpp belongs into a .cpp file"));
+                  "reports/report.hpp:2: nlohmann/json.hpp belongs into a .cpp file"));
 }
 
 TEST(MissingReadmes, CountFoldersWithSourcesAndLinesWithText) {

@@ -10,10 +10,10 @@
 #include <string_view>
 #include <vector>
 
+#include "runtime/communication/nccl_communicator.hpp"
+#include "runtime/communication/rank_processes.hpp"
+#include "runtime/communication/staged_communicator.hpp"
 #include "runtime/cuda_backend.hpp"
-#include "runtime/nccl_communicator.hpp"
-#include "runtime/rank_processes.hpp"
-#include "runtime/staged_communicator.hpp"
 #include "tests/support/communicator_conformance.hpp"
 #include "tests/support/far_memory.hpp"
 

@@ -7,8 +7,8 @@
 #include <type_traits>
 
 #include "base/shard_sizes.hpp"
-#include "costmodel/collective.hpp"
-#include "runtime/element_parts.hpp"
+#include "costmodel/collectives/collective.hpp"
+#include "runtime/communication/element_parts.hpp"
 
 namespace forerun::test {
 namespace {

@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "runtime/backend.hpp"
-#include "runtime/communicator.hpp"
+#include "runtime/communication/communicator.hpp"
 
 namespace forerun::test {
 

@@ -4,8 +4,8 @@
 
 #include <vector>
 
-#include "strategies/check_plan.hpp"
-#include "strategies/chunks.hpp"
+#include "strategies/plan/check_plan.hpp"
+#include "strategies/plan/chunks.hpp"
 
 namespace forerun::test {
 

@@ -11,10 +11,11 @@
 #include "executor/execute.hpp"
 #include "executor/requirements.hpp"
 #include "hardware/catalog.hpp"
-#include "strategies/check_plan.hpp"
-#include "strategies/lower.hpp"
-#include "strategies/plan.hpp"
-#include "strategies/program_memory.hpp"
+#include "strategies/plan/check_plan.hpp"
+#include "strategies/plan/plan.hpp"
+#include "strategies/plan_runs.hpp"
+#include "strategies/programs/program_memory.hpp"
+#include "strategies/programs/steps/lower.hpp"
 
 namespace forerun::test {
 

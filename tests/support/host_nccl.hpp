@@ -10,9 +10,9 @@
 #include <utility>
 #include <vector>
 
-#include "runtime/links.hpp"
-#include "runtime/nccl_calls.hpp"
-#include "runtime/reduction.hpp"
+#include "runtime/communication/links.hpp"
+#include "runtime/communication/nccl_calls.hpp"
+#include "runtime/communication/reduction.hpp"
 
 namespace forerun::test {
 

@@ -1,4 +1,4 @@
-// A team of the host's threads, for bodies of GPU kernels (runtime/cuda/team.hpp).
+// A team of the host's threads, for bodies of GPU kernels (runtime/cuda/kernels/team.hpp).
 #pragma once
 
 #include <barrier>
@@ -7,7 +7,7 @@
 #include <thread>
 #include <vector>
 
-#include "runtime/cuda/team.hpp"
+#include "runtime/cuda/kernels/team.hpp"
 
 namespace forerun::test {
 

@@ -5,8 +5,8 @@
 
 #include <vector>
 
-#include "strategies/check_plan.hpp"
-#include "strategies/search_space.hpp"
+#include "strategies/plan/check_plan.hpp"
+#include "strategies/search/search_space.hpp"
 #include "tests/support/scenarios.hpp"
 
 namespace forerun::test {

@@ -5,10 +5,10 @@
 
 #include <string>
 
-#include "costmodel/stack.hpp"
+#include "costmodel/stacks/stack.hpp"
 #include "hardware/catalog.hpp"
-#include "strategies/closed_form.hpp"
-#include "workloads/catalog.hpp"
+#include "strategies/closed_form/closed_form.hpp"
+#include "workloads/models/catalog.hpp"
 
 namespace forerun::test {
 

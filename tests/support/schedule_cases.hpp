@@ -1,7 +1,7 @@
 // Random numbers and pass times for properties of schedules: whole ticks, so that sums are exact.
 #pragma once
 
-#include "strategies/pipeline_time.hpp"
+#include "strategies/schedules/pipeline_time.hpp"
 #include "tests/support/cases.hpp"
 
 namespace forerun::test {

@@ -8,9 +8,9 @@
 #include <tuple>
 #include <vector>
 
-#include "strategies/pipeline_time.hpp"
-#include "strategies/plan.hpp"
-#include "strategies/schedule_table.hpp"
+#include "strategies/plan/plan.hpp"
+#include "strategies/schedules/pipeline_time.hpp"
+#include "strategies/schedules/schedule_table.hpp"
 
 namespace forerun::test {
 

@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "studies/predict_run.hpp"
-#include "studies/training_rows.hpp"
+#include "validation/training/predict_run.hpp"
+#include "validation/training/training_rows.hpp"
 
 namespace forerun::test {
 

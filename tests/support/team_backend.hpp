@@ -1,5 +1,5 @@
-// The operators of GPUs on threads of the host (runtime/cuda/team_operators.hpp), in the CPU's memory. Products and
-// attention are the CPU's.
+// The operators of GPUs on threads of the host (runtime/cuda/kernels/team_operators.hpp), in the CPU's memory.
+// Products and attention are the CPU's.
 #pragma once
 
 #include <algorithm>
@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "runtime/backend.hpp"
-#include "runtime/cuda/team_operators.hpp"
+#include "runtime/cuda/kernels/team_operators.hpp"
 #include "tests/support/host_team.hpp"
 
 namespace forerun::test {

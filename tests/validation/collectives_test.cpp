@@ -3,7 +3,7 @@
 
 #include <cstdio>
 
-#include "studies/collective_report.hpp"
+#include "reports/collective_report.hpp"
 
 namespace forerun {
 namespace {

@@ -7,10 +7,11 @@
 #include <random>
 
 #include "hardware/catalog.hpp"
-#include "strategies/closed_form.hpp"
-#include "strategies/search_space.hpp"
-#include "strategies/simulation.hpp"
-#include "workloads/catalog.hpp"
+#include "strategies/closed_form/closed_form.hpp"
+#include "strategies/plan_runs.hpp"
+#include "strategies/search/search_space.hpp"
+#include "strategies/simulation/simulation.hpp"
+#include "workloads/models/catalog.hpp"
 
 namespace forerun {
 namespace {

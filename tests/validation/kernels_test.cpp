@@ -4,7 +4,7 @@
 
 #include <cstdio>
 
-#include "studies/kernel_report.hpp"
+#include "reports/kernel_report.hpp"
 
 namespace forerun {
 namespace {

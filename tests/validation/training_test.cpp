@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <iterator>
 
-#include "studies/validation_report.hpp"
+#include "reports/validation_report.hpp"
 
 namespace forerun {
 namespace {

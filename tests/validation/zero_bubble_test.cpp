@@ -8,9 +8,10 @@
 #include <string>
 #include <vector>
 
-#include "strategies/simulation.hpp"
-#include "studies/row_scenario.hpp"
-#include "studies/training_rows.hpp"
+#include "strategies/plan_runs.hpp"
+#include "strategies/simulation/simulation.hpp"
+#include "validation/training/row_scenario.hpp"
+#include "validation/training/training_rows.hpp"
 
 namespace forerun {
 namespace {

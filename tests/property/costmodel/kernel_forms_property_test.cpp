@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "costmodel/kernel_form.hpp"
+#include "costmodel/kernels/kernel_form.hpp"
 #include "hardware/catalog.hpp"
 
 namespace forerun {

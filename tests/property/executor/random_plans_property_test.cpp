@@ -6,7 +6,8 @@
 #include <mutex>
 
 #include "executor/comparison.hpp"
-#include "runtime/rank_threads.hpp"
+#include "runtime/communication/rank_threads.hpp"
+#include "strategies/plan_runs.hpp"
 #include "tests/support/executions.hpp"
 
 namespace forerun {

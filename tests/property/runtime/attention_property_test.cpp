@@ -6,7 +6,7 @@
 #include <limits>
 #include <numeric>
 
-#include "runtime/attention.hpp"
+#include "runtime/cpu/attention.hpp"
 #include "tests/support/gradients.hpp"
 
 namespace forerun {

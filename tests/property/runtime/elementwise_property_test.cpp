@@ -4,10 +4,10 @@
 
 #include <numbers>
 
-#include "runtime/activations.hpp"
-#include "runtime/elementwise.hpp"
-#include "runtime/embedding.hpp"
-#include "runtime/rotary.hpp"
+#include "runtime/cpu/activations.hpp"
+#include "runtime/cpu/elementwise.hpp"
+#include "runtime/cpu/embedding.hpp"
+#include "runtime/cpu/rotary.hpp"
 #include "tests/support/gradients.hpp"
 
 namespace forerun {

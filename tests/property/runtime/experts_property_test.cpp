@@ -6,9 +6,9 @@
 #include <numeric>
 #include <set>
 
-#include "runtime/elementwise.hpp"
-#include "runtime/expert_order.hpp"
-#include "runtime/router.hpp"
+#include "runtime/cpu/elementwise.hpp"
+#include "runtime/cpu/expert_order.hpp"
+#include "runtime/cpu/router.hpp"
 #include "tests/support/gradients.hpp"
 
 namespace forerun {

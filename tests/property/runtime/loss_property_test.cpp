@@ -3,9 +3,9 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "runtime/adamw.hpp"
-#include "runtime/cross_entropy.hpp"
-#include "runtime/exponential.hpp"
+#include "runtime/cpu/adamw.hpp"
+#include "runtime/cpu/cross_entropy.hpp"
+#include "runtime/cpu/exponential.hpp"
 #include "tests/support/gradients.hpp"
 
 namespace forerun {

@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "runtime/norms.hpp"
+#include "runtime/cpu/norms.hpp"
 #include "tests/support/gradients.hpp"
 
 namespace forerun {

@@ -5,7 +5,8 @@
 #include <cmath>
 #include <numeric>
 
-#include "strategies/simulation.hpp"
+#include "strategies/plan_runs.hpp"
+#include "strategies/simulation/simulation.hpp"
 #include "tests/support/linear_costs.hpp"
 
 namespace forerun {

@@ -8,9 +8,10 @@
 #include <numeric>
 #include <set>
 
-#include "strategies/check_plan.hpp"
-#include "strategies/held_memory.hpp"
-#include "strategies/simulation.hpp"
+#include "strategies/plan/check_plan.hpp"
+#include "strategies/plan_runs.hpp"
+#include "strategies/programs/held_memory.hpp"
+#include "strategies/simulation/simulation.hpp"
 #include "tests/support/cases.hpp"
 #include "tests/support/scenarios.hpp"
 

@@ -4,8 +4,8 @@
 
 #include <numeric>
 
-#include "strategies/check_plan.hpp"
-#include "strategies/held_memory.hpp"
+#include "strategies/plan/check_plan.hpp"
+#include "strategies/programs/held_memory.hpp"
 #include "tests/support/random_plans.hpp"
 
 namespace forerun {

@@ -4,7 +4,8 @@
 
 #include <cmath>
 
-#include "strategies/simulation.hpp"
+#include "strategies/plan_runs.hpp"
+#include "strategies/simulation/simulation.hpp"
 #include "tests/support/cases.hpp"
 #include "tests/support/linear_costs.hpp"
 

@@ -1,5 +1,5 @@
 // Does every valid plan survive being written and read?
-#include "strategies/plan_file.hpp"
+#include "strategies/plan/plan_file.hpp"
 
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
@@ -8,7 +8,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "strategies/check_plan.hpp"
+#include "strategies/plan/check_plan.hpp"
 #include "tests/support/lowered_plans.hpp"
 
 namespace forerun {

@@ -2,8 +2,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "strategies/schedule_fill.hpp"
-#include "strategies/schedules.hpp"
+#include "strategies/schedules/schedule_fill.hpp"
+#include "strategies/schedules/schedules.hpp"
 #include "tests/support/schedule_cases.hpp"
 #include "tests/support/schedule_oracle.hpp"
 

@@ -2,9 +2,9 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "strategies/chunks.hpp"
-#include "strategies/plan_schedule.hpp"
-#include "strategies/schedules.hpp"
+#include "strategies/plan/chunks.hpp"
+#include "strategies/schedules/plan_schedule.hpp"
+#include "strategies/schedules/schedules.hpp"
 #include "tests/support/schedule_cases.hpp"
 #include "tests/support/schedule_oracle.hpp"
 
@@ -123,7 +123,7 @@ RC_GTEST_PROP(Schedules, AreNoFasterThanTheBusiestStage, ()) {  // I-24
     const int chunks = chunks_per_stage(c.plan);
     const bool splits = c.plan.schedule >= ScheduleKind::zb_h1;
     double others = 0;  // before the first forward of this stage and, where its last pass is one that the stages before
-                        // it wait for, after that
+        // it wait for, after that
     for (int s = 0; s < c.plan.pp; ++s) {
       double work = 0;
       for (int chunk = 0; chunk < chunks; ++chunk) {

@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "strategies/chunks.hpp"
-#include "strategies/plan_schedule.hpp"
+#include "strategies/plan/chunks.hpp"
+#include "strategies/schedules/plan_schedule.hpp"
 #include "tests/support/schedule_cases.hpp"
 #include "tests/support/schedule_oracle.hpp"
 

@@ -2,8 +2,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "strategies/check_plan.hpp"
-#include "strategies/search.hpp"
+#include "strategies/plan/check_plan.hpp"
+#include "strategies/search/search.hpp"
 #include "tests/support/every_plan.hpp"
 #include "tests/support/random_plans.hpp"
 

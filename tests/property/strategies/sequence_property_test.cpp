@@ -2,7 +2,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include "strategies/lower.hpp"
+#include "strategies/plan_runs.hpp"
+#include "strategies/programs/steps/lower.hpp"
 #include "tests/support/cases.hpp"
 #include "tests/support/scenarios.hpp"
 

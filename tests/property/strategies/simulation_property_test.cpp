@@ -9,7 +9,9 @@
 #include <set>
 
 #include "sim/critical_path.hpp"
-#include "strategies/simulation.hpp"
+#include "strategies/plan_runs.hpp"
+#include "strategies/simulation/check_order.hpp"
+#include "strategies/simulation/simulation.hpp"
 #include "tests/support/lowered_plans.hpp"
 
 namespace forerun {

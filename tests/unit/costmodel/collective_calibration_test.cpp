@@ -1,11 +1,11 @@
 // Are the shipped calibrations of collectives read whole, and written as they are read?
-#include "costmodel/collective_calibration.hpp"
+#include "costmodel/collectives/collective_calibration.hpp"
 
 #include <gtest/gtest.h>
 
 #include "base/yaml.hpp"
 #include "costmodel/collective_model.hpp"
-#include "costmodel/collective_networks.hpp"
+#include "costmodel/collectives/collective_networks.hpp"
 
 namespace forerun {
 namespace {

@@ -1,13 +1,13 @@
 // Does the calibrated form of collectives add up as its header says, and does a fit find the parameters that made its
 // samples?
-#include "costmodel/collective_form.hpp"
+#include "costmodel/collectives/collective_form.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 
-#include "costmodel/collective_fit.hpp"
-#include "costmodel/custom_all_reduce.hpp"
+#include "costmodel/collectives/collective_fit.hpp"
+#include "costmodel/collectives/custom_all_reduce.hpp"
 
 namespace forerun {
 namespace {

@@ -1,6 +1,6 @@
 // Do calibrations read back what was written, say what is wrong with them, and answer for libraries that they do not
 // know?
-#include "costmodel/kernel_calibration.hpp"
+#include "costmodel/kernels/kernel_calibration.hpp"
 
 #include <gtest/gtest.h>
 
@@ -150,13 +150,13 @@ TEST(ChooseFit, SixteenBitFormatsAreOneAndOthersTheirOwn) {
 TEST(ShippedCalibrations, AllReadAndNameTheirDevice) {
   int files = 0;
   for (const EmbeddedFile& file : embedded_costmodel()) {
-    if (!file.path.starts_with("costmodel/calibrations/devices/")) continue;
+    if (!file.path.starts_with("costmodel/data/devices/")) continue;
     ++files;
     const auto document = YamlDocument::parse(std::string(file.text), std::string(file.path));
     ASSERT_TRUE(document);
     const KernelCalibration c = read_kernel_calibration(document->root());
     EXPECT_TRUE(document->problems().empty()) << to_string(document->problems());
-    EXPECT_EQ(file.path, "costmodel/calibrations/devices/" + c.device + ".yaml");
+    EXPECT_EQ(file.path, "costmodel/data/devices/" + c.device + ".yaml");
     EXPECT_TRUE(find_device(c.device));
     EXPECT_NE(find_kernel_calibration(c.device), nullptr);
     for (const KernelFit& f : c.fits) {

@@ -1,5 +1,5 @@
 // Does a fit of kernels find the form that made the samples, and say honestly what it is worth?
-#include "costmodel/kernel_fit.hpp"
+#include "costmodel/kernels/kernel_fit.hpp"
 
 #include <gtest/gtest.h>
 

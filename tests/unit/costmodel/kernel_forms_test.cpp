@@ -1,7 +1,7 @@
 // Are the forms of kernels the formulas that their headers state?
 #include <gtest/gtest.h>
 
-#include "costmodel/kernel_form.hpp"
+#include "costmodel/kernels/kernel_form.hpp"
 
 namespace forerun {
 namespace {

@@ -1,5 +1,5 @@
 // Does a fit find the parameters that made the samples, and stay within its bounds?
-#include "costmodel/levenberg_marquardt.hpp"
+#include "costmodel/fitting/levenberg_marquardt.hpp"
 
 #include <gtest/gtest.h>
 

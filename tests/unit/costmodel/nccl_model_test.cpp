@@ -1,5 +1,5 @@
 // Does our copy of NCCL's cost model decide and estimate as NCCL does?
-#include "costmodel/nccl_model.hpp"
+#include "costmodel/collectives/nccl_model.hpp"
 
 #include <gtest/gtest.h>
 

@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <set>
 
-#include "costmodel/collective.hpp"
+#include "costmodel/collectives/collective.hpp"
 #include "hardware/catalog.hpp"
 
 namespace forerun {

@@ -1,12 +1,12 @@
 // Does the interpolation say what samples near by say, and nothing where there are none?
-#include "costmodel/residual_interpolation.hpp"
+#include "costmodel/kernels/residual_interpolation.hpp"
 
 #include <gtest/gtest.h>
 
 #include <cmath>
 #include <random>
 
-#include "costmodel/kernel_fit.hpp"
+#include "costmodel/kernels/kernel_fit.hpp"
 #include "hardware/catalog.hpp"
 
 namespace forerun {

@@ -6,7 +6,7 @@
 
 #include <unistd.h>
 
-#include "costmodel/stack_parameters.hpp"
+#include "costmodel/stacks/stack_parameters.hpp"
 
 namespace forerun {
 namespace {

@@ -1,13 +1,13 @@
 // Does a software stack store what its documentation says, and can each be found?
-#include "costmodel/stack.hpp"
+#include "costmodel/stacks/stack.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "base/yaml.hpp"
-#include "costmodel/collective.hpp"
+#include "costmodel/collectives/collective.hpp"
 #include "costmodel/parameters.hpp"
-#include "costmodel/stack_parameters.hpp"
+#include "costmodel/stacks/stack_parameters.hpp"
 #include "hardware/catalog.hpp"
 
 namespace forerun {

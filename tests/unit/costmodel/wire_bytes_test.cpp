@@ -4,7 +4,7 @@
 #include <algorithm>
 #include <vector>
 
-#include "costmodel/collective.hpp"
+#include "costmodel/collectives/collective.hpp"
 
 namespace forerun {
 namespace {

@@ -2,7 +2,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "runtime/rank_threads.hpp"
+#include "runtime/communication/rank_threads.hpp"
+#include "strategies/plan_runs.hpp"
 #include "tests/support/executions.hpp"
 
 namespace forerun {

@@ -1,5 +1,5 @@
 // Does a lane's thread do what it is given in order, and hand on what was thrown?
-#include "executor/lane_worker.hpp"
+#include "executor/ranks/lane_worker.hpp"
 
 #include <gtest/gtest.h>
 
@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "runtime/rank_threads.hpp"
+#include "runtime/communication/rank_threads.hpp"
 
 namespace forerun {
 namespace {

@@ -1,5 +1,5 @@
 // Is a run drawn as its simulation is?
-#include "executor/measured_trace.hpp"
+#include "executor/ranks/measured_trace.hpp"
 
 #include <gtest/gtest.h>
 
@@ -11,7 +11,8 @@
 #include <thread>
 #include <vector>
 
-#include "runtime/rank_threads.hpp"
+#include "runtime/communication/rank_threads.hpp"
+#include "strategies/plan_runs.hpp"
 #include "tests/support/executions.hpp"
 
 namespace forerun {

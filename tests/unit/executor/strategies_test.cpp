@@ -4,8 +4,9 @@
 #include <cmath>
 
 #include "executor/comparison.hpp"
-#include "runtime/nccl_calls.hpp"
-#include "runtime/staged_communicator.hpp"
+#include "runtime/communication/nccl_calls.hpp"
+#include "runtime/communication/staged_communicator.hpp"
+#include "strategies/plan_runs.hpp"
 #include "tests/support/executions.hpp"
 #include "tests/support/far_memory.hpp"
 #include "tests/support/host_nccl.hpp"

@@ -14,7 +14,7 @@
 #include "profiler/cpu_sampler.hpp"
 #include "profiler/kernel_samples.hpp"
 #include "profiler/profile.hpp"
-#include "runtime/rank_threads.hpp"
+#include "runtime/communication/rank_threads.hpp"
 
 namespace forerun {
 namespace {

@@ -6,11 +6,11 @@
 #include <numeric>
 #include <vector>
 
-#include "runtime/activations.hpp"
-#include "runtime/elementwise.hpp"
-#include "runtime/embedding.hpp"
-#include "runtime/expert_order.hpp"
-#include "runtime/norms.hpp"
+#include "runtime/cpu/activations.hpp"
+#include "runtime/cpu/elementwise.hpp"
+#include "runtime/cpu/embedding.hpp"
+#include "runtime/cpu/expert_order.hpp"
+#include "runtime/cpu/norms.hpp"
 #include "tests/support/every_backend.hpp"
 
 namespace forerun {

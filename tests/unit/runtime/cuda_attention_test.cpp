@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "runtime/attention.hpp"
-#include "runtime/cuda/attention_backward_bodies.hpp"
-#include "runtime/cuda/attention_forward_bodies.hpp"
+#include "runtime/cpu/attention.hpp"
+#include "runtime/cuda/kernels/attention_backward_bodies.hpp"
+#include "runtime/cuda/kernels/attention_forward_bodies.hpp"
 #include "runtime/cuda_backend.hpp"
 #include "tests/support/host_team.hpp"
 

@@ -9,11 +9,11 @@
 #include <vector>
 
 #include "runtime/cuda/column_major.hpp"
-#include "runtime/cuda/each_element.hpp"
-#include "runtime/cuda/norm_kernels.hpp"
+#include "runtime/cuda/kernels/each_element.hpp"
+#include "runtime/cuda/kernels/norm_kernels.hpp"
+#include "runtime/cuda/kernels/row_kernels.hpp"
+#include "runtime/cuda/kernels/rows_by_index.hpp"
 #include "runtime/cuda/piece_ring.hpp"
-#include "runtime/cuda/row_kernels.hpp"
-#include "runtime/cuda/rows_by_index.hpp"
 #include "runtime/cuda_backend.hpp"
 #include "tests/support/host_team.hpp"
 

@@ -4,8 +4,8 @@
 
 #include "runtime/cuda_backend.hpp"
 #include "runtime/cuda_device.hpp"
-#include "runtime/kernel_activity.hpp"
-#include "runtime/nvml.hpp"
+#include "runtime/machine/kernel_activity.hpp"
+#include "runtime/machine/nvml.hpp"
 
 namespace forerun {
 namespace {

@@ -1,5 +1,5 @@
 // Does the matrix product take strides, turns and empty sizes, and may several threads ask at once?
-#include "runtime/matrix_product.hpp"
+#include "runtime/cpu/matrix_product.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

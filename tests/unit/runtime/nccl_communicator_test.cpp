@@ -11,10 +11,10 @@
 #include <vector>
 
 #include "base/shard_sizes.hpp"
+#include "runtime/communication/nccl_calls.hpp"
+#include "runtime/communication/nccl_communicator.hpp"
+#include "runtime/communication/rank_threads.hpp"
 #include "runtime/cuda_backend.hpp"
-#include "runtime/nccl_calls.hpp"
-#include "runtime/nccl_communicator.hpp"
-#include "runtime/rank_threads.hpp"
 #include "tests/support/communicator_conformance.hpp"
 #include "tests/support/far_memory.hpp"
 #include "tests/support/host_nccl.hpp"

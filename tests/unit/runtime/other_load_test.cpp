@@ -1,5 +1,5 @@
 // Is what other programs take of the cores seen, and what this one takes not?
-#include "runtime/other_load.hpp"
+#include "runtime/machine/other_load.hpp"
 
 #include <gtest/gtest.h>
 #include <signal.h>
@@ -10,7 +10,7 @@
 #include <chrono>
 #include <thread>
 
-#include "runtime/cores.hpp"
+#include "runtime/machine/cores.hpp"
 
 namespace forerun {
 namespace {

@@ -4,8 +4,8 @@
 
 #include <tuple>
 
-#include "runtime/rank_threads.hpp"
-#include "runtime/staged_communicator.hpp"
+#include "runtime/communication/rank_threads.hpp"
+#include "runtime/communication/staged_communicator.hpp"
 #include "tests/support/communicator_conformance.hpp"
 #include "tests/support/far_memory.hpp"
 

@@ -12,7 +12,7 @@
 #include <tuple>
 #include <vector>
 
-#include "runtime/rank_threads.hpp"
+#include "runtime/communication/rank_threads.hpp"
 #include "tests/support/communicator_conformance.hpp"
 
 namespace forerun {

@@ -1,5 +1,5 @@
 // Is a trace what Perfetto reads, with exact times and whatever names people choose?
-#include "sim/trace_writer.hpp"
+#include "sim/trace/trace_writer.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,10 +1,10 @@
 // When nothing fits, does every change that is proposed make something fit?
-#include "strategies/advice.hpp"
+#include "strategies/search/advice.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "strategies/check_plan.hpp"
+#include "strategies/plan/check_plan.hpp"
 #include "tests/support/scenarios.hpp"
 
 namespace forerun {

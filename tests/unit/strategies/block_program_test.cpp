@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "strategies/block_program.hpp"
+#include "strategies/programs/blocks/block_program.hpp"
 #include "tests/support/scenarios.hpp"
 
 namespace forerun {

@@ -1,7 +1,7 @@
 // Are gradients cut into the pieces that backward completes?
 #include <gtest/gtest.h>
 
-#include "strategies/buckets.hpp"
+#include "strategies/programs/steps/buckets.hpp"
 
 namespace forerun {
 

@@ -1,5 +1,5 @@
 // Is every plan that contradicts itself, the model or the machine refused, with its reason?
-#include "strategies/check_plan.hpp"
+#include "strategies/plan/check_plan.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

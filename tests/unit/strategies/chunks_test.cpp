@@ -1,5 +1,5 @@
 // Are blocks cut into chunks, and micro-batches held in them, as the schedules say?
-#include "strategies/chunks.hpp"
+#include "strategies/plan/chunks.hpp"
 
 #include <gtest/gtest.h>
 

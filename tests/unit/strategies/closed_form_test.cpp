@@ -1,5 +1,5 @@
 // Does an estimate put its parts together as one would by hand?
-#include "strategies/closed_form.hpp"
+#include "strategies/closed_form/closed_form.hpp"
 
 #include <gtest/gtest.h>
 

@@ -1,7 +1,8 @@
 // Do simulated steps take the times of the course's exercises?
 #include <gtest/gtest.h>
 
-#include "strategies/simulation.hpp"
+#include "strategies/plan_runs.hpp"
+#include "strategies/simulation/simulation.hpp"
 #include "tests/support/linear_costs.hpp"
 
 namespace forerun {

@@ -1,7 +1,7 @@
 // Does a step hand to its collectives the bytes of the course's exercises, and put on the wire what its rings send?
 #include <gtest/gtest.h>
 
-#include "strategies/plan_file.hpp"
+#include "strategies/plan/plan_file.hpp"
 #include "tests/support/scenarios.hpp"
 
 namespace forerun {

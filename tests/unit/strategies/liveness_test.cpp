@@ -1,7 +1,7 @@
 // Does each tensor of a block live as long as it is needed, and no longer?
 #include <gtest/gtest.h>
 
-#include "strategies/liveness.hpp"
+#include "strategies/programs/blocks/liveness.hpp"
 
 namespace forerun {
 namespace {

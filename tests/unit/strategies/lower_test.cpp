@@ -1,7 +1,8 @@
 // Which ranks share a role, and what happens between the blocks of a step?
 #include <gtest/gtest.h>
 
-#include "strategies/simulation.hpp"
+#include "strategies/plan_runs.hpp"
+#include "strategies/simulation/simulation.hpp"
 #include "tests/support/linear_costs.hpp"
 
 namespace forerun {

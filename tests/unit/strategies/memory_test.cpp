@@ -1,7 +1,8 @@
 // Does a device hold what the papers say it holds?
 #include <gtest/gtest.h>
 
-#include "strategies/lower.hpp"
+#include "strategies/plan_runs.hpp"
+#include "strategies/programs/steps/lower.hpp"
 #include "tests/support/scenarios.hpp"
 
 namespace forerun {

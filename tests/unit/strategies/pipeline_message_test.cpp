@@ -1,9 +1,10 @@
 // What goes from stage to stage where a tensor group holds it in common.
 #include <gtest/gtest.h>
 
-#include "strategies/simulation.hpp"
-#include "strategies/stage_program.hpp"
-#include "strategies/work_price.hpp"
+#include "strategies/plan_runs.hpp"
+#include "strategies/programs/steps/stage_program.hpp"
+#include "strategies/programs/work_price.hpp"
+#include "strategies/simulation/simulation.hpp"
 #include "tests/support/scenarios.hpp"
 
 namespace forerun {

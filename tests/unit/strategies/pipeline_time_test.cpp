@@ -3,7 +3,7 @@
 
 #include <random>
 
-#include "strategies/pipeline_time.hpp"
+#include "strategies/schedules/pipeline_time.hpp"
 
 namespace forerun {
 namespace {

@@ -1,6 +1,6 @@
 // Does a plan file say the same when it is read, written and read again, and does a wrong one say everything that is
 // wrong?
-#include "strategies/plan_file.hpp"
+#include "strategies/plan/plan_file.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -2,7 +2,9 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "strategies/replay_program.hpp"
+#include "strategies/plan_runs.hpp"
+#include "strategies/simulation/check_order.hpp"
+#include "strategies/simulation/replay_program.hpp"
 #include "tests/support/scenarios.hpp"
 
 namespace forerun {

@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "strategies/schedules.hpp"
+#include "strategies/schedules/schedules.hpp"
 
 namespace forerun {
 namespace {

@@ -1,5 +1,5 @@
 // Does the automatic zero-bubble schedule reach what its paper prints?
-#include "strategies/schedule_fill.hpp"
+#include "strategies/schedules/schedule_fill.hpp"
 
 #include <gtest/gtest.h>
 

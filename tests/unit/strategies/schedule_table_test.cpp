@@ -1,7 +1,7 @@
 // Are the tables those that one draws from the papers?
 #include <gtest/gtest.h>
 
-#include "strategies/schedules.hpp"
+#include "strategies/schedules/schedules.hpp"
 #include "tests/support/schedule_oracle.hpp"
 
 namespace forerun {

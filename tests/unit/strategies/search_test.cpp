@@ -1,5 +1,5 @@
 // Does the search look at every plan, and return the best?
-#include "strategies/search.hpp"
+#include "strategies/search/search.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <array>
 #include <limits>
 
-#include "strategies/check_plan.hpp"
+#include "strategies/plan/check_plan.hpp"
 #include "tests/support/every_plan.hpp"
 #include "tests/support/scenarios.hpp"
 

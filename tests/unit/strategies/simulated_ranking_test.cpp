@@ -1,9 +1,10 @@
 // Are plans ranked by what the simulator says, and is what was not simulated kept in its place and said?
-#include "strategies/simulated_ranking.hpp"
+#include "strategies/search/simulated_ranking.hpp"
+#include "strategies/plan_runs.hpp"
 
 #include <gtest/gtest.h>
 
-#include "strategies/simulation.hpp"
+#include "strategies/simulation/simulation.hpp"
 #include "tests/support/scenarios.hpp"
 
 namespace forerun {

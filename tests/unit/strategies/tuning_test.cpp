@@ -1,10 +1,10 @@
 // Does a fine-tuning job hold, exchange and wait for what it trains, and for the frozen base only what that needs?
-#include "workloads/tuning.hpp"
+#include "workloads/jobs/tuning.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "strategies/check_plan.hpp"
+#include "strategies/plan/check_plan.hpp"
 #include "tests/support/scenarios.hpp"
 
 namespace forerun {

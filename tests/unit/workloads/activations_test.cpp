@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "workloads/operators.hpp"
+#include "workloads/operators/operators.hpp"
 
 namespace forerun {
 namespace {

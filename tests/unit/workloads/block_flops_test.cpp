@@ -1,7 +1,7 @@
 // Do a block's operators compute what the course counts (T2, I-4), for every kind of block?
 #include <gtest/gtest.h>
 
-#include "workloads/operators.hpp"
+#include "workloads/operators/operators.hpp"
 
 namespace forerun {
 namespace {

@@ -1,5 +1,5 @@
 // Are the catalogue's models those that were published, and is each found by its names?
-#include "workloads/catalog.hpp"
+#include "workloads/models/catalog.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,5 +1,5 @@
 // Is a Hugging Face config.json read as transformers would build it?
-#include "workloads/hugging_face.hpp"
+#include "workloads/models/hugging_face.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "workloads/catalog.hpp"
+#include "workloads/models/catalog.hpp"
 
 namespace forerun {
 namespace {

@@ -1,5 +1,5 @@
 // Is a job read as written, and refused with a reason where it cannot be priced?
-#include "workloads/job.hpp"
+#include "workloads/jobs/job.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

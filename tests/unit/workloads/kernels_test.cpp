@@ -1,5 +1,5 @@
 // Do kernels count what they compute and move?
-#include "workloads/kernels.hpp"
+#include "workloads/operators/kernels.hpp"
 
 #include <gtest/gtest.h>
 

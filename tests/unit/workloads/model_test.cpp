@@ -1,5 +1,5 @@
 // Does a model count its parameters, and find its contradictions?
-#include "workloads/model.hpp"
+#include "workloads/models/model.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "base/yaml.hpp"
-#include "workloads/model.hpp"
+#include "workloads/models/model.hpp"
 
 namespace forerun {
 namespace {

@@ -1,8 +1,8 @@
 // Do the operators of a model own exactly the parameters that the model counts?
 #include <gtest/gtest.h>
 
-#include "workloads/catalog.hpp"
-#include "workloads/operators.hpp"
+#include "workloads/models/catalog.hpp"
+#include "workloads/operators/operators.hpp"
 
 namespace forerun {
 namespace {

@@ -1,5 +1,5 @@
 // Does a block that is trained in parts compute, keep and own what is trained, and nothing for what is not?
-#include "workloads/tuning.hpp"
+#include "workloads/jobs/tuning.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -7,8 +7,8 @@
 #include <algorithm>
 
 #include "base/yaml.hpp"
-#include "workloads/job.hpp"
-#include "workloads/operators.hpp"
+#include "workloads/jobs/job.hpp"
+#include "workloads/operators/operators.hpp"
 
 namespace forerun {
 namespace {

@@ -1,0 +1,94 @@
+// Weights, gradients and optimiser states of one rank: flat memory of its backend, cut as ZeRO cuts it.
+//
+// Pieces are what replicas exchange at once: buckets of units (ZeRO-0 and 1) or single units (2 and 3), dense weights,
+// routed experts and a tied table apart.
+#pragma once
+
+#include <map>
+#include <span>
+#include <string_view>
+#include <tuple>
+#include <vector>
+
+#include "executor/ranks/weights.hpp"
+#include "runtime/allocator.hpp"
+#include "runtime/backend.hpp"
+#include "runtime/cpu/adamw.hpp"
+#include "runtime/cpu/number.hpp"
+
+namespace forerun {
+
+enum class MemoryTag : std::uint32_t {
+  parameters,
+  gradients,
+  optimizer,
+  buffers,
+  workspace,
+  activations,
+  gathered,
+  transient,
+  communication
+};
+inline constexpr std::size_t memory_tags = 9;
+std::string_view to_string(MemoryTag);
+inline std::uint32_t tag_of(MemoryTag tag) { return static_cast<std::uint32_t>(tag); }
+inline std::uint32_t tag_of(MemoryKind kind) {
+  return tag_of(MemoryTag::activations) + static_cast<std::uint32_t>(kind);
+}
+
+// What neighbouring units have of one share, as the Program moves it.
+struct WeightPiece {
+  int first_unit = 0, last_unit = 0;
+  Share share{};
+  std::int64_t elements = 0;
+  std::int64_t largest = 0;      // of the shards
+  Shard own;                     // of the elements: what this rank updates
+  std::int64_t whole_at = 0;     // in memory that holds all of it
+  std::int64_t own_at = 0;       // in memory that holds what ranks update
+};
+
+template <class T>
+class FlatWeights {
+ public:
+  using A = Arithmetic<T>;
+
+  FlatWeights(const PricedScenario&, const Program&, int rank, Allocator&, Backend&);
+
+  [[nodiscard]] const std::vector<Weight>& weights(std::size_t unit) const { return weights_[unit]; }
+  void set_first_values(std::uint64_t seed);
+
+  // All of a unit's memory, where this rank holds it whole.
+  [[nodiscard]] std::span<T> parameters(std::size_t unit, bool experts);
+  [[nodiscard]] std::span<A> gradients(std::size_t unit, bool experts);
+
+  // Where a share lies in the memory of one unit, experts' behind dense weights.
+  [[nodiscard]] Slice place(std::size_t unit, Share) const;
+
+  [[nodiscard]] const std::vector<WeightPiece>& pieces() const { return pieces_; }
+  [[nodiscard]] const WeightPiece& piece(int first_unit, int last_unit, Share) const;
+  // Of a piece: whole, where it is whole; and this rank's share of it.
+  [[nodiscard]] std::span<T> whole_parameters(const WeightPiece&);
+  [[nodiscard]] std::span<A> whole_gradients(const WeightPiece&);
+  [[nodiscard]] std::span<T> own_parameters(const WeightPiece&);
+  [[nodiscard]] std::span<A> own_gradients(const WeightPiece&);
+
+  void update(const AdamW&, std::int64_t step);
+  void clear_gradients();
+
+ private:
+  void add_piece(int first, int last, Share, std::int64_t replicas, std::int64_t index);
+  void cut(const Program&, const StageProgram&);
+
+  Backend& backend_;
+  const Plan& plan_;
+  int rank_;
+  std::vector<Unit> units_;
+  std::vector<std::vector<Weight>> weights_;
+  std::vector<std::int64_t> dense_at_, experts_at_;  // of each unit among all
+  std::vector<WeightPiece> pieces_;
+  std::map<std::tuple<int, int, Share>, std::size_t> number_;
+  std::int64_t all_ = 0, own_ = 0;
+  Allocation parameters_, gradients_, master_, moments_;
+};
+
+}  // namespace forerun

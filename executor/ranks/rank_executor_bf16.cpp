@@ -1,0 +1,13 @@
+// RankExecutor in bf16.
+#include "executor/ranks/rank_attention.hpp"
+#include "executor/ranks/rank_communication.hpp"
+#include "executor/ranks/rank_computation.hpp"
+#include "executor/ranks/rank_experts.hpp"
+#include "executor/ranks/rank_instructions.hpp"
+#include "executor/ranks/rank_stages.hpp"
+
+namespace forerun {
+
+template class RankExecutor<BFloat16>;
+
+}  // namespace forerun

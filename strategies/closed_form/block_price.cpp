@@ -1,0 +1,153 @@
+#include "strategies/closed_form/block_price.hpp"
+
+#include <algorithm>
+
+#include "strategies/closed_form/pass_clock.hpp"
+
+namespace forerun {
+namespace {
+
+constexpr std::size_t index(MemoryKind kind) { return static_cast<std::size_t>(kind); }
+
+// Walks a pass in the order of its instructions: memory follows that, not time.
+void add_memory(const BlockProgram& block, const Body& body, PassPrice& price) {
+  std::array<Bytes, memory_kinds> now{};
+  Bytes sum{0};
+  for (const Instruction& in : body.instructions) {
+    for (std::uint32_t i = in.first_touch; i < in.first_touch + in.allocates; ++i) {
+      const Tensor& tensor = block.tensors[body.touches[i]];
+      now[index(tensor.kind)] += tensor.bytes;
+      sum += tensor.bytes;
+    }
+    if (sum > price.peak) price.peak = sum, price.at_peak = now;
+    for (std::uint32_t i = in.first_touch + in.allocates; i < in.first_touch + in.allocates + in.releases; ++i) {
+      const Tensor& tensor = block.tensors[body.touches[i]];
+      now[index(tensor.kind)] -= tensor.bytes;
+      sum -= tensor.bytes;
+    }
+  }
+  price.left = sum;
+}
+
+// As the utilisation convention counts: attention over the full square.
+Flops model_flops(const Kernel& kernel) {
+  const FusedAttention* attention = std::get_if<FusedAttention>(&kernel);
+  return attention != nullptr ? flops(kernel) / attention->visible : flops(kernel);
+}
+
+int group_size(GroupKind kind, const Split& split) {
+  switch (kind) {
+    case GroupKind::tp:
+      return split.tp;
+    case GroupKind::cp:
+      return split.cp;
+    case GroupKind::ep:
+      return split.ep;
+    case GroupKind::etp:
+      return split.etp;
+    default:
+      return 1;
+  }
+}
+
+class BlockPricer {
+ public:
+  BlockPricer(const PricedScenario& scenario, const BlockProgram& block, const Split& split,
+              const Placements& placements)
+      : block_(block),
+        split_(split),
+        prices_(price_works(scenario, block.works, placements)),
+        contention_(scenario.given.stack.contention) {}
+
+  BlockPrice price() {
+    BlockPrice p;
+    p.parameters = block_.parameters;
+    p.expert_parameters = block_.expert_parameters;
+    p.replicated = block_.replicated;
+    p.frozen = block_.frozen;
+    p.frozen_experts = block_.frozen_experts;
+    p.table = block_.table, p.borrowed = block_.borrowed, p.borrowed_frozen = block_.borrowed_frozen,
+    p.early = block_.early;
+    p.runs_backward = block_.runs_backward;
+    p.forward = pass(PassKind::forward);
+    p.backward = pass(PassKind::backward);
+    if (split_.apart)
+      p.input_gradient = pass(PassKind::input_gradient), p.weight_gradient = pass(PassKind::weight_gradient);
+    p.saved = saved();
+    for (const PassKind kind : {PassKind::forward, PassKind::backward}) count(block_.pass(kind), p);
+    return p;
+  }
+
+ private:
+  PassPrice pass(PassKind kind) {
+    PassPrice price;
+    PassClock clock(block_.works, prices_, contention_);
+    clock.run(block_.pass(kind), price);
+    add_memory(block_, block_.pass(kind), price);
+    return price;
+  }
+
+  [[nodiscard]] Bytes saved() const {
+    Bytes sum{0};
+    for (const TensorId id : saved_tensors(block_)) sum += block_.tensors[id].bytes;
+    return sum;
+  }
+
+  void count(const Body& body, BlockPrice& p) const {
+    for (const Instruction& in : body.instructions) {
+      if (in.code != Code::run) continue;
+      const Work& work = block_.works[in.work];
+      for (std::size_t k = 0; k < error_kinds; ++k) p.error[k] += prices_[in.work].error[k];
+      if (const Communication* c = std::get_if<Communication>(&work)) {
+        p.traffic.add(c->flow, c->elements, c->element, group_size(c->group, split_));
+      } else if (const Computation* k = std::get_if<Computation>(&work); k != nullptr && k->part == Part::recompute) {
+        for (const Kernel& kernel : k->kernels) p.recomputed += model_flops(kernel);
+      }
+    }
+  }
+
+  const BlockProgram& block_;
+  const Split& split_;
+  std::vector<WorkPrice> prices_;
+  double contention_;
+};
+
+}  // namespace
+
+BlockPrice price_block(const PricedScenario& scenario, const BlockProgram& block, const Split& split,
+                       const Placements& placements) {
+  return BlockPricer(scenario, block, split, placements).price();
+}
+
+SplitPrices SplitPricer::operator()(const Split& split) {
+  const Scenario& given = scenario_.given;
+  Split same = split;
+  if (last_) same.recompute = last_->recompute;
+  if (last_ != same) {
+    // Inside a block only these talk; where they sit does not depend on the rest of the plan.
+    Plan plan;
+    plan.tp = split.tp, plan.cp = split.cp, plan.ep = split.ep, plan.etp = split.etp;
+    for (const GroupKind kind : {GroupKind::tp, GroupKind::cp, GroupKind::ep, GroupKind::etp}) {
+      placements_[static_cast<std::size_t>(kind)] = place(scenario_.topology, {axis_of(kind, plan)});
+    }
+    blocks_.clear();
+    const double load = split.ep > 1 ? given.job.expert_skew : 1;
+    for (const Block& block : kinds_.distinct) blocks_.push_back(block_parts(given, block, split, load));
+    embedding_ = price_block(scenario_, lower_embedding(given, split), split, placements_);
+    head_ = price_block(scenario_, lower_head(given, split), split, placements_);
+    last_ = split;
+  }
+  SplitPrices prices;
+  prices.boundary = boundary_bytes(given, split);
+  prices.blocks.reserve(blocks_.size());
+  for (const BlockParts& block : blocks_)
+    prices.blocks.push_back(price_block(scenario_, lower(block, split.recompute, split.apart), split, placements_));
+  prices.embedding = embedding_, prices.head = head_, prices.lone_head = on_its_own(head_);
+  return prices;
+}
+
+SplitPrices price_split(const PricedScenario& scenario, const BlockKinds& kinds, const Split& split) {
+  return SplitPricer(scenario, kinds)(split);
+}
+
+}  // namespace forerun

@@ -1,0 +1,253 @@
+#include "strategies/closed_form/chunk_memory.hpp"
+
+#include <algorithm>
+#include <limits>
+
+namespace forerun {
+namespace {
+
+constexpr std::size_t index(MemoryKind kind) { return static_cast<std::size_t>(kind); }
+
+// Walks the units of a chunk.
+class Walk {
+ public:
+  explicit Walk(PassMemory& memory) : memory_(memory) { memory = {}; }
+
+  // What crosses the border of the chunk is alive from here on (a negative number: no longer).
+  void add(Bytes bytes, MemoryKind kind) {
+    now_ += bytes, by_kind_[index(kind)] += bytes;
+    if (now_ > memory_.peak) memory_.peak = now_, memory_.at_peak = by_kind_;
+    memory_.left = now_;
+  }
+  // `n` equal units.
+  void run(const PassPrice& pass, int n) {
+    const Bytes first = now_ + pass.peak, last = now_ + (n - 1.0) * pass.left + pass.peak;
+    if (max(first, last) > memory_.peak) {
+      memory_.peak = max(first, last);
+      memory_.at_peak = by_kind_;
+      memory_.at_peak[index(MemoryKind::activations)] += last > first ? (n - 1.0) * pass.left : Bytes{0};
+      for (std::size_t k = 0; k < memory_kinds; ++k) memory_.at_peak[k] += pass.at_peak[k];
+    }
+    now_ += static_cast<double>(n) * pass.left;
+    by_kind_[index(MemoryKind::activations)] += static_cast<double>(n) * pass.left;
+    memory_.left = now_;
+  }
+
+  [[nodiscard]] Bytes now() const { return now_; }
+  // `n` more of the last step, each of which changes the activations by `change`: the highest is the last of them, or
+  // none.
+  template <class Step>
+  void repeat(Bytes change, int n, Step step) {
+    const bool rises = change > Bytes{0} && n > 0;
+    const Bytes skipped = static_cast<double>(rises ? n - 1 : n) * change;
+    now_ += skipped, by_kind_[index(MemoryKind::activations)] += skipped;
+    if (rises) step();
+  }
+
+ private:
+  PassMemory& memory_;
+  Bytes now_;
+  std::array<Bytes, memory_kinds> by_kind_{};
+};
+
+double trained(const BlockPrice& price) {
+  return static_cast<double>(price.parameters + price.expert_parameters + price.borrowed);
+}
+double all(const BlockPrice& price) {
+  return trained(price) + static_cast<double>(price.frozen + price.frozen_experts + price.borrowed_frozen);
+}
+
+// Units that differ from their neighbours by what is gathered, scattered or away.
+class ShardedWalk {
+ public:
+  ShardedWalk(PassKind kind, const ShardedUnits& sharded, Walk& walk)
+      : kind_(kind),
+        sharded_(sharded),
+        walk_(walk),
+        gathers_(kind != PassKind::weight_gradient),
+        scatters_(kind == PassKind::backward || kind == PassKind::weight_gradient) {}
+
+  void operator()(const std::vector<UnitRun>& runs) {
+    const BlockPrice* before = nullptr;
+    for (std::size_t r = 0; r < runs.size(); ++r) {
+      const BlockPrice *here = runs[r].unit, *behind = r + 1 < runs.size() ? runs[r + 1].unit : nullptr;
+      for (int i = 0; i < runs[r].n; ++i) {
+        const bool last = i + 1 == runs[r].n;
+        const Bytes start = walk_.now();
+        step(before, *here, last ? behind : here);
+        before = here;
+        if (i == 0 || last) continue;
+        const int alike = runs[r].n - 2 - i;  // between equal neighbours
+        walk_.repeat(walk_.now() - start, alike, [&] { step(here, *here, here); });
+        i += alike;
+      }
+    }
+    if (before == nullptr) return;
+    walk_.add(-1.0 * gradients(*before), MemoryKind::gathered);
+    if (sharded_.offloaded && kind_ == PassKind::forward) walk_.add(-1.0 * before->saved, MemoryKind::activations);
+  }
+
+ private:
+  [[nodiscard]] Bytes gathered(const BlockPrice& unit) const {
+    return gathers_ && (kind_ == PassKind::forward || unit.runs_backward) ? all(unit) * sharded_.gathered : Bytes{0};
+  }
+  [[nodiscard]] Bytes gradients(const BlockPrice& unit) const {
+    return scatters_ ? trained(unit) * sharded_.gradients : Bytes{0};
+  }
+
+  void step(const BlockPrice* before, const BlockPrice& unit, const BlockPrice* next) {
+    const bool back = kind_ != PassKind::forward && gathers_;
+    if (before == nullptr || !sharded_.ahead) walk_.add(gathered(unit), MemoryKind::gathered);
+    if (next != nullptr && sharded_.ahead) walk_.add(gathered(*next), MemoryKind::gathered);
+    if (sharded_.offloaded && back) {
+      if (before == nullptr) walk_.add(unit.saved, MemoryKind::activations);
+      if (next != nullptr) walk_.add(next->saved, MemoryKind::activations);
+    }
+    const Bytes early = sharded_.early ? static_cast<double>(unit.early) * sharded_.gradients : Bytes{0};
+    if (kind_ == PassKind::input_gradient) walk_.add(early, MemoryKind::activations);
+    walk_.add(gradients(unit), MemoryKind::gathered);
+    if (kind_ == PassKind::weight_gradient) walk_.add(-1.0 * early, MemoryKind::activations);
+    walk_.run(unit.pass(kind_), 1);
+    walk_.add(-1.0 * gathered(unit), MemoryKind::gathered);
+    if (sharded_.offloaded && kind_ == PassKind::forward && before != nullptr)
+      walk_.add(-1.0 * before->saved, MemoryKind::activations);
+    const BlockPrice* scattered = sharded_.ahead ? before : next != nullptr ? &unit : nullptr;
+    if (scattered != nullptr) walk_.add(-1.0 * gradients(*scattered), MemoryKind::gathered);
+  }
+
+  PassKind kind_;
+  const ShardedUnits& sharded_;
+  Walk& walk_;
+  bool gathers_, scatters_;
+};
+
+class ChunkWalker {
+ public:
+  ChunkWalker(const SplitPrices& prices, const StageLayout::ChunkKind& chunk, const ShardedUnits& sharded,
+              std::vector<UnitRun>& scratch)
+      : prices_(prices), chunk_(chunk), sharded_(sharded), runs_(scratch) {}
+
+  void operator()(PassKind kind, Bytes received, Bytes sent, PassMemory& memory) {
+    Walk walk(memory);
+    if (received > Bytes{0}) walk.add(received, MemoryKind::transient);
+    if (sharded_.gathered > Bytes{0} || sharded_.gradients > Bytes{0} || sharded_.offloaded) {
+      runs_.clear();
+      in_turn(kind, [&](const BlockPrice& price, int n) { runs_.push_back({&price, n}); });
+      ShardedWalk(kind, sharded_, walk)(runs_);
+    } else {
+      in_turn(kind, [&](const BlockPrice& price, int n) { walk.run(price.pass(kind), n); });
+    }
+    if (sent > Bytes{0}) walk.add(-1.0 * sent, MemoryKind::transient);
+  }
+
+ private:
+  template <class Run>
+  void in_turn(PassKind kind, Run run) const {
+    kind == PassKind::forward ? each_run(chunk_.runs, prices_, run) : each_run_back(chunk_.runs, prices_, run);
+  }
+
+  const SplitPrices& prices_;
+  const StageLayout::ChunkKind& chunk_;
+  const ShardedUnits& sharded_;
+  std::vector<UnitRun>& runs_;
+};
+
+// The passes of a stage in turn: K of a chunk, then K of the next one, round and round.
+class Turns {
+ public:
+  Turns(const OwnChunks& own, int stages, bool back) : own_(own), stages_(stages), back_(back) { look(); }
+
+  [[nodiscard]] const ChunkMemory& chunk() const { return own_[local()]; }
+  // Passes until a chunk of another kind has its turn.
+  [[nodiscard]] std::int64_t left() const { return left_; }
+  void advance(std::int64_t n) {
+    left_ -= n;
+    if (left_ > 0) return;
+    turn_ = end_;
+    look();
+  }
+
+ private:
+  [[nodiscard]] std::size_t local() const { return back_ ? own_.size() - 1 - turn_ : turn_; }
+  void look() {
+    if (turn_ == own_.size()) turn_ = 0;
+    const int kind = own_.kinds[local()];
+    for (end_ = turn_ + 1; end_ < own_.size() && own_.kinds[back_ ? own_.size() - 1 - end_ : end_] == kind;) ++end_;
+    const bool only = turn_ == 0 && end_ == own_.size();
+    left_ = only ? std::numeric_limits<std::int64_t>::max() : static_cast<std::int64_t>(end_ - turn_) * stages_;
+  }
+
+  const OwnChunks& own_;
+  std::int64_t stages_, left_ = 0;
+  bool back_;
+  std::size_t turn_ = 0, end_ = 0;
+};
+
+}  // namespace
+
+void chunk_memory(const SplitPrices& prices, const StageLayout::ChunkKind& kind, const ShardedUnits& sharded,
+                  bool splits_backward, std::vector<UnitRun>& scratch, ChunkMemory& memory) {
+  const Bytes before = kind.sends_back ? prices.boundary : Bytes{0}, after = kind.sends_on ? prices.boundary : Bytes{0};
+  ChunkWalker walk(prices, kind, sharded, scratch);
+  walk(PassKind::forward, before, after, memory.forward);
+  walk(PassKind::backward, after, before, memory.backward);
+  if (!splits_backward) return;
+  walk(PassKind::input_gradient, after, before, memory.input_gradient);
+  walk(PassKind::weight_gradient, Bytes{0}, Bytes{0}, memory.weight_gradient);
+}
+
+StagePeak peak_of_waves(const ChunkMemory& own, std::int64_t in_flight) {
+  StagePeak peak;
+  const double n = static_cast<double>(in_flight);
+  peak.consider((n - 1) * own.forward.left, own.forward);
+  peak.consider(n * own.forward.left, own.backward);
+  return peak;
+}
+
+StagePeak peak_of_interleaved(const OwnChunks& own, int stages, int stage, std::int64_t micro_batches) {
+  const std::int64_t k = stages, v = static_cast<std::int64_t>(own.size()), total = micro_batches * v;
+  const std::int64_t warm_up = std::min(total, 2 * (k - stage - 1) + (v - 1) * k);
+  StagePeak peak;
+  Bytes now{0};
+  const auto steps = [&](std::int64_t n, const auto& consider,
+                         Bytes step) {  // n equal steps; the highest is the first or the last
+    consider(now);
+    if (n > 1) consider(now + static_cast<double>(n - 1) * step);
+    now += static_cast<double>(n) * step;
+  };
+  Turns forward(own, stages, false), backward(own, stages, true);
+  for (std::int64_t left = warm_up; left > 0;) {
+    const std::int64_t n = std::min(forward.left(), left);
+    const PassMemory& f = forward.chunk().forward;
+    steps(n, [&](Bytes before) { peak.consider(before, f); }, f.left);
+    forward.advance(n), left -= n;
+  }
+  // One whole turn of all chunks: after that everything repeats.
+  const std::int64_t pairs = std::min(total - warm_up, k * v);
+  for (std::int64_t left = pairs; left > 0;) {
+    const std::int64_t n = std::min({forward.left(), backward.left(), left});
+    const PassMemory &f = forward.chunk().forward, &b = backward.chunk().backward;
+    steps(n, [&](Bytes before) { peak.consider(before, f), peak.consider(before + f.left, b); }, f.left + b.left);
+    forward.advance(n), backward.advance(n), left -= n;
+  }
+  for (std::int64_t left = std::min(total - pairs, warm_up); left > 0;) {
+    const std::int64_t n = std::min(backward.left(), left);
+    const PassMemory& b = backward.chunk().backward;
+    steps(n, [&](Bytes before) { peak.consider(before, b); }, b.left);
+    backward.advance(n), left -= n;
+  }
+  return peak;
+}
+
+StagePeak peak_of_table(const OwnChunks& own, const ScheduleTable& table, int stage) {
+  StagePeak peak;
+  Bytes now{0};
+  for (const Pass& pass : table.of(stage)) {
+    const PassMemory& memory = own[static_cast<std::size_t>(pass.chunk)].of(pass.kind);
+    peak.consider(now, memory);
+    now += memory.left;
+  }
+  return peak;
+}
+
+}  // namespace forerun

@@ -1,0 +1,49 @@
+#include "strategies/closed_form/context.hpp"
+
+#include "sim/tick.hpp"
+#include "strategies/plan/shard.hpp"
+#include "workloads/operators/operators.hpp"
+
+namespace forerun {
+namespace {
+
+// Of all blocks and the head for one sequence; attention over the full square, as the MFU convention counts it. Forward
+// and both gradients; what a job does not train has no W.
+Flops flops_of_sequence(const Scenario& given) {
+  Implementation how;
+  how.tuning = given.job.tuning;
+  how.attention = AttentionImplementation::unfused;
+  Model model = given.model;
+  const Split whole;
+  Flops sum{0};
+  const BlockKinds kinds = block_kinds(model);
+  const auto all = [](const std::vector<Operator>& list) { return forward_flops(list) + backward_flops(list); };
+  for (std::size_t k = 0; k < kinds.distinct.size(); ++k) {
+    const Block& block = kinds.distinct[k];
+    sum += all(block_operators(model, block, local_tokens(given.job, whole, block), how)) * kinds.before[k].back();
+  }
+  return sum + all(head_operators(model, model.vocab, local_tokens(given.job, whole, model.blocks.front()), how));
+}
+
+Seconds whole_ticks(Seconds time) { return to_seconds(to_ticks(time)); }
+
+}  // namespace
+
+ClosedFormContext::ClosedFormContext(PricedScenario priced)
+    : scenario(std::move(priced)),
+      kinds(block_kinds(scenario.given.model)),
+      state(state_bytes(scenario.given.stack.precision, scenario.given.job)),
+      has_experts(is_mixture(scenario.given.model)),
+      model_flops(flops_of_sequence(scenario.given) * static_cast<double>(scenario.given.job.global_batch)),
+      peak_rate(static_cast<double>(scenario.given.gpus) * peak(scenario.device(), scenario.given.job.dtype)),
+      floor(whole_ticks(scenario.given.stack.host_per_step)) {}
+
+void ClosedFormContext::exchange(const Stack& stack, std::shared_ptr<const KernelModel> kernels,
+                                 std::shared_ptr<const CollectiveModel> collectives) {
+  scenario.given.stack = stack;
+  scenario.kernels = std::move(kernels);
+  scenario.collectives = std::move(collectives);
+  floor = whole_ticks(stack.host_per_step);
+}
+
+}  // namespace forerun

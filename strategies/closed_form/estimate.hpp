@@ -1,0 +1,34 @@
+// What a plan costs: time, memory, bytes, energy, money, each broken down.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "costmodel/timing.hpp"
+#include "strategies/programs/breakdown.hpp"
+#include "strategies/programs/memory_use.hpp"
+#include "strategies/programs/traffic.hpp"
+
+namespace forerun {
+
+struct Estimate {
+  Timing step;
+  Seconds lower_bound;  // no order of the plan's passes makes a step shorter: see ClosedForm
+  Breakdown breakdown;
+  MemoryUse memory;
+  Traffic traffic;      // of the rank that sends most, a step
+  double tokens_per_second = 0;  // all devices
+  double mfu = 0;  // model FLOPs (full attention square, as Narayanan et al. 2021 count) over the job's dense peak x
+                   // devices x step
+  double hfu = 0;  // the same with recomputed FLOPs
+  Joules energy;  // of all devices, a step
+  std::optional<Dollars> cost;  // of a step, where the device has a price
+};
+
+// Why a plan does not fit: an answer, not an error.
+struct DoesNotFit {
+  MemoryUse memory;
+  std::string binding;  // "activations at stage 0"
+};
+
+}  // namespace forerun

@@ -1,0 +1,58 @@
+#include "strategies/plan/shard.hpp"
+
+#include <algorithm>
+#include <cmath>
+
+#include "costmodel/collectives/collective.hpp"
+
+namespace forerun {
+namespace {
+
+int share(int n, int k) { return static_cast<int>(shard_sizes(n, k).largest); }
+
+}  // namespace
+
+Split split_of(const Plan& p) {
+  return {p.tp, p.sp, p.cp, p.cp_kind, p.ep, p.etp, p.micro_batch, p.recompute, p.overlap, splits_backward(p)};
+}
+
+Block shard(const Block& block, int tp, int etp) {
+  Block local = block;
+  local.attention.heads = share(block.attention.heads, tp);
+  local.attention.kv_heads = std::max(1, share(block.attention.kv_heads, tp));
+  if (Mlp* mlp = std::get_if<Mlp>(&local.feed_forward)) mlp->width = share(mlp->width, tp);
+  if (Moe* moe = std::get_if<Moe>(&local.feed_forward)) {
+    moe->shared_width = share(moe->shared_width, tp);
+    moe->width = share(moe->width, etp);
+  }
+  return local;
+}
+
+int shard_vocab(int vocab, int tp) { return share(vocab, tp); }
+std::int64_t table_parameters(const Model& model, int tp) {
+  return std::int64_t{shard_vocab(model.vocab, tp)} * model.hidden;
+}
+
+TokenShape local_tokens(const Job& job, const Split& split, const Block& block, double load) {
+  TokenShape shape;
+  const std::int64_t queries = shard_sizes(job.sequence, split.cp).largest;
+  shape.sequences = {{split.micro_batch, job.sequence, queries}};
+  shape.tokens = split.micro_batch * queries;
+  shape.cuts = split.tp;
+  if (split.cp > 1 && split.cp_kind == CpKind::ring) shape.attention_passes = split.cp;
+  shape.residual_tokens = split.sp ? shard_sizes(shape.tokens, split.tp).largest : shape.tokens;
+  if (const Moe* moe = std::get_if<Moe>(&block.feed_forward)) {
+    shape.routed_tokens = split.etp * static_cast<std::int64_t>(
+                                          std::llround(load * static_cast<double>(moe->top_k * shape.residual_tokens)));
+    shape.local_experts = moe->experts / split.ep;
+  }
+  return shape;
+}
+
+TokenShape all_positions(TokenShape shape, int cp) {
+  for (SequenceRun& run : shape.sequences) run.queries = run.length;
+  shape.tokens *= cp;
+  return shape;
+}
+
+}  // namespace forerun

@@ -1,0 +1,110 @@
+#include "strategies/programs/blocks/lower_block.hpp"
+
+#include "strategies/programs/blocks/block_passes.hpp"
+#include "strategies/programs/blocks/liveness.hpp"
+
+namespace forerun {
+namespace {
+
+BlockParts parts(const Scenario& given, const Block& local, const Split& split, const TokenShape& shape,
+                 std::vector<Operator> operators) {
+  BlockParts list{.stack = given.stack,
+                  .operators = {},
+                  .exchanges = block_exchanges(given, local, split, shape, operators),
+                  .row = boundary_bytes(given, split)};
+  list.runs_backward = operators.empty();  // nothing to train, but nothing frozen either
+  for (const Operator& op : operators) list.runs_backward |= !op.input_gradient.empty() || !op.weight_gradient.empty();
+  list.operators = std::move(operators);
+  return list;
+}
+
+}  // namespace
+
+BlockParts block_parts(const Scenario& given, const Block& whole, const Split& split, double load) {
+  const Block local = shard(whole, split.tp, split.etp);
+  const TokenShape shape = local_tokens(given.job, split, whole, load);
+  const Implementation how = implementation(given.stack, given.job);
+  std::vector<Operator> operators = block_operators(given.model, local, shape, how);
+  if (split.cp > 1 && split.cp_kind == CpKind::ulysses) {  // the core sees all positions and a share of the heads
+    const Block narrow = shard(whole, split.tp * split.cp, split.etp);
+    const std::vector<Operator> inside = block_operators(given.model, narrow, all_positions(shape, split.cp), how);
+    for (std::size_t i = 0; i < operators.size(); ++i) {
+      if (operators[i].kind == OperatorKind::attention_core) operators[i] = inside[i];
+    }
+  }
+  return parts(given, local, split, shape, std::move(operators));
+}
+
+BlockParts embedding_parts(const Scenario& given, const Split& split) {
+  const Block& block = given.model.blocks.front();
+  const TokenShape shape = local_tokens(given.job, split, block);
+  BlockParts list = parts(given, block, split, shape,
+                          embedding_operators(given.model, shard_vocab(given.model.vocab, split.tp), shape,
+                                              implementation(given.stack, given.job)));
+  list.has_input = false;
+  return list;
+}
+
+BlockParts head_parts(const Scenario& given, const Split& split) {
+  const Block& block = given.model.blocks.back();
+  const TokenShape shape = local_tokens(given.job, split, block);
+  BlockParts list = parts(given, block, split, shape,
+                          head_operators(given.model, shard_vocab(given.model.vocab, split.tp), shape,
+                                         implementation(given.stack, given.job)));
+  list.has_output = false;
+  return list;
+}
+
+BlockProgram lower(const BlockParts& parts, Recompute mode, bool apart) {
+  BlockProgram block;
+  block.runs_backward = parts.runs_backward;
+  for (const Operator& op : parts.operators) {
+    block.parameters += op.parameters - op.expert_parameters;
+    block.expert_parameters += op.expert_parameters;
+    if (is_replicated(op.kind)) block.replicated += op.parameters;
+    if (op.weight_gradient.empty()) block.early += op.parameters;
+    block.frozen += op.frozen - op.frozen_experts;
+    block.frozen_experts += op.frozen_experts;
+  }
+  BlockEmission emit(block, parts.row, parts.operators.size());
+  emit.begin(PassKind::forward);
+  const ForwardTrace trace = ForwardPass(parts, emit)(Part::forward);
+  emit.begin(PassKind::backward);
+  BackwardPass(parts, emit, trace, mode, false)();
+  if (apart) {
+    BackwardPass inputs(parts, emit, trace, mode, true);
+    emit.begin(PassKind::input_gradient);
+    inputs();
+    emit.begin(PassKind::weight_gradient);
+    inputs.weights();
+  }
+  find_lifetimes(block, parts.has_input, parts.has_output);
+  return block;
+}
+
+BlockProgram lower_block(const Scenario& given, const Block& block, const Split& split, double load) {
+  return lower(block_parts(given, block, split, load), split.recompute, split.apart);
+}
+
+BlockProgram lower_embedding(const Scenario& given, const Split& split) {
+  BlockProgram block = lower(embedding_parts(given, split), Recompute::none, split.apart);
+  if (given.model.tied_embeddings && !has_frozen_base(given.job.tuning))
+    block.table = table_parameters(given.model, split.tp);
+  return block;
+}
+
+BlockProgram lower_head(const Scenario& given, const Split& split) {
+  BlockProgram block = lower(head_parts(given, split), Recompute::none, split.apart);
+  if (given.model.tied_embeddings)
+    (has_frozen_base(given.job.tuning) ? block.borrowed_frozen : block.borrowed) =
+        table_parameters(given.model, split.tp);
+  return block;
+}
+
+Bytes boundary_bytes(const Scenario& given, const Split& split) {
+  const std::int64_t tokens = split.micro_batch * shard_sizes(given.job.sequence, split.cp).largest;
+  const std::int64_t rows = split.sp ? shard_sizes(tokens, split.tp).largest : tokens;
+  return static_cast<double>(rows * given.model.hidden) * size_of(activation_dtype(given.job));
+}
+
+}  // namespace forerun

@@ -1,0 +1,216 @@
+// What every rank does in one step: instructions on lanes, over named tensors. The simulator prices and replays it, the
+// executor performs it.
+//
+// Order, the same for both readers: a rank issues its instructions one after the other; each lane is first in, first
+// out. An instruction on another lane than compute starts when everything that was issued to the compute lane before it
+// is done; the compute lane waits only where a wait says so. Sends are buffered; collectives match by (group, number of
+// the collective in its group on that lane).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "strategies/programs/traffic.hpp"
+#include "strategies/schedules/schedule_table.hpp"
+#include "workloads/operators/kernels.hpp"
+#include "workloads/operators/operators.hpp"
+
+namespace forerun {
+
+// Streams of one device: communication of each dimension has one of its own.
+enum class Lane : std::uint8_t { compute, tp, cp, ep, dp, pp_forward, pp_backward, to_host, from_host };
+inline constexpr std::size_t lane_count = 9;
+std::string_view to_string(Lane);
+Lane lane_of(Flow);
+
+// Groups of ranks that talk to each other.
+enum class GroupKind : std::uint8_t {
+  tp,
+  cp,
+  ep,
+  etp,
+  dp,
+  expert_dp,  // copies of the dense part and of the routed experts: all-reduce, or ZeRO over all of them
+  shard,
+  expert_shard,  // HSDP: ranks that share one copy
+  replica,
+  expert_replica,  // HSDP: ranks that hold the same shard
+  next_stage,
+  ends,  // neighbours in a pipeline; its first and last stage
+  mirror,  // DualPipe: stages s and K - 1 - s hold copies of each other's chunks
+};
+inline constexpr std::size_t group_count = 13;
+
+enum class Part : std::uint8_t { forward, recompute, input_gradient, weight_gradient, update };
+
+// Kernels of one operator's part, one after the other.
+struct Computation {
+  static constexpr int whole = -1;
+  static constexpr int joins = -2;  // adds the first tensor that it reads to the second
+  static constexpr int passes = -3;  // computes nothing: what it writes is the sum of what it reads
+  static constexpr int settles =
+      -4;  // computes nothing: gradients that B made take their place among all of their unit
+
+  OperatorKind kind{};
+  Part part{};
+  std::vector<Kernel> kernels;
+  int piece = whole;  // of ring attention: over the keys of the rank so many before this one; as many as there are
+      // ranks: what follows the pieces
+};
+
+// What of units replicas exchange apart from each other. A tied table of tokens is among the dense part but where it
+// has to go on its own (held_memory.hpp).
+enum class Share : std::uint8_t { dense, experts, table };
+inline constexpr std::array all_shares{Share::dense, Share::experts, Share::table};
+
+// `elements` as nccl-tests counts them (collective.hpp). A rank whose experts draw `load` times their share makes all
+// wait.
+struct Communication {
+  Flow flow{};
+  GroupKind group{};
+  std::int64_t elements = 0;
+  Bytes element;
+  double hidden = 0;  // share that may run beside computation between issue and wait; the rest stops it at the wait
+  double load = 1;
+  int pieces =
+      1;  // of a send: each member of the tensor group sends one of them, and those of the next stage gather them
+  bool home = false;  // of an all-to-all: positions, heads or tokens go back to the ranks that they came from
+  int first_unit = -1, last_unit = -1;  // of StageProgram::units, whose parameters or gradients these are; -1: none
+  Share share{};  // what of them
+};
+
+// Between device and host memory.
+struct HostCopy {
+  Bytes bytes;
+  bool to_host = true;
+};
+
+// The optimiser on the host: `parameters` updated where their states live.
+struct HostUpdate {
+  std::int64_t parameters = 0;
+};
+
+// What the framework does once a step beside its kernels.
+struct FrameworkFloor {};
+
+using Work = std::variant<Computation, Communication, HostCopy, HostUpdate, FrameworkFloor>;
+
+enum class MemoryKind : std::uint8_t { activations, gathered, transient, communication };
+inline constexpr std::size_t memory_kinds = 4;
+
+// Memory that comes and goes during a step. Names are for printing.
+struct Tensor {
+  std::string_view name;
+  MemoryKind kind{};
+  Bytes bytes;
+
+  bool operator==(const Tensor&) const = default;
+};
+
+enum class Code : std::uint8_t {
+  run,  // computation on its lane; communication and copies are issued on theirs
+  wait,  // the compute lane waits for the last instruction that set the token
+  receive,  // a buffer is posted for a message from a neighbouring stage; its wait ends when the message is there
+};
+
+using TokenId = std::uint16_t;  // 0: none
+
+using TensorId = std::uint32_t;
+
+struct Instruction {
+  Code code = Code::run;
+  Lane lane = Lane::compute;
+  bool interleaved =
+      false;  // communication in pieces with the computation up to its wait: its data is made, or needed, in between
+  std::uint16_t unit = 0;  // of StageProgram::units, of what is inside one
+  TokenId token = 0;
+  std::uint16_t reads = 0, writes = 0;  // tensors: Body::operands from first_operand on, those read first
+  std::uint16_t allocates = 0, releases = 0;  // tensors: Body::touches from first_touch on; allocated at the issue,
+      // released when it (a wait: what it waits for) is done
+  std::uint32_t first_operand = 0, first_touch = 0;
+  std::uint32_t work = 0;  // of Program::works (run)
+};
+
+// The instructions of one pass of one chunk, or of what comes before or after all passes. Tensors are numbered within
+// the role: every micro-batch has its own.
+struct Body {
+  int chunk = -1;  // of the stage's own chunks; -1: before or after all passes
+  PassKind kind{};
+  int from_stage = -1, to_stage = -1;  // whose message it receives, and who receives its own; -1: none
+  std::vector<Instruction> instructions = {};
+  std::vector<TensorId> operands = {}, touches = {};
+};
+
+struct Call {
+  std::uint32_t body = 0;
+  std::int32_t micro_batch = 0;
+};
+
+// What lives for the whole step on one device.
+struct HeldMemory {
+  Bytes parameters, gradients, optimizer;
+  Bytes communication;  // buffers of sends
+  Bytes workspace;  // of the matrix library
+
+  [[nodiscard]] Bytes total() const { return parameters + gradients + optimizer + communication + workspace; }
+};
+
+enum class UnitKind : std::uint8_t { embedding, block, head };
+
+// What has parameters of its own: they are gathered, and their gradients reduced, together.
+struct Unit {
+  UnitKind kind{};
+  int layer = 0, chunk = 0;  // chunk: of the stage's own
+  std::int64_t parameters = 0, expert_parameters = 0;  // trained ones on this rank, before ZeRO; of routed experts
+  std::int64_t table = 0,
+               borrowed =
+                   0;  // of a tied table: of `parameters` those, and those that the embedding on this device holds
+  std::optional<TensorId> gathered, gradients;  // under ZeRO-3 and from ZeRO-2 on: where they are during a pass
+  std::optional<TensorId> early;  // gradients that B makes where W runs apart: until then
+};
+
+// What the ranks of one or more roles run.
+struct StageProgram {
+  int stage = 0;
+  std::vector<Unit> units;  // chunk by chunk, in the order of the layers
+  std::vector<Work> works;
+  std::vector<std::uint32_t> first_work;  // of each block's program: their kernels are launched together
+  std::vector<Tensor> tensors;
+  std::vector<Body> bodies;
+  std::vector<Call> calls;
+  HeldMemory held;
+};
+
+// Of the unit that an instruction is inside.
+inline int layer_of(const StageProgram& stage, const Instruction& in) {
+  return in.unit < stage.units.size() ? stage.units[in.unit].layer : 0;
+}
+
+// Most passes in flight at once: a chunk's forward of a micro-batch has begun, so its activations are kept, and its
+// backward (W where it runs apart) has not ended. With one chunk a stage they are micro-batches.
+int most_in_flight(const StageProgram&);
+
+// Ranks that do the same at the same time. One of them stands for all.
+struct Role {
+  std::uint32_t program = 0;  // of Program::stages
+  std::vector<int> ranks;  // ascending
+};
+
+struct Program {
+  Plan plan;
+  std::int64_t micro_batches = 0;  // of one pipeline
+  std::vector<StageProgram> stages;
+  std::vector<Role> roles;
+  std::vector<std::uint32_t> role_of_rank;
+};
+
+// What a rank runs.
+inline const StageProgram& program_of(const Program& program, int rank) {
+  return program.stages[program.roles[program.role_of_rank[static_cast<std::size_t>(rank)]].program];
+}
+
+}  // namespace forerun

@@ -1,0 +1,172 @@
+// How the program of a stage is written: its blocks' programs placed in bodies (stage_lowering.cpp), what
+// replicas and the optimiser do before and after all passes (stage_updates.cpp), the passes with their messages,
+// gathers and copies (stage_passes.cpp).
+#pragma once
+
+#include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+
+#include "strategies/programs/held_memory.hpp"
+#include "strategies/programs/steps/buckets.hpp"
+#include "strategies/programs/steps/stage_program.hpp"
+#include "strategies/programs/work_price.hpp"
+
+namespace forerun::stage_lowering {
+
+inline constexpr TokenId receiving = 1000, gathering = 1001, scattering = 1010, copying = 1020,
+                         kept = 1100;  // beyond any block's own
+
+// One block, the embedding or the head, in a chunk.
+struct PlacedUnit {
+  const BlockProgram* program;
+  std::uint32_t first_work, first_tensor;
+};
+
+struct Chunk {
+  int index = 0;  // in the order of the layers
+  std::vector<PlacedUnit> units;
+  std::size_t first_unit = 0;            // of StageProgram::units
+  TensorId boundary = 0, gradient = 0;  // of unit u: boundary + u is its input, boundary + u + 1 its output; but the
+                                        // first where the chunk before is on this stage
+  TensorId input = 0, input_gradient = 0;  // of the first unit: then what the chunk before hands on
+  TensorId gathered = 0, gradients = 0;  // of unit u, under ZeRO-3 and from ZeRO-2 on
+  std::vector<std::optional<TensorId>> early;  // of unit u: what B makes of its gradients, until W
+  int from = -1, to = -1;  // stages of the chunks before and after; -1: none
+  std::array<std::vector<Bucket>, all_shares.size()> buckets;
+
+  std::vector<Bucket>& buckets_of(Share share) { return buckets[static_cast<std::size_t>(share)]; }
+  [[nodiscard]] const std::vector<Bucket>& buckets_of(Share share) const {
+    return buckets[static_cast<std::size_t>(share)];
+  }
+};
+
+// Parameters, or gradients, of neighbouring units.
+struct Piece {
+  std::int64_t elements;
+  Share share;
+  int first_unit, last_unit;  // of StageProgram::units
+};
+
+struct Operands {
+  std::vector<TensorId> reads = {}, writes = {}, allocates = {}, releases = {};
+};
+
+class StageLowering {
+ public:
+  StageLowering(const PricedScenario& scenario, const BlockKinds& kinds, const SplitPrograms& programs,
+                const ScheduleTable& table, const Plan& plan, int stage);
+  StageProgram lower();
+
+ private:
+  // --- tensors and works ---------------------------------------------------------------------------------------------
+
+  std::uint32_t work(Work w);
+  TensorId tensor(std::string_view name, MemoryKind kind, Bytes bytes);
+  std::uint32_t works_of(const BlockProgram& block);
+  void add_unit(Chunk& chunk, UnitKind kind, const BlockProgram& block, int layer);
+  void add_chunk(int local);
+  void sharded_tensors(Chunk& chunk);
+  void cut(Chunk& chunk);
+  [[nodiscard]] std::int64_t held(const Chunk& chunk, std::size_t u,
+                                  Share share) const;  // trained parameters of a unit that live on this device
+
+  // --- instructions --------------------------------------------------------------------------------------------------
+
+  void push(Instruction in, const Operands& o = {});
+  void mark(const Operands& o) { push({.work = nothing_}, o); }
+  void wait(TokenId token, const Operands& o = {}) { push({.code = Code::wait, .token = token}, o); }
+  void append(const Chunk& chunk, std::size_t u, PassKind kind);
+
+  // --- replicas ------------------------------------------------------------------------------------------------------
+
+  [[nodiscard]] GroupKind shard_group(Share share) const;
+  [[nodiscard]] Communication between_replicas(Flow flow, GroupKind group, const Piece& piece, Bytes element) const;
+  [[nodiscard]] static Piece piece_of(const Chunk& chunk, const Bucket& bucket, Share share) {
+    return {bucket.elements, share, static_cast<int>(chunk.first_unit) + bucket.first_unit,
+            static_cast<int>(chunk.first_unit) + bucket.last_unit};
+  }
+  [[nodiscard]] static Piece piece_of(const Chunk& chunk, std::size_t u, Share share, std::int64_t elements) {
+    return {elements, share, static_cast<int>(chunk.first_unit + u), static_cast<int>(chunk.first_unit + u)};
+  }
+  void issue_gather(const Piece& piece, TokenId token);
+  void issue_reduce(const Piece& piece, TokenId token, std::vector<TokenId>& issued);
+
+  // --- before and after all passes -----------------------------------------------------------------------------------
+
+  template <class Visit>
+  void each_bucket(Visit visit);
+  void open(Body body);
+  void call_once() { out_.calls.push_back({static_cast<std::uint32_t>(out_.bodies.size() - 1), 0}); }
+  void prologue();
+  TokenId next_token() { return token_ = static_cast<TokenId>(token_ + 2); }
+  void gather_units_at_start();
+  void epilogue();
+  [[nodiscard]] StageWeights weights() const;
+  void exchange_at_end(const Communication& c);
+  void add_mirrored();
+  [[nodiscard]] std::int64_t own_elements() const;
+  void update();
+
+  // --- passes --------------------------------------------------------------------------------------------------------
+
+  static bool makes_weight_gradients(PassKind kind) {
+    return kind == PassKind::backward || kind == PassKind::weight_gradient;
+  }
+  void passes();
+  void pass_body(int local, PassKind kind, bool special);
+  void receive(int from, Lane lane, TensorId id);
+  void send(int to, Flow flow, TensorId id);
+  void forward(const Chunk& chunk, int local, bool first);
+  void backward(const Chunk& chunk, PassKind kind, bool last);
+  void gather_unit(const Chunk& chunk, std::size_t u, std::optional<std::size_t> next, bool opens);
+  template <class Visit>
+  void each_gathered(const Chunk& chunk, std::size_t u, Visit visit) const;
+  void issue_unit(const Chunk& chunk, std::size_t u);
+  void wait_for_unit(const Chunk& chunk, std::size_t u);
+  void drop_unit(const Chunk& chunk, std::size_t u);
+  void scatter_unit(const Chunk& chunk, std::size_t u);
+  void wait_for_scatter(const Chunk& chunk, std::size_t u);
+  [[nodiscard]] bool reduces_in_passes(const Chunk& chunk) const {
+    return dp_ > 0 && std::ranges::any_of(chunk.buckets, [](const auto& list) { return !list.empty(); });
+  }
+  void reduce_buckets(const Chunk& chunk, std::size_t u);
+
+  // --- activations in host memory ------------------------------------------------------------------------------------
+
+  [[nodiscard]] std::vector<TensorId> saved(const Chunk& chunk, std::size_t u) const;
+  [[nodiscard]] Bytes bytes_of(const std::vector<TensorId>& list) const;
+  void away(const Chunk& chunk, std::size_t u);
+  void settle(const Chunk& chunk, std::size_t u) {
+    wait(static_cast<TokenId>(copying + u % 2), {.releases = saved(chunk, u)});
+  }
+  void back(const Chunk& chunk, std::size_t u);
+  void fetch(const Chunk& chunk, std::size_t u);
+
+  struct Gather {
+    std::ptrdiff_t chunk;
+    int unit;
+    TokenId token;
+  };
+
+  const Scenario& given_;
+  const BlockKinds& kinds_;
+  const SplitPrograms& programs_;
+  const ScheduleTable& table_;
+  const Plan& plan_;
+  Split split_;
+  double dp_;
+  Bytes element_;
+  StateBytes state_;
+  StageProgram out_;
+  std::vector<Chunk> chunks_;
+  std::map<const BlockProgram*, std::uint32_t> first_work_;
+  Body* body_ = nullptr;
+  std::uint32_t nothing_ = 0, settle_ = 0;
+  TokenId token_ = kept;
+  std::vector<Gather> gathers_;
+  std::vector<TokenId> reductions_, scattered_;
+};
+
+}  // namespace forerun::stage_lowering

@@ -1,0 +1,149 @@
+#include "strategies/programs/work_price.hpp"
+
+#include <algorithm>
+
+#include "sim/tick.hpp"
+
+namespace forerun {
+namespace {
+
+ErrorKind error_kind(const Kernel& kernel) {
+  if (std::holds_alternative<Gemm>(kernel)) return ErrorKind::gemm;
+  if (std::holds_alternative<FusedAttention>(kernel)) return ErrorKind::attention;
+  return ErrorKind::streaming;
+}
+
+Seconds& of(WorkPrice& price, ErrorKind kind) { return price.error[static_cast<std::size_t>(kind)]; }
+
+// Parts that the host launches in one go.
+std::size_t burst(Part part) {
+  return part == Part::forward ? 0 : part == Part::recompute ? 1 : part == Part::update ? 3 : 2;
+}
+
+class WorkPricer {
+ public:
+  WorkPricer(const PricedScenario& scenario, const Placements& placements) : s_(scenario), placements_(placements) {}
+
+  WorkPrice operator()(const Computation& c) {
+    WorkPrice price;
+    for (const Kernel& kernel : c.kernels) {
+      const Timing t = s_.kernels->time(kernel);
+      price.time += t.median;
+      of(price, error_kind(kernel)) += t.median * t.spread;
+    }
+    device_[burst(c.part)] += price.time;
+    launches_[burst(c.part)] += static_cast<double>(c.kernels.size());
+    return price;
+  }
+  WorkPrice operator()(const Communication& c) {
+    const Timing t = communication_time(s_, c, placements_);
+    WorkPrice price{.time = t.median};
+    of(price, ErrorKind::communication) = t.median * t.spread;
+    return price;
+  }
+  WorkPrice operator()(const HostCopy& copy) {
+    return {.time = copy.bytes / node_of(s_.given.cluster).host.bandwidth + node_of(s_.given.cluster).host.latency};
+  }
+  WorkPrice operator()(const HostUpdate& update) {
+    const Node& node = node_of(s_.given.cluster);
+    return {.time = Seconds{static_cast<double>(update.parameters) * node.devices / s_.given.stack.host_update_rate}};
+  }
+  WorkPrice operator()(const FrameworkFloor&) { return {.time = s_.given.stack.host_per_step}; }
+
+  [[nodiscard]] double stretch(const Work& work) const {
+    const Computation* c = std::get_if<Computation>(&work);
+    if (c == nullptr) return 1;
+    const std::size_t b = burst(c->part);
+    const Seconds host = launches_[b] * s_.given.stack.host_per_kernel;
+    return host > device_[b] && device_[b] > Seconds{0} ? host / device_[b] : 1;
+  }
+
+ private:
+  const PricedScenario& s_;
+  const Placements& placements_;
+  std::array<Seconds, 4> device_{};
+  std::array<double, 4> launches_{};
+};
+
+}  // namespace
+
+Axis axis_of(GroupKind kind, const Plan& p) {
+  const int replicas = p.dp * p.cp, stage = p.tp * replicas, grid = p.etp * p.ep;
+  const int shard = p.sharding_group == 0 ? replicas : p.sharding_group;
+  const auto expert_shard = [&] {
+    const int experts = stage / grid;
+    return std::max(1, std::min(experts, p.sharding_group == 0 ? experts : experts * shard / replicas));
+  };
+  switch (kind) {
+    case GroupKind::tp:
+      return {p.tp, 1};
+    case GroupKind::cp:
+      return {p.cp, p.tp};
+    case GroupKind::etp:
+      return {p.etp, 1};
+    case GroupKind::ep:
+      return {p.ep, p.etp};
+    case GroupKind::dp:
+      return {replicas, p.tp};
+    case GroupKind::expert_dp:
+      return {stage / grid, grid};
+    case GroupKind::shard:
+      return {shard, p.tp};
+    case GroupKind::replica:
+      return {p.sharding_group == 0 ? 1 : replicas / shard, p.tp * shard};
+    case GroupKind::expert_shard:
+      return {expert_shard(), grid};
+    case GroupKind::expert_replica:
+      return {p.sharding_group == 0 ? 1 : stage / grid / expert_shard(), grid * expert_shard()};
+    case GroupKind::next_stage:
+      return {p.pp, stage};
+    case GroupKind::mirror:
+    case GroupKind::ends:
+      return {p.pp > 1 ? 2 : 1, stage * std::max(1, p.pp - 1)};
+  }
+  return {};
+}
+
+int size_of_group(GroupKind kind, const Plan& plan) { return axis_of(kind, plan).count; }
+
+Placements placements_of(const Topology& topology, const Plan& plan) {
+  Placements list;
+  for (std::size_t k = 0; k < group_count; ++k) list[k] = place(topology, {axis_of(static_cast<GroupKind>(k), plan)});
+  return list;
+}
+
+void count_traffic(const Communication& c, const Plan& plan, double times, Traffic& traffic) {
+  const int size = c.group == GroupKind::next_stage ? 2 : size_of_group(c.group, plan);
+  traffic.add(c.flow, shard_sizes(c.elements, c.pieces).largest, c.element, size, times);
+  if (c.pieces > 1) traffic.add(Flow::tp_all_gather, c.elements, c.element, c.pieces, times);
+}
+
+Timing in_turn(const Timing& a, const Timing& b) {
+  const Seconds both = a.median + b.median;
+  return {both, (a.median * a.spread + b.median * b.spread) / both, std::min(a.evidence, b.evidence)};
+}
+
+Timing communication_time(const PricedScenario& scenario, const Communication& c, const Placements& placements) {
+  const auto time = [&](CollectiveKind kind, Bytes bytes, GroupKind group) {
+    return scenario.collectives->time({kind, bytes}, placements[static_cast<std::size_t>(group)]);
+  };
+  const Bytes whole = c.load * static_cast<double>(c.elements) * c.element;
+  if (c.pieces == 1) return time(kind_of(c.flow), whole, c.group);
+  Timing send = time(kind_of(c.flow), whole / c.pieces, c.group),
+         gather = time(CollectiveKind::all_gather, whole, GroupKind::tp);
+  for (Timing* t : {&send, &gather}) t->median = to_seconds(to_ticks(t->median));
+  return in_turn(send, gather);
+}
+
+std::vector<WorkPrice> price_works(const PricedScenario& scenario, const std::vector<Work>& works,
+                                   const Placements& placements) {
+  WorkPricer pricer(scenario, placements);
+  std::vector<WorkPrice> prices;
+  prices.reserve(works.size());
+  for (const Work& work : works) prices.push_back(std::visit(pricer, work));
+  for (std::size_t i = 0; i < works.size(); ++i)
+    prices[i].time = to_seconds(to_ticks(pricer.stretch(works[i]) * prices[i].time));
+  return prices;
+}
+
+}  // namespace forerun

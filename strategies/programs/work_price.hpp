@@ -1,0 +1,39 @@
+// How long each work of a program takes on a device, and how sure we are.
+#pragma once
+
+#include <array>
+#include <vector>
+
+#include "strategies/plan/scenario.hpp"
+#include "strategies/programs/program.hpp"
+
+namespace forerun {
+
+// Errors of kernels of one kind are taken as fully correlated, of different kinds as independent: sums of time x
+// spread.
+enum class ErrorKind : std::uint8_t { gemm, attention, streaming, communication };
+inline constexpr std::size_t error_kinds = 4;
+
+// Whole picoseconds, as the simulator takes it.
+struct WorkPrice {
+  Seconds time;
+  std::array<Seconds, error_kinds> error{};  // time x spread
+};
+
+// Ranks of a plan that talk to each other, as an axis of its rank grid (collective.hpp). Rank r of a stage is tp rank,
+// then cp, then dp; experts: etp rank, then ep, then copies.
+Axis axis_of(GroupKind, const Plan&);
+int size_of_group(GroupKind, const Plan&);
+
+using Placements = std::array<Placement, group_count>;
+Placements placements_of(const Topology&, const Plan&);
+
+// Of works of one block's program. Where the host cannot launch the kernels of a part (forward, recompute, both
+// gradients) as fast as they run, they are stretched to the time that it needs.
+std::vector<WorkPrice> price_works(const PricedScenario&, const std::vector<Work>&, const Placements&);
+// Adds what one rank hands to `times` of them.
+void count_traffic(const Communication&, const Plan&, double times, Traffic&);
+Timing communication_time(const PricedScenario&, const Communication&, const Placements&);
+Timing in_turn(const Timing&, const Timing&);  // one after the other
+
+}  // namespace forerun

@@ -1,0 +1,73 @@
+// The uniform plans of a scenario, enumerated in a fixed order.
+//
+// All devices are used, in ways that the stack has (check_stack). Bounds:
+//   tp            divisors of the device count up to 64 that divide the heads (and suit the key-value heads)
+//   sp            off and on, if tp > 1 (on only, for mixtures of experts)
+//   cp            divisors up to 64; every kind that the stack has, if cp > 1
+//   ep            divisors of the number of experts that divide tp x cp x dp; 1 for dense models
+//   pp            divisors up to the number of blocks (plus two for even_with_ends); every schedule that the stack has
+//   v             interleaved: 2 and more, zb-v: 2, such that pp x v divides the blocks (plus two): equal chunks;
+//   others: 1, chunks may differ by one block stages        even and even_with_ends, if pp > 1; of software that cuts
+//   by weights only so, and one chunk a stage zero          0 to 3 (0 and 1 with a pipeline), if dp x cp > 1; sharded
+//   over all of it, nothing offloaded, experts not cut micro-batch   powers of two up to 64 that divide the batch of a
+//   replica recompute     none, selective, full
+// Left out, but read in plan files: ZeRO-2 and 3 with a pipeline, HSDP, offload, etp, and zb-auto with another limit
+// than 1.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "strategies/plan/check_plan.hpp"
+#include "strategies/plan/scenario.hpp"
+#include "strategies/plan/shard.hpp"
+
+namespace forerun {
+
+// Everything that decides the price of a block; each is priced once and shared by the plans that repeat it.
+std::vector<Split> splits(const Scenario&);
+
+// visit(plan) for every valid plan of the split, always in the same order.
+template <class Visit>
+void for_each_plan(const Scenario&, const Split&, Visit visit);
+
+std::vector<int> divisors(int n);  // ascending
+
+// The pipelines of `pp` stages: cut, schedule and virtual stages.
+struct Pipeline {
+  StageCut cut = StageCut::even;
+  std::vector<Stage> stages = {};  // of cut == list
+  int virtual_stages = 1;
+  ScheduleKind schedule = ScheduleKind::one_f_one_b;
+};
+std::vector<Pipeline> pipelines(const Scenario&, int pp);
+// Whether the schedule can run so many micro-batches.
+bool has_shape(const Pipeline&, int pp, int micro_batches);
+
+template <class Visit>
+void for_each_plan(const Scenario& scenario, const Split& split, Visit visit) {
+  const int blocks = static_cast<int>(scenario.model.blocks.size());
+  const int rest = scenario.gpus / (split.tp * split.cp);
+  for (const int pp : divisors(rest)) {
+    const int dp = rest / pp;
+    if (pp > blocks + 2 || (split.tp * split.cp * dp) % split.ep != 0) continue;
+    if (scenario.job.global_batch % (dp * split.micro_batch) != 0) continue;
+    const int micro_batches = scenario.job.global_batch / (dp * split.micro_batch);
+    const int last_zero = dp * split.cp == 1 ? 0 : pp > 1 ? 1 : 3;
+    for (const Pipeline& pipeline : pipelines(scenario, pp)) {
+      if (!has_shape(pipeline, pp, micro_batches)) continue;
+      for (int zero = 0; zero <= last_zero; ++zero) {
+        Plan plan;
+        plan.tp = split.tp, plan.sp = split.sp, plan.cp = split.cp, plan.cp_kind = split.cp_kind;
+        plan.pp = pp, plan.virtual_stages = pipeline.virtual_stages, plan.cut = pipeline.cut,
+        plan.stages = pipeline.stages;
+        plan.schedule = pipeline.schedule;
+        plan.ep = split.ep, plan.dp = dp, plan.zero = zero, plan.micro_batch = split.micro_batch,
+        plan.recompute = split.recompute;
+        if (supports(scenario.stack, plan)) visit(plan);
+      }
+    }
+  }
+}
+
+}  // namespace forerun

@@ -1,0 +1,43 @@
+// Measured collectives, as FILE.csv of `forerun validate collectives` holds them: one row a collective, its group, its
+// bytes, its time.
+//
+// Two sets of columns are read (any order; others are ignored):
+//   source, gpu, ngpus, nnodes, intra_link, inter_link, nccl_version, collective, bytes, time_us, notes             as
+//   nccl-tests results are kept source, gpu, dtype, kind, bytes, ranks, time_us, notes as kernels are; other kinds are
+//   counted
+// gpu: words of the catalogue, or the path of a cluster's file beside this one ("local.cluster.yaml").
+// Names: all_reduce or allreduce, all_gather, reduce_scatter, alltoall, broadcast, sendrecv, allreduce_custom. `bytes`
+// as nccl-tests counts them. Notes "...devs_per_node=4" say how many of the ranks share a node.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "costmodel/collectives/collective.hpp"
+
+namespace forerun {
+
+struct CollectiveRow {
+  std::string source, gpu, dtype, notes;
+  std::string name;               // of the collective, as the file says
+  std::string intra_link, inter_link, nccl_version;
+  CollectiveKind kind = CollectiveKind::all_reduce;
+  bool custom = false;            // an inference server's own
+  int ranks = 1, nodes = 1;
+  Bytes bytes;
+  Seconds time;
+};
+
+struct CollectiveRows {
+  std::vector<CollectiveRow> rows;
+  std::size_t others = 0;    // rows of kernels, left out
+  std::size_t untimed = 0;   // rows whose time is 0 or missing, left out
+};
+
+// Problems, all at once with line and column: an unreadable file, missing columns, unknown collectives (each once),
+// numbers that are none, ranks that the nodes do not divide.
+Result<CollectiveRows> read_collective_rows(const std::string& path);
+Result<CollectiveRows> parse_collective_rows(std::string_view text, const std::string& name);
+
+}  // namespace forerun

@@ -1,0 +1,239 @@
+#include "validation/kernels/kernel_rows.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <filesystem>
+#include <set>
+#include <tuple>
+
+#include "base/csv.hpp"
+#include "base/text.hpp"
+#include "base/text_file.hpp"
+#include "hardware/catalog.hpp"
+
+namespace forerun {
+namespace {
+
+const std::vector<std::string> kernel_names = [] {
+  std::vector<std::string> names = kernel_kind_names();
+  names.emplace_back("attn_backward");
+  for (std::size_t k = static_cast<std::size_t>(KernelKind::norm); k < kernel_kinds; ++k)
+    names.push_back(kernel_kind_names()[k] + "_backward");
+  return names;
+}();
+const std::vector<std::string> collective_names{"allreduce", "allgather", "reducescatter",   "alltoall",
+                                                "broadcast", "sendrecv",  "allreduce_custom"};
+
+bool contains(const std::vector<std::string>& list, const std::string& word) {
+  return std::find(list.begin(), list.end(), word) != list.end();
+}
+
+// The parts of a cell that are separated by semicolons.
+std::vector<std::string> parts(const std::string& text) {
+  std::vector<std::string> list;
+  std::size_t from = 0;
+  while (from <= text.size()) {
+    const std::size_t to = std::min(text.find(';', from), text.size());
+    if (to > from) list.push_back(text.substr(from, to - from));
+    from = to + 1;
+  }
+  return list;
+}
+
+// Notes are "library;kernel", or "model;operator;tp8" where a model was profiled.
+bool names_model(const std::vector<std::string>& notes) { return notes.size() == 3 && notes[2].starts_with("tp"); }
+
+std::string library_of(const KernelRow& row, const std::vector<std::string>& notes) {
+  if (names_model(notes)) return row.source + "-" + (row.kind == "gemm" ? "cublas" : notes[1]);
+  if (notes.empty()) return row.source;
+  const bool attention = row.kind.starts_with("attn");
+  return attention && notes.size() > 1 ? notes[0] + "/" + notes[1] : notes[0];
+}
+
+class Reader {
+ public:
+  Reader(const CsvTable& table, const std::string& file)
+      : table_(table), folder_(std::filesystem::path(file).parent_path()) {}
+
+  void check_columns(const std::string& name) {
+    std::vector<std::string> missing;
+    for (const char* column : {"gpu", "dtype", "kind", "time_us"}) {
+      if (!table_.column(column)) missing.emplace_back(column);
+    }
+    if (missing.empty()) return;
+    problems.push_back({{name, 1, 1},
+                        fmt::format("missing {}: {}", missing.size() == 1 ? "column" : "columns", join(missing, ", ")),
+                        "the columns are source, gpu, dtype, kind, m, n, k, batch, heads, kv_heads, head_dim, q_len, "
+                        "kv_len, bytes, time_us, notes"});
+  }
+
+  // Adds the row, or counts it among the collectives, or reports why it is neither.
+  void read(const std::vector<CsvCell>& cells, KernelRows& into) {
+    cells_ = &cells;
+    KernelRow row{.source = text("source"), .gpu = text("gpu"), .kind = lower(text("kind"))};
+    if (contains(collective_names, row.kind)) {
+      ++into.collectives;
+      return;
+    }
+    const std::size_t before = problems.size();
+    if (!contains(kernel_names, row.kind)) {
+      once("kind", "the kind of a kernel", suggestion(row.kind, kernel_names));
+      return;
+    }
+    if (row.source.empty()) row.source = "unnamed";
+    row.gpu = beside(row.gpu);
+    check_device(row.gpu);
+    row.dtype = dtype();
+    row.time = 1e-6 * Seconds{number("time_us", 1e12)};
+    const std::vector<std::string> notes = parts(text("notes"));
+    row.library = library_of(row, notes);
+    row.kernel = kernel(row, notes);
+    row.group = names_model(notes) ? notes[0] : group(row);
+    if (problems.size() == before) into.rows.push_back(std::move(row));
+  }
+
+  Problems problems;
+
+ private:
+  [[nodiscard]] const CsvCell* find(std::string_view column) const {
+    const auto index = table_.column(column);
+    return index ? &(*cells_)[*index] : nullptr;
+  }
+  [[nodiscard]] std::string text(std::string_view column) const {
+    const CsvCell* cell = find(column);
+    return cell == nullptr ? "" : cell->text;
+  }
+
+  void report(const CsvCell& cell, std::string_view what, std::string hint) {
+    problems.push_back({cell.at, fmt::format("{} is not {}", quoted(cell.text), what), std::move(hint)});
+  }
+  // The same slip in thousands of rows is one problem.
+  void once(std::string_view column, std::string_view what, std::string hint) {
+    const CsvCell* cell = find(column);
+    if (cell != nullptr && said_.insert(std::string(column) + cell->text).second) report(*cell, what, std::move(hint));
+  }
+
+  void check_device(const std::string& gpu) {
+    if (!seen_.insert(gpu).second) return;
+    if (const auto device = find_device(gpu); !device)
+      once("gpu", "a device that the catalogue knows", device.error().front().hint);
+  }
+
+  DType dtype() {
+    const std::string name = lower(text("dtype"));
+    if (const auto known = dtype_from(name)) return *known;
+    std::vector<std::string> names;
+    for (const DType d : all_dtypes) names.emplace_back(to_string(d));
+    once("dtype", "a number format", suggestion(name, names));
+    return DType::bf16;
+  }
+
+  // A positive number up to `most`; 1 after a problem.
+  double number(std::string_view column, double most) {
+    const CsvCell* cell = find(column);
+    if (cell == nullptr) {
+      if (said_.insert(std::string(column)).second)
+        problems.push_back(
+            {cells_->front().at, fmt::format("no column '{}', which this kind needs", column), "add it"});
+      return 1;
+    }
+    double value = 0;
+    const char* end = cell->text.data() + cell->text.size();
+    const auto [stop, error] = std::from_chars(cell->text.data(), end, value);
+    if (error == std::errc{} && stop == end && std::isfinite(value) && value > 0 && value <= most) return value;
+    report(*cell, fmt::format("a value for '{}'", column), fmt::format("write a number above 0, at most {:g}", most));
+    return 1;
+  }
+  std::int64_t count(std::string_view column) {
+    const double value = number(column, 1e9);
+    if (value != std::floor(value))
+      report(*find(column), fmt::format("a value for '{}'", column), "write a whole number");
+    return static_cast<std::int64_t>(value);
+  }
+  std::int64_t count_or(std::string_view column, std::int64_t otherwise) {
+    return text(column).empty() ? otherwise : count(column);
+  }
+
+  Kernel kernel(const KernelRow& row, const std::vector<std::string>& notes) {
+    if (row.kind == "gemm") {
+      const int output = static_cast<int>(std::clamp(size_of(row.dtype).value(), 2.0, 8.0));
+      return Gemm{.m = count("m"),
+                  .n = count("n"),
+                  .k = count("k"),
+                  .batch = count_or("batch", 1),
+                  .dtype = row.dtype,
+                  .output_size = output};
+    }
+    if (row.kind.starts_with("attn")) return attention(row);
+    const bool embedding = names_model(notes) && notes[1] == "emb";
+    const bool backward = row.kind.ends_with("_backward");
+    const std::string forward =
+        row.kind.substr(0, row.kind.size() - (backward ? std::string_view("_backward").size() : 0));
+    const auto at =
+        std::find(kernel_kind_names().begin() + static_cast<int>(KernelKind::norm), kernel_kind_names().end(), forward);
+    const auto kind = static_cast<StreamingKind>(at - kernel_kind_names().begin() - static_cast<int>(KernelKind::norm));
+    return Streaming{embedding ? StreamingKind::embedding : kind, Bytes{number("bytes", 1e15)}, backward};
+  }
+
+  Kernel attention(const KernelRow& row) {
+    FusedAttention a{.sequences = count_or("batch", 1), .dtype = row.dtype};
+    a.heads = static_cast<int>(count("heads"));
+    a.kv_heads = static_cast<int>(count_or("kv_heads", a.heads));
+    a.head_dim = a.value_dim = static_cast<int>(count("head_dim"));
+    a.q_len = row.kind == "attn_decode" ? count_or("q_len", 1) : count("q_len");
+    a.kv_len = count_or("kv_len", a.q_len);
+    if (a.kv_len < a.q_len)
+      report(*find("kv_len"), "a key length that holds the queries", "kv_len counts the new tokens as well");
+    a.visible = visible_share(a.q_len, a.kv_len);
+    a.backward = row.kind == "attn_backward";
+    return a;
+  }
+
+  static std::string group(const KernelRow& row) {
+    if (const auto* g = std::get_if<Gemm>(&row.kernel)) return fmt::format("{} {} {}", g->n, g->k, g->batch);
+    if (const auto* a = std::get_if<FusedAttention>(&row.kernel))
+      return fmt::format("{} {} {}", a->heads, a->kv_heads, a->head_dim);
+    return fmt::format("{:g}", std::get<Streaming>(row.kernel).bytes.value());
+  }
+
+  [[nodiscard]] std::string beside(const std::string& gpu) const {
+    if (!gpu.ends_with(".yaml") || folder_.empty() || std::filesystem::path(gpu).is_absolute()) return gpu;
+    return (folder_ / gpu).string();
+  }
+
+  const CsvTable& table_;
+  std::filesystem::path folder_;
+  const std::vector<CsvCell>* cells_ = nullptr;
+  std::set<std::string> said_, seen_;  // problems; devices
+};
+
+}  // namespace
+
+Result<KernelRows> parse_kernel_rows(std::string_view text, const std::string& name) {
+  const Result<CsvTable> table = parse_csv(text, name);
+  if (!table) return fail(table.error());
+  Reader reader(*table, name);
+  reader.check_columns(name);
+  if (!reader.problems.empty()) return fail(std::move(reader.problems));
+  KernelRows rows;
+  for (const auto& cells : table->rows) reader.read(cells, rows);
+  const auto earlier = [](const Problem& a, const Problem& b) {
+    return std::tie(a.at.line, a.at.column) < std::tie(b.at.line, b.at.column);
+  };
+  std::stable_sort(reader.problems.begin(), reader.problems.end(), earlier);
+  if (!reader.problems.empty()) return fail(std::move(reader.problems));
+  return rows;
+}
+
+Result<KernelRows> read_kernel_rows(const std::string& path) {
+  const Result<std::string> text = read_text_file(path);
+  if (!text) return fail(text.error());
+  Problems problems = check_text(*text, path);
+  if (!problems.empty()) return fail(std::move(problems));
+  return parse_kernel_rows(*text, path);
+}
+
+}  // namespace forerun

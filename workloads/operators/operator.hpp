@@ -1,0 +1,113 @@
+// A block as operators in three parts: forward, input gradient (B) and weight gradient (W), each a list of kernels,
+// with the tensors that the forward part saves and the part that releases them.
+//
+// Shapes are those of one rank: strategies/ narrows the block (heads, widths, experts) and says how many tokens the
+// rank sees; nothing here knows of parallelism. A frozen weight has no W; a schedule that does not split B and W runs B
+// then W.
+#pragma once
+
+#include <string_view>
+#include <vector>
+
+#include "workloads/jobs/tuning.hpp"
+#include "workloads/models/model.hpp"
+#include "workloads/operators/kernels.hpp"
+
+namespace forerun {
+
+// Which attention is used is part of the program: it decides what is saved.
+enum class AttentionImplementation : std::uint8_t { flash, unfused };
+
+struct Implementation {
+  AttentionImplementation attention = AttentionImplementation::flash;
+  DType dtype = DType::bf16;  // activations, attention, head
+  DType linear = DType::bf16;  // operands of the blocks' matrix products (fp8 adds casts)
+  DType saved_input = DType::bf16;  // in which a product keeps its input for W
+  Bytes gradient{4};  // of one element of a weight gradient, accumulated by the matrix product
+  bool gradients_apart =
+      false;  // a weight gradient is first written on its own, in the activations' format, and another kernel adds it
+  Bytes logit_saved{4};  // kept per logit between forward and backward of the loss
+  Bytes logit_workspace{2};  // needed beside it while the loss runs
+  bool loss_statistics = false;  // the loss keeps what slices of the vocabulary tell each other
+  bool fused =
+      true;  // chains of element-wise operators are one kernel; otherwise each step keeps what its gradient needs
+  Tuning tuning = {};  // what of the model is trained
+
+  bool operator==(const Implementation&) const = default;
+};
+
+// Equal sequences of a micro-batch. Positions may be split over ranks (context parallelism): `queries` of them live
+// here.
+struct SequenceRun {
+  std::int64_t count = 0;
+  std::int64_t length = 0;  // keys that a sequence has in all
+  std::int64_t queries = 0;  // of this rank
+
+  bool operator==(const SequenceRun&) const = default;
+};
+
+struct TokenShape {
+  std::vector<SequenceRun> sequences;
+  std::int64_t tokens = 0;  // rows of the matrix products: sum of count x queries
+  std::int64_t residual_tokens = 0;  // rows outside them: fewer than `tokens` under sequence parallelism
+  std::int64_t routed_tokens = 0;  // rows that this rank's experts compute (top_k x its residual tokens when balanced)
+  int local_experts = 0;  // that those rows are spread over
+  int cuts = 1;  // ranks that share the products' columns or rows, and with them low-rank factors
+  int attention_passes =
+      1;  // pieces of the keys that come one after the other (ring), each a kernel and a sum of its own
+
+  bool operator==(const TokenShape&) const = default;
+};
+
+enum class OperatorKind : std::uint8_t {
+  embedding,
+  attention_norm,
+  qkv,
+  latent_up,
+  positions,
+  attention_core,
+  attention_output,
+  attention_residual,
+  feed_forward_norm,
+  router,
+  dispatch,
+  up,
+  activation,
+  expert_activation,
+  down,
+  shared_expert,
+  combine,
+  feed_forward_residual,
+  final_norm,
+  head,
+  loss,
+  adapter,
+};  // latent_up: MLA's projections from the latents to queries, keys and values; qkv is then the way down
+std::string_view to_string(OperatorKind);
+
+// A tensor that lives from the forward part to the backward parts. Recomputing its producer lets it go: its result
+// where the producer's own output is dropped, what only the producer looks at (`internal`) where the output is kept.
+struct SavedTensor {
+  std::string_view name;
+  Bytes bytes;
+  OperatorKind producer{};
+  bool internal = false;
+  bool until_weight_gradient = true;  // released by W; otherwise already by B
+};
+
+struct Operator {
+  OperatorKind kind{};
+  std::vector<Kernel> forward, input_gradient, weight_gradient;
+  std::vector<SavedTensor> saves;
+  Bytes output;  // of the activation that it hands on; 0: it hands on its input
+  Bytes gradient_apart;  // of the weight gradient that W writes before it is added; 0: W adds it itself
+  Bytes workspace;  // beside its tensors while a forward part or B runs
+  std::int64_t parameters = 0;  // trained ones of this operator on this rank
+  std::int64_t expert_parameters = 0;  // of them, those of routed experts
+  std::int64_t frozen =
+      0;  // those that are not, in elements of the activations' format (what is quantised: as many as hold its bytes)
+  std::int64_t frozen_experts = 0;  // of them, those of routed experts
+  std::int64_t low_rank = 0;  // columns of what its factors A make, all ranks' together; 0: it has none
+};
+
+}  // namespace forerun
