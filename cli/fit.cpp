@@ -8,10 +8,10 @@
 #include <memory>
 #include <set>
 
-#include "base/csv.hpp"
+#include "base/files/csv.hpp"
 #include "base/table.hpp"
 #include "base/text.hpp"
-#include "base/text_file.hpp"
+#include "base/files/text_file.hpp"
 #include "cli/common.hpp"
 #include "cli/progress.hpp"
 #include "costmodel/own_calibrations.hpp"

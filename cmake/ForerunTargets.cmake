@@ -43,7 +43,7 @@ function(forerun_library name)
 endfunction()
 
 # Every file that matches the patterns (relative to the root) becomes an entry {path, text} of
-# `std::span<const EmbeddedFile> embedded_<name>()`, sorted by path (declared in base/embedded.hpp).
+# `std::span<const EmbeddedFile> embedded_<name>()`, sorted by path (declared in base/files/embedded.hpp).
 function(forerun_embed target name)
   list(TRANSFORM ARGN PREPEND ${PROJECT_SOURCE_DIR}/ OUTPUT_VARIABLE patterns)
   file(GLOB files CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR} ${patterns})

@@ -5,7 +5,7 @@
 #include <algorithm>
 
 #include "base/text.hpp"
-#include "base/yaml.hpp"
+#include "base/files/yaml.hpp"
 
 namespace forerun {
 namespace {

@@ -4,9 +4,9 @@
 #include <cctype>
 #include <optional>
 
-#include "base/embedded.hpp"
+#include "base/files/embedded.hpp"
 #include "base/text.hpp"
-#include "base/yaml.hpp"
+#include "base/files/yaml.hpp"
 
 namespace forerun {
 namespace {

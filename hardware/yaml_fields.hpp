@@ -7,7 +7,7 @@
 
 #include "base/text.hpp"
 #include "base/units.hpp"
-#include "base/yaml.hpp"
+#include "base/files/yaml.hpp"
 
 namespace forerun {
 

@@ -1,13 +1,13 @@
 #include "strategies/plan_runs.hpp"
 
 #include "strategies/closed_form/closed_form.hpp"
-#include "strategies/schedules/plan_schedule.hpp"
+#include "strategies/schedules/schedules.hpp"
 
 namespace forerun {
 
 ScheduleTable schedule_of(const PricedScenario& scenario, const Plan& plan) {
   const std::int64_t micro_batches = micro_batches_of(scenario.given.job, plan);
-  if (plan.schedule != ScheduleKind::zb_auto) return make_table(plan, {}, micro_batches);
+  if (!traits(plan.schedule).needs_times) return make_table(plan, {}, micro_batches);
   const ClosedFormContext context(scenario);
   const SplitPrices prices = price_split(scenario, context.kinds, split_of(plan));
   return make_table(plan, ClosedForm(context).times(prices, plan), micro_batches);

@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <array>
 
-#include "base/embedded.hpp"
+#include "base/files/embedded.hpp"
 #include "base/text.hpp"
 #include "base/units.hpp"
-#include "base/yaml.hpp"
+#include "base/files/yaml.hpp"
 
 namespace forerun {
 namespace {

@@ -7,8 +7,8 @@
 #include <cstdlib>
 #include <map>
 
-#include "base/embedded.hpp"
-#include "base/yaml.hpp"
+#include "base/files/embedded.hpp"
+#include "base/files/yaml.hpp"
 
 namespace forerun {
 namespace {

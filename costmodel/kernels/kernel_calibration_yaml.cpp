@@ -6,7 +6,7 @@
 #include <sstream>
 
 #include "base/text.hpp"
-#include "base/yaml.hpp"
+#include "base/files/yaml.hpp"
 #include "costmodel/kernels/kernel_calibration.hpp"
 #include "hardware/catalog.hpp"
 #include "hardware/yaml_fields.hpp"

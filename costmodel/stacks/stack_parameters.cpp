@@ -4,7 +4,7 @@
 
 #include "base/text.hpp"
 #include "base/units.hpp"
-#include "base/yaml.hpp"
+#include "base/files/yaml.hpp"
 #include "hardware/yaml_fields.hpp"
 
 namespace forerun {

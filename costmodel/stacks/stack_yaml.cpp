@@ -1,10 +1,10 @@
 #include <array>
 
-#include "base/embedded.hpp"
+#include "base/files/embedded.hpp"
 #include "base/text.hpp"
-#include "base/text_file.hpp"
+#include "base/files/text_file.hpp"
 #include "base/units.hpp"
-#include "base/yaml.hpp"
+#include "base/files/yaml.hpp"
 #include "costmodel/stacks/stack.hpp"
 #include "costmodel/stacks/stack_parameters.hpp"
 

@@ -33,7 +33,7 @@ template <class T>
 void RankExecutor<T>::send(const Communication& c) {
   const Lane lane = lane_of(c.flow);
   const bool forward = lane == Lane::pp_forward;
-  const int up = plan_.schedule == ScheduleKind::dualpipe ? body_->chunk : 0;
+  const int up = direction_of(plan_, body_->chunk);
   const int receiver = local_chunk(plan_, chunk_on(plan_, pp_rank_, body_->chunk) + (forward ? 1 : -1), up);
   const std::span<T> from = read(0);
   Neighbours& to = neighbours(lane, receiver, pp_rank_, body_->to_stage);

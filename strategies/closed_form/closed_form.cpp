@@ -53,7 +53,7 @@ void ClosedForm::sum_blocks(const SplitPrices& prices, const Plan& plan, const S
     const Seconds apart = price.input_gradient.total + price.weight_gradient.total;
     // DualPipe splits only some of its backwards.
     sum.back_alone += n * (!splits_backward(plan)                    ? price.backward.total
-                           : plan.schedule == ScheduleKind::dualpipe ? min(apart, price.backward.total)
+                           : traits(plan.schedule).splits == BackwardSplit::sometimes ? min(apart, price.backward.total)
                                                                      : apart);
   });
   sum.forward_alone = sum.forward;
@@ -110,7 +110,7 @@ Timing ClosedForm::summed_time(const Plan& plan, const StageSum& sum) {
 }
 
 Seconds ClosedForm::mirror_time(const Plan& plan, const StageSum& sum) {
-  if (plan.schedule != ScheduleKind::dualpipe || plan.pp == 1) return Seconds{0};
+  if (!runs_both_ways(plan)) return Seconds{0};
   const auto own = static_cast<double>(updated_parameters(plan, sum.weights.dense, sum.weights.expert));
   return exchanges_({CollectiveKind::all_reduce, own * context_.state.reduction}, axis_of(GroupKind::mirror, plan))
       .median;
@@ -140,7 +140,7 @@ ClosedForm::Step ClosedForm::run(const Plan& plan, std::int64_t micro_batches, D
   const Stack& stack = context_.scenario.given.stack;
   Step step;
   // Each copy of a chunk under DualPipe sees half of the micro-batches.
-  step.runs = static_cast<double>(micro_batches) / (plan.schedule == ScheduleKind::dualpipe && plan.pp > 1 ? 2 : 1);
+  step.runs = static_cast<double>(micro_batches) / (runs_both_ways(plan) ? 2 : 1);
   step.tied = exchanged_by_ends(context_.scenario.given, plan);
   step.tie = tie_time(plan, step.tied);
   sum_stages(plan, trained_second_table(context_.scenario.given, plan));
@@ -148,7 +148,7 @@ ClosedForm::Step ClosedForm::run(const Plan& plan, std::int64_t micro_batches, D
     if (stage_sums_[k].work > stage_sums_[step.busiest].work) step.busiest = k;
   }
   // Without a barrier between steps a stage is still busy with the last one until its first message comes.
-  const bool starts_at_once = plan.schedule == ScheduleKind::dualpipe || stack.steps_synchronize;
+  const bool starts_at_once = runs_both_ways(plan) || stack.steps_synchronize;
   Seconds arrival{0}, ideal{0}, ends_ready{0}, at_ends{0};
   for (int stage = 0; stage < plan.pp; ++stage) {
     const std::size_t kind = layout_->kind_of_stage(stage);
@@ -189,7 +189,7 @@ void ClosedForm::time(const SplitPrices& prices, const Plan& plan, Estimate& e) 
 }
 
 Seconds ClosedForm::lower_bound(const Plan& plan, double runs) const {
-  const bool waits = plan.schedule != ScheduleKind::dualpipe && context_.scenario.given.stack.steps_synchronize,
+  const bool waits = !runs_both_ways(plan) && context_.scenario.given.stack.steps_synchronize,
              splits = splits_backward(plan);
   Seconds longest{0}, coming{0}, going{0};
   for (int stage = 0; stage < plan.pp; ++stage) {

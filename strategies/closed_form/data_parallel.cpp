@@ -219,7 +219,7 @@ ReplicaExchange DataParallel::exchange(int stage, Seconds arrival) {
 ReplicaVolume DataParallel::volume(const StageLayout::StageKind& stage) {
   ReplicaVolume volume;
   if (!replicas_.any()) return volume;
-  const double runs = plan_.schedule == ScheduleKind::dualpipe && plan_.pp > 1 ? micro_batches_ / 2 : micro_batches_;
+  const double runs = runs_both_ways(plan_) ? micro_batches_ / 2 : micro_batches_;
   for (std::size_t kind = 0; kind < stage.copies.size(); ++kind) {
     const double copies = stage.copies[kind];
     if (copies == 0) continue;

@@ -68,7 +68,7 @@ void ClosedForm::memory(const SplitPrices& prices, const Plan& plan, MemoryUse& 
     } else {
       add(memory,
           peak_of_waves(own[0], plan.pp == 1                           ? 1
-                                : plan.schedule == ScheduleKind::gpipe ? m
+                                : traits(plan.schedule).formula == PipelineFormula::forwards_first ? m
                                                                        : std::min<std::int64_t>(plan.pp - stage, m)));
     }
   }

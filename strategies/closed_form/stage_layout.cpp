@@ -6,9 +6,7 @@ namespace forerun {
 namespace {
 
 // Which way chunks take over the stages.
-std::uint64_t route(const Plan& plan) {
-  return plan.schedule == ScheduleKind::zb_v ? 1 : plan.schedule == ScheduleKind::dualpipe ? 2 : 0;
-}
+std::uint64_t route(const Plan& plan) { return static_cast<std::uint64_t>(traits(plan.schedule).route); }
 
 }  // namespace
 

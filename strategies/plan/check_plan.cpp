@@ -140,35 +140,17 @@ void check_tuning(Reasons& r, const Scenario& s, const Plan& p) {
 
 // What each schedule asks of stages, chunks and micro-batches.
 void check_schedule_shape(Reasons& r, const Plan& p, std::int64_t micro_batches) {
-  const auto needs = [&](bool wrong, auto message, auto hint) { r.add_if(p.pp > 1 && wrong, message, hint); };
-  switch (p.schedule) {
-    case ScheduleKind::interleaved:
-      needs(p.virtual_stages == 1, FORERUN_SAY("schedule interleaved with 1 virtual stage"),
-            FORERUN_SAY("write virtual_stages above 1, or schedule: 1f1b"));
-      needs(micro_batches % p.pp != 0,
-            FORERUN_SAY("interleaved: {} micro-batches are not a multiple of pp {}", micro_batches, p.pp),
-            FORERUN_SAY("choose a global batch, dp or micro_batch so that they are"));
-      return;
-    case ScheduleKind::zb_v:
-      needs(p.virtual_stages != 2, FORERUN_SAY("schedule zb-v with {} virtual stages", p.virtual_stages),
-            FORERUN_SAY("zb-v has two chunks a stage: write virtual_stages: 2"));
-      return;
-    case ScheduleKind::dualpipe:
-      needs(p.virtual_stages != 1, FORERUN_SAY("schedule dualpipe with {} virtual stages", p.virtual_stages),
-            FORERUN_SAY("write virtual_stages: 1; its two copies of the model are the schedule's own"));
-      needs(p.pp % 2 != 0 || micro_batches % 2 != 0 || micro_batches < 2 * p.pp,
-            FORERUN_SAY("dualpipe: pp {} and {} micro-batches; both must be even, and there must be at least two "
-                        "micro-batches a stage",
-                        p.pp, micro_batches),
-            FORERUN_SAY("choose an even pp, and a global batch, dp or micro_batch that leave an even number of at "
-                        "least {} micro-batches",
-                        2 * p.pp));
-      return;
-    default:
-      needs(p.virtual_stages > 1,
-            FORERUN_SAY("schedule {} with {} virtual stages", to_string(p.schedule), p.virtual_stages),
-            FORERUN_SAY("write schedule: interleaved, or zb-v with two, or virtual_stages: 1"));
-  }
+  if (p.pp == 1) return;
+  const ScheduleTraits& schedule = traits(p.schedule);
+  const bool several = schedule.most_virtual_stages != 1;
+  r.add_if(p.virtual_stages < schedule.least_virtual_stages ||
+               (schedule.most_virtual_stages > 0 && p.virtual_stages > schedule.most_virtual_stages),
+           FORERUN_SAY("schedule {} with {} virtual stage{}", schedule.name, p.virtual_stages,
+                       p.virtual_stages == 1 && several ? "" : "s"),
+           FORERUN_SAY("{}", schedule.virtual_stages_hint));
+  const PipelineShape shape{p.pp, p.virtual_stages, micro_batches};
+  r.add_if(!has_shape(p.schedule, shape), [&] { return schedule.unsuited(shape); },
+           [&] { return schedule.suitable(shape); });
 }
 
 void check_pipeline(Reasons& r, const Scenario& s, const Plan& p) {
@@ -183,7 +165,7 @@ void check_pipeline(Reasons& r, const Scenario& s, const Plan& p) {
            FORERUN_SAY("write virtual_stages: 1, or pp above 1"));
   const std::int64_t step = std::int64_t{p.dp} * p.micro_batch;
   check_schedule_shape(r, p, step > 0 ? s.job.global_batch / step : 0);
-  r.add_if(p.activation_limit != 1 && p.schedule != ScheduleKind::zb_auto,
+  r.add_if(p.activation_limit != 1 && !traits(p.schedule).needs_times,
            FORERUN_SAY("activation_limit {} without schedule zb-auto", p.activation_limit),
            FORERUN_SAY("leave activation_limit out, or write schedule: zb-auto"));
   if (p.cut == StageCut::list) {

@@ -6,27 +6,39 @@ namespace forerun {
 
 int chunk_count(const Plan& plan) { return plan.pp * plan.virtual_stages; }
 int chunks_per_stage(const Plan& plan) {
-  return plan.schedule == ScheduleKind::dualpipe && plan.pp > 1 ? 2 : plan.virtual_stages;
+  return runs_both_ways(plan) ? 2 : plan.virtual_stages;
 }
 
 int stage_of(const Plan& plan, int chunk, int up) {
-  if (plan.schedule == ScheduleKind::dualpipe) return up == 0 ? chunk : plan.pp - 1 - chunk;
-  if (plan.schedule == ScheduleKind::zb_v) return chunk < plan.pp ? chunk : 2 * plan.pp - 1 - chunk;
+  switch (traits(plan.schedule).route) {
+    case ChunkRoute::round_robin:
+      break;
+    case ChunkRoute::there_and_back:
+      return chunk < plan.pp ? chunk : 2 * plan.pp - 1 - chunk;
+    case ChunkRoute::both_ways:
+      return up == 0 ? chunk : plan.pp - 1 - chunk;
+  }
   return chunk % plan.pp;
 }
 
 int local_chunk(const Plan& plan, int chunk, int up) {
-  return plan.schedule == ScheduleKind::dualpipe ? up : chunk / plan.pp;
+  return traits(plan.schedule).route == ChunkRoute::both_ways ? up : chunk / plan.pp;
 }
 
 int chunk_on(const Plan& plan, int stage, int local) {
-  if (plan.schedule == ScheduleKind::dualpipe) return local == 0 ? stage : plan.pp - 1 - stage;
-  if (plan.schedule == ScheduleKind::zb_v) return local == 0 ? stage : 2 * plan.pp - 1 - stage;
+  switch (traits(plan.schedule).route) {
+    case ChunkRoute::round_robin:
+      break;
+    case ChunkRoute::there_and_back:
+      return local == 0 ? stage : 2 * plan.pp - 1 - stage;
+    case ChunkRoute::both_ways:
+      return local == 0 ? stage : plan.pp - 1 - stage;
+  }
   return local * plan.pp + stage;
 }
 
 bool ends_meet(const Plan& plan) {
-  return plan.pp == 1 || plan.schedule == ScheduleKind::zb_v || plan.schedule == ScheduleKind::dualpipe;
+  return plan.pp == 1 || traits(plan.schedule).route != ChunkRoute::round_robin;
 }
 
 void chunk_begins(const Plan& plan, int blocks, std::vector<std::size_t>& begins) {
@@ -67,7 +79,7 @@ std::vector<Stage> chunks_by_weights(const Model& model, int chunks) {
 std::int64_t in_flight(const Plan& plan, int stage, int virtual_stage, std::int64_t micro_batches) {
   if (plan.pp == 1) return 1;
   const std::int64_t pp = plan.pp, v = plan.virtual_stages;
-  if (plan.schedule == ScheduleKind::gpipe) return micro_batches;
+  if (traits(plan.schedule).formula == PipelineFormula::forwards_first) return micro_batches;
   if (v == 1) return std::min<std::int64_t>(micro_batches, pp - stage);
   const std::int64_t passes = std::min(micro_batches * v, 2 * (pp - stage - 1) + (v - 1) * pp + 1);
   const std::int64_t turns = passes / pp;  // whole turns of pp passes; turn t belongs to virtual stage t % v

@@ -20,6 +20,8 @@ int chunks_per_stage(const Plan&);
 int stage_of(const Plan&, int chunk, int up = 0);
 int local_chunk(const Plan&, int chunk, int up = 0);
 int chunk_on(const Plan&, int stage, int local);
+// Of the copy of the model that a local chunk belongs to (`up` above).
+inline int direction_of(const Plan& plan, int local) { return runs_both_ways(plan) ? local : 0; }
 bool ends_meet(const Plan&);  // whether the first chunk and the last one lie on one device
 
 // The first block of every chunk and, last, the number of blocks. Where an even cut does not divide, the larger chunks

@@ -2,13 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <array>
+
 namespace forerun {
 namespace {
 
-constexpr std::array<std::string_view, 5> dimension_names{"tp", "cp", "ep", "dp", "pp"};
-constexpr std::array<std::string_view, 3> cp_names{"all_gather", "ring", "ulysses"};
-constexpr std::array<std::string_view, 8> schedule_names{"gpipe", "1f1b", "interleaved", "zb-h1",
-                                                         "zb-h2", "zb-v", "dualpipe",    "zb-auto"};
 constexpr std::array<std::string_view, 3> recompute_names{"none", "selective", "full"};
 constexpr std::array<std::string_view, 3> cut_names{"even", "even_with_ends", "list"};
 
@@ -22,12 +20,8 @@ std::optional<E> find(std::string_view name, const std::array<std::string_view, 
 
 }  // namespace
 
-std::string_view to_string(Dimension d) { return dimension_names[static_cast<std::size_t>(d)]; }
-std::string_view to_string(CpKind k) { return cp_names[static_cast<std::size_t>(k)]; }
-std::string_view to_string(ScheduleKind k) { return schedule_names[static_cast<std::size_t>(k)]; }
 std::string_view to_string(Recompute r) { return recompute_names[static_cast<std::size_t>(r)]; }
 std::string_view to_string(StageCut c) { return cut_names[static_cast<std::size_t>(c)]; }
-std::optional<ScheduleKind> schedule_from(std::string_view name) { return find<ScheduleKind>(name, schedule_names); }
 std::optional<Recompute> recompute_from(std::string_view name) { return find<Recompute>(name, recompute_names); }
 
 std::string summary(const Plan& plan) {

@@ -1,7 +1,6 @@
 // A parallel plan: how one job is spread over the devices.
 #pragma once
 
-#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -9,15 +8,13 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "base/schedule_kind.hpp"
+#include "base/vocabulary.hpp"
 
 namespace forerun {
 
 class YamlNode;
 
-enum class Dimension : std::uint8_t { tp, cp, ep, dp, pp };
-inline constexpr std::array all_dimensions{Dimension::tp, Dimension::cp, Dimension::ep, Dimension::dp, Dimension::pp};
-enum class CpKind : std::uint8_t { all_gather, ring, ulysses };
-enum class ScheduleKind : std::uint8_t { gpipe, one_f_one_b, interleaved, zb_h1, zb_h2, zb_v, dualpipe, zb_auto };
 enum class Recompute : std::uint8_t { none, selective, full };
 
 // How the blocks are cut into the pp x virtual_stages chunks.
@@ -77,17 +74,16 @@ struct Plan {
 };
 
 // Does the schedule run B and W at different times?
-inline bool splits_backward(ScheduleKind schedule) { return schedule > ScheduleKind::interleaved; }
 inline bool splits_backward(const Plan& plan) { return plan.pp > 1 && splits_backward(plan.schedule); }
+// Do two copies of the model run in opposite directions?
+inline bool runs_both_ways(const Plan& plan) {
+  return plan.pp > 1 && traits(plan.schedule).route == ChunkRoute::both_ways;
+}
 
 inline int gpus(const Plan& plan) { return plan.tp * plan.cp * plan.dp * plan.pp; }
 
-std::string_view to_string(Dimension);
-std::string_view to_string(CpKind);
-std::string_view to_string(ScheduleKind);
 std::string_view to_string(Recompute);
 std::string_view to_string(StageCut);
-std::optional<ScheduleKind> schedule_from(std::string_view);
 std::optional<Recompute> recompute_from(std::string_view);
 
 // "tp 4 sp, cp 2 ring, pp 4 x5, dp 2, zero 1, micro-batch 1"

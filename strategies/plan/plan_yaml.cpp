@@ -4,7 +4,7 @@
 #include <cctype>
 #include <filesystem>
 
-#include "base/yaml.hpp"
+#include "base/files/yaml.hpp"
 #include "hardware/catalog.hpp"
 #include "hardware/yaml_fields.hpp"
 #include "strategies/plan/check_plan.hpp"

@@ -36,7 +36,7 @@ void check_stage(const ScheduleTable& table, const Plan& plan, int stage, Proble
                         ""});
   };
   for (const Pass& pass : table.of(stage)) {
-    const bool other_way = plan.schedule == ScheduleKind::dualpipe && plan.pp > 1 &&
+    const bool other_way = runs_both_ways(plan) &&
                            (pass.chunk == 1) != (pass.micro_batch >= table.micro_batches / 2);
     if (other_way || pass.micro_batch < 0 || pass.micro_batch >= table.micro_batches || pass.chunk < 0 ||
         pass.chunk >= table.chunks_per_stage) {
@@ -53,7 +53,7 @@ void check_stage(const ScheduleTable& table, const Plan& plan, int stage, Proble
   }
   const int half = table.micro_batches / 2;
   for (int chunk = 0; chunk < table.chunks_per_stage; ++chunk) {
-    const bool dual = plan.schedule == ScheduleKind::dualpipe && plan.pp > 1;
+    const bool dual = runs_both_ways(plan);
     for (int i = dual && chunk == 1 ? half : 0; i < (dual && chunk == 0 ? half : table.micro_batches); ++i) {
       const Progress& p = done[{chunk, i}];
       if (p.forward == 0) report({i, static_cast<std::int16_t>(chunk), PassKind::forward}, "is missing");

@@ -32,7 +32,7 @@ Seconds run_table(const ScheduleTable& table, const Plan& plan, const PassTimes&
       Seconds& now = finish[static_cast<std::size_t>(s)];
       for (; position < passes.size(); ++position, moved = true) {
         const Pass& pass = passes[position];
-        const int chunk = chunk_on(plan, s, pass.chunk), up = plan.schedule == ScheduleKind::dualpipe ? pass.chunk : 0;
+        const int chunk = chunk_on(plan, s, pass.chunk), up = direction_of(plan, pass.chunk);
         const auto message = [&](std::vector<Seconds>& list, int from) {
           return done(list, from, pass.micro_batch) + (stage_of(plan, from, up) == s ? Seconds{0} : t.link);
         };

@@ -4,7 +4,7 @@
 #include <cmath>
 
 #include "strategies/plan/chunks.hpp"
-#include "strategies/schedules/plan_schedule.hpp"
+#include "strategies/schedules/schedules.hpp"
 
 namespace forerun {
 namespace {
@@ -131,13 +131,12 @@ Seconds PipelineTime::operator()(const Plan& plan, const PassTimes& t, std::int6
     for (std::size_t i = 0; i < t.forward.size(); ++i) finish[0] += m * (t.forward[i] + t.backward[i]);
     return finish[0];
   }
-  switch (plan.schedule) {
-    case ScheduleKind::gpipe:
+  switch (traits(plan.schedule).formula) {
+    case PipelineFormula::forwards_first:
       return gpipe(t, m, finish);
-    case ScheduleKind::one_f_one_b:
-    case ScheduleKind::interleaved:
+    case PipelineFormula::one_forward_one_backward:
       break;
-    default:
+    case PipelineFormula::table:
       return by_table(plan, t, micro_batches, finish);
   }
   Seconds left = t.chunks == 1 ? one_f_one_b(t, m) : interleaved(t, m);
@@ -157,7 +156,7 @@ std::int64_t enough(const Plan& plan) { return 6 * plan.pp; }
 }  // namespace
 
 const ScheduleTable& PipelineTime::table(const Plan& plan, const PassTimes& t, std::int64_t micro_batches) {
-  if (plan.schedule == ScheduleKind::zb_auto) {
+  if (traits(plan.schedule).needs_times) {
     if (automatic_micro_batches_ != micro_batches || automatic_plan_ != plan || automatic_times_ != t) {
       automatic_ = make_table(plan, t, micro_batches);
       automatic_plan_ = plan, automatic_times_ = t, automatic_micro_batches_ = micro_batches;
@@ -174,7 +173,7 @@ const ScheduleTable& PipelineTime::table(const Plan& plan, const PassTimes& t, s
 Seconds PipelineTime::by_table(const Plan& plan, const PassTimes& t, std::int64_t micro_batches,
                                std::vector<Seconds>& finish) {
   const Seconds all = run_table(table(plan, t, micro_batches), plan, t, forward_done_, backward_done_, finish);
-  if (micro_batches <= enough(plan) || plan.schedule == ScheduleKind::zb_auto) return all;
+  if (micro_batches <= enough(plan) || traits(plan.schedule).needs_times) return all;
   std::vector<Seconds> fewer;
   const std::int64_t less = enough(plan) - 2 * plan.pp;
   const Seconds before = run_table(table(plan, t, less), plan, t, forward_done_, backward_done_, fewer);

@@ -1,5 +1,6 @@
 // Pipeline schedules: each a small function from numbers to a table.
 //
+// To add one: its row in base/schedule_kind.cpp, its function and its case of make_table here.
 // K stages, M micro-batches, v chunks a stage. Where B and W are split, W waits to fill what would be a bubble.
 #pragma once
 
@@ -29,7 +30,9 @@ ScheduleTable zb_v_schedule(int stages, int micro_batches);
 // and M even, M >= 2 K.
 ScheduleTable dualpipe_schedule(int stages, int micro_batches);
 
-// The automatic zero bubble under a memory limit is schedule_fill.hpp.
+// The table of a plan's schedule. The automatic zero bubble (schedule_fill.hpp) looks at the times of the passes; all
+// others only at the numbers of stages, chunks and micro-batches.
+ScheduleTable make_table(const Plan&, const PassTimes&, std::int64_t micro_batches);
 
 // Every way in which a table is not a schedule of the plan: passes missing or doubled, backward before its forward, W
 // before its B, an order in which stages wait for each other in a circle.

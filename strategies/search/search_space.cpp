@@ -20,10 +20,6 @@ std::vector<int> expert_degrees(const Model& model) {
   return common == 0 ? std::vector<int>{1} : divisors(common);
 }
 
-bool several_chunks(ScheduleKind schedule) {
-  return schedule == ScheduleKind::interleaved || schedule == ScheduleKind::zb_v;
-}
-
 void add_batches(std::vector<Split>& list, const Scenario& scenario, Split split) {
   for (split.micro_batch = 1; split.micro_batch <= most_micro_batch; split.micro_batch *= 2) {
     if (scenario.job.global_batch % split.micro_batch != 0) return;
@@ -56,7 +52,7 @@ std::vector<Pipeline> pipelines(const Scenario& scenario, int pp) {
     for (const std::string& name : stack.schedules)
       list.push_back(
           {.cut = StageCut::list, .stages = chunks_by_weights(scenario.model, pp), .schedule = *schedule_from(name)});
-    std::erase_if(list, [](const Pipeline& pipeline) { return several_chunks(pipeline.schedule); });
+    std::erase_if(list, [](const Pipeline& pipeline) { return has_several_chunks(pipeline.schedule); });
     return list;
   }
   for (const StageCut cut : {StageCut::even, StageCut::even_with_ends}) {
@@ -64,22 +60,15 @@ std::vector<Pipeline> pipelines(const Scenario& scenario, int pp) {
     if (pp > available) continue;
     for (const std::string& name : stack.schedules) {
       const ScheduleKind schedule = *schedule_from(name);
-      const bool several = several_chunks(schedule);
+      const bool several = has_several_chunks(schedule);
       if (!several) list.push_back({.cut = cut, .schedule = schedule});
-      const int most = schedule == ScheduleKind::zb_v ? 2 : available;
+      const int limit = traits(schedule).most_virtual_stages, most = limit > 0 ? std::min(limit, available) : available;
       for (int v = 2; several && v <= most && pp * v <= available; ++v) {
         if (available % (pp * v) == 0) list.push_back({.cut = cut, .virtual_stages = v, .schedule = schedule});
       }
     }
   }
   return list;
-}
-
-bool has_shape(const Pipeline& pipeline, int pp, int micro_batches) {
-  if (pipeline.schedule == ScheduleKind::interleaved) return micro_batches % pp == 0;
-  if (pipeline.schedule == ScheduleKind::dualpipe)
-    return pp % 2 == 0 && micro_batches % 2 == 0 && micro_batches >= 2 * pp;
-  return true;
 }
 
 std::vector<Split> splits(const Scenario& scenario) {

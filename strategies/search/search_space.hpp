@@ -41,8 +41,6 @@ struct Pipeline {
   ScheduleKind schedule = ScheduleKind::one_f_one_b;
 };
 std::vector<Pipeline> pipelines(const Scenario&, int pp);
-// Whether the schedule can run so many micro-batches.
-bool has_shape(const Pipeline&, int pp, int micro_batches);
 
 template <class Visit>
 void for_each_plan(const Scenario& scenario, const Split& split, Visit visit) {
@@ -55,7 +53,7 @@ void for_each_plan(const Scenario& scenario, const Split& split, Visit visit) {
     const int micro_batches = scenario.job.global_batch / (dp * split.micro_batch);
     const int last_zero = dp * split.cp == 1 ? 0 : pp > 1 ? 1 : 3;
     for (const Pipeline& pipeline : pipelines(scenario, pp)) {
-      if (!has_shape(pipeline, pp, micro_batches)) continue;
+      if (!has_shape(pipeline.schedule, {pp, pipeline.virtual_stages, micro_batches})) continue;
       for (int zero = 0; zero <= last_zero; ++zero) {
         Plan plan;
         plan.tp = split.tp, plan.sp = split.sp, plan.cp = split.cp, plan.cp_kind = split.cp_kind;

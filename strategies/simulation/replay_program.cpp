@@ -231,7 +231,7 @@ class GraphBuilder {
            static_cast<std::size_t>(micro_batch);
   }
   [[nodiscard]] std::size_t message_to(const Body& body, bool forward, std::int32_t micro_batch) const {
-    const int from = stage(role_).stage, up = p_.plan.schedule == ScheduleKind::dualpipe ? body.chunk : 0;
+    const int from = stage(role_).stage, up = direction_of(p_.plan, body.chunk);
     const int chunk = chunk_on(p_.plan, from, body.chunk) + (forward ? 1 : -1);
     const int stage_ranks = p_.plan.tp * p_.plan.cp * p_.plan.dp;
     const int rank = p_.roles[role_].ranks.front() + (body.to_stage - from) * stage_ranks;

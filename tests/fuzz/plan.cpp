@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <string>
 
-#include "base/yaml.hpp"
+#include "base/files/yaml.hpp"
 #include "hardware/topology.hpp"
 #include "strategies/plan/plan_file.hpp"
 

@@ -1,5 +1,5 @@
 // Can a YAML or JSON text crash the reader, hang it, or make it say something that is not so?
-#include "base/yaml.hpp"
+#include "base/files/yaml.hpp"
 
 #include <cstddef>
 #include <cstdint>

@@ -19,8 +19,9 @@ struct Room {
 };
 const std::vector<Room> rooms = {
     {"base", {}},
-    {"hardware", {"base"}},
-    {"workloads/models", {"base"}},
+    {"base/files", {"base"}},
+    {"hardware", {"base/files"}},
+    {"workloads/models", {"base/files"}},
     {"workloads/jobs", {"workloads/models"}},
     {"workloads/operators", {"workloads/jobs"}},
     {"sim", {"base"}},

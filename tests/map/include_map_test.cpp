@@ -90,14 +90,14 @@ TEST(CrowdedFolders, AreCountedEachAlone) {
 }
 
 TEST(ForbiddenArrows, SeeThroughSpacingAndAngleBrackets) {
-  EXPECT_THAT(forbidden_arrows({{"base/yaml.cpp", " #  include <sim/event.hpp>\n"}}),
-              ElementsAre("base/yaml.cpp:1: base must not include sim (\"sim/event.hpp\")"));
+  EXPECT_THAT(forbidden_arrows({{"base/files/yaml.cpp", " #  include <sim/event.hpp>\n"}}),
+              ElementsAre("base/files/yaml.cpp:1: base must not include sim (\"sim/event.hpp\")"));
 }
 
 TEST(ForbiddenArrows, WantPathsFromTheRoot) {
-  EXPECT_THAT(forbidden_arrows({{"base/yaml.cpp", "#include \"yaml.hpp\"\n#include \"../sim/event.hpp\"\n"}}),
-              ElementsAre("base/yaml.cpp:1: \"yaml.hpp\" does not start with a folder of the map",
-                          "base/yaml.cpp:2: \"../sim/event.hpp\" does not start with a folder of the map"));
+  EXPECT_THAT(forbidden_arrows({{"base/files/yaml.cpp", "#include \"yaml.hpp\"\n#include \"../sim/event.hpp\"\n"}}),
+              ElementsAre("base/files/yaml.cpp:1: \"yaml.hpp\" does not start with a folder of the map",
+                          "base/files/yaml.cpp:2: \"../sim/event.hpp\" does not start with a folder of the map"));
 }
 
 TEST(ForbiddenArrows, RefuseAFolderThatIsNotOnTheMap) {
@@ -106,12 +106,12 @@ TEST(ForbiddenArrows, RefuseAFolderThatIsNotOnTheMap) {
 
 TEST(HeavyHeaders, AreFineInSourcesOnly) {
   EXPECT_THAT(
-      heavy_headers({{"base/yaml.cpp", "#include <yaml-cpp/yaml.h>\n"},
-                     {"base/yaml.hpp", "#include <string>\n#include <yaml-cpp/yaml.h>\n"},
+      heavy_headers({{"base/files/yaml.cpp", "#include <yaml-cpp/yaml.h>\n"},
+                     {"base/files/yaml.hpp", "#include <string>\n#include <yaml-cpp/yaml.h>\n"},
                      {"hardware/topology.hpp", "#include <boost/graph/adjacency_list.hpp>\n"},
                      {"cli/verbs.hpp", "#include <CLI/CLI.hpp>\n"},
                      {"reports/report.hpp", "#include <nlohmann/json_fwd.hpp>\n#include <nlohmann/json.hpp>\n"}}),
-      ElementsAre("base/yaml.hpp:2: yaml-cpp/yaml.h belongs into a .cpp file",
+      ElementsAre("base/files/yaml.hpp:2: yaml-cpp/yaml.h belongs into a .cpp file",
                   "cli/verbs.hpp:1: CLI/CLI.hpp belongs into a .cpp file",
                   "hardware/topology.hpp:1: boost/graph/adjacency_list.hpp belongs into a .cpp file",
                   "reports/report.hpp:2: nlohmann/json.hpp belongs into a .cpp file"));

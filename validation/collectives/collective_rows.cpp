@@ -8,9 +8,9 @@
 #include <filesystem>
 #include <set>
 
-#include "base/csv.hpp"
+#include "base/files/csv.hpp"
 #include "base/text.hpp"
-#include "base/text_file.hpp"
+#include "base/files/text_file.hpp"
 #include "costmodel/kernels/kernel_form.hpp"
 
 namespace forerun {

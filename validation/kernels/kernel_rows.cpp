@@ -9,9 +9,9 @@
 #include <set>
 #include <tuple>
 
-#include "base/csv.hpp"
+#include "base/files/csv.hpp"
 #include "base/text.hpp"
-#include "base/text_file.hpp"
+#include "base/files/text_file.hpp"
 #include "hardware/catalog.hpp"
 
 namespace forerun {

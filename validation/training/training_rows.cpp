@@ -7,9 +7,9 @@
 #include <charconv>
 #include <cmath>
 
-#include "base/csv.hpp"
+#include "base/files/csv.hpp"
 #include "base/text.hpp"
-#include "base/text_file.hpp"
+#include "base/files/text_file.hpp"
 
 namespace forerun {
 namespace {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "base/yaml.hpp"
+#include "base/files/yaml.hpp"
 
 namespace forerun {
 namespace {

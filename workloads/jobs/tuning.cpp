@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <array>
 
-#include "base/yaml.hpp"
+#include "base/files/yaml.hpp"
 #include "workloads/models/model.hpp"
 
 namespace forerun {

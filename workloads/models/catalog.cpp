@@ -7,9 +7,9 @@
 #include <optional>
 #include <string_view>
 
-#include "base/embedded.hpp"
+#include "base/files/embedded.hpp"
 #include "base/text.hpp"
-#include "base/yaml.hpp"
+#include "base/files/yaml.hpp"
 #include "workloads/models/hugging_face.hpp"
 
 namespace forerun {

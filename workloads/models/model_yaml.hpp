@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "base/yaml.hpp"
+#include "base/files/yaml.hpp"
 #include "workloads/models/model.hpp"
 
 namespace forerun::model_yaml {

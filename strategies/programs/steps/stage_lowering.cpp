@@ -66,7 +66,7 @@ void StageLowering::add_unit(Chunk& chunk, UnitKind kind, const BlockProgram& bl
 void StageLowering::add_chunk(int local) {
   Chunk chunk;
   chunk.index = chunk_on(plan_, out_.stage, local);
-  const int chunks = chunk_count(plan_), up = plan_.schedule == ScheduleKind::dualpipe ? local : 0;
+  const int chunks = chunk_count(plan_), up = direction_of(plan_, local);
   if (chunk.index > 0) chunk.from = stage_of(plan_, chunk.index - 1, up);
   if (chunk.index + 1 < chunks) chunk.to = stage_of(plan_, chunk.index + 1, up);
   std::vector<std::size_t> begins;

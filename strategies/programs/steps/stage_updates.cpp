@@ -122,7 +122,7 @@ void StageLowering::epilogue() {
                      .first_unit = 0,
                      .last_unit = static_cast<int>(out_.units.size()) - 1});
   }
-  if (plan_.schedule == ScheduleKind::dualpipe && plan_.pp > 1) add_mirrored();
+  if (runs_both_ways(plan_)) add_mirrored();
   const std::int64_t tied = exchanged_by_ends(given_, plan_);
   if (tied > 0 && (out_.stage == 0 || out_.stage == plan_.pp - 1)) {  // both ends add their gradients of it
     exchange_at_end(

@@ -1,5 +1,5 @@
 // Uses a header, compiled code and an embedded file of the installed libraries.
-#include "base/embedded.hpp"
+#include "base/files/embedded.hpp"
 #include "base/units.hpp"
 
 int main() {

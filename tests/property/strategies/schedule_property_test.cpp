@@ -3,7 +3,7 @@
 #include <rapidcheck/gtest.h>
 
 #include "strategies/plan/chunks.hpp"
-#include "strategies/schedules/plan_schedule.hpp"
+#include "strategies/schedules/schedules.hpp"
 #include "strategies/schedules/schedules.hpp"
 #include "tests/support/schedule_cases.hpp"
 #include "tests/support/schedule_oracle.hpp"

@@ -1,5 +1,5 @@
 // Does the reader say every problem of a file at once, each with its place and what to write instead?
-#include "base/yaml.hpp"
+#include "base/files/yaml.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -4,8 +4,8 @@
 
 #include <gtest/gtest.h>
 
-#include "base/embedded.hpp"
-#include "base/yaml.hpp"
+#include "base/files/embedded.hpp"
+#include "base/files/yaml.hpp"
 #include "costmodel/kernel_model.hpp"
 #include "hardware/catalog.hpp"
 

@@ -4,7 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/yaml.hpp"
+#include "base/files/yaml.hpp"
 #include "hardware/catalog.hpp"
 
 namespace forerun {

@@ -3,7 +3,7 @@
 
 #include <gtest/gtest.h>
 
-#include "base/yaml.hpp"
+#include "base/files/yaml.hpp"
 #include "hardware/catalog.hpp"
 
 namespace forerun {

@@ -1,7 +1,7 @@
 // Is a GPU known by its name, described by what CUDA says of it, and its link by two numbers?
 #include <gtest/gtest.h>
 
-#include "base/yaml.hpp"
+#include "base/files/yaml.hpp"
 #include "profiler/gpu_machine.hpp"
 
 namespace forerun {

@@ -8,7 +8,7 @@
 #include <fstream>
 #include <iterator>
 
-#include "base/yaml.hpp"
+#include "base/files/yaml.hpp"
 #include "hardware/catalog.hpp"
 #include "profiler/gpu_profile.hpp"
 

@@ -1,7 +1,7 @@
 // Is a machine described by what it says, and can its files be read again?
 #include <gtest/gtest.h>
 
-#include "base/yaml.hpp"
+#include "base/files/yaml.hpp"
 #include "profiler/machine.hpp"
 
 namespace forerun {

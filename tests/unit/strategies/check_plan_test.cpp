@@ -182,7 +182,7 @@ TEST(CheckPlan, KnowsWhatSchedulesNeed) {
   }
   expect_valid(dense(8), {.pp = 2, .virtual_stages = 2, .schedule = ScheduleKind::zb_v, .dp = 4});
   EXPECT_THAT(reason(dense(8), {.pp = 2, .schedule = ScheduleKind::zb_v, .dp = 4}),
-              HasSubstr("schedule zb-v with 1 virtual stages"));
+              HasSubstr("schedule zb-v with 1 virtual stage"));
   Scenario few = dense(8);
   few.job.global_batch = 14;
   EXPECT_THAT(reason(few, {.pp = 8, .schedule = ScheduleKind::dualpipe}), HasSubstr("14 micro-batches"));

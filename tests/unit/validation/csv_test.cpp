@@ -1,5 +1,5 @@
 // Does the CSV reader read what RFC 4180 writes, and say where a file is wrong?
-#include "base/csv.hpp"
+#include "base/files/csv.hpp"
 
 #include <gmock/gmock.h>
 

@@ -9,7 +9,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "base/yaml.hpp"
+#include "base/files/yaml.hpp"
 
 namespace forerun {
 namespace {

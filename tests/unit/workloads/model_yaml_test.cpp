@@ -2,7 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "base/yaml.hpp"
+#include "base/files/yaml.hpp"
 #include "workloads/models/model.hpp"
 
 namespace forerun {

@@ -6,7 +6,7 @@
 
 #include <algorithm>
 
-#include "base/yaml.hpp"
+#include "base/files/yaml.hpp"
 #include "workloads/jobs/job.hpp"
 #include "workloads/operators/operators.hpp"
 

@@ -1,4 +1,4 @@
-// What a YAML text says, as a tree that knows the place of each value and key. Behind base/yaml.hpp.
+// What a YAML text says, as a tree that knows the place of each value and key. Behind base/files/yaml.hpp.
 #pragma once
 
 #include <cstdint>

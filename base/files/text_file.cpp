@@ -1,4 +1,4 @@
-#include "base/text_file.hpp"
+#include "base/files/text_file.hpp"
 
 #include <algorithm>
 #include <filesystem>

@@ -1,15 +1,15 @@
-#include "base/yaml.hpp"
+#include "base/files/yaml.hpp"
 
 #include <algorithm>
 #include <charconv>
 #include <limits>
 
 #include "base/decimal.hpp"
-#include "base/json_text.hpp"
+#include "base/files/json_text.hpp"
 #include "base/text.hpp"
-#include "base/text_file.hpp"
+#include "base/files/text_file.hpp"
 #include "base/units.hpp"
-#include "base/yaml_tree.hpp"
+#include "base/files/yaml_tree.hpp"
 
 namespace forerun {
 namespace {

@@ -1,4 +1,4 @@
-#include "base/csv.hpp"
+#include "base/files/csv.hpp"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "base/json_text.hpp"
+#include "base/files/json_text.hpp"
 
 #include <optional>
 

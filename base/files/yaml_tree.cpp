@@ -1,4 +1,4 @@
-#include "base/yaml_tree.hpp"
+#include "base/files/yaml_tree.hpp"
 
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/exceptions.h>
