@@ -23,7 +23,7 @@ enum class ChunkRoute : std::uint8_t {
 };
 
 // Does it run the input gradients B and the weight gradients W of a backward pass at different times?
-enum class BackwardSplit : std::uint8_t { never, sometimes, always };
+enum class BackwardSplit : std::uint8_t { none, sometimes, always };
 
 // The formula of its time and memory (pipeline_time.hpp); `table`: there is none, its table is run.
 enum class PipelineFormula : std::uint8_t { forwards_first, one_forward_one_backward, table };
@@ -36,7 +36,7 @@ struct PipelineShape {
 struct ScheduleTraits {
   std::string_view name, what;  // as files write it; one line for people
   ChunkRoute route = ChunkRoute::round_robin;
-  BackwardSplit splits = BackwardSplit::never;
+  BackwardSplit splits = BackwardSplit::none;
   PipelineFormula formula = PipelineFormula::table;
   bool needs_times = false;  // its order depends on how long passes take
   int least_virtual_stages = 1, most_virtual_stages = 1;  // most: 0 for as many as there are blocks
@@ -53,7 +53,7 @@ inline const ScheduleTraits& traits(ScheduleKind kind) { return all_schedules[st
 std::string_view to_string(ScheduleKind);
 std::optional<ScheduleKind> schedule_from(std::string_view name);
 
-inline bool splits_backward(ScheduleKind kind) { return traits(kind).splits != BackwardSplit::never; }
+inline bool splits_backward(ScheduleKind kind) { return traits(kind).splits != BackwardSplit::none; }
 inline bool has_several_chunks(ScheduleKind kind) { return traits(kind).most_virtual_stages != 1; }
 bool has_shape(ScheduleKind, const PipelineShape&);  // as far as micro-batches go
 

@@ -10,13 +10,15 @@
 #include "base/table.hpp"
 #include "base/text.hpp"
 #include "base/units.hpp"
+#include "costmodel/own_calibrations.hpp"
+#include "costmodel/parameters.hpp"
 
 namespace forerun::cli {
 namespace {
 
 std::string own_sources(const PricedScenario& s) {
   std::string text;
-  for (const CalibrationFile& file : s.own.files)
+  for (const CalibrationFile& file : s.own->files)
     text += fmt::format("Own calibration {}: {}.\n", file.subject.file, join(contents(file, s.given.cluster), ", "));
   return text;
 }
@@ -119,14 +121,14 @@ std::string traffic_table(const Traffic& traffic) {
 }
 
 std::string sources(const PricedScenario& s) {
-  const bool fitted = s.parameters.evidence >= Evidence::fitted;
+  const bool fitted = s.parameters->evidence >= Evidence::fitted;
   const std::string kernels =
       fitted ? fmt::format("products and attention fitted to measurements of {}, the rest by ", s.device().name) : "";
   return own_sources(s) + fmt::format(
                               "Times: {} rung: {}family '{}' ({}); 80 % bands of steps {}.\n"
                               "MFU counts attention over the full square, as Narayanan et al. 2021 do, against the "
                               "dense {} peak. Software figures: {} ({}).\n",
-                              to_string(s.parameters.evidence), kernels, s.parameters.family, s.parameters.source,
+                              to_string(s.parameters->evidence), kernels, s.parameters->family, s.parameters->source,
                               s.given.stack.spread ? "from runs of this software that its fit did not see"
                                                    : "from kernels alone, not checked against runs of this software",
                               to_string(s.given.job.dtype), s.given.stack.name, s.given.stack.source);

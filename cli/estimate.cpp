@@ -9,6 +9,7 @@
 #include "base/table.hpp"
 #include "base/units.hpp"
 #include "cli/common.hpp"
+#include "costmodel/own_calibrations.hpp"
 #include "reports/report.hpp"
 #include "strategies/closed_form/closed_form.hpp"
 #include "strategies/search/advice.hpp"
@@ -45,7 +46,7 @@ int run(const Options& options) {
     nlohmann::ordered_json json = to_json(scenario->given);
     json["plan"] = to_json(file->plan);
     json.update(to_json(e));
-    if (!scenario->own.empty()) json["calibrations"] = to_json(scenario->own, scenario->given.cluster);
+    if (!scenario->own->empty()) json["calibrations"] = to_json(*scenario->own, scenario->given.cluster);
     if (!e.memory.fits()) {
       json["binding"] = binding_category(e.memory);
       json["would_fit"] = to_json(changes);

@@ -11,6 +11,7 @@
 #include "cli/arguments.hpp"
 #include "cli/common.hpp"
 #include "cli/gpu_problems.hpp"
+#include "costmodel/own_calibrations.hpp"
 #include "executor/comparison.hpp"
 #include "executor/requirements.hpp"
 #include "hardware/catalog.hpp"

@@ -9,9 +9,9 @@
 #include <set>
 
 #include "base/files/csv.hpp"
+#include "base/files/text_file.hpp"
 #include "base/table.hpp"
 #include "base/text.hpp"
-#include "base/files/text_file.hpp"
 #include "cli/common.hpp"
 #include "cli/progress.hpp"
 #include "costmodel/own_calibrations.hpp"

@@ -17,6 +17,7 @@
 #include "cli/arguments.hpp"
 #include "cli/common.hpp"
 #include "cli/progress.hpp"
+#include "costmodel/own_calibrations.hpp"
 #include "hardware/catalog.hpp"
 #include "reports/report.hpp"
 #include "reports/simulation_report.hpp"
@@ -183,7 +184,7 @@ nlohmann::ordered_json json_of(const PricedScenario& scenario, const SearchResul
   }
   json["rule_of_thumb"] = result.rule_of_thumb ? to_json(*result.rule_of_thumb) : nlohmann::ordered_json();
   json["certificate"] = to_json(result.certificate);
-  if (!scenario.own.empty()) json["calibrations"] = to_json(scenario.own, scenario.given.cluster);
+  if (!scenario.own->empty()) json["calibrations"] = to_json(*scenario.own, scenario.given.cluster);
   return json;
 }
 

@@ -14,6 +14,7 @@
 #include "cli/disturbance_flags.hpp"
 #include "cli/progress.hpp"
 #include "cli/simulation_text.hpp"
+#include "costmodel/own_calibrations.hpp"
 #include "reports/report.hpp"
 #include "reports/simulation_report.hpp"
 #include "strategies/closed_form/closed_form.hpp"
@@ -91,7 +92,7 @@ int answer(const Options& o, const PricedScenario& scenario, const Plan& plan, c
     nlohmann::ordered_json json = to_json(scenario.given);
     json["plan"] = to_json(plan);
     json.update(to_json(e, s, o.disturbances));
-    if (!scenario.own.empty()) json["calibrations"] = to_json(scenario.own, scenario.given.cluster);
+    if (!scenario.own->empty()) json["calibrations"] = to_json(*scenario.own, scenario.given.cluster);
     if (!fits) {
       json["binding"] = binding_category(s.memory);
       json["would_fit"] = to_json(changes);

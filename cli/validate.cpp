@@ -14,6 +14,7 @@
 #include "cli/common.hpp"
 #include "cli/progress.hpp"
 #include "cli/validate_collectives.hpp"
+#include "costmodel/own_calibrations.hpp"
 #include "hardware/catalog.hpp"
 #include "reports/kernel_report.hpp"
 #include "reports/validation_report.hpp"

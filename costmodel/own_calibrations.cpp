@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "base/text.hpp"
 #include "base/files/yaml.hpp"
+#include "base/text.hpp"
 
 namespace forerun {
 namespace {

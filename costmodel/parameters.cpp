@@ -1,8 +1,8 @@
 #include "costmodel/parameters.hpp"
 
 #include "base/files/embedded.hpp"
-#include "base/text.hpp"
 #include "base/files/yaml.hpp"
+#include "base/text.hpp"
 
 namespace forerun {
 namespace {

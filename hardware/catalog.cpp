@@ -5,8 +5,8 @@
 #include <optional>
 
 #include "base/files/embedded.hpp"
-#include "base/text.hpp"
 #include "base/files/yaml.hpp"
+#include "base/text.hpp"
 
 namespace forerun {
 namespace {

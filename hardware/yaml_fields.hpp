@@ -5,9 +5,9 @@
 #include <string>
 #include <vector>
 
+#include "base/files/yaml.hpp"
 #include "base/text.hpp"
 #include "base/units.hpp"
-#include "base/files/yaml.hpp"
 
 namespace forerun {
 

@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "costmodel/own_calibrations.hpp"
+
 namespace forerun {
 namespace {
 

@@ -10,6 +10,8 @@
 
 namespace forerun {
 
+struct OwnCalibrations;
+
 nlohmann::ordered_json to_json(const Plan&);       // the keys of plan.yaml
 nlohmann::ordered_json to_json(const Scenario&);
 nlohmann::ordered_json to_json(

@@ -1,6 +1,7 @@
 #include "strategies/plan_runs.hpp"
 
 #include "strategies/closed_form/closed_form.hpp"
+#include "strategies/plan/scenario.hpp"
 #include "strategies/schedules/schedules.hpp"
 
 namespace forerun {

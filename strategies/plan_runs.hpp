@@ -9,6 +9,8 @@
 
 namespace forerun {
 
+struct PricedScenario;
+
 ScheduleTable schedule_of(const PricedScenario&, const Plan&);
 
 // The plan must be valid (check_plan).

@@ -6,10 +6,10 @@
 
 #include "base/decimal.hpp"
 #include "base/files/json_text.hpp"
-#include "base/text.hpp"
 #include "base/files/text_file.hpp"
-#include "base/units.hpp"
 #include "base/files/yaml_tree.hpp"
+#include "base/text.hpp"
+#include "base/units.hpp"
 
 namespace forerun {
 namespace {

@@ -6,9 +6,9 @@
 #include <array>
 
 #include "base/files/embedded.hpp"
+#include "base/files/yaml.hpp"
 #include "base/text.hpp"
 #include "base/units.hpp"
-#include "base/files/yaml.hpp"
 
 namespace forerun {
 namespace {

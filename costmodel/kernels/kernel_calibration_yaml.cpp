@@ -5,8 +5,8 @@
 #include <locale>
 #include <sstream>
 
-#include "base/text.hpp"
 #include "base/files/yaml.hpp"
+#include "base/text.hpp"
 #include "costmodel/kernels/kernel_calibration.hpp"
 #include "hardware/catalog.hpp"
 #include "hardware/yaml_fields.hpp"

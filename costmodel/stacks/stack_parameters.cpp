@@ -2,9 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "base/files/yaml.hpp"
 #include "base/text.hpp"
 #include "base/units.hpp"
-#include "base/files/yaml.hpp"
 #include "hardware/yaml_fields.hpp"
 
 namespace forerun {

@@ -1,10 +1,10 @@
 #include <array>
 
 #include "base/files/embedded.hpp"
-#include "base/text.hpp"
 #include "base/files/text_file.hpp"
-#include "base/units.hpp"
 #include "base/files/yaml.hpp"
+#include "base/text.hpp"
+#include "base/units.hpp"
 #include "costmodel/stacks/stack.hpp"
 #include "costmodel/stacks/stack_parameters.hpp"
 

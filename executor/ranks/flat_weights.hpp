@@ -10,6 +10,7 @@
 #include <tuple>
 #include <vector>
 
+#include "base/shard_sizes.hpp"
 #include "executor/ranks/weights.hpp"
 #include "runtime/allocator.hpp"
 #include "runtime/backend.hpp"

@@ -7,6 +7,7 @@
 #include <optional>
 #include <vector>
 
+#include "costmodel/collectives/collective.hpp"
 #include "strategies/closed_form/pass_price.hpp"
 #include "strategies/programs/blocks/lower_block.hpp"
 #include "strategies/programs/work_price.hpp"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "costmodel/parameters.hpp"
 #include "sim/tick.hpp"
 #include "strategies/closed_form/data_parallel.hpp"
 #include "strategies/closed_form/unit_delays.hpp"
@@ -52,9 +53,9 @@ void ClosedForm::sum_blocks(const SplitPrices& prices, const Plan& plan, const S
     sum.weight_gradient += n * price.weight_gradient.total;
     const Seconds apart = price.input_gradient.total + price.weight_gradient.total;
     // DualPipe splits only some of its backwards.
-    sum.back_alone += n * (!splits_backward(plan)                    ? price.backward.total
+    sum.back_alone += n * (!splits_backward(plan)                                     ? price.backward.total
                            : traits(plan.schedule).splits == BackwardSplit::sometimes ? min(apart, price.backward.total)
-                                                                     : apart);
+                                                                                      : apart);
   });
   sum.forward_alone = sum.forward;
 }
@@ -184,7 +185,7 @@ void ClosedForm::time(const SplitPrices& prices, const Plan& plan, Estimate& e) 
   double squares = spread.value_or(0) * spread.value_or(0);
   for (const Seconds part : break_down(prices, plan, step, replicas, e))
     squares += (left * part / step.length) * (left * part / step.length);
-  e.step = {step.length, std::sqrt(squares), context_.scenario.parameters.evidence};
+  e.step = {step.length, std::sqrt(squares), context_.scenario.parameters->evidence};
   rate(prices, plan, step.runs, e);
 }
 

@@ -1,5 +1,7 @@
 #include "strategies/closed_form/context.hpp"
 
+#include "costmodel/collective_model.hpp"
+#include "costmodel/kernel_model.hpp"
 #include "sim/tick.hpp"
 #include "strategies/plan/shard.hpp"
 #include "workloads/operators/operators.hpp"

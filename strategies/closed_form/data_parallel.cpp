@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "costmodel/kernel_model.hpp"
 #include "sim/tick.hpp"
 #include "strategies/programs/held_memory.hpp"
 #include "strategies/programs/steps/stage_program.hpp"

@@ -7,6 +7,8 @@
 #include <functional>
 #include <unordered_map>
 
+#include "costmodel/collective_model.hpp"
+#include "costmodel/timing.hpp"
 #include "sim/tick.hpp"
 #include "strategies/plan/scenario.hpp"
 

@@ -66,10 +66,10 @@ void ClosedForm::memory(const SplitPrices& prices, const Plan& plan, MemoryUse& 
     } else if (plan.pp > 1 && plan.virtual_stages > 1) {
       add(memory, peak_of_interleaved(own, plan.pp, stage, m));
     } else {
-      add(memory,
-          peak_of_waves(own[0], plan.pp == 1                           ? 1
-                                : traits(plan.schedule).formula == PipelineFormula::forwards_first ? m
-                                                                       : std::min<std::int64_t>(plan.pp - stage, m)));
+      add(memory, peak_of_waves(own[0], plan.pp == 1 ? 1
+                                        : traits(plan.schedule).formula == PipelineFormula::forwards_first
+                                            ? m
+                                            : std::min<std::int64_t>(plan.pp - stage, m)));
     }
   }
   finish(context_.scenario, plan, use);

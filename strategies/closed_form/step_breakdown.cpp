@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "costmodel/parameters.hpp"
 #include "strategies/closed_form/closed_form.hpp"
 #include "strategies/closed_form/data_parallel.hpp"
 #include "strategies/programs/steps/stage_program.hpp"
@@ -112,7 +113,7 @@ void ClosedForm::rate(const SplitPrices& prices, const Plan& plan, double runs, 
   e.mfu = context_.model_flops / (context_.peak_rate * step);
   e.hfu = (context_.model_flops + devices / plan.pp * recomputed) / (context_.peak_rate * step);
   const double working = (e.breakdown.compute + e.breakdown.recompute + e.breakdown.optimizer) / step;
-  e.energy = devices * device.power * step * (working + (1 - working) * context_.scenario.parameters.idle_power);
+  e.energy = devices * device.power * step * (working + (1 - working) * context_.scenario.parameters->idle_power);
   e.cost = device.price ? std::optional(devices * *device.price * step) : std::nullopt;
 }
 

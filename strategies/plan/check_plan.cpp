@@ -149,8 +149,9 @@ void check_schedule_shape(Reasons& r, const Plan& p, std::int64_t micro_batches)
                        p.virtual_stages == 1 && several ? "" : "s"),
            FORERUN_SAY("{}", schedule.virtual_stages_hint));
   const PipelineShape shape{p.pp, p.virtual_stages, micro_batches};
-  r.add_if(!has_shape(p.schedule, shape), [&] { return schedule.unsuited(shape); },
-           [&] { return schedule.suitable(shape); });
+  r.add_if(
+      !has_shape(p.schedule, shape), [&] { return schedule.unsuited(shape); },
+      [&] { return schedule.suitable(shape); });
 }
 
 void check_pipeline(Reasons& r, const Scenario& s, const Plan& p) {

@@ -5,9 +5,7 @@
 namespace forerun {
 
 int chunk_count(const Plan& plan) { return plan.pp * plan.virtual_stages; }
-int chunks_per_stage(const Plan& plan) {
-  return runs_both_ways(plan) ? 2 : plan.virtual_stages;
-}
+int chunks_per_stage(const Plan& plan) { return runs_both_ways(plan) ? 2 : plan.virtual_stages; }
 
 int stage_of(const Plan& plan, int chunk, int up) {
   switch (traits(plan.schedule).route) {
@@ -37,9 +35,7 @@ int chunk_on(const Plan& plan, int stage, int local) {
   return local * plan.pp + stage;
 }
 
-bool ends_meet(const Plan& plan) {
-  return plan.pp == 1 || traits(plan.schedule).route != ChunkRoute::round_robin;
-}
+bool ends_meet(const Plan& plan) { return plan.pp == 1 || traits(plan.schedule).route != ChunkRoute::round_robin; }
 
 void chunk_begins(const Plan& plan, int blocks, std::vector<std::size_t>& begins) {
   const int chunks = plan.pp * plan.virtual_stages;

@@ -3,6 +3,10 @@
 #include <fmt/format.h>
 
 #include "base/text.hpp"
+#include "costmodel/collective_model.hpp"
+#include "costmodel/kernel_model.hpp"
+#include "costmodel/own_calibrations.hpp"
+#include "costmodel/parameters.hpp"
 #include "costmodel/reach.hpp"
 
 namespace forerun {
@@ -55,11 +59,10 @@ Result<PricedScenario> price(Scenario scenario, const OwnCalibrations& own) {
   freeze_blocks(scenario.job.tuning, scenario.model);
   PricedScenario priced;
   priced.topology = *topology;
-  priced.parameters = *parameters;
-  priced.own = own;
+  priced.own = std::make_shared<const OwnCalibrations>(own);
   if (parameters->nccl) {
     const CollectiveCalibration* measured = own.of_generation(parameters->nccl->generation);
-    if (measured != nullptr) priced.parameters.nccl = merged(*parameters->nccl, *measured);
+    if (measured != nullptr) parameters->nccl = merged(*parameters->nccl, *measured);
   }
   const KernelChoice choice{.attention = scenario.stack.attention,
                             .library = {},
@@ -69,11 +72,14 @@ Result<PricedScenario> price(Scenario scenario, const OwnCalibrations& own) {
                             .calibration = nullptr};
   priced.kernels = with_reach(make_kernels(device, *parameters, choice), scenario.stack, device);
   // Large products are most of a step: what they rest on is what it rests on.
-  priced.parameters.evidence =
+  parameters->evidence =
       priced.kernels->time(Gemm{.m = 4096, .n = 4096, .k = 4096, .dtype = scenario.job.dtype}).evidence;
-  priced.collectives = with_reach(make_collectives(priced.parameters, &scenario.cluster), scenario.stack);
+  priced.collectives = with_reach(make_collectives(*parameters, &scenario.cluster), scenario.stack);
+  priced.parameters = std::make_shared<const FamilyParameters>(*std::move(parameters));
   priced.given = std::move(scenario);
   return priced;
 }
+
+Result<PricedScenario> price(Scenario scenario) { return price(std::move(scenario), {}); }
 
 }  // namespace forerun

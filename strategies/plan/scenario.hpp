@@ -3,9 +3,6 @@
 
 #include <memory>
 
-#include "costmodel/collective_model.hpp"
-#include "costmodel/kernel_model.hpp"
-#include "costmodel/own_calibrations.hpp"
 #include "costmodel/stacks/stack.hpp"
 #include "hardware/topology.hpp"
 #include "strategies/plan/plan.hpp"
@@ -13,6 +10,11 @@
 #include "workloads/models/model.hpp"
 
 namespace forerun {
+
+class CollectiveModel;
+class KernelModel;
+struct FamilyParameters;
+struct OwnCalibrations;
 
 struct Scenario {
   Model model;
@@ -29,10 +31,10 @@ struct PricedScenario {
   Scenario given;  // dropout only where the stack runs it; blocks frozen where the job says so; the stack as it is on
       // so many devices
   Topology topology;
-  FamilyParameters parameters;
+  std::shared_ptr<const FamilyParameters> parameters;
   std::shared_ptr<const KernelModel> kernels;
   std::shared_ptr<const CollectiveModel> collectives;
-  OwnCalibrations own;  // the user's, over the shipped ones
+  std::shared_ptr<const OwnCalibrations> own;  // the user's, over the shipped ones
 
   [[nodiscard]] const Device& device() const {
     return given.cluster.nodes.front().node.device;
@@ -41,6 +43,7 @@ struct PricedScenario {
 
 // Problems: devices that do not add up, several kinds of devices (plans are uniform so far), a family without
 // parameters, a job that does not suit the model, calibrations of devices and networks that the cluster does not have.
-Result<PricedScenario> price(Scenario, const OwnCalibrations& = {});
+Result<PricedScenario> price(Scenario, const OwnCalibrations&);
+Result<PricedScenario> price(Scenario);  // by shipped calibrations alone
 
 }  // namespace forerun

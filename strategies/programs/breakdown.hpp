@@ -4,7 +4,7 @@
 #include <array>
 
 #include "base/quantity.hpp"
-#include "strategies/plan/plan.hpp"
+#include "base/vocabulary.hpp"
 
 namespace forerun {
 

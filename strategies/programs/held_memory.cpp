@@ -1,5 +1,6 @@
 #include "strategies/programs/held_memory.hpp"
 
+#include "base/shard_sizes.hpp"
 #include "strategies/plan/chunks.hpp"
 #include "strategies/plan/shard.hpp"
 #include "strategies/programs/work_price.hpp"

@@ -1,5 +1,7 @@
 #include "strategies/programs/memory_use.hpp"
 
+#include "strategies/plan/scenario.hpp"
+
 namespace forerun {
 
 Bytes StageMemory::allocated() const {

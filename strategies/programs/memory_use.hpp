@@ -3,9 +3,12 @@
 
 #include <vector>
 
-#include "strategies/plan/scenario.hpp"
+#include "base/quantity.hpp"
 
 namespace forerun {
+
+struct Plan;
+struct PricedScenario;
 
 // Bytes on one device of a stage when it holds most.
 struct StageMemory {

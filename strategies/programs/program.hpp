@@ -14,10 +14,11 @@
 #include <variant>
 #include <vector>
 
+#include "strategies/plan/plan.hpp"
 #include "strategies/programs/traffic.hpp"
 #include "strategies/schedules/schedule_table.hpp"
 #include "workloads/operators/kernels.hpp"
-#include "workloads/operators/operators.hpp"
+#include "workloads/operators/operator_kind.hpp"
 
 namespace forerun {
 

@@ -1,5 +1,7 @@
 #include "strategies/programs/traffic.hpp"
 
+#include "costmodel/collectives/collective.hpp"
+
 namespace forerun {
 namespace {
 

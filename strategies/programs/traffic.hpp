@@ -7,10 +7,11 @@
 #include <string_view>
 
 #include "base/quantity.hpp"
-#include "costmodel/collectives/collective.hpp"
-#include "strategies/plan/plan.hpp"
+#include "base/vocabulary.hpp"
 
 namespace forerun {
+
+enum class CollectiveKind : std::uint8_t;
 
 enum class Flow : std::uint8_t {
   dp_all_reduce,

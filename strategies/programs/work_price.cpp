@@ -2,7 +2,11 @@
 
 #include <algorithm>
 
+#include "costmodel/collective_model.hpp"
+#include "costmodel/kernel_model.hpp"
+#include "costmodel/timing.hpp"
 #include "sim/tick.hpp"
+#include "strategies/plan/scenario.hpp"
 
 namespace forerun {
 namespace {

@@ -4,10 +4,15 @@
 #include <array>
 #include <vector>
 
-#include "strategies/plan/scenario.hpp"
 #include "strategies/programs/program.hpp"
 
 namespace forerun {
+
+struct Axis;
+struct Placement;
+struct PricedScenario;
+struct Timing;
+struct Topology;
 
 // Errors of kernels of one kind are taken as fully correlated, of different kinds as independent: sums of time x
 // spread.

@@ -36,8 +36,7 @@ void check_stage(const ScheduleTable& table, const Plan& plan, int stage, Proble
                         ""});
   };
   for (const Pass& pass : table.of(stage)) {
-    const bool other_way = runs_both_ways(plan) &&
-                           (pass.chunk == 1) != (pass.micro_batch >= table.micro_batches / 2);
+    const bool other_way = runs_both_ways(plan) && (pass.chunk == 1) != (pass.micro_batch >= table.micro_batches / 2);
     if (other_way || pass.micro_batch < 0 || pass.micro_batch >= table.micro_batches || pass.chunk < 0 ||
         pass.chunk >= table.chunks_per_stage) {
       report(pass, "does not exist");

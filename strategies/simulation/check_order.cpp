@@ -6,6 +6,7 @@
 #include <map>
 
 #include "sim/stuck_tasks.hpp"
+#include "strategies/plan/scenario.hpp"
 
 namespace forerun {
 namespace {

@@ -7,6 +7,7 @@
 #include <map>
 
 #include "strategies/plan/chunks.hpp"
+#include "strategies/plan/scenario.hpp"
 #include "strategies/simulation/role_prices.hpp"
 
 namespace forerun {

@@ -16,6 +16,8 @@
 
 namespace forerun {
 
+struct PricedScenario;
+
 struct ProgramGraph {
   TaskGraph graph;
   std::vector<TaskOrigin> origin;  // of each task; of a collective, the first role's

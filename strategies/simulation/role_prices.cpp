@@ -1,5 +1,7 @@
 #include "strategies/simulation/role_prices.hpp"
 
+#include "costmodel/collectives/collective.hpp"
+#include "strategies/plan/scenario.hpp"
 #include "strategies/programs/steps/lower.hpp"
 
 namespace forerun {

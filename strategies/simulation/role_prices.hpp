@@ -5,6 +5,8 @@
 
 namespace forerun {
 
+struct PricedScenario;
+
 std::vector<WorkPrice> prices_of_role(const PricedScenario&, const Program&, std::uint32_t role);
 
 }  // namespace forerun

@@ -7,6 +7,7 @@
 #include <numeric>
 
 #include "sim/critical_path.hpp"
+#include "strategies/plan/scenario.hpp"
 #include "strategies/simulation/step_report.hpp"
 
 namespace forerun {

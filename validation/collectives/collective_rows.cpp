@@ -9,8 +9,8 @@
 #include <set>
 
 #include "base/files/csv.hpp"
-#include "base/text.hpp"
 #include "base/files/text_file.hpp"
+#include "base/text.hpp"
 #include "costmodel/kernels/kernel_form.hpp"
 
 namespace forerun {

@@ -10,8 +10,8 @@
 #include <tuple>
 
 #include "base/files/csv.hpp"
-#include "base/text.hpp"
 #include "base/files/text_file.hpp"
+#include "base/text.hpp"
 #include "hardware/catalog.hpp"
 
 namespace forerun {

@@ -8,8 +8,8 @@
 #include <cmath>
 
 #include "base/files/csv.hpp"
-#include "base/text.hpp"
 #include "base/files/text_file.hpp"
+#include "base/text.hpp"
 
 namespace forerun {
 namespace {

@@ -8,8 +8,8 @@
 #include <string_view>
 
 #include "base/files/embedded.hpp"
-#include "base/text.hpp"
 #include "base/files/yaml.hpp"
+#include "base/text.hpp"
 #include "workloads/models/hugging_face.hpp"
 
 namespace forerun {

@@ -12,6 +12,7 @@
 #include "workloads/jobs/tuning.hpp"
 #include "workloads/models/model.hpp"
 #include "workloads/operators/kernels.hpp"
+#include "workloads/operators/operator_kind.hpp"
 
 namespace forerun {
 
@@ -58,32 +59,6 @@ struct TokenShape {
 
   bool operator==(const TokenShape&) const = default;
 };
-
-enum class OperatorKind : std::uint8_t {
-  embedding,
-  attention_norm,
-  qkv,
-  latent_up,
-  positions,
-  attention_core,
-  attention_output,
-  attention_residual,
-  feed_forward_norm,
-  router,
-  dispatch,
-  up,
-  activation,
-  expert_activation,
-  down,
-  shared_expert,
-  combine,
-  feed_forward_residual,
-  final_norm,
-  head,
-  loss,
-  adapter,
-};  // latent_up: MLA's projections from the latents to queries, keys and values; qkv is then the way down
-std::string_view to_string(OperatorKind);
 
 // A tensor that lives from the forward part to the backward parts. Recomputing its producer lets it go: its result
 // where the producer's own output is dropped, what only the producer looks at (`internal`) where the output is kept.

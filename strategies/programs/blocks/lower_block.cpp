@@ -1,5 +1,6 @@
 #include "strategies/programs/blocks/lower_block.hpp"
 
+#include "base/shard_sizes.hpp"
 #include "strategies/programs/blocks/block_passes.hpp"
 #include "strategies/programs/blocks/liveness.hpp"
 

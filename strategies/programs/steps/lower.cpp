@@ -1,6 +1,8 @@
 #include "strategies/programs/steps/lower.hpp"
 
 #include "strategies/plan/chunks.hpp"
+#include "strategies/plan/scenario.hpp"
+#include "strategies/plan/shard.hpp"
 #include "strategies/programs/steps/lower_stage.hpp"
 
 namespace forerun {

@@ -1,10 +1,12 @@
 // A plan as a Program.
 #pragma once
 
-#include "strategies/plan/scenario.hpp"
 #include "strategies/programs/program.hpp"
 
 namespace forerun {
+
+struct PricedScenario;
+struct Topology;
 
 struct LowerOptions {
   bool every_rank = false;       // a role for each rank

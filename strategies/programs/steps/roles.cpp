@@ -4,6 +4,8 @@
 #include <numeric>
 #include <utility>
 
+#include "costmodel/collectives/collective.hpp"
+#include "hardware/topology.hpp"
 #include "strategies/plan/chunks.hpp"
 #include "strategies/programs/steps/lower.hpp"
 #include "strategies/programs/work_price.hpp"

@@ -1,3 +1,4 @@
+#include "base/shard_sizes.hpp"
 #include "strategies/programs/held_memory.hpp"
 #include "strategies/programs/steps/stage_lowering.hpp"
 

@@ -4,7 +4,6 @@
 
 #include "strategies/plan/chunks.hpp"
 #include "strategies/schedules/schedules.hpp"
-#include "strategies/schedules/schedules.hpp"
 #include "tests/support/schedule_cases.hpp"
 #include "tests/support/schedule_oracle.hpp"
 

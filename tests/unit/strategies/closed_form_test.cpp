@@ -3,6 +3,8 @@
 
 #include <gtest/gtest.h>
 
+#include "costmodel/collective_model.hpp"
+#include "costmodel/parameters.hpp"
 #include "tests/support/scenarios.hpp"
 
 namespace forerun {
@@ -37,9 +39,9 @@ TEST(CostAndEnergy, AreThoseOfAllDevicesForTheStep) {
   EXPECT_DOUBLE_EQ(e.cost->value(), 8 * priced.device().price->value() * e.step.median.value());
   const double full = 8 * 400 * e.step.median.value();  // 400 W each
   EXPECT_LT(e.energy.value(), full);
-  EXPECT_GT(e.energy.value(), full * priced.parameters.idle_power);
+  EXPECT_GT(e.energy.value(), full * priced.parameters->idle_power);
   const double busy = ((e.breakdown.compute + e.breakdown.recompute + e.breakdown.optimizer) / e.step.median);
-  EXPECT_DOUBLE_EQ(e.energy.value(), full * (busy + (1 - busy) * priced.parameters.idle_power));
+  EXPECT_DOUBLE_EQ(e.energy.value(), full * (busy + (1 - busy) * priced.parameters->idle_power));
 }
 
 TEST(Host, IsPaidOncePerStepAndWhereKernelsAreShort) {
@@ -75,8 +77,9 @@ TEST(Band, DoesNotNarrowAsTheBubbleGrows) {
     Scenario given = test::course_scenario(8, {.sequence = 4096, .global_batch = batch, .dtype = DType::fp16});
     PricedScenario priced = test::priced(given);
     for (Level& level : priced.topology.levels) level.per_device = level.per_component = BytesPerSecond::infinity();
-    priced.parameters.collective = {};
-    priced.collectives = make_collectives(priced.parameters);
+    FamilyParameters parameters = *priced.parameters;
+    parameters.collective = {};
+    priced.collectives = make_collectives(parameters);
     const Estimate e = estimate(priced, plan);
     return e.step.spread *
            (e.step.median / (e.step.median - e.breakdown.optimizer - e.breakdown.exposed_in(Dimension::pp)));

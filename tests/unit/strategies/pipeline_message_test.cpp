@@ -1,6 +1,8 @@
 // What goes from stage to stage where a tensor group holds it in common.
 #include <gtest/gtest.h>
 
+#include "costmodel/collectives/collective.hpp"
+#include "costmodel/timing.hpp"
 #include "strategies/plan_runs.hpp"
 #include "strategies/programs/steps/stage_program.hpp"
 #include "strategies/programs/work_price.hpp"
