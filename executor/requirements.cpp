@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/shard_sizes.hpp"
 #include "strategies/plan/chunks.hpp"
 
 namespace forerun {
