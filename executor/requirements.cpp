@@ -10,6 +10,11 @@
 namespace forerun {
 namespace {
 
+// The executor has kernels of attention only: another mixer does not compile here until it is refused below.
+const Attention& attention_of(const Block& block) {
+  return std::visit([](const Attention& attention) -> const Attention& { return attention; }, block.mixer);
+}
+
 class Requirements {
  public:
   Requirements(const Scenario& given, const Plan& plan, Routing routing) : s_(given), p_(plan), routing_(routing) {}
@@ -52,7 +57,7 @@ class Requirements {
 
   // At most: what pieces of attention, or an exchange of heads, of experts' logits or of norms' gradients hold at once.
   [[nodiscard]] std::int64_t workspace_needed() const {
-    const Attention& a = s_.model.blocks.front().attention;
+    const Attention& a = attention_of(s_.model.blocks.front());
     const std::int64_t size = static_cast<std::int64_t>(
                            size_of(s_.job.dtype == DType::fp64 ? DType::fp64 : DType::fp32).value()),
                        positions = s_.job.sequence / p_.cp;
@@ -87,12 +92,13 @@ class Requirements {
     chunk_begins(p_, static_cast<int>(s_.model.blocks.size()), begins);
     std::int64_t most = 0;
     for (int stage = 0; stage < p_.pp; ++stage) {
-      std::int64_t sum = norm_parameters(s_.model);  // the last one, wherever it is
+      std::int64_t sum = norm_parameters(s_.model, s_.model.hidden);  // the last one, wherever it is
       for (int local = 0; local < chunks_per_stage(p_); ++local) {
         const auto chunk = static_cast<std::size_t>(chunk_on(p_, stage, local));
         for (std::size_t i = begins[chunk]; i < begins[chunk + 1]; ++i) {
           const Moe* moe = std::get_if<Moe>(&s_.model.blocks[i].feed_forward);
-          sum += 2 * norm_parameters(s_.model) + (moe != nullptr ? std::int64_t{moe->experts} * s_.model.hidden : 0);
+          sum += 2 * norm_parameters(s_.model, s_.model.hidden) +
+                 (moe != nullptr ? std::int64_t{moe->experts} * s_.model.hidden : 0);
         }
       }
       most = std::max(most, sum);
@@ -121,7 +127,7 @@ class Requirements {
     refuse(m.norm == NormKind::none, "no model without norms", "write norm: rms");
     refuse(!m.final_norm, "no model without a last norm", "write final_norm: true");
     for (const Block& block : m.blocks) {
-      const Attention& a = block.attention;
+      const Attention& a = attention_of(block);
       refuse(a.latent.has_value(), "no latent attention", "use a model with heads of keys and values");
       refuse(a.qkv_bias || a.output_bias, "no biases of attention", "leave them out");
       refuse(a.qk_norm || a.sinks, "no norms of queries and keys, no sinks", "leave them out");
@@ -149,10 +155,10 @@ class Requirements {
                         : 2 * p_.cp);
     const std::int64_t rows = std::int64_t{p_.micro_batch} * s_.job.sequence / p_.cp;
     if (p_.sp) divides("tokens of a micro-batch", rows, "tp", p_.tp);
-    const Attention& first = s_.model.blocks.front().attention;
+    const Attention& first = attention_of(s_.model.blocks.front());
     for (const Block& block : s_.model.blocks) {
       const std::size_t before = list_.size();
-      const Attention& a = block.attention;
+      const Attention& a = attention_of(block);
       refuse(a.heads != first.heads || a.kv_heads != first.kv_heads || a.head_dim != first.head_dim,
              "blocks whose heads differ", "give all blocks the same heads, kv_heads and head_dim");
       const int cuts = p_.tp * (heads_cut ? p_.cp : 1);

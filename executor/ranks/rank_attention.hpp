@@ -10,7 +10,7 @@ namespace forerun {
 
 template <class T>
 AttentionShape RankExecutor<T>::attention_shape() const {
-  const Attention& a = scenario_.given.model.blocks[static_cast<std::size_t>(stage_.units[unit_].layer)].attention;
+  const Attention& a = *scenario_.given.model.blocks[static_cast<std::size_t>(stage_.units[unit_].layer)].attention();
   const bool heads_cut = plan_.cp > 1 && plan_.cp_kind == CpKind::ulysses;
   const int cuts = plan_.tp * (heads_cut ? plan_.cp : 1);
   const std::int64_t positions = scenario_.given.job.sequence / (heads_cut ? 1 : plan_.cp);

@@ -252,7 +252,7 @@ void RankExecutor<T>::project_weight(WeightKind kind, std::span<const T> x, std:
 
 template <class T>
 void RankExecutor<T>::turn(bool back) {
-  const Attention& a = scenario_.given.model.blocks[static_cast<std::size_t>(stage_.units[unit_].layer)].attention;
+  const Attention& a = *scenario_.given.model.blocks[static_cast<std::size_t>(stage_.units[unit_].layer)].attention();
   const int heads = a.heads / plan_.tp, kv_heads = a.kv_heads / plan_.tp;
   const std::int64_t turned = std::int64_t{heads + kv_heads} * a.head_dim,
                      row = turned + std::int64_t{kv_heads} * a.head_dim;

@@ -44,7 +44,7 @@ RankExecutor<T>::RankExecutor(const PricedScenario& scenario, const Program& pro
   tensors_.resize(static_cast<std::size_t>(program.micro_batches));
   for (Tensors& list : tensors_) list.resize(stage_.tensors.size());
   make_groups();
-  const int head_dim = scenario.given.model.blocks.front().attention.head_dim;
+  const int head_dim = scenario.given.model.blocks.front().attention()->head_dim;
   const std::vector<std::int32_t> positions = positions_of(cp_rank_);
   rotary_ = scratch<A>(std::ssize(positions) * head_dim);
   std::vector<A> table(rotary_.size());

@@ -61,7 +61,7 @@ class Weights {
   }
 
   void norm(WeightKind kind) {
-    const std::int64_t n = norm_parameters(model_);
+    const std::int64_t n = norm_parameters(model_, h_);
     add({.kind = kind,
          .ones = h_,
          .replicated = true,
@@ -91,7 +91,7 @@ class Weights {
   }
 
   void block(const Block& block) {
-    const Attention& a = block.attention;
+    const Attention& a = *block.attention();
     const std::int64_t query = std::int64_t{a.heads} * a.head_dim, key = std::int64_t{a.kv_heads} * a.head_dim;
     const auto from = [](std::int64_t first, Slice slice) { return Slice{first + slice.first, slice.count}; };
     norm(WeightKind::attention_norm);

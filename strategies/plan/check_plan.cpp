@@ -54,21 +54,23 @@ void check_devices(Reasons& r, const Scenario& s, const Plan& p) {
            FORERUN_SAY("use a global batch that {} divides, or another dp or micro_batch", step));
 }
 
-void check_attention(Reasons& r, const Scenario& s, const Plan& p) {
+void check_mixers(Reasons& r, const Scenario& s, const Plan& p) {
   const bool ulysses = p.cp > 1 && p.cp_kind == CpKind::ulysses;
   const int ways = ulysses ? p.tp * p.cp : p.tp;  // that cut the heads
   const auto who = [&] {
     return ulysses ? fmt::format("tp {} x cp {} (ulysses)", p.tp, p.cp) : fmt::format("tp {}", p.tp);
   };
-  for (const Block& block : s.model.blocks) {
-    const Attention& a = block.attention;
+  const auto fits = [&](const Attention& a) {
     const bool heads = a.heads % ways == 0;
     const bool kv = a.latent || a.kv_heads % ways == 0 || ways % a.kv_heads == 0;
     r.add_if(!heads, FORERUN_SAY("{} does not divide the {} attention heads", who(), a.heads),
              FORERUN_SAY("choose a divisor of {}", a.heads));
     r.add_if(heads && !kv, FORERUN_SAY("{} and the {} key-value heads do not divide each other", who(), a.kv_heads),
              FORERUN_SAY("choose a divisor or a multiple of {}", a.kv_heads));
-    if (!heads || !kv) return;  // one word on it is enough
+    return heads && kv;
+  };
+  for (const Block& block : s.model.blocks) {
+    if (!std::visit(fits, block.mixer)) return;  // one word on it is enough
   }
 }
 
@@ -84,7 +86,8 @@ void check_sequence(Reasons& r, const Scenario& s, const Plan& p) {
                        s.job.sequence / p.cp, p.tp),
            FORERUN_SAY("use a sequence that cp x tp = {} divides", p.cp * p.tp));
   bool windowed = false;
-  for (const Block& block : s.model.blocks) windowed |= block.attention.window.has_value();
+  for (const Block& block : s.model.blocks)
+    windowed |= block.attention() != nullptr && block.attention()->window.has_value();
   r.add_if(p.cp > 1 && windowed && p.cp_kind == CpKind::ring,
            FORERUN_SAY("ring context parallelism of sliding-window attention is not modelled"),
            FORERUN_SAY("write cp_kind: all_gather"));
@@ -132,9 +135,11 @@ void check_tuning(Reasons& r, const Scenario& s, const Plan& p) {
   r.add_if(columns && tuning.rank % p.tp != 0,
            FORERUN_SAY("tp {} does not divide the rank {} of the low-rank factors", p.tp, tuning.rank),
            FORERUN_SAY("choose a divisor of {}", tuning.rank));
-  r.add_if(rows && s.model.hidden % p.tp != 0,
-           FORERUN_SAY("tp {} does not divide the {} columns of the low-rank factors", p.tp, s.model.hidden),
-           FORERUN_SAY("choose a divisor of {}", s.model.hidden));
+  const auto uneven = std::find_if(s.model.blocks.begin(), s.model.blocks.end(),
+                                   [&](const Block& block) { return block.hidden % p.tp != 0; });
+  r.add_if(rows && uneven != s.model.blocks.end(),
+           FORERUN_SAY("tp {} does not divide the {} columns of the low-rank factors", p.tp, uneven->hidden),
+           FORERUN_SAY("choose a divisor of {}", uneven->hidden));
   r.add_if(p.etp > 1, FORERUN_SAY("low-rank factors with etp {} are not modelled", p.etp), FORERUN_SAY("write etp: 1"));
 }
 
@@ -236,7 +241,7 @@ void check_modelled(Reasons& r, const Plan& p) {
 void check(Reasons& r, const Scenario& s, const Plan& p) {
   if (!check_product(r, s, p)) return;
   check_devices(r, s, p);
-  check_attention(r, s, p);
+  check_mixers(r, s, p);
   check_sequence(r, s, p);
   check_experts(r, s, p);
   check_tuning(r, s, p);
@@ -316,7 +321,7 @@ bool suits_model(const Scenario& scenario, const Split& split) {
   plan.tp = split.tp, plan.sp = split.sp, plan.cp = split.cp, plan.cp_kind = split.cp_kind, plan.ep = split.ep,
   plan.etp = split.etp;
   Reasons reasons(false);
-  check_attention(reasons, scenario, plan);
+  check_mixers(reasons, scenario, plan);
   check_sequence(reasons, scenario, plan);
   check_experts(reasons, scenario, plan);
   check_tuning(reasons, scenario, plan);

@@ -60,8 +60,8 @@ void chunk_begins(const Plan& plan, int blocks, std::vector<std::size_t>& begins
 std::vector<Stage> chunks_by_weights(const Model& model, int chunks) {
   std::vector<std::int64_t> sums{0};
   for (const Block& block : model.blocks)
-    sums.push_back(sums.back() + attention_parameters(model, block.attention) +
-                   feed_forward_parameters(model, block.feed_forward));
+    sums.push_back(sums.back() + mixer_parameters(model, block) +
+                   feed_forward_parameters(block.hidden, block.feed_forward));
   const std::int64_t all = sums.back() + std::int64_t{model.vocab} * model.hidden;
   std::vector<Stage> list(static_cast<std::size_t>(chunks));
   std::int64_t filled = 0;

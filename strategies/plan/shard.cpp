@@ -10,6 +10,11 @@ namespace {
 
 int share(int n, int k) { return static_cast<int>(shard_sizes(n, k).largest); }
 
+void narrow(Attention& attention, int tp) {
+  attention.heads = share(attention.heads, tp);
+  attention.kv_heads = std::max(1, share(attention.kv_heads, tp));
+}
+
 }  // namespace
 
 Split split_of(const Plan& p) {
@@ -18,8 +23,7 @@ Split split_of(const Plan& p) {
 
 Block shard(const Block& block, int tp, int etp) {
   Block local = block;
-  local.attention.heads = share(block.attention.heads, tp);
-  local.attention.kv_heads = std::max(1, share(block.attention.kv_heads, tp));
+  std::visit([&](auto& mixer) { narrow(mixer, tp); }, local.mixer);
   if (Mlp* mlp = std::get_if<Mlp>(&local.feed_forward)) mlp->width = share(mlp->width, tp);
   if (Moe* moe = std::get_if<Moe>(&local.feed_forward)) {
     moe->shared_width = share(moe->shared_width, tp);

@@ -21,7 +21,8 @@ namespace forerun::test {
 
 inline Model small_model(int blocks = 2) {
   Model model{.name = "small", .hidden = 32, .vocab = 64, .positions = Positions::rotary};
-  model.blocks.assign(static_cast<std::size_t>(blocks), {.attention = {.heads = 8, .kv_heads = 4, .head_dim = 4},
+  model.blocks.assign(static_cast<std::size_t>(blocks), {.hidden = 32,
+                                                         .mixer = Attention{.heads = 8, .kv_heads = 4, .head_dim = 4},
                                                          .feed_forward = Mlp{.width = 48, .gated = true}});
   return model;
 }

@@ -19,7 +19,7 @@ inline Model small_gpt(int layers) {
   model.positions = Positions::learned;
   model.tied_embeddings = model.dropout = true;
   for (Block& block : model.blocks) {
-    block.attention.qkv_bias = block.attention.output_bias = true;
+    block.attention()->qkv_bias = block.attention()->output_bias = true;
     block.feed_forward = Mlp{.width = 2048, .bias = true};
   }
   return model;
@@ -29,7 +29,8 @@ inline Model small_gpt(int layers) {
 inline Model widened(Model model) {
   model.hidden = 4096;
   for (Block& block : model.blocks) {
-    block.attention.heads = 32, block.attention.kv_heads = 8, block.attention.head_dim = 128;
+    block.hidden = model.hidden;
+    block.mixer = Attention{.heads = 32, .kv_heads = 8, .head_dim = 128};
     if (Mlp* mlp = std::get_if<Mlp>(&block.feed_forward)) mlp->width = 14336;
   }
   return model;

@@ -15,7 +15,8 @@ namespace forerun::test {
 // Sizes that powers of two up to 8 divide: heads, key-value heads, width, vocabulary.
 inline Model small_dense(int layers = 8) {
   Model model{.name = "small-dense", .hidden = 512, .vocab = 4096, .max_positions = 4096};
-  const Block block{.attention = {.heads = 8, .kv_heads = 8, .head_dim = 64},
+  const Block block{.hidden = 512,
+                    .mixer = Attention{.heads = 8, .kv_heads = 8, .head_dim = 64},
                     .feed_forward = Mlp{.width = 2048, .gated = true}};
   model.blocks.assign(static_cast<std::size_t>(layers), block);
   return model;
@@ -39,7 +40,8 @@ inline Model m7(int layers = 32) {
               .max_positions = 4096,
               .norm = NormKind::none,
               .final_norm = false};
-  const Block block{.attention = {.heads = 32, .kv_heads = 32, .head_dim = 128},
+  const Block block{.hidden = 4096,
+                    .mixer = Attention{.heads = 32, .kv_heads = 32, .head_dim = 128},
                     .feed_forward = Mlp{.width = 4 * 4096}};
   model.blocks.assign(static_cast<std::size_t>(layers), block);
   return model;

@@ -82,7 +82,8 @@ RowModel mixture(const TrainingRow& row, const std::vector<Model>& catalogue) {
   for (const Model& model : catalogue) {
     const Block& last = model.blocks.back();
     const Moe* moe = std::get_if<Moe>(&last.feed_forward);
-    if (moe != nullptr && model.hidden == row.hidden && last.attention.heads == row.heads &&
+    const Attention* attention = last.attention();
+    if (moe != nullptr && attention != nullptr && model.hidden == row.hidden && attention->heads == row.heads &&
         moe->experts == row.experts && moe->top_k == row.topk) {
       candidates.push_back(&model);
     }
@@ -104,10 +105,8 @@ RowModel mixture(const TrainingRow& row, const std::vector<Model>& catalogue) {
 // What a name like no other stands for.
 Model general(bool gated) {
   Model model;
-  Block block;
-  block.attention.qkv_bias = block.attention.output_bias = !gated;
-  block.feed_forward = Mlp{.width = 0, .gated = gated, .bias = !gated};
-  model.blocks = {block};
+  model.blocks = {Block{.mixer = Attention{.qkv_bias = !gated, .output_bias = !gated},
+                        .feed_forward = Mlp{.width = 0, .gated = gated, .bias = !gated}}};
   model.norm = gated ? NormKind::rms : NormKind::layer;
   model.positions = gated ? Positions::rotary : Positions::learned;
   model.tied_embeddings = !gated;
@@ -115,7 +114,8 @@ Model general(bool gated) {
 }
 
 Block sized(Block block, const TrainingRow& row, const Model& kind, int width) {
-  Attention& a = block.attention;
+  block.hidden = *row.hidden;
+  Attention& a = *block.attention();
   // A head dimension of the model's own (Gemma, Qwen 3) goes with its hidden size and heads; otherwise the heads share
   // the hidden size.
   const bool own_heads = kind.hidden == row.hidden && a.heads == row.heads;
@@ -145,7 +145,9 @@ RowModel model_of(const TrainingRow& row, const std::vector<Model>& catalogue) {
 
   std::vector<const Model*> candidates;
   for (const Model& model : catalogue) {
-    if (model.vocab > 0 && !is_mixture(model) && !model.blocks.back().attention.latent) candidates.push_back(&model);
+    const Attention* attention = model.blocks.back().attention();
+    const bool plain = attention != nullptr && !attention->latent && !is_mixture(model);
+    if (model.vocab > 0 && plain) candidates.push_back(&model);
   }
   constexpr std::size_t fewest_letters = 3;
   const Model* named = most_alike(row, candidates, fewest_letters);
@@ -176,7 +178,7 @@ RowModel model_of(const TrainingRow& row, const std::vector<Model>& catalogue) {
     model.blocks.push_back(sized(kind.blocks[i % kind.blocks.size()], row, kind, width));
   }
   model.vocab = row.vocab ? *row.vocab : mlp.gated && kind.vocab > 0 ? kind.vocab : vocabulary_of(row, model);
-  if (model.blocks.front().attention.head_dim * *row.heads != *row.hidden && !same_size) {
+  if (model.blocks.front().attention()->head_dim * *row.heads != *row.hidden && !same_size) {
     result.refused = fmt::format("not a valid plan: hidden {} is not a multiple of {} heads", *row.hidden, *row.heads);
   }
   return result;

@@ -63,8 +63,9 @@ void check_low_rank(const Tuning& tuning, const Model& model, Problems& problems
                           "name one of them"});
     }
   }
-  const bool latent = std::any_of(model.blocks.begin(), model.blocks.end(),
-                                  [](const Block& b) { return b.attention.latent.has_value(); });
+  const bool latent = std::any_of(model.blocks.begin(), model.blocks.end(), [](const Block& b) {
+    return b.attention() != nullptr && b.attention()->latent.has_value();
+  });
   const bool into_attention =
       has(tuning, q_proj) || has(tuning, k_proj) || has(tuning, v_proj) || has(tuning, linear_qkv);
   if (latent && into_attention) {

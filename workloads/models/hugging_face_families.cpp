@@ -49,7 +49,8 @@ Mlp read_gated_mlp(Config& config) {
 }
 
 Model uniform(Model model, const Attention& attention, const FeedForward& feed_forward) {
-  std::fill(model.blocks.begin(), model.blocks.end(), Block{.attention = attention, .feed_forward = feed_forward});
+  std::fill(model.blocks.begin(), model.blocks.end(),
+            Block{.hidden = model.hidden, .mixer = attention, .feed_forward = feed_forward});
   return model;
 }
 
@@ -91,7 +92,7 @@ void apply_window(Config& config, Model& model) {
   }
   for (std::size_t i = 0; i < model.blocks.size(); ++i) {
     const bool slides = types ? (*types)[i] == "sliding_attention" : i >= from;
-    if (slides) model.blocks[i].attention.window = window;
+    if (slides) model.blocks[i].attention()->window = window;
     if (types && !slides && (*types)[i] != "full_attention") {
       config.report("layer_types", fmt::format("layer type '{}' is not modelled", (*types)[i]),
                     "write full_attention or sliding_attention");
@@ -138,7 +139,8 @@ Model read_qwen3_moe(Config& config) {
   for (std::size_t i = 0; i < model.blocks.size(); ++i) {
     const bool sparse =
         experts > 0 && (i + 1) % step == 0 && std::find(dense.begin(), dense.end(), static_cast<int>(i)) == dense.end();
-    model.blocks[i] = {.attention = attention, .feed_forward = sparse ? FeedForward{moe} : FeedForward{mlp}};
+    model.blocks[i] = {
+        .hidden = model.hidden, .mixer = attention, .feed_forward = sparse ? FeedForward{moe} : FeedForward{mlp}};
   }
   return model;
 }
@@ -179,7 +181,8 @@ Model read_deepseek(Config& config, bool selection_bias) {
   }
   for (std::size_t i = 0; i < model.blocks.size(); ++i) {
     const bool sparse = experts && i >= dense && i % frequency == 0;
-    model.blocks[i] = {.attention = attention, .feed_forward = sparse ? FeedForward{moe} : FeedForward{mlp}};
+    model.blocks[i] = {
+        .hidden = model.hidden, .mixer = attention, .feed_forward = sparse ? FeedForward{moe} : FeedForward{mlp}};
   }
   return model;
 }

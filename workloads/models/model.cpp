@@ -69,23 +69,27 @@ void check_published(const Model& model, const PublishedSize& published, Finding
       "correct the shapes, or leave 'parameters' out");
 }
 
-Problems check(const Block& block) {
-  Problems problems = forerun::check(block.attention);
+Problems check(const Model& model, const Block& block) {
+  Problems problems = std::visit([](const auto& mixer) { return forerun::check(mixer); }, block.mixer);
   for (auto& problem : forerun::check(block.feed_forward)) problems.push_back(std::move(problem));
   Findings findings;
   findings.within("norms", block.norms, 0, 4);
+  findings.require(block.hidden == model.hidden,
+                   fmt::format("'hidden' is {}, but the model's is {}", block.hidden, model.hidden),
+                   "a projection between blocks of different widths is not modelled yet");
   for (auto& problem : findings.take()) problems.push_back(std::move(problem));
   return problems;
 }
 
 // Problems of the blocks, each run of equal blocks once.
-Problems check_blocks(const std::vector<Block>& blocks) {
+Problems check_blocks(const Model& model) {
+  const std::vector<Block>& blocks = model.blocks;
   Problems problems;
   for (auto first = blocks.begin(); first != blocks.end();) {
     const auto end = std::find_if(first, blocks.end(), [&](const Block& block) { return !(block == *first); });
     const auto from = first - blocks.begin(), to = end - blocks.begin() - 1;
     const auto where = from == to ? fmt::format("block {}", from) : fmt::format("blocks {} to {}", from, to);
-    for (auto& problem : check(*first)) {
+    for (auto& problem : check(model, *first)) {
       problem.message = where + ": " + problem.message;
       problems.push_back(std::move(problem));
     }
@@ -139,7 +143,7 @@ Problems check(const FeedForward& feed_forward) {
 Problems check_outside_blocks(const Model& model) {
   Problems problems = check_sizes(model);
   // A count is only as good as the numbers that it is made of.
-  if (!model.published || !problems.empty() || !check_blocks(model.blocks).empty()) return problems;
+  if (!model.published || !problems.empty() || !check_blocks(model).empty()) return problems;
   Findings findings;
   check_published(model, *model.published, findings);
   return findings.take();
@@ -147,7 +151,7 @@ Problems check_outside_blocks(const Model& model) {
 
 Problems check(const Model& model) {
   Problems problems = check_outside_blocks(model);
-  for (auto& problem : check_blocks(model.blocks)) problems.push_back(std::move(problem));
+  for (auto& problem : check_blocks(model)) problems.push_back(std::move(problem));
   return problems;
 }
 

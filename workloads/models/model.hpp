@@ -66,14 +66,21 @@ struct Moe {
 };
 
 using FeedForward = std::variant<Mlp, Moe>;
+// What lets the positions of a sequence see each other.
+using Mixer = std::variant<Attention>;
 
-// One residual layer: norm, attention, norm, feed-forward; two more norms where the model normalises outputs as well.
+// One residual layer: norm, mixer, norm, feed-forward; two more norms where the model normalises outputs as well.
 struct Block {
-  Attention attention;
+  int hidden = 0;        // width of the residual stream that it reads and adds to
+  Mixer mixer;
   FeedForward feed_forward;
   int norms = 2;         // norms of width `hidden`: 2 (pre-norm), 4 (Gemma 2/3), 1 (parallel residual)
-  bool frozen =
-      false;   // of no part of a file: a fine-tuning job trains neither the block nor anything below it (tuning.hpp)
+  // Part of no file: a fine-tuning job trains neither the block nor anything below it (tuning.hpp).
+  bool frozen = false;
+
+  // Null where the mixer is another one. Code that knows all mixers visits `mixer` instead.
+  [[nodiscard]] const Attention* attention() const { return std::get_if<Attention>(&mixer); }
+  [[nodiscard]] Attention* attention() { return std::get_if<Attention>(&mixer); }
 
   bool operator==(const Block&) const = default;
 };
@@ -90,7 +97,7 @@ struct PublishedSize {
 struct Model {
   std::string name;
   std::vector<std::string> aliases;
-  int hidden = 0;
+  int hidden = 0;                // width of the embedding and of the head
   int vocab = 0;                 // 0: no embedding, no head (exercises)
   bool tied_embeddings = false;
   Positions positions = Positions::rotary;
@@ -100,7 +107,7 @@ struct Model {
   bool embedding_norm = false;  // BLOOM normalises after the embedding
   bool final_norm = true;
   bool dropout = false;  // trained with dropout: its masks are saved activations
-  std::vector<Block> blocks;
+  std::vector<Block> blocks;  // each of width `hidden`: check() refuses others, as no projection joins two widths yet
   std::optional<PublishedSize> published = {};
   std::string source;
 
@@ -116,9 +123,9 @@ inline constexpr int hidden = 1 << 17, width = 1 << 20, vocab = 1 << 26, positio
 // Exact numbers of parameters, as in the published checkpoint. `active` counts all but the experts that a token does
 // not visit; it includes both tables of tokens, of which a token reads one row at the input (publishers differ: OpenAI
 // leaves that table out, Qwen does not).
-std::int64_t attention_parameters(const Model&, const Attention&);
-std::int64_t feed_forward_parameters(const Model&, const FeedForward&);
-std::int64_t norm_parameters(const Model&);  // one norm of width hidden
+std::int64_t mixer_parameters(const Model&, const Block&);
+std::int64_t feed_forward_parameters(std::int64_t hidden, const FeedForward&);
+std::int64_t norm_parameters(const Model&, std::int64_t width);  // one norm
 std::int64_t block_parameters(const Model&, const Block&);
 std::int64_t embedding_parameters(const Model&);  // table(s) of tokens and of learned positions, embedding norm
 std::int64_t head_parameters(const Model&);  // final norm, and the head unless it is tied

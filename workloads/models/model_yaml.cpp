@@ -15,12 +15,12 @@ const std::vector<std::string> position_names{"none", "learned", "rotary", "alib
 
 Block read_block(const YamlNode& node, int hidden, Numbers& numbers) {
   MapReader map = node.map();
-  Block block;
+  Block block{.hidden = hidden};
   const auto attention = map.required("attention");
   if (attention.is_missing()) {
     numbers.spoil();
   } else {
-    block.attention = model_yaml::read_attention(attention, hidden, numbers);
+    block.mixer = model_yaml::read_attention(attention, hidden, numbers);
   }
   const auto mlp = map.optional("mlp");
   const auto moe = map.optional("moe");

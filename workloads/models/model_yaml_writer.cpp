@@ -26,6 +26,10 @@ std::string attention_yaml(const Attention& attention) {
   return out + "}";
 }
 
+std::string mixer_yaml(const Mixer& mixer) {
+  return std::visit([](const Attention& attention) { return "attention: " + attention_yaml(attention); }, mixer);
+}
+
 std::string feed_forward_yaml(const FeedForward& feed_forward) {
   if (const auto* mlp = std::get_if<Mlp>(&feed_forward)) {
     return fmt::format("mlp: {{width: {}, gated: {}{}}}", mlp->width, mlp->gated, mlp->bias ? ", bias: true" : "");
@@ -68,8 +72,7 @@ std::size_t best_period(Blocks blocks) {
 }
 
 void append_block(std::string& out, const Block& block, const std::string& first, const std::string& next) {
-  out += first + "attention: " + attention_yaml(block.attention) + "\n" + next + feed_forward_yaml(block.feed_forward) +
-         "\n";
+  out += first + mixer_yaml(block.mixer) + "\n" + next + feed_forward_yaml(block.feed_forward) + "\n";
   if (block.norms != 2) out += fmt::format("{}norms: {}\n", next, block.norms);
 }
 

@@ -21,11 +21,11 @@ Sizes sizes(const Attention& a) {
 }
 
 // One product for multi-head attention; down to the latents and up again for MLA.
-void append_projections(std::vector<Operator>& list, const Model& model, const Attention& a, const Sizes& d,
-                        const TokenShape& shape, const Implementation& how) {
+void append_projections(std::vector<Operator>& list, const Model& model, const Block& block, const Attention& a,
+                        const Sizes& d, const TokenShape& shape, const Implementation& how) {
   Operator op{.kind = OperatorKind::qkv};
-  const std::int64_t h = model.hidden;
-  op.parameters = attention_parameters(model, a) - d.output() * h - (a.output_bias ? h : 0);
+  const std::int64_t h = block.hidden;
+  op.parameters = mixer_parameters(model, block) - d.output() * h - (a.output_bias ? h : 0);
   save(op, "attention input", tensor(shape.residual_tokens, h, how.saved_input), OperatorKind::attention_norm,
        Until::weight_gradient);
   if (!a.latent) {
@@ -133,19 +133,16 @@ void unfused_core(Operator& op, const Model& model, const Attention& a, const Si
        Until::weight_gradient);
 }
 
-}  // namespace
-
-void append_attention(std::vector<Operator>& list, const Model& model, const Block& block, const TokenShape& shape,
-                      const Implementation& how) {
-  const Attention& a = block.attention;
+void append(std::vector<Operator>& list, const Model& model, const Block& block, const Attention& a,
+            const TokenShape& shape, const Implementation& how) {
   const Sizes d = sizes(a);
 
   Operator norm{.kind = OperatorKind::attention_norm};
-  add_norm(norm, OperatorKind::feed_forward_residual, model, shape.residual_tokens, model.hidden, how);
-  norm.parameters = norm_parameters(model);
+  add_norm(norm, OperatorKind::feed_forward_residual, model, shape.residual_tokens, block.hidden, how);
+  norm.parameters = norm_parameters(model, block.hidden);
   list.push_back(norm);
 
-  append_projections(list, model, a, d, shape, how);
+  append_projections(list, model, block, a, d, shape, how);
   list.push_back(positions(model, a, d, shape, how));
 
   Operator core{.kind = OperatorKind::attention_core};
@@ -158,12 +155,19 @@ void append_attention(std::vector<Operator>& list, const Model& model, const Blo
   list.push_back(core);
 
   Operator output{.kind = OperatorKind::attention_output};
-  add_linear(output, shape.tokens, d.output(), model.hidden, how);
-  output.output = tensor(shape.tokens, model.hidden, how.dtype);
-  output.parameters = d.output() * model.hidden + (a.output_bias ? model.hidden : 0);
+  add_linear(output, shape.tokens, d.output(), block.hidden, how);
+  output.output = tensor(shape.tokens, block.hidden, how.dtype);
+  output.parameters = d.output() * block.hidden + (a.output_bias ? block.hidden : 0);
   list.push_back(output);
 
   list.push_back(residual(OperatorKind::attention_residual, OperatorKind::attention_output, model, block, shape, how));
+}
+
+}  // namespace
+
+void append_mixer(std::vector<Operator>& list, const Model& model, const Block& block, const TokenShape& shape,
+                  const Implementation& how) {
+  std::visit([&](const auto& mixer) { append(list, model, block, mixer, shape, how); }, block.mixer);
 }
 
 }  // namespace forerun

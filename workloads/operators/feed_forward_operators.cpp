@@ -4,16 +4,17 @@
 namespace forerun {
 namespace {
 
-// Rows of `batch` equal experts (1 for a plain layer) through up, activation, down; `rows` is the number for each.
+// Rows of `batch` equal experts (1 for a plain layer) through up, activation, down: from `hidden` columns to `width`
+// and back; `rows` is the number for each.
 struct Layer {
-  std::int64_t batch, rows, width;
+  std::int64_t hidden, batch, rows, width;
   bool gated;
   OperatorKind activation;
 };
 
-Operator up(const Model& model, const Layer& layer, const Implementation& how) {
+Operator up(const Layer& layer, const Implementation& how) {
   Operator op{.kind = OperatorKind::up};
-  add_linear(op, layer.rows, model.hidden, layer.width * (layer.gated ? 2 : 1), how, layer.batch);
+  add_linear(op, layer.rows, layer.hidden, layer.width * (layer.gated ? 2 : 1), how, layer.batch);
   op.output = static_cast<double>(layer.batch) * tensor(layer.rows, layer.width * (layer.gated ? 2 : 1), how.dtype);
   return op;
 }
@@ -34,44 +35,44 @@ Operator activation(const Layer& layer, const Implementation& how) {
   return op;
 }
 
-Operator down(const Model& model, const Layer& layer, const Implementation& how) {
+Operator down(const Layer& layer, const Implementation& how) {
   Operator op{.kind = OperatorKind::down};
-  add_linear(op, layer.rows, layer.width, model.hidden, how, layer.batch);
-  op.output = static_cast<double>(layer.batch) * tensor(layer.rows, model.hidden, how.dtype);
+  add_linear(op, layer.rows, layer.width, layer.hidden, how, layer.batch);
+  op.output = static_cast<double>(layer.batch) * tensor(layer.rows, layer.hidden, how.dtype);
   save(op, "activation output", static_cast<double>(layer.batch) * tensor(layer.rows, layer.width, how.saved_input),
        layer.activation, Until::weight_gradient);
   return op;
 }
 
-void append(std::vector<Operator>& list, const Model& model, const Mlp& mlp, const TokenShape& shape,
+void append(std::vector<Operator>& list, std::int64_t hidden, const Mlp& mlp, const TokenShape& shape,
             const Implementation& how) {
-  const Layer layer{1, shape.tokens, mlp.width, mlp.gated, OperatorKind::activation};
-  Operator first = up(model, layer, how);
-  save(first, "feed-forward input", tensor(shape.residual_tokens, model.hidden, how.saved_input),
+  const Layer layer{hidden, 1, shape.tokens, mlp.width, mlp.gated, OperatorKind::activation};
+  Operator first = up(layer, how);
+  save(first, "feed-forward input", tensor(shape.residual_tokens, hidden, how.saved_input),
        OperatorKind::feed_forward_norm, Until::weight_gradient);
-  first.parameters = feed_forward_parameters(model, mlp);
+  first.parameters = feed_forward_parameters(hidden, mlp);
   list.push_back(first);
   list.push_back(activation(layer, how));
-  list.push_back(down(model, layer, how));
+  list.push_back(down(layer, how));
 }
 
-void append(std::vector<Operator>& list, const Model& model, const Moe& moe, const TokenShape& shape,
+void append(std::vector<Operator>& list, std::int64_t hidden, const Moe& moe, const TokenShape& shape,
             const Implementation& how) {
-  const Bytes local = tensor(shape.residual_tokens, model.hidden, how.dtype);
+  const Bytes local = tensor(shape.residual_tokens, hidden, how.dtype);
   const Bytes copies = static_cast<double>(moe.top_k) * local;
-  const Bytes routed = tensor(shape.routed_tokens, model.hidden, how.dtype);
+  const Bytes routed = tensor(shape.routed_tokens, hidden, how.dtype);
 
   Operator router{.kind = OperatorKind::router};
   Implementation plain = how;
   plain.linear = how.dtype;  // the router is never quantised
-  add_linear(router, shape.residual_tokens, model.hidden, moe.experts, plain);
+  add_linear(router, shape.residual_tokens, hidden, moe.experts, plain);
   save(router, "feed-forward input", local, OperatorKind::feed_forward_norm, Until::weight_gradient);
   // Scores; of each choice, which expert, its weight and that weight's gradient, and its place among the copies.
   const std::int64_t choices = std::int64_t{moe.top_k} * shape.residual_tokens;
   const Bytes scores = tensor(shape.residual_tokens, moe.experts, sums_of(how.dtype)) +
                        tensor(choices, 2, sums_of(how.dtype)) + tensor(choices, 2, DType::fp32);
   router.saves.push_back({.name = "routing", .bytes = scores, .producer = OperatorKind::router, .internal = true});
-  router.parameters = std::int64_t{model.hidden} * moe.experts + (moe.router_bias ? moe.experts : 0);
+  router.parameters = hidden * moe.experts + (moe.router_bias ? moe.experts : 0);
   list.push_back(router);
 
   // Every token is copied top_k times in the order of the experts; the gradient sums the copies.
@@ -82,30 +83,29 @@ void append(std::vector<Operator>& list, const Model& model, const Moe& moe, con
 
   const std::int64_t experts = shape.local_experts > 0 ? shape.local_experts : 1;
   const std::int64_t rows = (shape.routed_tokens + experts - 1) / experts;
-  const Layer layer{experts, rows, moe.width, moe.gated, OperatorKind::expert_activation};
+  const Layer layer{hidden, experts, rows, moe.width, moe.gated, OperatorKind::expert_activation};
   Moe routed_only = moe;
   routed_only.shared_width = 0;
   routed_only.shared_gate = false;
   routed_only.experts = static_cast<int>(experts);
-  const std::int64_t expert_router =
-      std::int64_t{model.hidden} * routed_only.experts + (moe.router_bias ? routed_only.experts : 0);
-  Operator first = up(model, layer, how);
+  const std::int64_t expert_router = hidden * routed_only.experts + (moe.router_bias ? routed_only.experts : 0);
+  Operator first = up(layer, how);
   save(first, "dispatched tokens", routed, OperatorKind::dispatch, Until::weight_gradient);
-  first.parameters = first.expert_parameters = feed_forward_parameters(model, routed_only) - expert_router;
+  first.parameters = first.expert_parameters = feed_forward_parameters(hidden, routed_only) - expert_router;
   list.push_back(first);
   list.push_back(activation(layer, how));
-  list.push_back(down(model, layer, how));
+  list.push_back(down(layer, how));
 
   if (moe.shared_width > 0) {
     const Mlp shared{.width = moe.shared_width, .gated = moe.gated, .bias = moe.bias};
     std::vector<Operator> parts;
-    append(parts, model, shared, shape, how);
+    append(parts, hidden, shared, shape, how);
     parts.front().saves.clear();  // its input is the router's
     for (Operator& part : parts) {
       part.kind = OperatorKind::shared_expert;
       for (SavedTensor& saved : part.saves) saved.producer = OperatorKind::shared_expert;
     }
-    parts.front().parameters += moe.shared_gate ? model.hidden : 0;
+    parts.front().parameters += moe.shared_gate ? hidden : 0;
     list.insert(list.end(), parts.begin(), parts.end());
   }
 
@@ -123,11 +123,11 @@ void append_feed_forward(std::vector<Operator>& list, const Model& model, const 
                          const Implementation& how) {
   if (block.norms >= 2) {
     Operator norm{.kind = OperatorKind::feed_forward_norm};
-    add_norm(norm, OperatorKind::attention_residual, model, shape.residual_tokens, model.hidden, how);
-    norm.parameters = norm_parameters(model);
+    add_norm(norm, OperatorKind::attention_residual, model, shape.residual_tokens, block.hidden, how);
+    norm.parameters = norm_parameters(model, block.hidden);
     list.push_back(norm);
   }
-  std::visit([&](const auto& layer) { append(list, model, layer, shape, how); }, block.feed_forward);
+  std::visit([&](const auto& layer) { append(list, block.hidden, layer, shape, how); }, block.feed_forward);
 
   list.push_back(residual(OperatorKind::feed_forward_residual, OperatorKind::down, model, block, shape, how));
 }

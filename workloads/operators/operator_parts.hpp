@@ -39,12 +39,12 @@ void save(Operator&, std::string_view name, Bytes, OperatorKind producer, Until)
 void save_internal(Operator&, std::string_view name, Bytes);  // made and read by the operator itself, released by B
 
 // Takes out of a block's list what its job does not train, and puts in what it adds (tuned_operators.cpp).
-void tune(std::vector<Operator>&, const Model&, const Block&, const TokenShape&, const Implementation&);
+void tune(std::vector<Operator>&, const Block&, const TokenShape&, const Implementation&);
 // The same of the embedding and of the head.
 void tune_embedding(std::vector<Operator>&, const Implementation&);
 void tune_head(std::vector<Operator>&, const Implementation&);
 
-void append_attention(std::vector<Operator>&, const Model&, const Block&, const TokenShape&, const Implementation&);
+void append_mixer(std::vector<Operator>&, const Model&, const Block&, const TokenShape&, const Implementation&);
 void append_feed_forward(std::vector<Operator>&, const Model&, const Block&, const TokenShape&, const Implementation&);
 
 }  // namespace forerun

@@ -71,14 +71,14 @@ void add_norm(Operator& op, OperatorKind before, const Model& model, std::int64_
 Operator residual(OperatorKind kind, OperatorKind before, const Model& model, const Block& block,
                   const TokenShape& shape, const Implementation& how) {
   Operator op{.kind = kind};
-  const Bytes row = tensor(shape.residual_tokens, model.hidden, how.dtype);
+  const Bytes row = tensor(shape.residual_tokens, block.hidden, how.dtype);
   op.output = row;
   add_streaming(op, StreamingKind::elementwise, (model.dropout ? 3.5 : 3.0) * row,
                 3.0 * row);  // sum; sum of two gradients
-  if (model.dropout) save_internal(op, "dropout mask", tensor(shape.residual_tokens, model.hidden, DType::int8));
+  if (model.dropout) save_internal(op, "dropout mask", tensor(shape.residual_tokens, block.hidden, DType::int8));
   if (block.norms == 4) {
-    add_norm(op, before, model, shape.residual_tokens, model.hidden, how);
-    op.parameters = norm_parameters(model);
+    add_norm(op, before, model, shape.residual_tokens, block.hidden, how);
+    op.parameters = norm_parameters(model, block.hidden);
   }
   return op;
 }
@@ -100,9 +100,9 @@ std::vector<Operator> block_operators(const Model& model, const Block& block, co
                                       const Implementation& how) {
   std::vector<Operator> list;
   list.reserve(16);
-  append_attention(list, model, block, shape, how);
+  append_mixer(list, model, block, shape, how);
   append_feed_forward(list, model, block, shape, how);
-  tune(list, model, block, shape, how);
+  tune(list, block, shape, how);
   return list;
 }
 
@@ -119,7 +119,8 @@ std::vector<Operator> embedding_operators(const Model& model, int local_vocab, c
   if (how.gradients_apart) add_apart(op, std::int64_t{local_vocab} * model.hidden, how);
   const std::int64_t positions =
       model.positions == Positions::learned ? model.max_positions + std::int64_t{model.extra_positions} : 0;
-  op.parameters = (local_vocab + positions) * model.hidden + (model.embedding_norm ? norm_parameters(model) : 0);
+  op.parameters =
+      (local_vocab + positions) * model.hidden + (model.embedding_norm ? norm_parameters(model, model.hidden) : 0);
   if (model.embedding_norm) add_norm(op, OperatorKind::embedding, model, shape.residual_tokens, model.hidden, how);
   if (model.dropout) {
     add_streaming(op, StreamingKind::elementwise, 2.5 * rows, 2.5 * rows);
@@ -137,7 +138,7 @@ std::vector<Operator> head_operators(const Model& model, int local_vocab, const 
   if (model.final_norm) {
     Operator norm{.kind = OperatorKind::final_norm};
     add_norm(norm, OperatorKind::feed_forward_residual, model, shape.residual_tokens, model.hidden, how);
-    norm.parameters = norm_parameters(model);
+    norm.parameters = norm_parameters(model, model.hidden);
     list.push_back(norm);
   }
   // The head stays in the activation format under fp8: its products decide the loss.

@@ -200,8 +200,9 @@ void add_low_rank(Operator& op, Place place, const Block& block, const TokenShap
   if (weights.empty()) return freeze(op);
   const Gemm base = weights.front();
   const bool gated = std::visit([](const auto& layer) { return layer.gated; }, block.feed_forward);
-  const std::vector<std::int64_t> outs =
-      place == Place::none ? std::vector<std::int64_t>{} : columns(place, how.tuning, block.attention, base.n, gated);
+  const std::vector<std::int64_t> outs = place == Place::none
+                                             ? std::vector<std::int64_t>{}
+                                             : columns(place, how.tuning, *block.attention(), base.n, gated);
   const bool experts =
       std::holds_alternative<Moe>(block.feed_forward) && (op.kind == OperatorKind::up || op.kind == OperatorKind::down);
   const std::vector<SavedTensor> inputs = inputs_of_factors(op, base, experts, shape, how);
@@ -220,11 +221,11 @@ void add_low_rank(Operator& op, Place place, const Block& block, const TokenShap
 }
 
 // X -> X + f(X D) U, each with a bias; whole on every rank, over the tokens outside the products.
-Operator bottleneck(const Model& model, OperatorKind before, const TokenShape& shape, const Implementation& how) {
+Operator bottleneck(std::int64_t hidden, OperatorKind before, const TokenShape& shape, const Implementation& how) {
   Operator op{.kind = OperatorKind::adapter};
   Implementation plain = how;
   plain.linear = how.dtype;
-  const std::int64_t rows = shape.residual_tokens, hidden = model.hidden, width = how.tuning.width;
+  const std::int64_t rows = shape.residual_tokens, width = how.tuning.width;
   const Bytes row = tensor(rows, hidden, how.dtype), inner = tensor(rows, width, how.dtype);
   add_linear(op, rows, hidden, width, plain);
   add_streaming(op, StreamingKind::elementwise, 2.0 * inner, 3.0 * inner);
@@ -238,18 +239,17 @@ Operator bottleneck(const Model& model, OperatorKind before, const TokenShape& s
   return op;
 }
 
-void add_bottlenecks(std::vector<Operator>& list, const Model& model, const TokenShape& shape,
+void add_bottlenecks(std::vector<Operator>& list, std::int64_t hidden, const TokenShape& shape,
                      const Implementation& how) {
   for (const OperatorKind sum : {OperatorKind::attention_residual, OperatorKind::feed_forward_residual}) {
     const auto at = std::find_if(list.begin(), list.end(), [&](const Operator& op) { return op.kind == sum; });
-    list.insert(at, bottleneck(model, std::prev(at)->kind, shape, how));
+    list.insert(at, bottleneck(hidden, std::prev(at)->kind, shape, how));
   }
 }
 
 }  // namespace
 
-void tune(std::vector<Operator>& list, const Model& model, const Block& block, const TokenShape& shape,
-          const Implementation& how) {
+void tune(std::vector<Operator>& list, const Block& block, const TokenShape& shape, const Implementation& how) {
   switch (how.tuning.kind) {
     case TuningKind::full:
       return;
@@ -258,7 +258,7 @@ void tune(std::vector<Operator>& list, const Model& model, const Block& block, c
       return;
     case TuningKind::adapter:
       std::for_each(list.begin(), list.end(), freeze);
-      return add_bottlenecks(list, model, shape, how);
+      return add_bottlenecks(list, block.hidden, shape, how);
     case TuningKind::lora:
     case TuningKind::qlora:
       break;

@@ -21,7 +21,7 @@ class Exchanges {
       : split_(split),
         local_(local),
         shape_(shape),
-        hidden_(given.model.hidden),
+        hidden_(local.hidden),
         load_(given.job.expert_skew),
         element_(size_of(activation_dtype(given.job))),
         product_input_(given.job.dtype == DType::fp8 && given.stack.fp8_gathers ? size_of(DType::fp8) : element_),
@@ -55,7 +55,7 @@ class Exchanges {
 
   // Products that need the whole of their input; its width.
   [[nodiscard]] std::int64_t entering(OperatorKind kind, bool first) const {
-    const auto& latent = local_.attention.latent;
+    const auto& latent = local_.attention()->latent;
     const bool narrow = latent && latent->query_rank > 0;  // projected down where the tokens are; the latents move
     switch (kind) {
       case OperatorKind::qkv:
@@ -148,7 +148,7 @@ class Exchanges {
 
   void context_parallel(OperatorExchanges& e) const {
     if (split_.cp == 1) return;
-    const Attention& a = local_.attention;
+    const Attention& a = *local_.attention();
     const std::int64_t value_dim = a.latent ? a.latent->value_dim : a.head_dim,
                        kv_heads = a.latent ? a.heads : a.kv_heads;
     const std::int64_t keys_values = shape_.tokens * kv_heads * (a.head_dim + value_dim);

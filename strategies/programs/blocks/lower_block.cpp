@@ -7,12 +7,19 @@
 namespace forerun {
 namespace {
 
+// Of a residual stream of that width: the tokens of a micro-batch on this rank.
+Bytes row_bytes(const Scenario& given, const Split& split, int hidden) {
+  const std::int64_t tokens = split.micro_batch * shard_sizes(given.job.sequence, split.cp).largest;
+  const std::int64_t rows = split.sp ? shard_sizes(tokens, split.tp).largest : tokens;
+  return static_cast<double>(rows * hidden) * size_of(activation_dtype(given.job));
+}
+
 BlockParts parts(const Scenario& given, const Block& local, const Split& split, const TokenShape& shape,
                  std::vector<Operator> operators) {
   BlockParts list{.stack = given.stack,
                   .operators = {},
                   .exchanges = block_exchanges(given, local, split, shape, operators),
-                  .row = boundary_bytes(given, split)};
+                  .row = row_bytes(given, split, local.hidden)};
   list.runs_backward = operators.empty();  // nothing to train, but nothing frozen either
   for (const Operator& op : operators) list.runs_backward |= !op.input_gradient.empty() || !op.weight_gradient.empty();
   list.operators = std::move(operators);
@@ -102,10 +109,6 @@ BlockProgram lower_head(const Scenario& given, const Split& split) {
   return block;
 }
 
-Bytes boundary_bytes(const Scenario& given, const Split& split) {
-  const std::int64_t tokens = split.micro_batch * shard_sizes(given.job.sequence, split.cp).largest;
-  const std::int64_t rows = split.sp ? shard_sizes(tokens, split.tp).largest : tokens;
-  return static_cast<double>(rows * given.model.hidden) * size_of(activation_dtype(given.job));
-}
+Bytes boundary_bytes(const Scenario& given, const Split& split) { return row_bytes(given, split, given.model.hidden); }
 
 }  // namespace forerun

@@ -65,7 +65,7 @@ Drawn some_execution(DType dtype) {
   model.positions = one_of({Positions::rotary, Positions::rotary, Positions::none});
   Plan plan = some_executable_plan(experts);
   if (plan.cp == 1 || plan.cp_kind != CpKind::ring) {  // rings of windows are refused
-    for (Block& block : model.blocks) block.attention.window = one_of<std::optional<int>>({std::nullopt, 1, 7});
+    for (Block& block : model.blocks) block.attention()->window = one_of<std::optional<int>>({std::nullopt, 1, 7});
   }
   Scenario given = on_this_machine(model, gpus(plan), {.sequence = 32, .global_batch = 16, .dtype = dtype});
   RC_PRE(check_plan(given, plan).empty() && check_executable(given, plan, Routing::balanced).empty());

@@ -14,12 +14,12 @@ namespace {
 // Parameters of a model that every rank of a tensor-parallel group holds: norms, routers, biases of row-split products,
 // learned positions.
 std::int64_t replicated(const Model& model) {
-  std::int64_t sum = model.final_norm ? norm_parameters(model) : 0;
+  std::int64_t sum = model.final_norm ? norm_parameters(model, model.hidden) : 0;
   sum += model.positions == Positions::learned
              ? std::int64_t{model.max_positions + model.extra_positions} * model.hidden
              : 0;
   for (const Block& block : model.blocks) {
-    sum += block.norms * norm_parameters(model) + (block.attention.output_bias ? model.hidden : 0);
+    sum += block.norms * norm_parameters(model, model.hidden) + (block.attention()->output_bias ? model.hidden : 0);
     if (const Moe* moe = std::get_if<Moe>(&block.feed_forward)) sum += std::int64_t{model.hidden} * moe->experts;
     if (const Mlp* mlp = std::get_if<Mlp>(&block.feed_forward)) sum += mlp->bias ? model.hidden : 0;
   }
@@ -42,7 +42,7 @@ Local on_one_rank(const ClosedFormContext& context, const Split& split) {  // of
 
 RC_GTEST_PROP(Parameters, AreSplitWithoutLossOrDuplication, ()) {  // I-18, I-19
   const auto [given, plan] = test::some_plan();
-  RC_PRE(plan.tp <= given.model.blocks.front().attention.kv_heads);  // beyond, keys and values are copied
+  RC_PRE(plan.tp <= given.model.blocks.front().attention()->kv_heads);  // beyond, keys and values are copied
   const Local local = on_one_rank(ClosedFormContext(test::priced(given)), split_of(plan));
   RC_ASSERT(local.dense * plan.tp - (plan.tp - 1) * replicated(given.model) + local.expert * plan.ep ==
             parameter_count(given.model));

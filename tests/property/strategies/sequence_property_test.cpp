@@ -32,7 +32,8 @@ Case some_case() {
   given.job = {.sequence = 2 * c.p * any(1, 65), .global_batch = c.micro_batch * any(1, 5), .dtype = DType::fp16};
   given.model.hidden = heads * head_dim;
   given.model.max_positions = given.job.sequence;
-  const Block block{.attention = {.heads = heads, .kv_heads = heads, .head_dim = head_dim},
+  const Block block{.hidden = given.model.hidden,
+                    .mixer = Attention{.heads = heads, .kv_heads = heads, .head_dim = head_dim},
                     .feed_forward = Mlp{.width = c.p * any(1, 65)}};
   given.model.blocks.assign(static_cast<std::size_t>(layers), block);
   c.activation = 2.0 * static_cast<double>(tokens_per_step(given.job)) * given.model.hidden * layers;

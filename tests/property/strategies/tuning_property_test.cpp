@@ -20,8 +20,8 @@ std::int64_t added(const Scenario& given) {
   std::int64_t sum = 0;
   for (const Block& block : given.model.blocks) {
     if (t.kind == TuningKind::adapter) sum += 2 * (2 * hidden * t.width + t.width + hidden);
-    const std::int64_t query = std::int64_t{block.attention.heads} * block.attention.head_dim,
-                       key = std::int64_t{block.attention.kv_heads} * block.attention.head_dim;
+    const std::int64_t query = std::int64_t{block.attention()->heads} * block.attention()->head_dim,
+                       key = std::int64_t{block.attention()->kv_heads} * block.attention()->head_dim;
     struct Layer {
       std::int64_t width, copies;
       bool gated;

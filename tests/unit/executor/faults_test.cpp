@@ -102,7 +102,8 @@ TEST(Requirements, AreAllSaidAtOnce) {
 TEST(Requirements, CountTheGradientsOfNormsAndRoutersWhereTheyAreAddedUp) {
   constexpr int blocks = 32, hidden = 2048, experts = 64;
   Model model{.name = "sparse", .hidden = hidden, .vocab = 1024, .positions = Positions::rotary};
-  model.blocks.assign(blocks, {.attention = {.heads = 16, .kv_heads = 16, .head_dim = 128},
+  model.blocks.assign(blocks, {.hidden = hidden,
+                               .mixer = Attention{.heads = 16, .kv_heads = 16, .head_dim = 128},
                                .feed_forward = Moe{.experts = experts, .top_k = 2, .width = 64}});
   Scenario given = on_this_machine(model, 1, {.sequence = 128, .global_batch = 8, .dtype = DType::fp32});
   const std::int64_t replicated = 4 * (2 + experts) * hidden;  // B of a block: two norms and a router

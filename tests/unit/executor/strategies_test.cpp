@@ -166,13 +166,13 @@ double first_loss(const Scenario& given) { return run(given, {}, {.steps = 1}).e
 
 TEST(Executed, WindowsAndPositions) {
   Scenario windowed = dense(), unplaced = dense();
-  for (Block& block : windowed.model.blocks) block.attention.window = 4;
+  for (Block& block : windowed.model.blocks) block.attention()->window = 4;
   unplaced.model.positions = Positions::none;
   const double plain = first_loss(dense());
   EXPECT_GT(std::abs(first_loss(windowed) - plain), 1e-4);
   EXPECT_GT(std::abs(first_loss(unplaced) - plain), 1e-4);
   Scenario wide = dense();
-  for (Block& block : wide.model.blocks) block.attention.window = wide.job.sequence;
+  for (Block& block : wide.model.blocks) block.attention()->window = wide.job.sequence;
   EXPECT_EQ(first_loss(wide), plain);
   for (const Plan& plan :
        {Plan{.tp = 2}, Plan{.cp = 2, .cp_kind = CpKind::all_gather}, Plan{.cp = 2, .cp_kind = CpKind::ulysses}})

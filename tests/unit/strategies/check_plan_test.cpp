@@ -82,10 +82,10 @@ TEST(CheckPlan, WantsWholeMicroBatches) {
 TEST(CheckPlan, CutsHeadsEvenly) {
   EXPECT_THAT(reason(dense(16), {.tp = 16}), HasSubstr("tp 16 does not divide the 8 attention heads"));
   Scenario grouped = dense(8);
-  for (Block& block : grouped.model.blocks) block.attention = {.heads = 24, .kv_heads = 6, .head_dim = 64};
+  for (Block& block : grouped.model.blocks) *block.attention() = {.heads = 24, .kv_heads = 6, .head_dim = 64};
   EXPECT_THAT(reason(grouped, {.tp = 4, .dp = 2}),
               HasSubstr("tp 4 and the 6 key-value heads do not divide each other"));
-  for (Block& block : grouped.model.blocks) block.attention.kv_heads = 2;
+  for (Block& block : grouped.model.blocks) block.attention()->kv_heads = 2;
   expect_valid(grouped, {.tp = 4, .dp = 2});  // copied
 }
 
@@ -99,7 +99,7 @@ TEST(CheckPlan, CutsSequencesEvenly) {
 
 TEST(CheckPlan, RefusesRingsOverWindows) {
   Scenario windowed = dense(8);
-  windowed.model.blocks[3].attention.window = 128;
+  windowed.model.blocks[3].attention()->window = 128;
   EXPECT_THAT(reason(windowed, {.cp = 8}), HasSubstr("sliding-window"));
   expect_valid(windowed, {.cp = 8, .cp_kind = CpKind::all_gather});
 }

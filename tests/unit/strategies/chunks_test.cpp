@@ -51,7 +51,8 @@ TEST(ChunksByWeights, FillUntilTheirShareIsExceeded) {
   // 16 blocks of 67,108,864 weights and a head of four times that: 20 over 2 and 4 stages, 10 and 5 each, which must be
   // exceeded.
   Model model{.hidden = 2048, .vocab = 131072};
-  model.blocks.assign(16, {.attention = {.heads = 32, .kv_heads = 32, .head_dim = 64},
+  model.blocks.assign(16, {.hidden = 2048,
+                           .mixer = Attention{.heads = 32, .kv_heads = 32, .head_dim = 64},
                            .feed_forward = Mlp{.width = 8192, .gated = true}});
   const auto blocks = [&](int chunks) {
     std::vector<int> list;

@@ -124,7 +124,7 @@ TEST(CourseTraffic, OfGatheredKeysAndValuesIsTheSameOnTheWire) {
 
 TEST(CourseTraffic, OfGroupedQueriesSendsFewerKeys) {
   Model model = test::m7(1);
-  model.blocks[0].attention.kv_heads = 8;
+  model.blocks[0].attention()->kv_heads = 8;
   const Scenario given = test::course_scenario(8, {.sequence = 131072, .global_batch = 1, .dtype = DType::fp16}, model);
   EXPECT_EQ(estimate(test::priced(given), {.cp = 8}).traffic[Flow::cp_send].api.value(), 3 * 1792 * mib / 4);
 }

@@ -26,7 +26,7 @@ TEST(Roles, DifferWhereGroupsStraddleNodes) {
   // the pairs that share a sequence, 0-6, 1-7, 16-22 and 17-23 sit in one node. Replicas r, r + 6, r + 12, r + 18 are
   // of four such kinds where r is 0, 1, 4 or 5, of two where r is 2 or 3.
   Model model = test::small_dense(2);
-  for (Block& block : model.blocks) block.attention.heads = block.attention.kv_heads = 12;
+  for (Block& block : model.blocks) block.attention()->heads = block.attention()->kv_heads = 12;
   const auto list = roles(test::course_scenario(24, short_job, model), {.tp = 6, .cp = 2, .dp = 2});
   std::vector<std::vector<int>> ranks;
   for (const Role& role : list) ranks.push_back(role.ranks);

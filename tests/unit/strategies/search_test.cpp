@@ -29,7 +29,7 @@ std::vector<Case> cases() {
     return given;
   };
   Model windowed = small_dense(6);
-  windowed.blocks[0].attention.window = 256;
+  windowed.blocks[0].attention()->window = 256;
   return {
       {"DenseOnEight", scenario(small_dense(), "dgx-h100", 8, {.sequence = 1024, .global_batch = 32})},
       {"DenseOnOne", scenario(small_dense(3), "dgx-a100", 1, {.sequence = 512, .global_batch = 6})},

@@ -41,7 +41,7 @@ TEST(RowScenario, AGptRowIsAPlainTransformerWithBiasesAndATiedHead) {
   EXPECT_TRUE(m.tied_embeddings);
   EXPECT_TRUE(m.dropout);
   EXPECT_EQ(m.positions, Positions::learned);
-  EXPECT_EQ(m.blocks[0].attention.head_dim, 96);
+  EXPECT_EQ(m.blocks[0].attention()->head_dim, 96);
   EXPECT_TRUE(check_plan(run.scenario, run.plan).empty());
 }
 

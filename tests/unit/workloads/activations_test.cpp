@@ -24,9 +24,10 @@ Model korthikanti() {
 
 // One rank of t: heads and width are cut; rows outside the products only under sequence parallelism.
 std::vector<Operator> rank_of(int t, bool sp, AttentionImplementation attention = AttentionImplementation::unfused) {
-  const Block block{.attention = {.heads = static_cast<int>(a) / t,
-                                  .kv_heads = static_cast<int>(a) / t,
-                                  .head_dim = static_cast<int>(h / a)},
+  const Block block{.hidden = h,
+                    .mixer = Attention{.heads = static_cast<int>(a) / t,
+                                       .kv_heads = static_cast<int>(a) / t,
+                                       .head_dim = static_cast<int>(h / a)},
                     .feed_forward = Mlp{.width = static_cast<int>(4 * h) / t}};
   const TokenShape shape{.sequences = {{b, s, s}}, .tokens = s * b, .residual_tokens = sp ? s * b / t : s * b};
   return block_operators(korthikanti(), block, shape, {.attention = attention});
@@ -87,14 +88,18 @@ TEST(SavedActivations, AreThoseOfThePaperOperatorByOperator) {
 TEST(SavedActivations, WithoutDropoutLoseTheMasks) {
   Model model = korthikanti();
   model.dropout = false;
-  const Block block{.attention = {.heads = a, .kv_heads = a, .head_dim = h / a}, .feed_forward = Mlp{.width = 4 * h}};
+  const Block block{.hidden = h,
+                    .mixer = Attention{.heads = a, .kv_heads = a, .head_dim = h / a},
+                    .feed_forward = Mlp{.width = 4 * h}};
   const TokenShape shape{.sequences = {{b, s, s}}, .tokens = s, .residual_tokens = s};
   const auto list = block_operators(model, block, shape, {.attention = AttentionImplementation::unfused});
   EXPECT_EQ(saved_bytes(list), Bytes{sbh * (32 + scores * 2 / 5)});
 }
 
 TEST(SavedActivations, OfProductsInFp8AreHalved) {
-  const Block block{.attention = {.heads = a, .kv_heads = a, .head_dim = h / a}, .feed_forward = Mlp{.width = 4 * h}};
+  const Block block{.hidden = h,
+                    .mixer = Attention{.heads = a, .kv_heads = a, .head_dim = h / a},
+                    .feed_forward = Mlp{.width = 4 * h}};
   const TokenShape shape{.sequences = {{b, s, s}}, .tokens = s, .residual_tokens = s};
   const Implementation wide{.linear = DType::fp8}, narrow{.linear = DType::fp8, .saved_input = DType::fp8};
   // Inputs of qkv (2), up (2) and down (8) shrink from two bytes to one; the core's output stays, backward of attention
@@ -105,7 +110,9 @@ TEST(SavedActivations, OfProductsInFp8AreHalved) {
 }
 
 TEST(SavedActivations, OfAGatedLayerKeepBothHalves) {
-  const Block plain{.attention = {.heads = a, .kv_heads = a, .head_dim = h / a}, .feed_forward = Mlp{.width = 4 * h}};
+  const Block plain{.hidden = h,
+                    .mixer = Attention{.heads = a, .kv_heads = a, .head_dim = h / a},
+                    .feed_forward = Mlp{.width = 4 * h}};
   Block gated = plain;
   std::get<Mlp>(gated.feed_forward).gated = true;
   const TokenShape shape{.sequences = {{b, s, s}}, .tokens = s, .residual_tokens = s};
@@ -115,17 +122,20 @@ TEST(SavedActivations, OfAGatedLayerKeepBothHalves) {
 }
 
 TEST(SavedActivations, OfGroupedQueriesKeepFewerKeys) {
-  Block block{.attention = {.heads = a, .kv_heads = a, .head_dim = h / a}, .feed_forward = Mlp{.width = 4 * h}};
+  Block block{.hidden = h,
+              .mixer = Attention{.heads = a, .kv_heads = a, .head_dim = h / a},
+              .feed_forward = Mlp{.width = 4 * h}};
   const TokenShape shape{.sequences = {{b, s, s}}, .tokens = s, .residual_tokens = s};
   const Bytes all = saved_bytes(block_operators(korthikanti(), block, shape, {}));
-  block.attention.kv_heads = 8;  // a quarter of the keys (2) and of the values (2) stays
+  block.attention()->kv_heads = 8;  // a quarter of the keys (2) and of the values (2) stays
   EXPECT_EQ(all - saved_bytes(block_operators(korthikanti(), block, shape, {})), Bytes{sbh * 3});
 }
 
 TEST(SavedActivations, OfStepsInsteadOfOneKernelKeepWhatEachStepNeeds) {
   Model llama = korthikanti();
   llama.norm = NormKind::rms;
-  Block block{.attention = {.heads = a, .kv_heads = a, .head_dim = h / a},
+  Block block{.hidden = h,
+              .mixer = Attention{.heads = a, .kv_heads = a, .head_dim = h / a},
               .feed_forward = Mlp{.width = 4 * h, .gated = true}};
   const TokenShape shape{.sequences = {{b, s, s}}, .tokens = s, .residual_tokens = s};
   const auto more = [&] {
@@ -150,7 +160,9 @@ TEST(SavedActivations, AreReleasedByTheWeightGradientWhereItNeedsThem) {
 }
 
 TEST(WeightGradients, WrittenApartTakeABufferAndAKernelThatAddsThem) {
-  const Block block{.attention = {.heads = a, .kv_heads = a, .head_dim = h / a}, .feed_forward = Mlp{.width = 4 * h}};
+  const Block block{.hidden = h,
+                    .mixer = Attention{.heads = a, .kv_heads = a, .head_dim = h / a},
+                    .feed_forward = Mlp{.width = 4 * h}};
   const TokenShape shape{.sequences = {{b, s, s}}, .tokens = s, .residual_tokens = s};
   const auto of_up = [&](const Implementation& how) {
     const auto list = block_operators(korthikanti(), block, shape, how);

@@ -21,7 +21,8 @@ Model bare() {
 }
 
 Block dense() {
-  return {.attention = {.heads = 4, .kv_heads = 4, .head_dim = 16}, .feed_forward = Mlp{.width = 4 * D}};
+  return {
+      .hidden = D, .mixer = Attention{.heads = 4, .kv_heads = 4, .head_dim = 16}, .feed_forward = Mlp{.width = 4 * D}};
 }
 
 TEST(BlockFlops, AreThoseOfTheCourse) {
@@ -48,7 +49,7 @@ TEST(BlockFlops, OfFlashAttentionSkipTheMaskAndRecomputeTheScores) {
 
 TEST(BlockFlops, OfAWindowAreItsShare) {
   Block block = dense();
-  block.attention.window = 16;
+  block.attention()->window = 16;
   // 16 queries see 1, 2, ... 16 keys, the others 16.
   const double pairs = 16 * 17 / 2.0 + (L - 16) * 16.0;
   EXPECT_NEAR(
@@ -74,7 +75,7 @@ TEST(BlockFlops, OfAGatedLayerAreThreeMatrices) {
 
 TEST(BlockFlops, OfGroupedQueriesShrinkKeysAndValues) {
   Block block = dense();
-  block.attention.kv_heads = 1;  // keys and values a quarter as wide; as many scores
+  block.attention()->kv_heads = 1;  // keys and values a quarter as wide; as many scores
   const double projections = 2 * tokens * D * (D + 2 * D / 4.0 + D);
   EXPECT_EQ(forward_flops(block_operators(bare(), block, whole, unfused)),
             Flops{projections + 16 * tokens * D * D + 4.0 * B * L * L * D});
@@ -83,14 +84,14 @@ TEST(BlockFlops, OfGroupedQueriesShrinkKeysAndValues) {
 TEST(BlockFlops, OfLatentAttentionAreItsFiveProductsAndTwoWidths) {
   Block block = dense();
   const Latent latent{.query_rank = 24, .kv_rank = 20, .nope_dim = 12, .rope_dim = 4, .value_dim = 10};
-  block.attention = {.heads = 4, .kv_heads = 4, .head_dim = 16, .latent = latent};
+  *block.attention() = {.heads = 4, .kv_heads = 4, .head_dim = 16, .latent = latent};
   const double queries = D * 24 + 24 * (4 * 16);
   const double keys_and_values = D * (20 + 4) + 20 * (4 * (12 + 10));
   const double output = 4 * 10 * D;
   const double core = 2.0 * B * L * L * 4 * (16 + 10);
   EXPECT_EQ(forward_flops(block_operators(bare(), block, whole, unfused)),
             Flops{2 * tokens * (queries + keys_and_values + output) + core + 16 * tokens * D * D});
-  block.attention.latent->query_rank = 0;
+  block.attention()->latent->query_rank = 0;
   EXPECT_EQ(forward_flops(block_operators(bare(), block, whole, unfused)),
             Flops{2 * tokens * (D * 64.0 + keys_and_values + output) + core + 16 * tokens * D * D});
 }
@@ -105,7 +106,8 @@ TEST(BlockFlops, OfExpertsAreThoseOfTheChosen) {
                          .residual_tokens = 4096,
                          .routed_tokens = 6 * 4096,
                          .local_experts = 8};
-  const Block block{.attention = {.heads = 32, .kv_heads = 32, .head_dim = 128}, .feed_forward = moe};
+  const Block block{
+      .hidden = 4096, .mixer = Attention{.heads = 32, .kv_heads = 32, .head_dim = 128}, .feed_forward = moe};
   double experts = 0, router = 0;
   std::int64_t parameters = 0;
   for (const Operator& op : block_operators(model, block, shape, {})) {

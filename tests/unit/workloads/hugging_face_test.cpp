@@ -66,24 +66,24 @@ class HuggingFace : public testing::Test {
 
 std::vector<int> windows(const Model& model) {
   std::vector<int> out;
-  for (const auto& block : model.blocks) out.push_back(block.attention.window.value_or(0));
+  for (const auto& block : model.blocks) out.push_back(block.attention()->window.value_or(0));
   return out;
 }
 
 TEST_F(HuggingFace, AbsentKeysHaveTheDefaultsOfTransformers) {
   const auto llama = small("llama");
   ASSERT_TRUE(llama) << problems_of(llama);
-  EXPECT_EQ(llama->blocks[0].attention, (Attention{.heads = 4, .kv_heads = 4, .head_dim = 16}));
+  EXPECT_EQ(*llama->blocks[0].attention(), (Attention{.heads = 4, .kv_heads = 4, .head_dim = 16}));
   EXPECT_EQ(llama->blocks[0].feed_forward, FeedForward(Mlp{.width = 128, .gated = true}));
   EXPECT_FALSE(llama->tied_embeddings);
 
   const auto qwen3 = small("qwen3", R"("num_key_value_heads": 2)");  // heads of 128 whatever `hidden` is
   ASSERT_TRUE(qwen3) << problems_of(qwen3);
-  EXPECT_EQ(qwen3->blocks[0].attention, (Attention{.heads = 4, .kv_heads = 2, .head_dim = 128, .qk_norm = true}));
+  EXPECT_EQ(*qwen3->blocks[0].attention(), (Attention{.heads = 4, .kv_heads = 2, .head_dim = 128, .qk_norm = true}));
 
   const auto qwen2 = small("qwen2", R"("num_key_value_heads": 2)");  // a bias on queries, keys and values, always
   ASSERT_TRUE(qwen2) << problems_of(qwen2);
-  EXPECT_EQ(qwen2->blocks[0].attention, (Attention{.heads = 4, .kv_heads = 2, .head_dim = 16, .qkv_bias = true}));
+  EXPECT_EQ(*qwen2->blocks[0].attention(), (Attention{.heads = 4, .kv_heads = 2, .head_dim = 16, .qkv_bias = true}));
 }
 
 TEST_F(HuggingFace, BiasesTiesAndHeadsAreRead) {
@@ -91,7 +91,7 @@ TEST_F(HuggingFace, BiasesTiesAndHeadsAreRead) {
       small("llama", R"("attention_bias": true, "mlp_bias": true, "tie_word_embeddings": true, "head_dim": 32,
                                        "num_key_value_heads": 1, "attention_dropout": 0.1)");
   ASSERT_TRUE(model) << problems_of(model);
-  EXPECT_EQ(model->blocks[0].attention,
+  EXPECT_EQ(*model->blocks[0].attention(),
             (Attention{.heads = 4, .kv_heads = 1, .head_dim = 32, .qkv_bias = true, .output_bias = true}));
   EXPECT_EQ(model->blocks[0].feed_forward, FeedForward(Mlp{.width = 128, .gated = true, .bias = true}));
   EXPECT_TRUE(model->tied_embeddings);
@@ -141,8 +141,9 @@ TEST_F(HuggingFace, DeepSeeksExpertsStandWhereTheFileSays) {
   ASSERT_TRUE(model) << problems_of(model);
   EXPECT_THAT(sparse(*model), ElementsAre(false, false, true, false));
   EXPECT_EQ(model->blocks[2].feed_forward, FeedForward(Moe{.experts = 8, .top_k = 2, .width = 32, .shared_width = 64}));
-  EXPECT_EQ(model->blocks[0].attention.latent, (Latent{.kv_rank = 8, .nope_dim = 16, .rope_dim = 8, .value_dim = 12}));
-  EXPECT_EQ(model->blocks[0].attention.head_dim, 24);
+  EXPECT_EQ(model->blocks[0].attention()->latent,
+            (Latent{.kv_rank = 8, .nope_dim = 16, .rope_dim = 8, .value_dim = 12}));
+  EXPECT_EQ(model->blocks[0].attention()->head_dim, 24);
   const auto v3 = small("deepseek_v3", latent);  // chooses experts with a bias
   ASSERT_TRUE(v3) << problems_of(v3);
   EXPECT_TRUE(std::get<Moe>(v3->blocks[0].feed_forward).router_bias);

@@ -19,7 +19,8 @@ Model toy(int hidden, int heads, int layers) {
   model.hidden = hidden;
   model.norm = NormKind::none;
   model.positions = Positions::none;
-  const Block block{.attention = {.heads = heads, .kv_heads = heads, .head_dim = hidden / heads},
+  const Block block{.hidden = hidden,
+                    .mixer = Attention{.heads = heads, .kv_heads = heads, .head_dim = hidden / heads},
                     .feed_forward = Mlp{.width = 4 * hidden}};
   model.blocks.assign(static_cast<std::size_t>(layers), block);
   return model;
@@ -45,19 +46,19 @@ TEST(Parameters, OfTheToyAreTwelveHiddenSquaredABlock) {
 
 TEST(Parameters, OfGroupedQueriesShrinkKeysAndValues) {
   Model model = toy(64, 8, 1);
-  model.blocks[0].attention.kv_heads = 2;  // keys and values: 2 of 8 heads
-  EXPECT_EQ(attention_parameters(model, model.blocks[0].attention), 64 * 64 + 2 * (64 * 64 / 4) + 64 * 64);
+  model.blocks[0].attention()->kv_heads = 2;  // keys and values: 2 of 8 heads
+  EXPECT_EQ(mixer_parameters(model, model.blocks[0]), 64 * 64 + 2 * (64 * 64 / 4) + 64 * 64);
 }
 
 TEST(Parameters, OfAHeadWiderThanItsShareOfHidden) {
   Model model = toy(64, 4, 1);
-  model.blocks[0].attention.head_dim = 128;
-  EXPECT_EQ(attention_parameters(model, model.blocks[0].attention), 4 * 64 * (4 * 128));
+  model.blocks[0].attention()->head_dim = 128;
+  EXPECT_EQ(mixer_parameters(model, model.blocks[0]), 4 * 64 * (4 * 128));
 }
 
 TEST(Parameters, OfBiasesAreTheOutputsOfTheirMatrices) {
   Model model = toy(64, 4, 1);
-  auto& attention = model.blocks[0].attention;
+  Attention& attention = *model.blocks[0].attention();
   attention.kv_heads = 2;
   const auto without = parameter_count(model);
   attention.qkv_bias = true;
@@ -71,10 +72,8 @@ TEST(Parameters, OfBiasesAreTheOutputsOfTheirMatrices) {
 }
 
 TEST(Parameters, OfAGatedMlpAreThreeMatrices) {
-  Model model = toy(64, 4, 1);
-  EXPECT_EQ(feed_forward_parameters(model, Mlp{.width = 100, .gated = true}), 3 * 64 * 100);
-  EXPECT_EQ(feed_forward_parameters(model, Mlp{.width = 100, .gated = true, .bias = true}),
-            3 * 64 * 100 + 2 * 100 + 64);
+  EXPECT_EQ(feed_forward_parameters(64, Mlp{.width = 100, .gated = true}), 3 * 64 * 100);
+  EXPECT_EQ(feed_forward_parameters(64, Mlp{.width = 100, .gated = true, .bias = true}), 3 * 64 * 100 + 2 * 100 + 64);
 }
 
 TEST(Parameters, OfNormsFollowTheirKind) {
@@ -89,7 +88,7 @@ TEST(Parameters, OfNormsFollowTheirKind) {
   EXPECT_EQ(parameter_count(model) - bare, norms * 2 * 64);
   model.final_norm = false;
   EXPECT_EQ(parameter_count(model) - bare, (norms - 1) * 2 * 64);
-  model.blocks[0].attention.qk_norm = true;  // a norm of head_dim = 16 for queries, another for keys
+  model.blocks[0].attention()->qk_norm = true;  // a norm of head_dim = 16 for queries, another for keys
   EXPECT_EQ(parameter_count(model) - bare, (norms - 1) * 2 * 64 + 2 * 2 * 16);
 }
 
@@ -110,7 +109,7 @@ TEST(Parameters, OfAVocabularyCountATiedHeadOnce) {
 
 TEST(Parameters, OfAMixtureAreActiveForTheChosenExperts) {
   Model model = toy(64, 4, 1);
-  const auto attention = attention_parameters(model, model.blocks[0].attention);
+  const auto attention = mixer_parameters(model, model.blocks[0]);
   auto& moe = give_experts(model, {.experts = 8, .top_k = 2, .width = 100, .gated = true});
   EXPECT_EQ(parameter_count(model), attention + 8 * (3 * 64 * 100) + 64 * 8);
   EXPECT_EQ(active_parameter_count(model), attention + 2 * (3 * 64 * 100) + 64 * 8);  // the router sees all
@@ -127,26 +126,27 @@ TEST(Parameters, OfAMixtureAreActiveForTheChosenExperts) {
 TEST(Parameters, OfLatentAttention) {
   Model model = toy(64, 4, 1);
   model.norm = NormKind::rms;
-  Attention attention{
-      .heads = 4,
-      .kv_heads = 4,
-      .head_dim = 24,
-      .latent = Latent{.query_rank = 20, .kv_rank = 10, .nope_dim = 16, .rope_dim = 8, .value_dim = 12}};
+  Block& block = model.blocks[0];
+  block.mixer =
+      Attention{.heads = 4,
+                .kv_heads = 4,
+                .head_dim = 24,
+                .latent = Latent{.query_rank = 20, .kv_rank = 10, .nope_dim = 16, .rope_dim = 8, .value_dim = 12}};
   const int queries = 64 * 20 + 20 + 20 * 4 * (16 + 8);            // down, norm, up
   const int keys_values = 64 * (10 + 8) + 10 + 10 * 4 * (16 + 12);  // down with one rotary key, norm, up
   const int output = 4 * 12 * 64;
-  EXPECT_EQ(attention_parameters(model, attention), queries + keys_values + output);
-  attention.latent->query_rank = 0;
-  EXPECT_EQ(attention_parameters(model, attention), 64 * 4 * (16 + 8) + keys_values + output);
+  EXPECT_EQ(mixer_parameters(model, block), queries + keys_values + output);
+  block.attention()->latent->query_rank = 0;
+  EXPECT_EQ(mixer_parameters(model, block), 64 * 4 * (16 + 8) + keys_values + output);
 }
 
 TEST(Check, FindsNothingWrongWithTheToy) { EXPECT_THAT(check(toy(64, 4, 3)), IsEmpty()); }
 
 TEST(Check, SaysAllContradictionsAtOnce) {
   Model model = toy(64, 4, 3);
-  model.blocks[0].attention.kv_heads = 3;
+  model.blocks[0].attention()->kv_heads = 3;
   model.blocks[1].feed_forward = Moe{.experts = 4, .top_k = 5, .width = 8, .shared_gate = true};
-  model.blocks[2].attention.window = 0;
+  model.blocks[2].attention()->window = 0;
   model.extra_positions = 2;
   EXPECT_THAT(messages(check(model)),
               ElementsAre(HasSubstr("'extra_positions' without learned"),
@@ -157,8 +157,14 @@ TEST(Check, SaysAllContradictionsAtOnce) {
 
 TEST(Check, SaysTheProblemOfEqualNeighboursOnce) {
   Model model = toy(64, 4, 80);
-  for (auto& block : model.blocks) block.attention.kv_heads = 3;
+  for (auto& block : model.blocks) block.attention()->kv_heads = 3;
   EXPECT_THAT(messages(check(model)), ElementsAre(HasSubstr("blocks 0 to 79: 3 kv_heads")));
+}
+
+TEST(Check, RefusesBlocksOfAnotherWidthThanTheModel) {
+  Model model = toy(64, 4, 5);
+  model.blocks[2].hidden = model.blocks[3].hidden = 32;
+  EXPECT_THAT(messages(check(model)), ElementsAre(HasSubstr("blocks 2 to 3: 'hidden' is 32, but the model's is 64")));
 }
 
 TEST(Check, RefusesWhatALatentDoesNotModel) {
@@ -188,7 +194,7 @@ TEST(Check, HoldsTheShapesToThePublishedSize) {
 TEST(Check, TheLargestSizesFitTheCount) {
   Model model = toy(largest::hidden, 1, largest::blocks);
   for (auto& block : model.blocks) {
-    block.attention = {
+    *block.attention() = {
         .heads = largest::heads, .kv_heads = largest::heads, .head_dim = largest::head_dim, .qkv_bias = true};
     block.feed_forward = Moe{
         .experts = largest::experts, .top_k = 1, .width = largest::width, .shared_width = largest::width, .bias = true};

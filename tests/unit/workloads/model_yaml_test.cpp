@@ -39,7 +39,7 @@ TEST(ModelYaml, FillsInWhatFollowsFromTheRest) {
   const auto [model, problems] = read(toy + "blocks:\n  - attention: {heads: 4}\n    mlp: {width: 256}\n");
   EXPECT_THAT(problems, IsEmpty());
   ASSERT_THAT(model.blocks, SizeIs(1));
-  EXPECT_EQ(model.blocks[0].attention, (Attention{.heads = 4, .kv_heads = 4, .head_dim = 16}));
+  EXPECT_EQ(*model.blocks[0].attention(), (Attention{.heads = 4, .kv_heads = 4, .head_dim = 16}));
   EXPECT_EQ(model.blocks[0].norms, 2);
   EXPECT_TRUE(model.final_norm);
   EXPECT_EQ(parameter_count(model), 12 * 64 * 64);
@@ -58,7 +58,7 @@ TEST(ModelYaml, RepeatsBlocksAndPatterns) {
 )");
   EXPECT_THAT(problems, IsEmpty());
   std::vector<int> heads;
-  for (const auto& block : model.blocks) heads.push_back(block.attention.heads);
+  for (const auto& block : model.blocks) heads.push_back(block.attention()->heads);
   EXPECT_THAT(heads, ElementsAre(1, 1, 1, 2, 2, 4, 2, 2, 4));
   EXPECT_EQ(std::get<Moe>(model.blocks[8].feed_forward), (Moe{.experts = 8, .top_k = 2, .width = 4, .gated = true}));
 }
@@ -147,12 +147,15 @@ TEST(ModelYaml, WritesWhatItReadsBack) {
   model.vocab = 1000;
   model.tied_embeddings = model.embedding_norm = model.dropout = true;
   model.final_norm = false;
-  model.blocks[0].attention.qkv_bias = model.blocks[0].attention.output_bias = model.blocks[0].attention.sinks = true;
-  model.blocks[0].attention.qk_norm = true;
-  model.blocks[0].attention.window = 16;
+  model.blocks[0].attention()->qkv_bias = model.blocks[0].attention()->output_bias =
+      model.blocks[0].attention()->sinks = true;
+  model.blocks[0].attention()->qk_norm = true;
+  model.blocks[0].attention()->window = 16;
   model.blocks[0].norms = 4;
   model.blocks.push_back(
-      {.attention = {.heads = 4,
+      {.hidden = 64,
+       .mixer =
+           Attention{.heads = 4,
                      .kv_heads = 4,
                      .head_dim = 12,
                      .latent = Latent{.query_rank = 3, .kv_rank = 5, .nope_dim = 8, .rope_dim = 4, .value_dim = 6}},
@@ -173,7 +176,7 @@ TEST(ModelYaml, WritesRepeatedPatternsOnce) {
   Model model = read(toy + "blocks:\n  - attention: {heads: 4}\n    mlp: {width: 256}\n").model;
   const Block full = model.blocks[0];
   Block local = full;
-  local.attention.window = 8;
+  local.attention()->window = 8;
   model.blocks.clear();  // as in Gemma 3: five with a window, one without, and a rest of two
   for (int i = 0; i < 10; ++i) {
     model.blocks.insert(model.blocks.end(), 5, local);

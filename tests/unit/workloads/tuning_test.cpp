@@ -18,7 +18,8 @@ using enum LowRankTarget;
 
 // Hidden 64; queries 64 wide, keys and values 32; feed-forward 256, gated. 100 tokens.
 constexpr std::int64_t tokens = 100, hidden = 64, key = 32, width = 256;
-const Block block{.attention = {.heads = 4, .kv_heads = 2, .head_dim = 16},
+const Block block{.hidden = 64,
+                  .mixer = Attention{.heads = 4, .kv_heads = 2, .head_dim = 16},
                   .feed_forward = Mlp{.width = 256, .gated = true}};
 const Model model{.name = "toy", .hidden = 64, .vocab = 1000, .max_positions = 4096, .blocks = {block, block, block}};
 
@@ -197,7 +198,7 @@ TEST(Tuning, WhatAModelCannotDoIsRefused) {
   EXPECT_THAT(reasons({.kind = TuningKind::frozen, .train_head = false}), HasSubstr("nothing is trained"));
   Model tied = model, latent = model;
   tied.tied_embeddings = true;
-  latent.blocks[0].attention.latent = Latent{};
+  latent.blocks[0].attention()->latent = Latent{};
   EXPECT_THAT(reasons({.kind = TuningKind::frozen}, tied), HasSubstr("the head of toy is its embedding"));
   EXPECT_THAT(reasons(qkv, latent), HasSubstr("latent attention are not modelled"));
 }
