@@ -1,5 +1,6 @@
 // Attention as operators: norm, projections, rotary positions, the core, the output projection, the residual sum.
 #include <algorithm>
+#include <utility>
 
 #include "workloads/operators/operator_parts.hpp"
 
@@ -23,20 +24,23 @@ Sizes sizes(const Attention& a) {
 // One product for multi-head attention; down to the latents and up again for MLA.
 void append_projections(std::vector<Operator>& list, const Model& model, const Block& block, const Attention& a,
                         const Sizes& d, const TokenShape& shape, const Implementation& how) {
-  Operator op{.kind = OperatorKind::qkv};
   const std::int64_t h = block.hidden;
+  Operator op{.kind = OperatorKind::qkv, .cut = Cut::columns, .projection = Projection::qkv, .gathers = h};
   op.parameters = mixer_parameters(model, block) - d.output() * h - (a.output_bias ? h : 0);
   save(op, "attention input", tensor(shape.residual_tokens, h, how.saved_input), OperatorKind::attention_norm,
        Until::weight_gradient);
   if (!a.latent) {
     add_linear(op, shape.tokens, h, d.query() + d.key() + d.value(), how);
     op.output = tensor(shape.tokens, d.query() + d.key() + d.value(), how.dtype);
-    list.push_back(op);
+    list.push_back(std::move(op));
     return;
   }
   const Latent& latent = *a.latent;
-  Operator up{.kind = OperatorKind::latent_up};
-  if (latent.query_rank > 0) {
+  Operator up{.kind = OperatorKind::latent_up, .cut = Cut::columns};
+  if (latent.query_rank > 0) {  // projected down where the tokens are; the latents are gathered
+    op.cut = Cut::replicated;
+    op.gathers = 0;
+    up.gathers = latent.query_rank + latent.kv_rank + latent.rope_dim;
     add_linear(op, shape.residual_tokens, h, latent.query_rank, how);
     add_linear(up, shape.tokens, latent.query_rank, d.query(), how);
     // Before and after its norm.
@@ -54,8 +58,8 @@ void append_projections(std::vector<Operator>& list, const Model& model, const B
                   ? tensor(shape.residual_tokens, latent.query_rank + latents, how.dtype)
                   : tensor(shape.tokens, d.query(), how.dtype) + tensor(shape.residual_tokens, latents, how.dtype);
   up.output = tensor(shape.tokens, d.query() + d.key() + d.value(), how.dtype);
-  list.push_back(op);
-  list.push_back(up);
+  list.push_back(std::move(op));
+  list.push_back(std::move(up));
 }
 
 // Who makes the queries, keys and values that the core keeps.
@@ -137,28 +141,28 @@ void append(std::vector<Operator>& list, const Model& model, const Block& block,
             const TokenShape& shape, const Implementation& how) {
   const Sizes d = sizes(a);
 
-  Operator norm{.kind = OperatorKind::attention_norm};
-  add_norm(norm, OperatorKind::feed_forward_residual, model, shape.residual_tokens, block.hidden, how);
-  norm.parameters = norm_parameters(model, block.hidden);
-  list.push_back(norm);
+  list.push_back(norm(OperatorKind::attention_norm, OperatorKind::feed_forward_residual, model, shape.residual_tokens,
+                      block.hidden, how));
+  list.back().branch = Branch::opens;
 
   append_projections(list, model, block, a, d, shape, how);
   list.push_back(positions(model, a, d, shape, how));
 
-  Operator core{.kind = OperatorKind::attention_core};
+  Operator core{.kind = OperatorKind::attention_core,
+                .core = MixerCore{d.query(), d.key() + d.value(), d.output(), d.kv_heads}};
   core.output = tensor(shape.tokens, d.output(), how.dtype);
   if (how.attention == AttentionImplementation::flash) {
     flash_core(core, a, d, shape, how);
   } else {
     unfused_core(core, model, a, d, shape, how);
   }
-  list.push_back(core);
+  list.push_back(std::move(core));
 
-  Operator output{.kind = OperatorKind::attention_output};
+  Operator output{.kind = OperatorKind::attention_output, .cut = Cut::rows, .projection = Projection::attention_output};
   add_linear(output, shape.tokens, d.output(), block.hidden, how);
   output.output = tensor(shape.tokens, block.hidden, how.dtype);
   output.parameters = d.output() * block.hidden + (a.output_bias ? block.hidden : 0);
-  list.push_back(output);
+  list.push_back(std::move(output));
 
   list.push_back(residual(OperatorKind::attention_residual, OperatorKind::attention_output, model, block, shape, how));
 }

@@ -1,4 +1,8 @@
 // The feed-forward half of a block as operators: one wide layer, or a router with experts.
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
 #include "workloads/operators/operator_parts.hpp"
 
 namespace forerun {
@@ -10,10 +14,14 @@ struct Layer {
   std::int64_t hidden, batch, rows, width;
   bool gated;
   OperatorKind activation;
+  bool routed = false;
 };
 
 Operator up(const Layer& layer, const Implementation& how) {
-  Operator op{.kind = OperatorKind::up};
+  Operator op{.kind = OperatorKind::up,
+              .cut = layer.routed ? Cut::experts : Cut::columns,
+              .projection = Projection::up,
+              .gathers = layer.routed ? 0 : layer.hidden};
   add_linear(op, layer.rows, layer.hidden, layer.width * (layer.gated ? 2 : 1), how, layer.batch);
   op.output = static_cast<double>(layer.batch) * tensor(layer.rows, layer.width * (layer.gated ? 2 : 1), how.dtype);
   return op;
@@ -36,7 +44,8 @@ Operator activation(const Layer& layer, const Implementation& how) {
 }
 
 Operator down(const Layer& layer, const Implementation& how) {
-  Operator op{.kind = OperatorKind::down};
+  Operator op{
+      .kind = OperatorKind::down, .cut = layer.routed ? Cut::experts : Cut::rows, .projection = Projection::down};
   add_linear(op, layer.rows, layer.width, layer.hidden, how, layer.batch);
   op.output = static_cast<double>(layer.batch) * tensor(layer.rows, layer.hidden, how.dtype);
   save(op, "activation output", static_cast<double>(layer.batch) * tensor(layer.rows, layer.width, how.saved_input),
@@ -46,12 +55,17 @@ Operator down(const Layer& layer, const Implementation& how) {
 
 void append(std::vector<Operator>& list, std::int64_t hidden, const Mlp& mlp, const TokenShape& shape,
             const Implementation& how) {
-  const Layer layer{hidden, 1, shape.tokens, mlp.width, mlp.gated, OperatorKind::activation};
+  const Layer layer{.hidden = hidden,
+                    .batch = 1,
+                    .rows = shape.tokens,
+                    .width = mlp.width,
+                    .gated = mlp.gated,
+                    .activation = OperatorKind::activation};
   Operator first = up(layer, how);
   save(first, "feed-forward input", tensor(shape.residual_tokens, hidden, how.saved_input),
        OperatorKind::feed_forward_norm, Until::weight_gradient);
   first.parameters = feed_forward_parameters(hidden, mlp);
-  list.push_back(first);
+  list.push_back(std::move(first));
   list.push_back(activation(layer, how));
   list.push_back(down(layer, how));
 }
@@ -62,7 +76,7 @@ void append(std::vector<Operator>& list, std::int64_t hidden, const Moe& moe, co
   const Bytes copies = static_cast<double>(moe.top_k) * local;
   const Bytes routed = tensor(shape.routed_tokens, hidden, how.dtype);
 
-  Operator router{.kind = OperatorKind::router};
+  Operator router{.kind = OperatorKind::router, .routing = TokenRouting::chooses, .keeps_format = true};
   Implementation plain = how;
   plain.linear = how.dtype;  // the router is never quantised
   add_linear(router, shape.residual_tokens, hidden, moe.experts, plain);
@@ -72,18 +86,24 @@ void append(std::vector<Operator>& list, std::int64_t hidden, const Moe& moe, co
   const Bytes scores = tensor(shape.residual_tokens, moe.experts, sums_of(how.dtype)) +
                        tensor(choices, 2, sums_of(how.dtype)) + tensor(choices, 2, DType::fp32);
   router.saves.push_back({.name = "routing", .bytes = scores, .producer = OperatorKind::router, .internal = true});
-  router.parameters = hidden * moe.experts + (moe.router_bias ? moe.experts : 0);
-  list.push_back(router);
+  router.parameters = router.replicated = hidden * moe.experts + (moe.router_bias ? moe.experts : 0);
+  list.push_back(std::move(router));
 
   // Every token is copied top_k times in the order of the experts; the gradient sums the copies.
-  Operator dispatch{.kind = OperatorKind::dispatch};
+  Operator dispatch{.kind = OperatorKind::dispatch, .routing = TokenRouting::dispatches, .top_k = moe.top_k};
   add_streaming(dispatch, StreamingKind::permute, local + copies, local + copies);
   dispatch.output = copies;
-  list.push_back(dispatch);
+  list.push_back(std::move(dispatch));
 
   const std::int64_t experts = shape.local_experts > 0 ? shape.local_experts : 1;
   const std::int64_t rows = (shape.routed_tokens + experts - 1) / experts;
-  const Layer layer{hidden, experts, rows, moe.width, moe.gated, OperatorKind::expert_activation};
+  const Layer layer{.hidden = hidden,
+                    .batch = experts,
+                    .rows = rows,
+                    .width = moe.width,
+                    .gated = moe.gated,
+                    .activation = OperatorKind::expert_activation,
+                    .routed = true};
   Moe routed_only = moe;
   routed_only.shared_width = 0;
   routed_only.shared_gate = false;
@@ -92,29 +112,32 @@ void append(std::vector<Operator>& list, std::int64_t hidden, const Moe& moe, co
   Operator first = up(layer, how);
   save(first, "dispatched tokens", routed, OperatorKind::dispatch, Until::weight_gradient);
   first.parameters = first.expert_parameters = feed_forward_parameters(hidden, routed_only) - expert_router;
-  list.push_back(first);
+  list.push_back(std::move(first));
   list.push_back(activation(layer, how));
   list.push_back(down(layer, how));
+  list.back().routing = TokenRouting::returns;
+  list.back().top_k = moe.top_k;
 
   if (moe.shared_width > 0) {
     const Mlp shared{.width = moe.shared_width, .gated = moe.gated, .bias = moe.bias};
     std::vector<Operator> parts;
     append(parts, hidden, shared, shape, how);
+    parts.front().routing = TokenRouting::bypasses;
     parts.front().saves.clear();  // its input is the router's
     for (Operator& part : parts) {
       part.kind = OperatorKind::shared_expert;
       for (SavedTensor& saved : part.saves) saved.producer = OperatorKind::shared_expert;
     }
     parts.front().parameters += moe.shared_gate ? hidden : 0;
-    list.insert(list.end(), parts.begin(), parts.end());
+    std::move(parts.begin(), parts.end(), std::back_inserter(list));
   }
 
   // The copies come back and are summed with the router's weights, whose gradient needs them.
-  Operator combine{.kind = OperatorKind::combine};
+  Operator combine{.kind = OperatorKind::combine, .routing = TokenRouting::combines};
   add_streaming(combine, StreamingKind::permute, copies + local, local + 2.0 * copies);
   combine.output = local;
   save(combine, "expert outputs", copies, OperatorKind::down, Until::input_gradient);
-  list.push_back(combine);
+  list.push_back(std::move(combine));
 }
 
 }  // namespace
@@ -122,10 +145,9 @@ void append(std::vector<Operator>& list, std::int64_t hidden, const Moe& moe, co
 void append_feed_forward(std::vector<Operator>& list, const Model& model, const Block& block, const TokenShape& shape,
                          const Implementation& how) {
   if (block.norms >= 2) {
-    Operator norm{.kind = OperatorKind::feed_forward_norm};
-    add_norm(norm, OperatorKind::attention_residual, model, shape.residual_tokens, block.hidden, how);
-    norm.parameters = norm_parameters(model, block.hidden);
-    list.push_back(norm);
+    list.push_back(norm(OperatorKind::feed_forward_norm, OperatorKind::attention_residual, model, shape.residual_tokens,
+                        block.hidden, how));
+    list.back().branch = Branch::opens;
   }
   std::visit([&](const auto& layer) { append(list, block.hidden, layer, shape, how); }, block.feed_forward);
 

@@ -2,10 +2,12 @@
 // with the tensors that the forward part saves and the part that releases them.
 //
 // Shapes are those of one rank: strategies/ narrows the block (heads, widths, experts) and says how many tokens the
-// rank sees; nothing here knows of parallelism. A frozen weight has no W; a schedule that does not split B and W runs B
-// then W.
+// rank sees. An operator also says of itself what lowering has to know: how its weights are cut, where it stands in its
+// residual branch, whether it moves tokens. So lowering never asks which operator it is, and a new one is an entry
+// where it is made, and its kernels. A frozen weight has no W; a schedule that does not split B and W runs B then W.
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -60,6 +62,39 @@ struct TokenShape {
   bool operator==(const TokenShape&) const = default;
 };
 
+// How the weights of an operator are cut over the ranks of its tensor group (Shoeybi et al. 2019, section 3; under
+// sequence parallelism Korthikanti et al. 2022, section 4.2.2).
+enum class Cut : std::uint8_t {
+  replicated,  // every rank holds all of them, or there are none
+  columns,  // reads the whole input and makes its share of the output: the input's gradient is a partial sum
+  rows,  // reads its share of the input and makes a partial sum of the output
+  experts,  // whole experts over the expert group, the width of each over its expert tensor group
+};
+
+// Where an operator stands in a residual branch: what enters the opening one goes past the branch, and the closing one
+// adds it.
+enum class Branch : std::uint8_t { inside, opens, closes };
+
+// What an operator does to move tokens to their experts and back.
+enum class TokenRouting : std::uint8_t {
+  none,
+  chooses,  // the experts of each token (router)
+  dispatches,  // copies of the tokens, to the ranks of their experts
+  returns,  // the results of the experts, to the ranks of the tokens
+  bypasses,  // reads what the router read: the first operator of the expert that every token visits
+  combines,  // the results of a token's experts to one row
+};
+
+// The matrix of a block that low-rank factors may stand beside (tuning.hpp).
+enum class Projection : std::uint8_t { none, qkv, attention_output, up, down };
+
+// Where positions of a sequence see each other: columns of one position, on this rank, that a context-parallel group
+// exchanges. Keys and values come in `kv_heads` equal parts.
+struct MixerCore {
+  std::int64_t queries = 0, keys_values = 0, outputs = 0;
+  std::int64_t kv_heads = 0;
+};
+
 // A tensor that lives from the forward part to the backward parts. Recomputing its producer lets it go: its result
 // where the producer's own output is dropped, what only the producer looks at (`internal`) where the output is kept.
 struct SavedTensor {
@@ -71,7 +106,17 @@ struct SavedTensor {
 };
 
 struct Operator {
+  // Its name: for print, for the lists of a stack, for the executor's kernels.
   OperatorKind kind{};
+  Cut cut = Cut::replicated;
+  Branch branch = Branch::inside;
+  TokenRouting routing = TokenRouting::none;
+  Projection projection = Projection::none;
+  bool keeps_format = false;  // its products stay in the activations' format and are never quantised (head, router)
+  bool exchanges_statistics = false;  // the last tensor that it saves is gathered over the tensor group (loss)
+  std::int64_t gathers = 0;  // columns of the input that ranks which cut its weights by columns gather; 0: none
+  int top_k = 0;  // of an operator that dispatches or returns: experts that a token visits
+  std::optional<MixerCore> core = {};
   std::vector<Kernel> forward, input_gradient, weight_gradient;
   std::vector<SavedTensor> saves;
   Bytes output;  // of the activation that it hands on; 0: it hands on its input
@@ -79,6 +124,10 @@ struct Operator {
   Bytes workspace;  // beside its tensors while a forward part or B runs
   std::int64_t parameters = 0;  // trained ones of this operator on this rank
   std::int64_t expert_parameters = 0;  // of them, those of routed experts
+  // Of them, those whose gradients a tensor group adds up under sequence parallelism, as every rank holds them and sees
+  // tokens of its own: norms before products, and routers. Adapters, norms of outputs and MLA's way down to the latents
+  // are left out, so their exchange is not counted.
+  std::int64_t replicated = 0;
   std::int64_t frozen =
       0;  // those that are not, in elements of the activations' format (what is quantised: as many as hold its bytes)
   std::int64_t frozen_experts = 0;  // of them, those of routed experts

@@ -26,6 +26,10 @@ void add_apart(Operator&, std::int64_t elements, const Implementation&);
 void add_norm(Operator&, OperatorKind before, const Model&, std::int64_t rows, std::int64_t width,
               const Implementation&);
 
+// A norm with weights of its own.
+Operator norm(OperatorKind, OperatorKind before, const Model&, std::int64_t rows, std::int64_t width,
+              const Implementation&);
+
 // Element-wise work of `forward` and `backward` bytes.
 void add_streaming(Operator&, StreamingKind, Bytes forward, Bytes backward);
 

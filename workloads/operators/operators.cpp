@@ -2,6 +2,7 @@
 
 #include <array>
 #include <numeric>
+#include <utility>
 
 #include "workloads/operators/operator_parts.hpp"
 
@@ -68,9 +69,17 @@ void add_norm(Operator& op, OperatorKind before, const Model& model, std::int64_
     save_internal(op, "norm input in fp32", tensor(rows, width, DType::fp32));
 }
 
+Operator norm(OperatorKind kind, OperatorKind before, const Model& model, std::int64_t rows, std::int64_t width,
+              const Implementation& how) {
+  Operator op{.kind = kind};
+  add_norm(op, before, model, rows, width, how);
+  op.parameters = op.replicated = norm_parameters(model, width);
+  return op;
+}
+
 Operator residual(OperatorKind kind, OperatorKind before, const Model& model, const Block& block,
                   const TokenShape& shape, const Implementation& how) {
-  Operator op{.kind = kind};
+  Operator op{.kind = kind, .branch = Branch::closes};
   const Bytes row = tensor(shape.residual_tokens, block.hidden, how.dtype);
   op.output = row;
   add_streaming(op, StreamingKind::elementwise, (model.dropout ? 3.5 : 3.0) * row,
@@ -109,7 +118,7 @@ std::vector<Operator> block_operators(const Model& model, const Block& block, co
 std::vector<Operator> embedding_operators(const Model& model, int local_vocab, const TokenShape& shape,
                                           const Implementation& how) {
   if (model.vocab == 0) return {};
-  Operator op{.kind = OperatorKind::embedding};
+  Operator op{.kind = OperatorKind::embedding, .cut = Cut::rows};
   const Bytes rows = tensor(shape.residual_tokens, model.hidden, how.dtype);
   op.output = tensor(shape.tokens, model.hidden, how.dtype);  // before it is scattered
   op.forward.emplace_back(Streaming{StreamingKind::embedding, 2.0 * rows});
@@ -126,7 +135,8 @@ std::vector<Operator> embedding_operators(const Model& model, int local_vocab, c
     add_streaming(op, StreamingKind::elementwise, 2.5 * rows, 2.5 * rows);
     save_internal(op, "dropout mask", tensor(shape.residual_tokens, model.hidden, DType::int8));
   }
-  std::vector<Operator> list{op};
+  std::vector<Operator> list;
+  list.push_back(std::move(op));
   tune_embedding(list, how);
   return list;
 }
@@ -136,23 +146,21 @@ std::vector<Operator> head_operators(const Model& model, int local_vocab, const 
   if (model.vocab == 0) return {};
   std::vector<Operator> list;
   if (model.final_norm) {
-    Operator norm{.kind = OperatorKind::final_norm};
-    add_norm(norm, OperatorKind::feed_forward_residual, model, shape.residual_tokens, model.hidden, how);
-    norm.parameters = norm_parameters(model, model.hidden);
-    list.push_back(norm);
+    list.push_back(norm(OperatorKind::final_norm, OperatorKind::feed_forward_residual, model, shape.residual_tokens,
+                        model.hidden, how));
   }
   // The head stays in the activation format under fp8: its products decide the loss.
   Implementation plain = how;
   plain.linear = how.dtype;
-  Operator head{.kind = OperatorKind::head};
+  Operator head{.kind = OperatorKind::head, .cut = Cut::columns, .keeps_format = true, .gathers = model.hidden};
   add_linear(head, shape.tokens, model.hidden, local_vocab, plain);
   head.output = static_cast<double>(shape.tokens) * local_vocab * how.logit_workspace;
   save(head, "head input", tensor(shape.residual_tokens, model.hidden, how.dtype), OperatorKind::final_norm,
        Until::weight_gradient);
   head.parameters = model.tied_embeddings ? 0 : std::int64_t{local_vocab} * model.hidden;
-  list.push_back(head);
+  list.push_back(std::move(head));
 
-  Operator loss{.kind = OperatorKind::loss};
+  Operator loss{.kind = OperatorKind::loss, .exchanges_statistics = how.loss_statistics};
   const double logits = static_cast<double>(shape.tokens) * local_vocab;
   const Bytes logit = size_of(how.dtype);
   // Forward reads the logits and writes their exponentials; backward reads those and writes the gradient.
@@ -162,7 +170,7 @@ std::vector<Operator> head_operators(const Model& model, int local_vocab, const 
   // Of each row on each slice of the vocabulary: the largest logit, the sum of exponentials, the target's logit.
   if (how.loss_statistics)
     save_internal(loss, "statistics of the loss", tensor(shape.tokens * shape.cuts, 3, sums_of(how.dtype)));
-  list.push_back(loss);
+  list.push_back(std::move(loss));
   tune_head(list, how);
   return list;
 }

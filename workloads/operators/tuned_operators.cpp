@@ -43,13 +43,15 @@ void narrow_casts(std::vector<Kernel>& kernels) {
 }
 
 void freeze(Operator& op) {
-  op.frozen = op.parameters, op.frozen_experts = op.expert_parameters;
-  op.parameters = op.expert_parameters = 0;
+  op.frozen = op.parameters;
+  op.frozen_experts = op.expert_parameters;
+  op.parameters = op.expert_parameters = op.replicated = 0;
   if (op.weight_gradient.empty()) return;
   op.weight_gradient.clear();
   op.gradient_apart = Bytes{0};
   drop_inputs(op);
-  narrow_casts(op.forward), narrow_casts(op.input_gradient);
+  narrow_casts(op.forward);
+  narrow_casts(op.input_gradient);
 }
 
 // Nothing here or below is trained.
@@ -119,59 +121,44 @@ void add_factors(Operator& op, const Factors& f, const Implementation& how) {
       {"low-rank activation", static_cast<double>(f.batch) * tensor(f.rows, f.rank, how.dtype), op.kind, true, true});
 }
 
-enum class Place : std::uint8_t { none, qkv, attention_output, up, down };
-
-// Which product of a block an operator is; shared experts come as up, activation, down under one name.
-Place place_of(const Operator& op, bool seen_shared) {
-  switch (op.kind) {
-    case OperatorKind::qkv:
-      return Place::qkv;
-    case OperatorKind::attention_output:
-      return Place::attention_output;
-    case OperatorKind::up:
-      return Place::up;
-    case OperatorKind::down:
-      return Place::down;
-    case OperatorKind::shared_expert:
-      return seen_shared ? Place::down : Place::up;
-    default:
-      return Place::none;
-  }
-}
-
 // Columns of each pair of factors beside a product of `out` columns.
-std::vector<std::int64_t> columns(Place place, const Tuning& tuning, const Attention& a, std::int64_t out, bool gated) {
-  const std::int64_t key = std::int64_t{a.kv_heads} * a.head_dim, half = gated ? out / 2 : out;
+std::vector<std::int64_t> columns(const Operator& op, const Tuning& tuning, const Block& block, std::int64_t out) {
+  const bool gated = std::visit([](const auto& layer) { return layer.gated; }, block.feed_forward);
+  const std::int64_t half = gated ? out / 2 : out;
   std::vector<std::int64_t> list;
   for (const LowRankTarget target : tuning.target) {
-    const auto beside = [&](Place where, std::int64_t n) {
-      if (place == where) list.push_back(n);
+    const auto beside = [&](Projection where, std::int64_t n) {
+      if (op.projection == where) list.push_back(n);
+    };
+    const auto beside_heads = [&](int Attention::* heads) {
+      if (op.projection == Projection::qkv)
+        list.push_back(std::int64_t{block.attention()->*heads} * block.attention()->head_dim);
     };
     switch (target) {
       case q_proj:
-        beside(Place::qkv, std::int64_t{a.heads} * a.head_dim);
+        beside_heads(&Attention::heads);
         break;
       case k_proj:
       case v_proj:
-        beside(Place::qkv, key);
+        beside_heads(&Attention::kv_heads);
         break;
       case linear_qkv:
-        beside(Place::qkv, out);
+        beside(Projection::qkv, out);
         break;
       case o_proj:
       case linear_proj:
-        beside(Place::attention_output, out);
+        beside(Projection::attention_output, out);
         break;
       case gate_proj:
       case up_proj:
-        beside(Place::up, half);
+        beside(Projection::up, half);
         break;
       case linear_fc1:
-        beside(Place::up, out);
+        beside(Projection::up, out);
         break;
       case down_proj:
       case linear_fc2:
-        beside(Place::down, out);
+        beside(Projection::down, out);
         break;
     }
   }
@@ -181,41 +168,37 @@ std::vector<std::int64_t> columns(Place place, const Tuning& tuning, const Atten
 // The inputs that W looked at, for A: in the activations' format.
 std::vector<SavedTensor> inputs_of_factors(const Operator& op, const Gemm& base, bool experts, const TokenShape& shape,
                                            const Implementation& how) {
-  if (op.kind == OperatorKind::shared_expert && op.saves.empty()) {  // the router's
+  if (op.routing == TokenRouting::bypasses) {  // the router's
     return {{"feed-forward input", tensor(shape.residual_tokens, base.m, how.dtype), OperatorKind::feed_forward_norm,
              false, true}};
   }
   std::vector<SavedTensor> inputs;
   std::copy_if(op.saves.begin(), op.saves.end(), std::back_inserter(inputs),
                [&](const SavedTensor& s) { return s.until_weight_gradient && !s.internal; });
-  const bool wide_already = experts && op.kind == OperatorKind::up;  // tokens are dispatched so
+  const bool wide_already = experts && op.projection == Projection::up;  // tokens are dispatched so
   for (SavedTensor& input : inputs)
     input.bytes = wide_already ? input.bytes : input.bytes / size_of(how.saved_input) * size_of(how.dtype);
   return inputs;
 }
 
 // Frozen, with its factors.
-void add_low_rank(Operator& op, Place place, const Block& block, const TokenShape& shape, const Implementation& how) {
+void add_low_rank(Operator& op, const Block& block, const TokenShape& shape, const Implementation& how) {
   const std::vector<Gemm> weights = matrices(op);
   if (weights.empty()) return freeze(op);
   const Gemm base = weights.front();
-  const bool gated = std::visit([](const auto& layer) { return layer.gated; }, block.feed_forward);
-  const std::vector<std::int64_t> outs = place == Place::none
-                                             ? std::vector<std::int64_t>{}
-                                             : columns(place, how.tuning, *block.attention(), base.n, gated);
-  const bool experts =
-      std::holds_alternative<Moe>(block.feed_forward) && (op.kind == OperatorKind::up || op.kind == OperatorKind::down);
+  const std::vector<std::int64_t> outs = columns(op, how.tuning, block, base.n);
+  const bool experts = op.cut == Cut::experts;
   const std::vector<SavedTensor> inputs = inputs_of_factors(op, base, experts, shape, how);
   freeze(op);
-  if (how.tuning.kind == TuningKind::qlora && op.kind != OperatorKind::router) quantise(op, weights, experts, how);
+  if (how.tuning.kind == TuningKind::qlora && !op.keeps_format) quantise(op, weights, experts, how);
   if (outs.empty()) return;
   op.saves.insert(op.saves.begin(), inputs.begin(), inputs.end());
-  const bool by_rows = place == Place::attention_output || place == Place::down;
+  const bool by_rows = op.cut == Cut::rows;
   const std::int64_t cuts = experts ? 1 : shape.cuts;
   for (const std::int64_t out : outs) {
     add_factors(op,
                 {base.batch, base.k, base.m, out, how.tuning.rank, by_rows ? how.tuning.rank : how.tuning.rank / cuts,
-                 by_rows ? out / cuts : out, by_rows && !experts ? shape.residual_tokens : base.k, experts},
+                 by_rows ? out / cuts : out, by_rows ? shape.residual_tokens : base.k, experts},
                 how);
   }
 }
@@ -241,9 +224,9 @@ Operator bottleneck(std::int64_t hidden, OperatorKind before, const TokenShape& 
 
 void add_bottlenecks(std::vector<Operator>& list, std::int64_t hidden, const TokenShape& shape,
                      const Implementation& how) {
-  for (const OperatorKind sum : {OperatorKind::attention_residual, OperatorKind::feed_forward_residual}) {
-    const auto at = std::find_if(list.begin(), list.end(), [&](const Operator& op) { return op.kind == sum; });
-    list.insert(at, bottleneck(hidden, std::prev(at)->kind, shape, how));
+  for (std::size_t i = list.size(); i-- > 0;) {
+    if (list[i].branch != Branch::closes) continue;
+    list.insert(list.begin() + static_cast<std::ptrdiff_t>(i), bottleneck(hidden, list[i - 1].kind, shape, how));
   }
 }
 
@@ -263,11 +246,7 @@ void tune(std::vector<Operator>& list, const Block& block, const TokenShape& sha
     case TuningKind::qlora:
       break;
   }
-  bool seen_shared = false;
-  for (Operator& op : list) {
-    add_low_rank(op, place_of(op, seen_shared), block, shape, how);
-    seen_shared = seen_shared || op.kind == OperatorKind::shared_expert;
-  }
+  for (Operator& op : list) add_low_rank(op, block, shape, how);
 }
 
 void tune_embedding(std::vector<Operator>& list, const Implementation& how) {

@@ -1,3 +1,20 @@
+// The backward pass of a block: its operators in reverse order, with the exchanges around each.
+//
+// In comes the gradient of the block's output and the trace of forward; out goes the gradient of its input. Each
+// operator runs B, which makes the gradient of its input from that of its output, and W, which makes the gradient of
+// its weights from the gradient of the output and the input that forward kept. A schedule that splits backward has the
+// two in passes of their own: first B of all operators, later W of all (weights()), until when the gradients of the
+// outputs wait. A frozen weight has no W; where nothing here or below is trained, the gradient ends.
+//
+// Around one operator, in this order: selective recompute makes again what the operator reads of what forward let go
+// (rebuilding.cpp; full recompute has run all of forward again at the beginning); exchanges hand the gradient of the
+// output to other ranks; it is gathered, for a product that is cut by rows; the input is gathered again for W; B runs
+// and overlaps both; the input's gradient is reduced, for a product that is cut by columns; W runs and overlaps the
+// reduction; exchanges hand the input's gradient to other ranks.
+//
+// The gradient that enters a residual sum also goes past its branch, and is added by the operator that opened the
+// branch. The operator that combines experts' results makes two gradients: the shared expert runs with the first; then
+// the routed experts run with the second, and what the shared expert made goes past them to the same place.
 #include <algorithm>
 #include <tuple>
 
@@ -30,36 +47,36 @@ void BackwardPass::run(std::size_t i) {
   const Operator& op = parts_.operators[i];
   const OperatorExchanges& e = parts_.exchanges[i];
   if (mode_ == Recompute::selective) rebuild_(i);
-  if (is_residual(op.kind)) append(skips_, gradient_);
+  if (op.branch == Branch::closes) append(skips_, gradient_);
   for (const Exchange& exchange : e.before_gradient) gradient_ = emit_.change_hands(exchange, gradient_);
   if (op.input_gradient.empty() && op.weight_gradient.empty()) return;
 
-  std::optional<TokenId> pieces, again, reducing;
-  wide_[i] = gather_gradient(i, pieces);
+  std::optional<TokenId> gathering, again, reducing;
+  wide_[i] = gather_gradient(i, gathering);
   Tensors input = trace_.input[i];
   if (e.gather_again && !split_) std::tie(input, again) = gather_again(i);
   const Tensors made = run_input_gradient(i, reducing);
-  if (pieces) emit_.wait(*pieces);
+  if (gathering) emit_.wait(*gathering);
   if (again) emit_.wait(*again);
   if (!split_) run_weight_gradient(i, input);
   if (reducing) emit_.wait(*reducing);
   gradient_ = made;
   for (const Exchange& exchange : e.after_gradient) gradient_ = emit_.change_hands(exchange, gradient_);
-  if (op.kind == OperatorKind::shared_expert && parts_.operators[i - 1].kind != op.kind) {  // on to the routed experts
+  if (op.routing == TokenRouting::bypasses) {  // on to the routed experts
     append(skips_, gradient_);
     gradient_ = to_experts_;
   }
 }
 
-// Of the output, as the kernels read it.
-Tensors BackwardPass::gather_gradient(std::size_t i, std::optional<TokenId>& pieces) {
+// The output's gradient as the kernels read it. `gathering` is set where they overlap the gather.
+Tensors BackwardPass::gather_gradient(std::size_t i, std::optional<TokenId>& gathering) {
   const std::optional<Exchange>& exchange = parts_.exchanges[i].gather_gradient;
   if (!exchange) return gradient_;
   const Tensors whole = emit_.result_of(*exchange, gradient_);
-  const bool hides = exchange->communication.hidden > 0;
-  const TokenId token = emit_.issue(exchange->communication, hides, gradient_, whole);
-  if (hides) {
-    pieces = token;
+  const bool overlapped = exchange->communication.hidden > 0;
+  const TokenId token = emit_.issue(exchange->communication, overlapped, gradient_, whole);
+  if (overlapped) {
+    gathering = token;
   } else {
     emit_.wait(token);
   }
@@ -82,21 +99,21 @@ Tensors BackwardPass::run_input_gradient(std::size_t i, std::optional<TokenId>& 
     if (!op.saves[j].until_weight_gradient || op.saves[j].internal || op.weight_gradient.empty())
       reads.push_back(*trace_.kept[i][j]);
   }
-  if (opens_branch(op.kind)) append(reads, std::exchange(skips_, {}));  // what went past the branch is added
-  if (e.beside) append(reads, emit_.blocking(*e.beside, {saved_queries(i)}));
-  if (follows_routing(op.kind)) append(reads, trace_.routing);
+  if (op.branch == Branch::opens) append(reads, std::exchange(skips_, {}));  // what went past the branch is added
+  if (e.gather_keys) append(reads, emit_.blocking(*e.gather_keys, {saved_queries(i)}));
+  if (reads_routing(op)) append(reads, trace_.routing);
   const bool ends_here = i == first_active() && parts_.has_input && !e.reduce_gradient && e.after_gradient.empty();
   const Tensors made{ends_here ? BlockProgram::input_gradient
                                : emit_.tensor("gradient of an activation", gradient_bytes(i))};
-  const Tensors beside = e.beside_gradient ? emit_.result_of(*e.beside_gradient, {}) : Tensors{};
+  const Tensors all_keys = e.scatter_keys ? emit_.result_of(*e.scatter_keys, {}) : Tensors{};
   Tensors writes = made;
-  append(writes, beside);
-  if (op.kind == OperatorKind::combine && !trace_.routed.empty()) {  // two branches end here
+  append(writes, all_keys);
+  if (op.routing == TokenRouting::combines && !trace_.routed.empty()) {  // two branches end here
     to_experts_ = {emit_.tensor("gradient of an activation", emit_.bytes_of(trace_.routed))};
     append(writes, to_experts_);
   }
   emit_.run(op, e, Part::input_gradient, op.input_gradient, reads, writes);
-  if (e.beside_gradient) emit_.wait(emit_.issue(e.beside_gradient->communication, false, beside, made));
+  if (e.scatter_keys) emit_.wait(emit_.issue(e.scatter_keys->communication, false, all_keys, made));
   return e.reduce_gradient ? reduce_gradient(i, made, reducing) : made;
 }
 

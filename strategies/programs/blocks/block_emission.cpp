@@ -1,3 +1,10 @@
+// Instructions of a block's passes, written one after the other.
+//
+// A pass (forward, backward, or B and W apart) begins with begin(); from then on every call appends to its body. An
+// instruction names the tensors that it reads and those that it writes; it says nothing of memory, which liveness.cpp
+// adds when all passes are there. Computation runs where it is issued. Communication is issued on the stream of its
+// dimension with a token; it may overlap what follows until the wait for that token: at once (blocking), behind the
+// kernels that go with it, or at the end of the pass (join).
 #include "strategies/programs/blocks/block_emission.hpp"
 
 #include <utility>
@@ -7,8 +14,12 @@ namespace forerun {
 BlockEmission::BlockEmission(BlockProgram& out, Bytes row, std::size_t operators) : out_(out) {
   // Most blocks fit in this, so that nothing moves while it grows.
   const std::size_t n = operators + 1;
-  out_.works.reserve(6 * n), out_.tensors.reserve(8 * n);
-  for (Body& body : out_.passes) body.instructions.reserve(4 * n), body.operands.reserve(12 * n);
+  out_.works.reserve(6 * n);
+  out_.tensors.reserve(8 * n);
+  for (Body& body : out_.passes) {
+    body.instructions.reserve(4 * n);
+    body.operands.reserve(12 * n);
+  }
   for (const std::string_view name :
        {"input of a block", "output of a block", "gradient of a block's output", "gradient of a block's input"})
     tensor(name, row);
@@ -18,7 +29,7 @@ void BlockEmission::begin(PassKind kind) {
   body_ = &out_.passes[static_cast<std::size_t>(kind)];
   body_->kind = kind;
   tokens_ = 0;
-  beside_.clear();
+  overlapped_.clear();
 }
 
 Bytes BlockEmission::bytes_of(const Tensors& list) const {
@@ -52,86 +63,12 @@ void BlockEmission::pass_on(const Tensors& reads, const Tensors& writes) {
 
 void BlockEmission::run(const Operator& op, const OperatorExchanges& exchanges, Part part,
                         const std::vector<Kernel>& kernels, const Tensors& reads, Tensors writes) {
-  const auto& thin = part == Part::input_gradient ? exchanges.thin_gradient : exchanges.thin;
-  if (thin) wait(issue(*thin, false, reads, {}));
+  const auto& low_rank = part == Part::input_gradient ? exchanges.low_rank_gradient : exchanges.low_rank;
+  if (low_rank) wait(issue(*low_rank, false, reads, {}));
   if (op.workspace > Bytes{0})
     writes.push_back(tensor("dequantised weight, or the second term of a sum", op.workspace));
   if (exchanges.ring) return ring(op, *exchanges.ring, part, kernels, reads, writes);
   compute(op, part, kernels, reads, writes);
-}
-
-// Pieces, and what is at work and what arrives of the keys and values.
-struct BlockEmission::RingRun {
-  const Operator& op;
-  const Ring& ring;
-  Part part;
-  const std::vector<Kernel>& kernels;
-  const Tensors& reads;
-  const Tensors& writes;
-  TensorId queries;    // with this rank's own keys and values
-  TensorId places[2];
-
-  [[nodiscard]] int steps() const { return ring.steps; }
-  [[nodiscard]] TensorId at_work(int step) const { return step == 0 ? queries : places[step % 2]; }
-  [[nodiscard]] TensorId arriving(int step) const { return places[(step + 1) % 2]; }
-  [[nodiscard]] Tensors sources(int step) const {
-    Tensors list = reads;
-    if (step > 0) list.push_back(places[step % 2]);
-    return list;
-  }
-  // Unfused attention is not cut: it runs when everything is there.
-  [[nodiscard]] std::vector<Kernel> kernels_of(int step) const {
-    const auto n = static_cast<std::size_t>(ring.steps), i = static_cast<std::size_t>(step);
-    const std::size_t each = kernels.size() == n + 1 ? 1 : 0;
-    const auto at = [&](std::size_t k) { return kernels.begin() + static_cast<std::ptrdiff_t>(k); };
-    return i < n ? std::vector<Kernel>{at(i * each), at((i + 1) * each)}
-                 : std::vector<Kernel>{at(n * each), kernels.end()};
-  }
-};
-
-void BlockEmission::ring(const Operator& op, const Ring& ring, Part part, const std::vector<Kernel>& kernels,
-                         const Tensors& reads, const Tensors& writes) {
-  const bool back = part == Part::input_gradient;
-  const TensorId first = tensor("keys and values on the ring", ring.arriving),
-                 second = tensor("keys and values on the ring", ring.arriving);
-  const RingRun run{op, ring, part, kernels, reads, writes, back ? reads[1] : reads[0], {first, second}};
-  back ? ring_backward(run) : ring_forward(run);
-}
-
-void BlockEmission::ring_forward(const RingRun& run) {
-  for (int step = 0; step < run.steps(); ++step) {
-    std::optional<TokenId> token;
-    if (step + 1 < run.steps()) token = issue(run.ring.message, false, {run.at_work(step)}, {run.arriving(step)});
-    piece(run, step, run.sources(step), step == 0 ? run.writes : Tensors{});
-    if (token) wait(*token);
-  }
-  piece(run, run.steps(), run.reads, run.writes);  // the sum of the pieces
-}
-
-// Gradients follow one step behind: those of the block at work arrive while this rank makes its own part of them, and
-// go on during the next step.
-void BlockEmission::ring_backward(const RingRun& run) {
-  const TensorId sum = tensor("gradients on the ring", run.ring.arriving),
-                 part = tensor("gradients of keys and values", run.ring.arriving);
-  for (int step = 0; step < run.steps(); ++step) {
-    std::optional<TokenId> keys, gradients;
-    if (step + 1 < run.steps()) keys = issue(run.ring.message, false, {run.at_work(step)}, {run.arriving(step)});
-    if (step >= 2) gradients = issue(run.ring.message, false, {sum}, {sum});
-    piece(run, step, run.sources(step), step == 0 ? run.writes : Tensors{step == 1 ? sum : part});
-    if (keys) wait(*keys);
-    if (!gradients) continue;
-    wait(*gradients);
-    push({.work = work(Computation{.kind = run.op.kind, .part = run.part, .kernels = {}, .piece = Computation::joins})},
-         {part, sum}, {sum});
-  }
-  wait(issue(run.ring.message, false, {sum}, {sum}));  // home
-  Tensors all = run.reads;
-  all.push_back(sum);
-  piece(run, run.steps(), all, run.writes);
-}
-
-void BlockEmission::piece(const RingRun& run, int step, const Tensors& reads, const Tensors& writes) {
-  push({.work = work(Computation{run.op.kind, run.part, run.kernels_of(step), step})}, reads, writes);
 }
 
 TokenId BlockEmission::issue(const Communication& c, bool interleaved, const Tensors& reads, const Tensors& writes) {
@@ -151,13 +88,13 @@ Tensors BlockEmission::blocking(const Exchange& exchange, const Tensors& from) {
 Tensors BlockEmission::change_hands(const Exchange& exchange, const Tensors& from) {
   if (exchange.communication.hidden == 0) return blocking(exchange, from);
   const Tensors to = result_of(exchange, from);
-  beside_.push_back(issue(exchange.communication, true, from, to));
+  overlapped_.push_back(issue(exchange.communication, true, from, to));
   return to;
 }
 
 void BlockEmission::join() {
-  for (const TokenId token : beside_) wait(token);
-  beside_.clear();
+  for (const TokenId token : overlapped_) wait(token);
+  overlapped_.clear();
 }
 
 }  // namespace forerun

@@ -39,9 +39,9 @@ class BlockEmission {
   Tensors result_of(const Exchange& exchange, const Tensors& from) {
     return exchange.received ? Tensors{tensor(exchange.name, *exchange.received)} : from;
   }
-  // What computation has to wait for at once hides nothing.
+  // Waited for at once: all of it is exposed.
   Tensors blocking(const Exchange&, const Tensors& from);
-  // In pieces with everything up to join(), where the software can.
+  // Where the software can overlap it, in pieces with everything up to join(); else blocking.
   Tensors change_hands(const Exchange&, const Tensors& from);
   void join();
 
@@ -58,7 +58,7 @@ class BlockEmission {
   BlockProgram& out_;
   Body* body_ = nullptr;
   TokenId tokens_ = 0;
-  std::vector<TokenId> beside_;  // communication that goes on beside the rest of the block
+  std::vector<TokenId> overlapped_;  // communication that join() waits for
 };
 
 }  // namespace forerun

@@ -1,4 +1,4 @@
-// What the members of tensor, context and expert parallel groups say to each other around the operators of a block.
+// What the members of tensor, context and expert parallel groups exchange around the operators of a block.
 #pragma once
 
 #include <optional>
@@ -27,8 +27,8 @@ struct Ring {
   Bytes arriving;  // of one message
 };
 
-// Around one operator. Forward: before, beside, gather, the operator, reduce, after. Backward: before_gradient,
-// gather_gradient, the operator, reduce_gradient, after_gradient.
+// Around one operator. Forward: before, gather, gather_keys, the operator, reduce, after. Backward: before_gradient,
+// gather_gradient, gather_again, the operator, reduce_gradient, after_gradient.
 struct OperatorExchanges {
   std::vector<Exchange> before, after;                    // the activation changes hands (experts, Ulysses)
   std::vector<Exchange> before_gradient, after_gradient;  // so does its gradient
@@ -37,15 +37,16 @@ struct OperatorExchanges {
   std::optional<Exchange> gather_again;  // of the input, for W
   std::optional<Exchange> reduce_gradient;
   Bytes whole_gradient;  // of a gathered input, before it is scattered
-  std::optional<Exchange> beside, beside_gradient;  // keys and values of the others, and what goes back (CP all-gather)
+  std::optional<Exchange> gather_keys,
+      scatter_keys;  // keys and values of all ranks, and their gradients (CP all-gather)
   std::optional<Exchange> statistics;  // of the loss, in place, after its forward part
   std::optional<Ring> ring;
-  std::optional<Communication> thin,
-      thin_gradient;  // of what low-rank factors hand to each other, before the operator's kernels
+  // Of what one low-rank factor hands to the other, and of its gradient, before the operator's kernels.
+  std::optional<Communication> low_rank, low_rank_gradient;
 };
 
-// One for each of `operators`.
-std::vector<OperatorExchanges> block_exchanges(const Scenario&, const Block& local, const Split&, const TokenShape&,
+// One for each of `operators`, which read and add to a residual stream of width `hidden`.
+std::vector<OperatorExchanges> block_exchanges(const Scenario&, std::int64_t hidden, const Split&, const TokenShape&,
                                                const std::vector<Operator>& operators);
 
 }  // namespace forerun

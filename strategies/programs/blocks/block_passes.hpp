@@ -8,18 +8,9 @@
 
 namespace forerun {
 
-inline bool is_residual(OperatorKind kind) {
-  return kind == OperatorKind::attention_residual || kind == OperatorKind::feed_forward_residual;
-}
-inline bool opens_branch(OperatorKind kind) {
-  return kind == OperatorKind::attention_norm || kind == OperatorKind::feed_forward_norm;
-}
-// Its weights are not cut over a tensor group.
-inline bool is_replicated(OperatorKind kind) {
-  return opens_branch(kind) || kind == OperatorKind::final_norm || kind == OperatorKind::router;
-}
-inline bool follows_routing(OperatorKind kind) {
-  return kind == OperatorKind::dispatch || kind == OperatorKind::combine;
+// Which rows go to which experts is among its inputs.
+inline bool reads_routing(const Operator& op) {
+  return op.routing == TokenRouting::dispatches || op.routing == TokenRouting::combines;
 }
 // Made by the operator that saves it.
 inline bool own(const Operator& op, const SavedTensor& saved) { return saved.internal || saved.producer == op.kind; }
@@ -43,6 +34,8 @@ class ForwardPass {
   [[nodiscard]] Tensors inputs_of(std::size_t i);
   [[nodiscard]] Tensors keep(std::size_t i, const Tensors& inputs);
   [[nodiscard]] Tensors output_of(std::size_t i, Tensors& writes);
+  [[nodiscard]] std::optional<TokenId> gather_input(std::size_t i, Tensors& reads);
+  [[nodiscard]] Tensors reduced(std::size_t i, const Tensors& made);
   [[nodiscard]] bool end_of_block(std::size_t i) const {
     return part_ == Part::forward && parts_.has_output && i + 1 == parts_.operators.size();
   }
@@ -53,7 +46,7 @@ class ForwardPass {
   ForwardTrace trace_;
   Tensors carried_;  // the activation on its way to the next operator
   Tensors skips_;  // what goes past a branch
-  Tensors before_routing_;
+  Tensors router_input_;
   Tensors standing_;  // what the last operator saved of its output
 };
 
@@ -99,7 +92,7 @@ class BackwardPass {
   void run(std::size_t i);
   void finish();
   [[nodiscard]] std::size_t first_active() const;
-  [[nodiscard]] Tensors gather_gradient(std::size_t i, std::optional<TokenId>& pieces);
+  [[nodiscard]] Tensors gather_gradient(std::size_t i, std::optional<TokenId>& gathering);
   [[nodiscard]] Tensors run_input_gradient(std::size_t i, std::optional<TokenId>& reducing);
   [[nodiscard]] Tensors reduce_gradient(std::size_t i, const Tensors& made, std::optional<TokenId>& reducing);
   void run_weight_gradient(std::size_t i, const Tensors& input);

@@ -1,3 +1,19 @@
+// The forward pass of a block: its operators in order, with the exchanges around each.
+//
+// In comes the input of the block (the embedding has none); out goes its output (the head has none), and a trace of
+// where backward finds what it needs. One activation is carried from operator to operator. What enters the operator
+// that opens a residual branch also goes past the branch, to the operator that closes it and adds it. In a mixture the
+// input of the router goes a second way, to the shared expert, and the operator that combines results joins both ways.
+//
+// Around one operator, in this order: exchanges hand its input to other ranks; the whole input is gathered, for a
+// product that is cut by columns; its kernels run; partial sums are reduced, for a product that is cut by rows;
+// exchanges hand its output to other ranks. Where the software can overlap gather and reduction with the kernels, they
+// are issued before the kernels, go in pieces, and are waited for behind them.
+//
+// What backward will read is kept once: a saved tensor that is an input of the operator stays as it is, any other one
+// is written by the operator. What the trace does not lead to is released after its last use (liveness.hpp). Full
+// recompute runs the same walk a second time at the beginning of backward, with Part::recompute, and takes its trace
+// instead of the first.
 #include <algorithm>
 
 #include "strategies/programs/blocks/block_passes.hpp"
@@ -20,13 +36,15 @@ ForwardTrace ForwardPass::operator()(Part part) {
 }
 
 Tensors ForwardPass::inputs_of(std::size_t i) {
-  const OperatorKind kind = parts_.operators[i].kind;
+  const Operator& op = parts_.operators[i];
   Tensors reads = carried_;
-  if (is_residual(kind)) append(reads, skips_);
-  if (kind == OperatorKind::shared_expert && parts_.operators[i - 1].kind != kind)
-    trace_.routed = carried_, reads = before_routing_;
-  if (kind == OperatorKind::combine) append(reads, trace_.routed);
-  if (kind == OperatorKind::router) before_routing_ = carried_;
+  if (op.branch == Branch::closes) append(reads, skips_);
+  if (op.routing == TokenRouting::chooses) router_input_ = carried_;
+  if (op.routing == TokenRouting::bypasses) {
+    trace_.routed = carried_;
+    reads = router_input_;
+  }
+  if (op.routing == TokenRouting::combines) append(reads, trace_.routed);
   for (const Exchange& exchange : parts_.exchanges[i].before) reads = emit_.change_hands(exchange, reads);
   return reads;
 }
@@ -34,40 +52,51 @@ Tensors ForwardPass::inputs_of(std::size_t i) {
 void ForwardPass::run(std::size_t i) {
   const Operator& op = parts_.operators[i];
   const OperatorExchanges& e = parts_.exchanges[i];
-  if (opens_branch(op.kind)) skips_ = carried_;
+  if (op.branch == Branch::opens) skips_ = carried_;
   if (op.forward.empty()) return;
   Tensors reads = inputs_of(i);
-  trace_.input_bytes[i] =
-      is_residual(op.kind) || op.kind == OperatorKind::combine ? emit_[carried_.front()].bytes : emit_.bytes_of(reads);
+  // Operands of a sum have one gradient: that of what was carried here.
+  const bool sums = op.branch == Branch::closes || op.routing == TokenRouting::combines;
+  trace_.input_bytes[i] = sums ? emit_[carried_.front()].bytes : emit_.bytes_of(reads);
   trace_.input[i] = standing_.empty() ? reads : std::exchange(standing_, {});
   Tensors writes = keep(i, reads);
-  if (op.kind == OperatorKind::router) trace_.routing = writes;
+  if (op.routing == TokenRouting::chooses) trace_.routing = writes;
 
-  std::optional<TokenId> pieces, leaving;
-  if (e.gather) {
-    const Tensors whole = emit_.result_of(*e.gather, reads);
-    if (e.gather->communication.hidden > 0) {
-      pieces = emit_.issue(e.gather->communication, true, reads, whole);
-    } else {
-      emit_.wait(emit_.issue(e.gather->communication, false, reads, whole));
-    }
-    reads = whole;
-  }
-  if (e.beside) append(reads, emit_.blocking(*e.beside, reads));
-  if (follows_routing(op.kind)) append(reads, trace_.routing);
+  const std::optional<TokenId> gathering = gather_input(i, reads);
+  if (e.gather_keys) append(reads, emit_.blocking(*e.gather_keys, reads));
+  if (reads_routing(op)) append(reads, trace_.routing);
   const Tensors made = output_of(i, writes);
-  const Tensors reduced = !e.reduce                               ? Tensors{}
-                          : e.reduce->received && end_of_block(i) ? Tensors{BlockProgram::output}
-                                                                  : emit_.result_of(*e.reduce, made);
-  if (e.reduce && e.reduce->communication.hidden > 0)
-    leaving = emit_.issue(e.reduce->communication, true, made, reduced);
+  const Tensors sum = reduced(i, made);
+  std::optional<TokenId> reducing;
+  if (e.reduce && e.reduce->communication.hidden > 0) reducing = emit_.issue(e.reduce->communication, true, made, sum);
   emit_.run(op, e, part_, op.forward, reads, writes);
   if (e.statistics) static_cast<void>(emit_.blocking(*e.statistics, {*trace_.kept[i].back()}));
-  if (pieces) emit_.wait(*pieces);
-  if (e.reduce && !leaving) leaving = emit_.issue(e.reduce->communication, false, made, reduced);
-  if (leaving) emit_.wait(*leaving);
-  if (op.output > Bytes{0}) carried_ = e.reduce ? reduced : made;
+  if (gathering) emit_.wait(*gathering);
+  if (e.reduce && !reducing) reducing = emit_.issue(e.reduce->communication, false, made, sum);
+  if (reducing) emit_.wait(*reducing);
+  if (op.output > Bytes{0}) carried_ = sum;
   for (const Exchange& exchange : e.after) carried_ = emit_.change_hands(exchange, carried_);
+}
+
+// The kernels read the gathered input. A token is returned where they overlap the gather.
+std::optional<TokenId> ForwardPass::gather_input(std::size_t i, Tensors& reads) {
+  const std::optional<Exchange>& gather = parts_.exchanges[i].gather;
+  if (!gather) return std::nullopt;
+  const Tensors whole = emit_.result_of(*gather, reads);
+  const bool overlapped = gather->communication.hidden > 0;
+  const TokenId token = emit_.issue(gather->communication, overlapped, reads, whole);
+  reads = whole;
+  if (overlapped) return token;
+  emit_.wait(token);
+  return std::nullopt;
+}
+
+// The sum of what the ranks of a tensor group made; without partial sums, what was made.
+Tensors ForwardPass::reduced(std::size_t i, const Tensors& made) {
+  const std::optional<Exchange>& reduce = parts_.exchanges[i].reduce;
+  if (!reduce) return made;
+  if (reduce->received && end_of_block(i)) return {BlockProgram::output};
+  return emit_.result_of(*reduce, made);
 }
 
 // Finds where what the operator saves is: among its inputs, or written by itself. Returns what it writes.

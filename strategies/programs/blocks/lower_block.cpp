@@ -14,12 +14,12 @@ Bytes row_bytes(const Scenario& given, const Split& split, int hidden) {
   return static_cast<double>(rows * hidden) * size_of(activation_dtype(given.job));
 }
 
-BlockParts parts(const Scenario& given, const Block& local, const Split& split, const TokenShape& shape,
+BlockParts parts(const Scenario& given, int hidden, const Split& split, const TokenShape& shape,
                  std::vector<Operator> operators) {
   BlockParts list{.stack = given.stack,
                   .operators = {},
-                  .exchanges = block_exchanges(given, local, split, shape, operators),
-                  .row = row_bytes(given, split, local.hidden)};
+                  .exchanges = block_exchanges(given, hidden, split, shape, operators),
+                  .row = row_bytes(given, split, hidden)};
   list.runs_backward = operators.empty();  // nothing to train, but nothing frozen either
   for (const Operator& op : operators) list.runs_backward |= !op.input_gradient.empty() || !op.weight_gradient.empty();
   list.operators = std::move(operators);
@@ -32,21 +32,21 @@ BlockParts block_parts(const Scenario& given, const Block& whole, const Split& s
   const Block local = shard(whole, split.tp, split.etp);
   const TokenShape shape = local_tokens(given.job, split, whole, load);
   const Implementation how = implementation(given.stack, given.job);
-  std::vector<Operator> operators = block_operators(given.model, local, shape, how);
+  BlockParts list = parts(given, whole.hidden, split, shape, block_operators(given.model, local, shape, how));
   if (split.cp > 1 && split.cp_kind == CpKind::ulysses) {  // the core sees all positions and a share of the heads
     const Block narrow = shard(whole, split.tp * split.cp, split.etp);
-    const std::vector<Operator> inside = block_operators(given.model, narrow, all_positions(shape, split.cp), how);
-    for (std::size_t i = 0; i < operators.size(); ++i) {
-      if (operators[i].kind == OperatorKind::attention_core) operators[i] = inside[i];
+    std::vector<Operator> inside = block_operators(given.model, narrow, all_positions(shape, split.cp), how);
+    for (std::size_t i = 0; i < inside.size(); ++i) {
+      if (inside[i].core) list.operators[i] = std::move(inside[i]);
     }
   }
-  return parts(given, local, split, shape, std::move(operators));
+  return list;
 }
 
 BlockParts embedding_parts(const Scenario& given, const Split& split) {
   const Block& block = given.model.blocks.front();
   const TokenShape shape = local_tokens(given.job, split, block);
-  BlockParts list = parts(given, block, split, shape,
+  BlockParts list = parts(given, given.model.hidden, split, shape,
                           embedding_operators(given.model, shard_vocab(given.model.vocab, split.tp), shape,
                                               implementation(given.stack, given.job)));
   list.has_input = false;
@@ -56,7 +56,7 @@ BlockParts embedding_parts(const Scenario& given, const Split& split) {
 BlockParts head_parts(const Scenario& given, const Split& split) {
   const Block& block = given.model.blocks.back();
   const TokenShape shape = local_tokens(given.job, split, block);
-  BlockParts list = parts(given, block, split, shape,
+  BlockParts list = parts(given, given.model.hidden, split, shape,
                           head_operators(given.model, shard_vocab(given.model.vocab, split.tp), shape,
                                          implementation(given.stack, given.job)));
   list.has_output = false;
@@ -69,7 +69,7 @@ BlockProgram lower(const BlockParts& parts, Recompute mode, bool apart) {
   for (const Operator& op : parts.operators) {
     block.parameters += op.parameters - op.expert_parameters;
     block.expert_parameters += op.expert_parameters;
-    if (is_replicated(op.kind)) block.replicated += op.parameters;
+    block.replicated += op.replicated;
     if (op.weight_gradient.empty()) block.early += op.parameters;
     block.frozen += op.frozen - op.frozen_experts;
     block.frozen_experts += op.frozen_experts;

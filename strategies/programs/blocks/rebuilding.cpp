@@ -1,3 +1,14 @@
+// Selective recompute: some of what backward reads is not kept by forward, but made again just before its use
+// (Korthikanti et al. 2022, section 5).
+//
+// The stack names two lists of operators: those that run again for their output, and those that run again only for what
+// they keep for themselves (such as the probabilities of unfused attention). Forward stays as it is: a tensor is let go
+// because backward reads a fresh one in its place, so that its last use is in forward.
+//
+// In comes the trace of forward, before the backward of operator i. For each tensor that i saved, that is let go and is
+// not yet made again, its producer runs its forward part once more, with the exchanges that its input needs; where the
+// producer's own inputs were let go, their producers run first. Out goes the trace with fresh tensors in the places of
+// the old ones, for operator i and for all that run after it.
 #include <algorithm>
 #include <cassert>
 
@@ -48,8 +59,8 @@ void Rebuilding::rerun(std::size_t p) {
   const Tensors writes = make_again(p);
   Tensors reads = trace_.input[p];
   if (e.gather) reads = emit_.blocking(*e.gather, reads);
-  if (e.beside) append(reads, emit_.blocking(*e.beside, reads));
-  if (follows_routing(op.kind)) append(reads, trace_.routing);
+  if (e.gather_keys) append(reads, emit_.blocking(*e.gather_keys, reads));
+  if (reads_routing(op)) append(reads, trace_.routing);
   emit_.run(op, e, Part::recompute, op.forward, reads, writes);
 }
 

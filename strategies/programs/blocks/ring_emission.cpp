@@ -1,0 +1,89 @@
+// Ring attention (Liu et al. 2023), the one operator that runs in pieces.
+//
+// Forward, a rank computes on the keys and values that it has while the next ones arrive; two buffers take turns, and a
+// last kernel sums the partial outputs. Backward, keys and values go round again, and their gradients follow one step
+// behind: a rank makes its part of them, adds it to the sum that arrived, and sends the sum on, until each sum is back
+// at the rank that owns those keys.
+#include "strategies/programs/blocks/block_emission.hpp"
+
+namespace forerun {
+
+// Pieces, and what is at work and what arrives of the keys and values.
+struct BlockEmission::RingRun {
+  const Operator& op;
+  const Ring& ring;
+  Part part;
+  const std::vector<Kernel>& kernels;
+  const Tensors& reads;
+  const Tensors& writes;
+  TensorId queries;  // with this rank's own keys and values
+  TensorId places[2];
+
+  [[nodiscard]] int steps() const { return ring.steps; }
+  [[nodiscard]] TensorId at_work(int step) const { return step == 0 ? queries : places[step % 2]; }
+  [[nodiscard]] TensorId arriving(int step) const { return places[(step + 1) % 2]; }
+  [[nodiscard]] Tensors sources(int step) const {
+    Tensors list = reads;
+    if (step > 0) list.push_back(places[step % 2]);
+    return list;
+  }
+  // Unfused attention is not cut: it runs when everything is there.
+  [[nodiscard]] std::vector<Kernel> kernels_of(int step) const {
+    const auto n = static_cast<std::size_t>(ring.steps), i = static_cast<std::size_t>(step);
+    const std::size_t each = kernels.size() == n + 1 ? 1 : 0;
+    const auto at = [&](std::size_t k) { return kernels.begin() + static_cast<std::ptrdiff_t>(k); };
+    return i < n ? std::vector<Kernel>{at(i * each), at((i + 1) * each)}
+                 : std::vector<Kernel>{at(n * each), kernels.end()};
+  }
+};
+
+void BlockEmission::ring(const Operator& op, const Ring& ring, Part part, const std::vector<Kernel>& kernels,
+                         const Tensors& reads, const Tensors& writes) {
+  const bool back = part == Part::input_gradient;
+  const TensorId first = tensor("keys and values on the ring", ring.arriving),
+                 second = tensor("keys and values on the ring", ring.arriving);
+  const RingRun run{op, ring, part, kernels, reads, writes, back ? reads[1] : reads[0], {first, second}};
+  if (back) {
+    ring_backward(run);
+  } else {
+    ring_forward(run);
+  }
+}
+
+void BlockEmission::ring_forward(const RingRun& run) {
+  for (int step = 0; step < run.steps(); ++step) {
+    std::optional<TokenId> token;
+    if (step + 1 < run.steps()) token = issue(run.ring.message, false, {run.at_work(step)}, {run.arriving(step)});
+    piece(run, step, run.sources(step), step == 0 ? run.writes : Tensors{});
+    if (token) wait(*token);
+  }
+  piece(run, run.steps(), run.reads, run.writes);  // the sum of the pieces
+}
+
+// Gradients follow one step behind: those of the block at work arrive while this rank makes its own part of them, and
+// go on during the next step.
+void BlockEmission::ring_backward(const RingRun& run) {
+  const TensorId sum = tensor("gradients on the ring", run.ring.arriving),
+                 part = tensor("gradients of keys and values", run.ring.arriving);
+  for (int step = 0; step < run.steps(); ++step) {
+    std::optional<TokenId> keys, gradients;
+    if (step + 1 < run.steps()) keys = issue(run.ring.message, false, {run.at_work(step)}, {run.arriving(step)});
+    if (step >= 2) gradients = issue(run.ring.message, false, {sum}, {sum});
+    piece(run, step, run.sources(step), step == 0 ? run.writes : Tensors{step == 1 ? sum : part});
+    if (keys) wait(*keys);
+    if (!gradients) continue;
+    wait(*gradients);
+    push({.work = work(Computation{.kind = run.op.kind, .part = run.part, .kernels = {}, .piece = Computation::joins})},
+         {part, sum}, {sum});
+  }
+  wait(issue(run.ring.message, false, {sum}, {sum}));  // home
+  Tensors all = run.reads;
+  all.push_back(sum);
+  piece(run, run.steps(), all, run.writes);
+}
+
+void BlockEmission::piece(const RingRun& run, int step, const Tensors& reads, const Tensors& writes) {
+  push({.work = work(Computation{run.op.kind, run.part, run.kernels_of(step), step})}, reads, writes);
+}
+
+}  // namespace forerun
