@@ -20,7 +20,7 @@ PictureCell cell_of(const Program& program, const TaskOrigin& origin) {
   if (origin.call >= stage.calls.size()) return {CellKind::other, 0};
   const Call& call = stage.calls[origin.call];
   const Body& body = stage.bodies[call.body];
-  if (body.chunk < 0) return {CellKind::other, 0};
+  if (!body.chunk) return {CellKind::other, 0};
   const CellKind kind = body.kind == PassKind::forward           ? CellKind::forward
                         : body.kind == PassKind::weight_gradient ? CellKind::weight_gradient
                                                                  : CellKind::backward;

@@ -98,8 +98,8 @@ std::uint32_t fullest_of_stage(const Simulation& s, int stage) {
 
 bool has_weight_passes(const Program& program) {
   return std::ranges::any_of(program.stages, [](const StageProgram& stage) {
-    return std::ranges::any_of(
-        stage.bodies, [](const Body& body) { return body.chunk >= 0 && body.kind == PassKind::weight_gradient; });
+    return std::ranges::any_of(stage.bodies,
+                               [](const Body& body) { return body.chunk && body.kind == PassKind::weight_gradient; });
   });
 }
 

@@ -103,11 +103,11 @@ void FlatWeights<T>::cut(const Program& program, const StageProgram& stage) {
   };
   for (const Work& work : stage.works) {
     const Communication* c = std::get_if<Communication>(&work);
-    if (c == nullptr || c->first_unit < 0 || lane_of(c->flow) != Lane::dp) continue;
+    if (c == nullptr || !c->units || lane_of(c->flow) != Lane::dp) continue;
     const bool borrowed =
-        c->share == Share::table && units_[static_cast<std::size_t>(c->first_unit)].borrowed > 0;  // the embedding's
-    if (!borrowed && !number_.contains({c->first_unit, c->last_unit, c->share}))
-      add(c->first_unit, c->last_unit, c->share);
+        c->share == Share::table && units_[static_cast<std::size_t>(c->units->first)].borrowed > 0;  // the embedding's
+    if (!borrowed && !number_.contains({c->units->first, c->units->last, c->share}))
+      add(c->units->first, c->units->last, c->share);
   }
   for (const Share share : all_shares) {
     for (std::size_t u = 0; u < units_.size(); ++u) {

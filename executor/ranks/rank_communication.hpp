@@ -67,7 +67,7 @@ void RankExecutor<T>::communicate(const Instruction& in, const Communication& c)
     work();
     count(flow, before, among.counts());
   };
-  if (c.first_unit < 0 || in.lane != Lane::dp)
+  if (!c.units || in.lane != Lane::dp)
     return timed(in.lane, true, {stops}, [&] { counted([&] { exchange(c, among); }); });
   std::function<void()> work = exchange_replicas(c, among);
   const bool can_run_beside = among.queues() || !backend_.queues();
@@ -95,7 +95,7 @@ template <class T>
 void RankExecutor<T>::exchange(const Communication& c, Communicator& among) {
   switch (c.flow) {
     case Flow::tp_all_reduce:
-      return c.first_unit >= 0 ? sum_replicated(c, among) : exchange_activations(c, among);
+      return c.units ? sum_replicated(c, among) : exchange_activations(c, among);
     case Flow::tp_all_gather:
     case Flow::tp_reduce_scatter:
       return exchange_activations(c, among);
@@ -268,9 +268,9 @@ void RankExecutor<T>::share_rows(const Communication& c, Communicator& among) {
 template <class T>
 std::function<void()> RankExecutor<T>::exchange_replicas(const Communication& c, Communicator& among) {
   const bool between_groups = c.group == GroupKind::replica || c.group == GroupKind::expert_replica;
-  const auto unit = static_cast<std::size_t>(c.first_unit), held = holder(unit, c.share);
+  const auto unit = static_cast<std::size_t>(c.units->first), held = holder(unit, c.share);
   const WeightPiece& piece =
-      weights_.piece(static_cast<int>(held), held == unit ? c.last_unit : static_cast<int>(held), c.share);
+      weights_.piece(static_cast<int>(held), held == unit ? c.units->last : static_cast<int>(held), c.share);
   const auto own_of = [&piece](auto whole) {
     return whole.subspan(static_cast<std::size_t>(piece.own.first), static_cast<std::size_t>(piece.own.count));
   };

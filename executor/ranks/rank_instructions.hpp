@@ -92,8 +92,8 @@ std::string RankExecutor<T>::where() const {
   const std::string what = instruction_->code == Code::run    ? describe(stage_.works[instruction_->work])
                            : instruction_->code == Code::wait ? "wait"
                                                               : "receive";
-  if (body_->chunk < 0) return stage + ", " + what;
-  return stage + ", chunk " + std::to_string(body_->chunk) + ", micro-batch " + std::to_string(micro_batch_) +
+  if (!body_->chunk) return stage + ", " + what;
+  return stage + ", chunk " + std::to_string(*body_->chunk) + ", micro-batch " + std::to_string(micro_batch_) +
          ", layer " + std::to_string(layer_of(stage_, *instruction_)) + ": " + what;
 }
 

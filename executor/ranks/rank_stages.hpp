@@ -33,10 +33,10 @@ template <class T>
 void RankExecutor<T>::send(const Communication& c) {
   const Lane lane = lane_of(c.flow);
   const bool forward = lane == Lane::pp_forward;
-  const int up = direction_of(plan_, body_->chunk);
-  const int receiver = local_chunk(plan_, chunk_on(plan_, pp_rank_, body_->chunk) + (forward ? 1 : -1), up);
+  const int up = direction_of(plan_, *body_->chunk);
+  const int receiver = local_chunk(plan_, chunk_on(plan_, pp_rank_, *body_->chunk) + (forward ? 1 : -1), up);
   const std::span<T> from = read(0);
-  Neighbours& to = neighbours(lane, receiver, pp_rank_, body_->to_stage);
+  Neighbours& to = neighbours(lane, receiver, pp_rank_, *body_->to_stage);
   std::span<T> buffer = buffers_.as<T>().subspan(forward ? 0 : from.size(), from.size());
   if (to.among->queues()) {  // what is in line needs its memory longer: each has its own, beside what is counted
     const auto bytes = static_cast<std::int64_t>(from.size_bytes());
@@ -46,7 +46,7 @@ void RankExecutor<T>::send(const Communication& c) {
   }
   copy<T>(backend_, from, buffer);
   const CommunicationCounts before = to.among->counts();
-  const auto go = [&] { to.among->send(body_->to_stage, Elements(buffer)); };
+  const auto go = [&] { to.among->send(*body_->to_stage, Elements(buffer)); };
   if (to.among->queues()) {
     to.sent = beside(to.lane, lane, go)->end;
   } else {
@@ -58,8 +58,8 @@ void RankExecutor<T>::send(const Communication& c) {
 template <class T>
 void RankExecutor<T>::receive() {
   const Lane lane = instruction_->lane;
-  Neighbours& from = neighbours(lane, body_->chunk, body_->from_stage, pp_rank_);
-  const auto take = [&] { from.among->receive(body_->from_stage, Elements(written(0))); };
+  Neighbours& from = neighbours(lane, *body_->chunk, *body_->from_stage, pp_rank_);
+  const auto take = [&] { from.among->receive(*body_->from_stage, Elements(written(0))); };
   if (!from.among->queues()) return timed(lane, true, {&report_.bubble}, take);
   issued_[instruction_->token] = {.stops = &report_.bubble, .work = beside(from.lane, lane, take)};
 }

@@ -45,19 +45,34 @@ struct BlockPrice {
   }
 };
 
+// A unit of a chunk by what it costs: one of the model's distinct blocks, or an end of the model.
+struct UnitRef {
+  enum class Kind : std::uint8_t { block, embedding, head, lone_head };  // lone: on another device than the embedding
+
+  Kind kind = Kind::block;
+  int block = 0;  // of BlockKinds::distinct; of the ends 0
+
+  bool operator==(const UnitRef&) const = default;
+};
+
 struct SplitPrices {
   std::vector<BlockPrice> blocks;  // of the model's distinct blocks
   BlockPrice embedding, head;
   BlockPrice lone_head;  // on another device than the embedding
   Bytes boundary;  // of the activation between two blocks
 
-  // The embedding, the head, and each distinct block, by number.
-  static constexpr int embedding_unit = -1, head_unit = -2, lone_head_unit = -3;
-  [[nodiscard]] const BlockPrice& unit(int i) const {
-    return i >= 0                ? blocks[static_cast<std::size_t>(i)]
-           : i == embedding_unit ? embedding
-           : i == head_unit      ? head
-                                 : lone_head;
+  [[nodiscard]] const BlockPrice& unit(UnitRef ref) const {
+    switch (ref.kind) {
+      case UnitRef::Kind::block:
+        return blocks[static_cast<std::size_t>(ref.block)];
+      case UnitRef::Kind::embedding:
+        return embedding;
+      case UnitRef::Kind::head:
+        return head;
+      case UnitRef::Kind::lone_head:
+        return lone_head;
+    }
+    return embedding;
   }
 };
 

@@ -37,13 +37,13 @@ bool StageLayout::equal_blocks(int a, int b) const {
 // Of neighbours of one kind.
 std::vector<StageLayout::Run> StageLayout::runs_of(int chunk) const {
   std::vector<Run> runs;
-  if (has_embedding(chunk)) runs.push_back({SplitPrices::embedding_unit, 1});
+  if (has_embedding(chunk)) runs.push_back({{UnitRef::Kind::embedding}, 1});
   for (std::size_t layer = begin(chunk); layer < end(chunk);) {
     const std::size_t next = std::min(kinds_->end_of_run[layer], end(chunk));
-    runs.push_back({kinds_->of_layer[layer], static_cast<int>(next - layer)});
+    runs.push_back({{.block = kinds_->of_layer[layer]}, static_cast<int>(next - layer)});
     layer = next;
   }
-  if (has_head(chunk)) runs.push_back({ends_meet_ ? SplitPrices::head_unit : SplitPrices::lone_head_unit, 1});
+  if (has_head(chunk)) runs.push_back({{ends_meet_ ? UnitRef::Kind::head : UnitRef::Kind::lone_head}, 1});
   return runs;
 }
 

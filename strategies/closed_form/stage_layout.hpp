@@ -15,7 +15,8 @@ class StageLayout {
  public:
   // Equal units that follow each other.
   struct Run {
-    int unit = 0, n = 0;
+    UnitRef unit;
+    int n = 0;
   };
   // Chunks of one kind hold equal blocks in the same order and send to other stages on the same sides.
   struct ChunkKind {

@@ -28,8 +28,8 @@ std::string describe(const Program& program, const TaskOrigin& origin) {
   const Body& body = stage.bodies[call.body];
   const Instruction& in = body.instructions[origin.instruction];
   const std::string name = in.code == Code::run ? describe(stage.works[in.work]) : "a message";
-  if (body.chunk < 0) return fmt::format("stage {}: {}", stage.stage, name);
-  return fmt::format("stage {}, chunk {}, micro-batch {}, layer {}: {}", stage.stage, body.chunk, call.micro_batch,
+  if (!body.chunk) return fmt::format("stage {}: {}", stage.stage, name);
+  return fmt::format("stage {}, chunk {}, micro-batch {}, layer {}: {}", stage.stage, *body.chunk, call.micro_batch,
                      layer_of(stage, in), name);
 }
 

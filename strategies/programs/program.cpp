@@ -33,7 +33,7 @@ int most_in_flight(const StageProgram& stage) {
   int now = 0, most = 0;
   for (const Call& call : stage.calls) {
     const Body& body = stage.bodies[call.body];
-    if (body.chunk < 0) continue;
+    if (!body.chunk) continue;
     if (body.kind == PassKind::forward) most = std::max(most, ++now);
     if (body.kind == PassKind::backward || body.kind == PassKind::weight_gradient) --now;
   }

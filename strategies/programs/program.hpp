@@ -68,6 +68,13 @@ struct Computation {
 enum class Share : std::uint8_t { dense, experts, table };
 inline constexpr std::array all_shares{Share::dense, Share::experts, Share::table};
 
+// Neighbours among StageProgram::units, both ends included.
+struct UnitRange {
+  int first = 0, last = 0;
+
+  auto operator<=>(const UnitRange&) const = default;
+};
+
 // `elements` as nccl-tests counts them (collective.hpp). A rank whose experts draw `load` times their share makes all
 // wait.
 struct Communication {
@@ -80,7 +87,7 @@ struct Communication {
   int pieces =
       1;  // of a send: each member of the tensor group sends one of them, and those of the next stage gather them
   bool home = false;  // of an all-to-all: positions, heads or tokens go back to the ranks that they came from
-  int first_unit = -1, last_unit = -1;  // of StageProgram::units, whose parameters or gradients these are; -1: none
+  std::optional<UnitRange> units = {};  // whose parameters or gradients these are; none: activations
   Share share{};  // what of them
 };
 
@@ -118,7 +125,10 @@ enum class Code : std::uint8_t {
   receive,  // a buffer is posted for a message from a neighbouring stage; its wait ends when the message is there
 };
 
-using TokenId = std::uint16_t;  // 0: none
+// What a wait waits for. The operations of one rank that are on their way at the same time have different tokens: a
+// block's passes number theirs from 1 on, a stage's TokenAllocator hands out those beyond.
+enum class TokenId : std::uint32_t { none };
+constexpr std::uint32_t index(TokenId token) { return static_cast<std::uint32_t>(token); }
 
 using TensorId = std::uint32_t;
 
@@ -128,7 +138,7 @@ struct Instruction {
   bool interleaved =
       false;  // communication in pieces with the computation up to its wait: its data is made, or needed, in between
   std::uint16_t unit = 0;  // of StageProgram::units, of what is inside one
-  TokenId token = 0;
+  TokenId token = TokenId::none;
   std::uint16_t reads = 0, writes = 0;  // tensors: Body::operands from first_operand on, those read first
   std::uint16_t allocates = 0, releases = 0;  // tensors: Body::touches from first_touch on; allocated at the issue,
       // released when it (a wait: what it waits for) is done
@@ -139,9 +149,9 @@ struct Instruction {
 // The instructions of one pass of one chunk, or of what comes before or after all passes. Tensors are numbered within
 // the role: every micro-batch has its own.
 struct Body {
-  int chunk = -1;  // of the stage's own chunks; -1: before or after all passes
+  std::optional<int> chunk = {};  // of the stage's own chunks; none: before or after all passes
   PassKind kind{};
-  int from_stage = -1, to_stage = -1;  // whose message it receives, and who receives its own; -1: none
+  std::optional<int> from_stage = {}, to_stage = {};  // whose message it receives, and who receives its own
   std::vector<Instruction> instructions = {};
   std::vector<TensorId> operands = {}, touches = {};
 };

@@ -15,7 +15,7 @@ std::string_view name_of(PassKind kind) {
 }
 
 std::string heading(const StageProgram& stage, const Body& body) {
-  if (body.chunk >= 0) return fmt::format("{} of chunk {}", name_of(body.kind), body.chunk);
+  if (body.chunk) return fmt::format("{} of chunk {}", name_of(body.kind), *body.chunk);
   return &body == &stage.bodies.front() ? "before all passes" : "after all passes";
 }
 
@@ -45,10 +45,10 @@ std::string work_of(const StageProgram& stage, const Instruction& in) {
 std::string line_of(const StageProgram& stage, const Body& body, const Instruction& in) {
   const std::span operands(body.operands.data() + in.first_operand, std::size_t{in.reads} + in.writes);
   const std::span touches(body.touches.data() + in.first_touch, std::size_t{in.allocates} + in.releases);
-  std::string text = in.code == Code::wait      ? fmt::format("wait for {}", in.token)
-                     : in.code == Code::receive ? fmt::format("receive from stage {}", body.from_stage)
+  std::string text = in.code == Code::wait      ? fmt::format("wait for {}", index(in.token))
+                     : in.code == Code::receive ? fmt::format("receive from stage {}", *body.from_stage)
                                                 : work_of(stage, in);
-  if (in.code == Code::run && in.token != 0) text += fmt::format(" [{}]", in.token);
+  if (in.code == Code::run && in.token != TokenId::none) text += fmt::format(" [{}]", index(in.token));
   if (!operands.empty())
     text +=
         fmt::format(": {} -> {}", list_of(stage, operands.first(in.reads)), list_of(stage, operands.subspan(in.reads)));
@@ -64,8 +64,8 @@ std::string program_text(const Program& program) {
     text += fmt::format("stage {}\n  step:", stage.stage);
     for (const Call& call : stage.calls) {
       const Body& body = stage.bodies[call.body];
-      text += body.chunk < 0 ? fmt::format(" {};", heading(stage, body))
-                             : fmt::format(" {}, micro-batch {};", heading(stage, body), call.micro_batch);
+      text += !body.chunk ? fmt::format(" {};", heading(stage, body))
+                          : fmt::format(" {}, micro-batch {};", heading(stage, body), call.micro_batch);
     }
     text += "\n";
     for (const Body& body : stage.bodies) {

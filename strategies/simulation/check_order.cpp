@@ -17,12 +17,12 @@ void check_passes(const Program& program, std::uint32_t role, Problems& problems
   std::map<std::pair<int, std::int32_t>, std::vector<PassKind>> seen;
   for (std::uint32_t n = 0; n < stage.calls.size(); ++n) {
     const Body& body = stage.bodies[stage.calls[n].body];
-    if (body.chunk < 0) continue;
-    auto& before = seen[{body.chunk, stage.calls[n].micro_batch}];
+    if (!body.chunk) continue;
+    auto& before = seen[{*body.chunk, stage.calls[n].micro_batch}];
     const auto ran = [&](PassKind kind) { return std::find(before.begin(), before.end(), kind) != before.end(); };
     const auto complain = [&](std::string_view what) {
       problems.push_back({{},
-                          fmt::format("stage {}, chunk {}, micro-batch {}: {}", stage.stage, body.chunk,
+                          fmt::format("stage {}, chunk {}, micro-batch {}: {}", stage.stage, *body.chunk,
                                       stage.calls[n].micro_batch, what),
                           "change the order of its passes"});
     };

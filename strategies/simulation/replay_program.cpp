@@ -232,10 +232,10 @@ class GraphBuilder {
            static_cast<std::size_t>(micro_batch);
   }
   [[nodiscard]] std::size_t message_to(const Body& body, bool forward, std::int32_t micro_batch) const {
-    const int from = stage(role_).stage, up = direction_of(p_.plan, body.chunk);
-    const int chunk = chunk_on(p_.plan, from, body.chunk) + (forward ? 1 : -1);
+    const int from = stage(role_).stage, up = direction_of(p_.plan, *body.chunk);
+    const int chunk = chunk_on(p_.plan, from, *body.chunk) + (forward ? 1 : -1);
     const int stage_ranks = p_.plan.tp * p_.plan.cp * p_.plan.dp;
-    const int rank = p_.roles[role_].ranks.front() + (body.to_stage - from) * stage_ranks;
+    const int rank = p_.roles[role_].ranks.front() + (*body.to_stage - from) * stage_ranks;
     return message_key(p_.role_of_rank[static_cast<std::size_t>(rank)], local_chunk(p_.plan, chunk, up), forward,
                        micro_batch);
   }
@@ -295,7 +295,7 @@ class GraphBuilder {
       case Code::wait:
         return wait(in, origin);
       case Code::receive:
-        tokens_[in.token] = {.message = message_key(role_, body.chunk, in.lane == Lane::pp_forward, call.micro_batch),
+        tokens_[in.token] = {.message = message_key(role_, *body.chunk, in.lane == Lane::pp_forward, call.micro_batch),
                              .is_message = true};
         return;
       case Code::run:

@@ -118,11 +118,11 @@ class StepTrace {
     const Instruction& in = *instruction(drawn.task);
     const Work& work = program.works[in.work];
     const Call& call = program.calls[origin.call];
-    const int chunk = program.bodies[call.body].chunk;
+    const std::optional<int> chunk = program.bodies[call.body].chunk;
     std::vector<TraceArgument> arguments;
-    if (chunk >= 0 && program.stage == stage(role).stage) {
+    if (chunk && program.stage == stage(role).stage) {
       arguments = {{"layer", std::int64_t{layer_of(program, in)}},
-                   {"chunk", std::int64_t{chunk}},
+                   {"chunk", std::int64_t{*chunk}},
                    {"micro_batch", std::int64_t{call.micro_batch}}};
     }
     if (const Communication* c = std::get_if<Communication>(&work)) {
@@ -201,7 +201,7 @@ class StepTrace {
     const Body& body = from.bodies[from.calls[origin.call].body];
     const Plan& plan = s_.program.plan;
     const int rank =
-        s_.program.roles[origin.role].ranks.front() + (body.to_stage - from.stage) * plan.tp * plan.cp * plan.dp;
+        s_.program.roles[origin.role].ranks.front() + (*body.to_stage - from.stage) * plan.tp * plan.cp * plan.dp;
     return s_.program.role_of_rank[static_cast<std::size_t>(rank)];
   }
 

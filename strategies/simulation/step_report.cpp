@@ -131,7 +131,7 @@ class Reporter {
   }
 
   // Whether the first pass waits for another stage.
-  [[nodiscard]] bool starts_with_message() const { return stage_.bodies[stage_.calls[1].body].from_stage >= 0; }
+  [[nodiscard]] bool starts_with_message() const { return stage_.bodies[stage_.calls[1].body].from_stage.has_value(); }
 
   // The last of what a step waited for made the gap before it; where it waited for none of its own, another rank of a
   // collective came late.
@@ -148,7 +148,7 @@ class Reporter {
       if (*who == Lane::to_host || *who == Lane::from_host) {
         const Call& call =
             stage_.calls[std::min<std::size_t>(graph_.origin[index(step.task)].call, stage_.calls.size() - 1)];
-        (stage_.bodies[call.body].chunk >= 0 ? b.offload : b.optimizer) += to_seconds(length);
+        (stage_.bodies[call.body].chunk ? b.offload : b.optimizer) += to_seconds(length);
       } else if (*who == Lane::pp_forward || *who == Lane::pp_backward) {
         b.bubble += to_seconds(length);
       } else {

@@ -7,6 +7,7 @@
 // kernels that go with it, or at the end of the pass (join).
 #include "strategies/programs/blocks/block_emission.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace forerun {
@@ -72,7 +73,8 @@ void BlockEmission::run(const Operator& op, const OperatorExchanges& exchanges, 
 }
 
 TokenId BlockEmission::issue(const Communication& c, bool interleaved, const Tensors& reads, const Tensors& writes) {
-  const TokenId token = ++tokens_;
+  const TokenId token{++tokens_};
+  out_.tokens = std::max(out_.tokens, tokens_);
   push({.lane = lane_of(c.flow), .interleaved = interleaved, .token = token, .work = work(c)}, reads, writes);
   return token;
 }

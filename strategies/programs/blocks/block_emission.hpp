@@ -57,7 +57,7 @@ class BlockEmission {
 
   BlockProgram& out_;
   Body* body_ = nullptr;
-  TokenId tokens_ = 0;
+  std::uint32_t tokens_ = 0;  // of the pass
   std::vector<TokenId> overlapped_;  // communication that join() waits for
 };
 

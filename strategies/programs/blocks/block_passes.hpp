@@ -19,7 +19,7 @@ inline bool own(const Operator& op, const SavedTensor& saved) { return saved.int
 struct ForwardTrace {
   std::vector<Tensors> input;                              // of each operator, as W finds it: before it was gathered
   std::vector<Bytes> input_bytes;                          // as B makes its gradient
-  std::vector<boost::container::small_vector<std::optional<TokenId>, 4>> kept;  // of each operator's saves
+  std::vector<boost::container::small_vector<std::optional<TensorId>, 4>> kept;  // of each operator's saves
   Tensors routing;                                         // which rows go to which experts
   Tensors routed;  // what the routed experts made, where there is a shared one
 };

@@ -41,6 +41,7 @@ struct BlockProgram {
   std::int64_t table = 0;  // of `parameters` those of a tied table of tokens: replicas exchange them on their own
   std::int64_t borrowed = 0,
                borrowed_frozen = 0;  // of a tied table that the embedding on this device holds: not among the above
+  std::uint32_t tokens = 0;  // that its passes number from 1 on: of the one that has most
   bool runs_backward = false;
 
   [[nodiscard]] const Body& pass(PassKind kind) const { return passes[static_cast<std::size_t>(kind)]; }

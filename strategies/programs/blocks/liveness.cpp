@@ -45,9 +45,10 @@ std::vector<std::uint32_t> done(const Body& body) {
   for (std::size_t i = at.size(); i-- > 0;) {
     const Instruction& in = body.instructions[i];
     const auto here = at[i] = static_cast<std::uint32_t>(i);
-    if (in.token >= waited.size()) waited.resize(in.token + 1U, 0);
-    if (in.code == Code::wait) waited[in.token] = here;
-    if (in.code == Code::run && in.token != 0) at[i] = std::max(here, waited[in.token]);
+    const std::size_t token = index(in.token);
+    if (token >= waited.size()) waited.resize(token + 1, 0);
+    if (in.code == Code::wait) waited[token] = here;
+    if (in.code == Code::run && in.token != TokenId::none) at[i] = std::max(here, waited[token]);
   }
   return at;
 }

@@ -5,6 +5,21 @@
 #include "strategies/programs/steps/stage_lowering.hpp"
 
 namespace forerun::stage_lowering {
+namespace {
+
+std::uint32_t tokens_of_blocks(const SplitPrograms& programs) {
+  std::uint32_t most = std::max(programs.embedding.tokens, programs.head.tokens);
+  for (const BlockProgram& block : programs.blocks) most = std::max(most, block.tokens);
+  return most;
+}
+
+}  // namespace
+
+PassTokens::PassTokens(TokenAllocator& tokens) : receive(tokens.next()) {
+  for (auto& pair : gather) pair = {tokens.next(), tokens.next()};
+  for (ReduceTokens& pair : scatter) pair = {tokens.next(), tokens.next()};
+  copy = {tokens.next(), tokens.next()};
+}
 
 StageLowering::StageLowering(const PricedScenario& scenario, const BlockKinds& kinds, const SplitPrograms& programs,
                              const ScheduleTable& table, const Plan& plan, int stage)
@@ -14,7 +29,9 @@ StageLowering::StageLowering(const PricedScenario& scenario, const BlockKinds& k
       table_(table),
       plan_(plan),
       split_(split_of(plan)),
-      dp_(data_parallel_overlap(given_.stack, plan)) {
+      dp_(data_parallel_overlap(given_.stack, plan)),
+      tokens_(tokens_of_blocks(programs)),
+      between_units_(tokens_) {
   out_.stage = stage;
   element_ = size_of(activation_dtype(given_.job));
   state_ = state_bytes(given_.stack.precision, given_.job);

@@ -11,12 +11,10 @@
 #include "strategies/programs/held_memory.hpp"
 #include "strategies/programs/steps/buckets.hpp"
 #include "strategies/programs/steps/stage_program.hpp"
+#include "strategies/programs/steps/token_allocator.hpp"
 #include "strategies/programs/work_price.hpp"
 
 namespace forerun::stage_lowering {
-
-inline constexpr TokenId receiving = 1000, gathering = 1001, scattering = 1010, copying = 1020,
-                         kept = 1100;  // beyond any block's own
 
 // One block, the embedding or the head, in a chunk.
 struct PlacedUnit {
@@ -33,7 +31,7 @@ struct Chunk {
   TensorId input = 0, input_gradient = 0;  // of the first unit: then what the chunk before hands on
   TensorId gathered = 0, gradients = 0;  // of unit u, under ZeRO-3 and from ZeRO-2 on
   std::vector<std::optional<TensorId>> early;  // of unit u: what B makes of its gradients, until W
-  int from = -1, to = -1;  // stages of the chunks before and after; -1: none
+  std::optional<int> from, to;  // stages of the chunks before and after
   std::array<std::vector<Bucket>, all_shares.size()> buckets;
 
   std::vector<Bucket>& buckets_of(Share share) { return buckets[static_cast<std::size_t>(share)]; }
@@ -46,7 +44,22 @@ struct Chunk {
 struct Piece {
   std::int64_t elements;
   Share share;
-  int first_unit, last_unit;  // of StageProgram::units
+  UnitRange units;
+};
+
+// Of a reduction between replicas: within each group that shares a copy, then between those groups.
+struct ReduceTokens {
+  TokenId shards, replicas;
+};
+
+// Tokens of what is on its way between units.
+struct PassTokens {
+  explicit PassTokens(TokenAllocator&);
+
+  TokenId receive;
+  std::array<std::array<TokenId, 2>, all_shares.size()> gather;  // of the unit at work and of the next one
+  std::array<ReduceTokens, all_shares.size()> scatter;
+  std::array<TokenId, 2> copy;  // of the unit at work and of its neighbour
 };
 
 struct Operands {
@@ -84,14 +97,15 @@ class StageLowering {
   [[nodiscard]] GroupKind shard_group(Share share) const;
   [[nodiscard]] Communication between_replicas(Flow flow, GroupKind group, const Piece& piece, Bytes element) const;
   [[nodiscard]] static Piece piece_of(const Chunk& chunk, const Bucket& bucket, Share share) {
-    return {bucket.elements, share, static_cast<int>(chunk.first_unit) + bucket.first_unit,
-            static_cast<int>(chunk.first_unit) + bucket.last_unit};
+    const int first = static_cast<int>(chunk.first_unit);
+    return {bucket.elements, share, {first + bucket.first_unit, first + bucket.last_unit}};
   }
   [[nodiscard]] static Piece piece_of(const Chunk& chunk, std::size_t u, Share share, std::int64_t elements) {
-    return {elements, share, static_cast<int>(chunk.first_unit + u), static_cast<int>(chunk.first_unit + u)};
+    const int unit = static_cast<int>(chunk.first_unit + u);
+    return {elements, share, {unit, unit}};
   }
   void issue_gather(const Piece& piece, TokenId token);
-  void issue_reduce(const Piece& piece, TokenId token, std::vector<TokenId>& issued);
+  void issue_reduce(const Piece& piece, ReduceTokens tokens, std::vector<TokenId>& issued);
 
   // --- before and after all passes -----------------------------------------------------------------------------------
 
@@ -100,7 +114,7 @@ class StageLowering {
   void open(Body body);
   void call_once() { out_.calls.push_back({static_cast<std::uint32_t>(out_.bodies.size() - 1), 0}); }
   void prologue();
-  TokenId next_token() { return token_ = static_cast<TokenId>(token_ + 2); }
+  [[nodiscard]] ReduceTokens reduce_tokens() { return {tokens_.next(), tokens_.next()}; }
   void gather_units_at_start();
   void epilogue();
   [[nodiscard]] StageWeights weights() const;
@@ -116,8 +130,8 @@ class StageLowering {
   }
   void passes();
   void pass_body(int local, PassKind kind, bool special);
-  void receive(int from, Lane lane, TensorId id);
-  void send(int to, Flow flow, TensorId id);
+  void receive(std::optional<int> from, Lane lane, TensorId id);
+  void send(std::optional<int> to, Flow flow, TensorId id);
   void forward(const Chunk& chunk, int local, bool first);
   void backward(const Chunk& chunk, PassKind kind, bool last);
   void gather_unit(const Chunk& chunk, std::size_t u, std::optional<std::size_t> next, bool opens);
@@ -138,9 +152,7 @@ class StageLowering {
   [[nodiscard]] std::vector<TensorId> saved(const Chunk& chunk, std::size_t u) const;
   [[nodiscard]] Bytes bytes_of(const std::vector<TensorId>& list) const;
   void away(const Chunk& chunk, std::size_t u);
-  void settle(const Chunk& chunk, std::size_t u) {
-    wait(static_cast<TokenId>(copying + u % 2), {.releases = saved(chunk, u)});
-  }
+  void settle(const Chunk& chunk, std::size_t u) { wait(between_units_.copy[u % 2], {.releases = saved(chunk, u)}); }
   void back(const Chunk& chunk, std::size_t u);
   void fetch(const Chunk& chunk, std::size_t u);
 
@@ -164,7 +176,8 @@ class StageLowering {
   std::map<const BlockProgram*, std::uint32_t> first_work_;
   Body* body_ = nullptr;
   std::uint32_t nothing_ = 0, settle_ = 0;
-  TokenId token_ = kept;
+  TokenAllocator tokens_;
+  PassTokens between_units_;
   std::vector<Gather> gathers_;
   std::vector<TokenId> reductions_, scattered_;
 };

@@ -37,15 +37,15 @@ void StageLowering::pass_body(int local, PassKind kind, bool special) {
   }
 }
 
-void StageLowering::receive(int from, Lane lane, TensorId id) {
-  if (from < 0 || from == out_.stage) return;
+void StageLowering::receive(std::optional<int> from, Lane lane, TensorId id) {
+  if (!from || from == out_.stage) return;
   body_->from_stage = from;
-  push({.code = Code::receive, .lane = lane, .token = receiving}, {.writes = {id}, .allocates = {id}});
-  wait(receiving);
+  push({.code = Code::receive, .lane = lane, .token = between_units_.receive}, {.writes = {id}, .allocates = {id}});
+  wait(between_units_.receive);
 }
 
-void StageLowering::send(int to, Flow flow, TensorId id) {
-  if (to < 0 || to == out_.stage) return;
+void StageLowering::send(std::optional<int> to, Flow flow, TensorId id) {
+  if (!to || to == out_.stage) return;
   body_->to_stage = to;
   push({.lane = lane_of(flow), .work = work(pipeline_message(given_, plan_, flow, boundary_bytes(given_, split_)))},
        {.reads = {id}, .releases = {id}});
@@ -53,7 +53,7 @@ void StageLowering::send(int to, Flow flow, TensorId id) {
 
 void StageLowering::forward(const Chunk& chunk, int local, bool first) {
   const std::size_t n = chunk.units.size();
-  const bool receives = chunk.from >= 0;
+  const bool receives = chunk.from.has_value();
   if (first && receives) {  // who waits for a message anyway waits for all of them before it
     for (const Gather& gather : gathers_) {
       if (gather.chunk == local) wait(gather.token);
@@ -119,7 +119,7 @@ void StageLowering::each_gathered(const Chunk& chunk, std::size_t u, Visit visit
                                                       : block.frozen + block.borrowed_frozen;
     const std::int64_t elements = held(chunk, u, share) + more;
     if (elements > 0 && size_of_group(shard_group(share), plan_) > 1)
-      visit(share, elements, static_cast<TokenId>(gathering + 2 * static_cast<int>(share) + u % 2));
+      visit(share, elements, between_units_.gather[static_cast<std::size_t>(share)][u % 2]);
   }
 }
 
@@ -146,7 +146,7 @@ void StageLowering::scatter_unit(const Chunk& chunk, std::size_t u) {
     const std::int64_t elements =
         held(chunk, u, share) + (share == Share::table ? chunk.units[u].program->borrowed : 0);
     if (elements > 0)
-      issue_reduce(piece_of(chunk, u, share, elements), static_cast<TokenId>(scattering + 2 * static_cast<int>(share)),
+      issue_reduce(piece_of(chunk, u, share, elements), between_units_.scatter[static_cast<std::size_t>(share)],
                    scattered_);
   }
   if (dp_ == 0 && u > 0) wait_for_scatter(chunk, u);
@@ -162,7 +162,7 @@ void StageLowering::reduce_buckets(const Chunk& chunk, std::size_t u) {
   for (const Share share : all_shares) {
     for (const Bucket& bucket : chunk.buckets_of(share)) {
       if (bucket.first_unit == static_cast<int>(u))
-        issue_reduce(piece_of(chunk, bucket, share), next_token(), reductions_);
+        issue_reduce(piece_of(chunk, bucket, share), reduce_tokens(), reductions_);
     }
   }
 }
@@ -186,24 +186,20 @@ Bytes StageLowering::bytes_of(const std::vector<TensorId>& list) const {
 void StageLowering::away(const Chunk& chunk, std::size_t u) {
   if (u > 0) settle(chunk, u - 1);
   const std::vector<TensorId> list = saved(chunk, u);
-  push({.lane = Lane::to_host,
-        .token = static_cast<TokenId>(copying + u % 2),
-        .work = work(HostCopy{bytes_of(list), true})},
+  push({.lane = Lane::to_host, .token = between_units_.copy[u % 2], .work = work(HostCopy{bytes_of(list), true})},
        {.reads = list});
 }
 
 // Back while the unit before it in backward runs.
 void StageLowering::back(const Chunk& chunk, std::size_t u) {
   if (u + 1 == chunk.units.size()) fetch(chunk, u);
-  wait(static_cast<TokenId>(copying + u % 2));
+  wait(between_units_.copy[u % 2]);
   if (u > 0) fetch(chunk, u - 1);
 }
 
 void StageLowering::fetch(const Chunk& chunk, std::size_t u) {
   const std::vector<TensorId> list = saved(chunk, u);
-  push({.lane = Lane::from_host,
-        .token = static_cast<TokenId>(copying + u % 2),
-        .work = work(HostCopy{bytes_of(list), false})},
+  push({.lane = Lane::from_host, .token = between_units_.copy[u % 2], .work = work(HostCopy{bytes_of(list), false})},
        {.writes = list, .allocates = list});
 }
 

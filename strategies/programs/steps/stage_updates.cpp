@@ -15,8 +15,7 @@ Communication StageLowering::between_replicas(Flow flow, GroupKind group, const 
           .elements = piece.elements,
           .element = element,
           .hidden = dp_,
-          .first_unit = piece.first_unit,
-          .last_unit = piece.last_unit,
+          .units = piece.units,
           .share = piece.share};
 }
 
@@ -27,24 +26,23 @@ void StageLowering::issue_gather(const Piece& piece, TokenId token) {
         .work = work(between_replicas(Flow::dp_all_gather, shard_group(piece.share), piece, element_))});
 }
 
-// Gradients: to all replicas, or to the rank that keeps them and then to its likes in other sharding groups. Sets
-// `token`, and `token + 1` for the latter.
-void StageLowering::issue_reduce(const Piece& piece, TokenId token, std::vector<TokenId>& issued) {
+// Gradients: to all replicas, or to the rank that keeps them and then to its likes in other sharding groups.
+void StageLowering::issue_reduce(const Piece& piece, ReduceTokens tokens, std::vector<TokenId>& issued) {
   const Bytes element = state_.reduction;
   const Flow flow = plan_.zero == 0 ? Flow::dp_all_reduce : Flow::dp_reduce_scatter;
   const GroupKind group = shard_group(piece.share);
   if (size_of_group(group, plan_) > 1) {
-    push({.lane = Lane::dp, .token = token, .work = work(between_replicas(flow, group, piece, element))});
-    issued.push_back(token);
+    push({.lane = Lane::dp, .token = tokens.shards, .work = work(between_replicas(flow, group, piece, element))});
+    issued.push_back(tokens.shards);
   }
   const GroupKind replica = piece.share == Share::experts ? GroupKind::expert_replica : GroupKind::replica;
   if (plan_.sharding_group != 0 && size_of_group(replica, plan_) > 1) {
     Piece share = piece;
     share.elements = shard_sizes(piece.elements, size_of_group(group, plan_)).largest;
     push({.lane = Lane::dp,
-          .token = static_cast<TokenId>(token + 1),
+          .token = tokens.replicas,
           .work = work(between_replicas(Flow::dp_all_reduce, replica, share, element))});
-    issued.push_back(static_cast<TokenId>(token + 1));
+    issued.push_back(tokens.replicas);
   }
 }
 
@@ -72,7 +70,7 @@ void StageLowering::prologue() {
         auto& buckets = chunk.buckets_of(share);
         for (auto bucket = buckets.rbegin(); bucket != buckets.rend(); ++bucket) {  // in the order of forward
           if (size_of_group(shard_group(share), plan_) == 1) continue;
-          const TokenId token = next_token();
+          const TokenId token = tokens_.next();
           issue_gather(piece_of(chunk, *bucket, share), token);
           if (dp_ == 0) {
             wait(token);
@@ -93,7 +91,7 @@ void StageLowering::gather_units_at_start() {
       for (const Share share : all_shares) {
         const std::int64_t elements = held(chunk, u, share);
         if (elements == 0 || size_of_group(shard_group(share), plan_) == 1) continue;
-        const TokenId token = next_token();
+        const TokenId token = tokens_.next();
         issue_gather(piece_of(chunk, u, share, elements), token);
         if (dp_ == 0) {
           wait(token);
@@ -110,7 +108,7 @@ void StageLowering::epilogue() {
   if (plan_.zero < 2 && dp_ == 0) {
     each_bucket([&](const Chunk& chunk, Share share, const Bucket& bucket) {
       std::vector<TokenId> issued;
-      issue_reduce(piece_of(chunk, bucket, share), next_token(), issued);
+      issue_reduce(piece_of(chunk, bucket, share), reduce_tokens(), issued);
       for (const TokenId token : issued) wait(token);
     });
   }
@@ -120,8 +118,7 @@ void StageLowering::epilogue() {
                      .group = GroupKind::tp,
                      .elements = summed,
                      .element = state_.reduction,
-                     .first_unit = 0,
-                     .last_unit = static_cast<int>(out_.units.size()) - 1});
+                     .units = UnitRange{0, static_cast<int>(out_.units.size()) - 1}});
   }
   if (runs_both_ways(plan_)) add_mirrored();
   const std::int64_t tied = exchanged_by_ends(given_, plan_);
@@ -134,7 +131,7 @@ void StageLowering::epilogue() {
 }
 
 void StageLowering::exchange_at_end(const Communication& c) {
-  const TokenId token = next_token();
+  const TokenId token = tokens_.next();
   push({.lane = lane_of(c.flow), .token = token, .work = work(c)});
   wait(token);
 }
@@ -183,11 +180,11 @@ void StageLowering::update() {
     return;
   }
   const double n = static_cast<double>(own);
-  push({.lane = Lane::to_host, .token = copying, .work = work(HostCopy{n * state_.gradient, true})});
-  wait(copying);
+  push({.lane = Lane::to_host, .token = between_units_.copy[0], .work = work(HostCopy{n * state_.gradient, true})});
+  wait(between_units_.copy[0]);
   push({.work = work(HostUpdate{own})});
-  push({.lane = Lane::from_host, .token = copying, .work = work(HostCopy{n * state_.parameter, false})});
-  wait(copying);
+  push({.lane = Lane::from_host, .token = between_units_.copy[0], .work = work(HostCopy{n * state_.parameter, false})});
+  wait(between_units_.copy[0]);
 }
 
 }  // namespace forerun::stage_lowering

@@ -57,7 +57,7 @@ Bytes sent_forward(const Case& c, const Plan& plan) {
   Traffic traffic;
   for (const Call& call : stage.calls) {
     const Body& body = stage.bodies[call.body];
-    if (body.chunk < 0 || body.kind != PassKind::forward) continue;
+    if (!body.chunk || body.kind != PassKind::forward) continue;
     for (const Instruction& in : body.instructions) {
       const Communication* sent = in.code == Code::run ? std::get_if<Communication>(&stage.works[in.work]) : nullptr;
       if (sent != nullptr) traffic.add(sent->flow, sent->elements, sent->element, c.p);

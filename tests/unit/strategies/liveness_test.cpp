@@ -80,9 +80,9 @@ TEST_F(Liveness, OfWhatOnlyWReadsLastsBeyondB) {
 }
 
 TEST_F(Liveness, OnAnotherLaneEndsWithTheWait) {
-  add(forward, {.lane = Lane::tp, .token = 1}, {input}, {a});
+  add(forward, {.lane = Lane::tp, .token = TokenId{1}}, {input}, {a});
   add(forward, {}, {}, {});
-  add(forward, {.code = Code::wait, .token = 1}, {}, {});
+  add(forward, {.code = Code::wait, .token = TokenId{1}}, {}, {});
   add(forward, {}, {a}, {output});
   find_lifetimes(block_, true, true);
   EXPECT_EQ(released(forward, 0), Tensors{});

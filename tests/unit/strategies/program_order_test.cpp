@@ -28,7 +28,7 @@ class Order : public testing::Test {
     const auto& calls = stage(s).calls;
     for (std::size_t n = 0; n < calls.size(); ++n) {
       const Body& body = stage(s).bodies[calls[n].body];
-      if (body.chunk >= 0 && body.kind == kind && calls[n].micro_batch == micro_batch) return n;
+      if (body.chunk && body.kind == kind && calls[n].micro_batch == micro_batch) return n;
     }
     ADD_FAILURE() << "no such call";
     return 0;
@@ -64,8 +64,9 @@ TEST_F(Order, RefusesAMessageThatIsNeverSent) {
 }
 
 TEST_F(Order, RefusesAMessageThatIsNeverReceived) {
-  erase(body(1, PassKind::forward),
-        [](const Instruction& in) { return in.code == Code::receive || (in.code == Code::wait && in.token == 1000); });
+  Body& own = body(1, PassKind::forward);
+  const TokenId token = std::ranges::find(own.instructions, Code::receive, &Instruction::code)->token;
+  erase(own, [&](const Instruction& in) { return in.token == token; });
   EXPECT_THAT(problems(), says("stage 0, chunk 0, micro-batch 0", "pp send_forward is never received"));
 }
 
@@ -107,7 +108,7 @@ TEST_F(Order, RefusesStagesThatRunEachOthersOrder) {
   for (std::size_t n = 0; n < stage(0).calls.size(); ++n) {  // stage 0 has no warm-up, stage 1 has its
     const auto other = [&](std::size_t from, std::size_t to) {
       const Body& b = stage(from).bodies[stage(from).calls[n].body];
-      return b.chunk < 0 ? stage(to).calls[n] : stage(to).calls[call(to, b.kind, stage(from).calls[n].micro_batch)];
+      return !b.chunk ? stage(to).calls[n] : stage(to).calls[call(to, b.kind, stage(from).calls[n].micro_batch)];
     };
     exchanged[0].push_back(other(1, 0)), exchanged[1].push_back(other(0, 1));
   }
@@ -134,7 +135,7 @@ TEST_F(Order, RefusesAForwardWithoutItsBackward) {
 
 TEST_F(Order, RefusesAWaitForWhatWasNeverIssued) {
   auto& instructions = body(0, PassKind::backward).instructions;
-  instructions.push_back({.code = Code::wait, .token = 77});
+  instructions.push_back({.code = Code::wait, .token = TokenId{7777}});
   EXPECT_THAT(problems(), says("stage 0, chunk 0, micro-batch 0", "never issued"));
 }
 
@@ -187,13 +188,13 @@ TEST_F(CollectiveOrder, RefusesCollectivesOfTwoGroupsInDifferentOrder) {
   // once.
   const auto blocking = [&](std::size_t s, GroupKind first, GroupKind second) {
     Body& own = body(s, PassKind::forward);
-    TokenId token = 500;
+    std::uint32_t token = 500;
     for (const GroupKind group : {first, second}) {
       const Flow flow = group == GroupKind::tp ? Flow::tp_all_reduce : Flow::dp_all_reduce;
       stage(s).works.push_back(Communication{.flow = flow, .group = group, .elements = 1024, .element = Bytes{2}});
       const auto work = static_cast<std::uint32_t>(stage(s).works.size() - 1);
-      own.instructions.push_back({.lane = lane_of(flow), .token = ++token, .work = work});
-      own.instructions.push_back({.code = Code::wait, .token = token});
+      own.instructions.push_back({.lane = lane_of(flow), .token = TokenId{++token}, .work = work});
+      own.instructions.push_back({.code = Code::wait, .token = TokenId{token}});
     }
   };
   program_.stages.push_back(stage(0)), program_.stages.push_back(stage(0));
