@@ -97,9 +97,9 @@ void RankExecutor<T>::attend(const Computation& c) {
   const AttentionShape s = attention_shape();
   const std::span<T> qkv = read(0);
   const Keys<const T> own{qkv.data() + executor_detail::query_width(s), executor_detail::row_of(s)};
-  if (c.piece == plan_.cp) return finish_sum();
-  if (c.piece > 0) return attend_piece(qkv, {read(1).data(), key_width()}, owner_of(c.piece));
-  if (c.piece == 0) {
+  if (is<JoinPieces>(c)) return finish_sum();
+  if (const RingPiece* piece = std::get_if<RingPiece>(&c.extent)) {
+    if (piece->steps_back > 0) return attend_piece(qkv, {read(1).data(), key_width()}, owner_of(piece->steps_back));
     start_sum();
     return attend_piece(qkv, own, cp_rank_);
   }
@@ -138,21 +138,23 @@ void RankExecutor<T>::attend_back(const Computation& c) {
   const std::int64_t row = executor_detail::row_of(s), queries = executor_detail::query_width(s);
   const std::span<T> qkv = read(1);
   const Keys<const T> own{qkv.data() + queries, row};
-  if (c.piece <= 0) {
+  const RingPiece* piece = std::get_if<RingPiece>(&c.extent);
+  if (is<WholeOperator>(c) || (piece != nullptr && piece->steps_back == 0)) {
     ring_gradients_ = written(0);
     clear(backend_, ring_gradients_);
   }
   const Keys<T> own_gradients{ring_gradients_.data() + queries, row};
-  if (c.piece > 0 && c.piece < plan_.cp) {
+  if (piece != nullptr && piece->steps_back > 0) {
     const std::span<T> gradients = written(0);
     clear(backend_, gradients);
-    return attend_piece_back({read(4).data(), key_width()}, owner_of(c.piece), {gradients.data(), key_width()});
+    return attend_piece_back({read(4).data(), key_width()}, owner_of(piece->steps_back),
+                             {gradients.data(), key_width()});
   }
-  if (c.piece == plan_.cp) {  // what the others made of this rank's keys came home
+  if (is<JoinPieces>(c)) {  // what the others made of this rank's keys came home
     return on_.add_rows_of(std::ssize(qkv) / row, key_width(), {read(4).data(), key_width()},
                            {own_gradients.data, row});
   }
-  if (c.piece == Computation::whole && reads_ > 4) {  // all gathered
+  if (piece == nullptr && reads_ > 4) {  // all gathered
     const std::int64_t each = s.sequences * s.keys * key_width();
     const std::span<T> all = written(1);
     clear(backend_, all);

@@ -38,15 +38,15 @@ inline WeightKind weight_of(OperatorKind kind) {
 
 template <class T>
 void RankExecutor<T>::compute(const Computation& c) {
-  if (c.part == Part::update && c.piece == Computation::whole) {
+  if (c.part == Part::update && is<WholeOperator>(c)) {
     if (!updates_) return;
     weights_.update(options_.optimizer, step_ + 1);
     weights_.clear_gradients();
     return;
   }
-  if (c.piece == Computation::passes) return pass_on();
-  if (c.piece == Computation::settles) return settle_early();
-  if (c.piece == Computation::joins) return on_.add(read(1), read(0), read(1));
+  if (is<SumOfReads>(c)) return pass_on();
+  if (is<SettledGradients>(c)) return settle_early();
+  if (is<RingSum>(c)) return on_.add(read(1), read(0), read(1));
   switch (c.part) {
     case Part::forward:
     case Part::recompute:

@@ -12,7 +12,7 @@ std::string_view to_string(Part part) {
 
 std::string describe(const Work& work) {
   if (const Computation* c = std::get_if<Computation>(&work)) {
-    if (c->piece == Computation::settles) return "gradients of norms";
+    if (is<SettledGradients>(*c)) return "gradients of norms";
     return c->part == Part::update ? "optimizer" : fmt::format("{}, {}", to_string(c->kind), to_string(c->part));
   }
   if (const Communication* c = std::get_if<Communication>(&work))

@@ -48,20 +48,35 @@ inline constexpr std::size_t group_count = 13;
 
 enum class Part : std::uint8_t { forward, recompute, input_gradient, weight_gradient, update };
 
+// How much of an operator's part a computation is, or what it does instead of an operator's kernels.
+struct WholeOperator {};
+// Of ring attention: over the keys and values of the rank so many steps before this one on the ring; 0: its own.
+struct RingPiece {
+  int steps_back = 0;
+};
+// Of ring attention: adds the gradients that this rank made (read first) to those that arrived (read second).
+struct RingSum {};
+// Of ring attention, after all pieces. Forward: the pieces become the output. Backward: the gradients of this rank's
+// keys and values, which came home, are added to those of its queries.
+struct JoinPieces {};
+// Computes nothing: what it writes is the sum of what it reads.
+struct SumOfReads {};
+// Computes nothing: gradients of norms, which B made, take their place among all gradients of their unit.
+struct SettledGradients {};
+using Extent = std::variant<WholeOperator, RingPiece, RingSum, JoinPieces, SumOfReads, SettledGradients>;
+
 // Kernels of one operator's part, one after the other.
 struct Computation {
-  static constexpr int whole = -1;
-  static constexpr int joins = -2;  // adds the first tensor that it reads to the second
-  static constexpr int passes = -3;  // computes nothing: what it writes is the sum of what it reads
-  static constexpr int settles =
-      -4;  // computes nothing: gradients that B made take their place among all of their unit
-
   OperatorKind kind{};
   Part part{};
   std::vector<Kernel> kernels;
-  int piece = whole;  // of ring attention: over the keys of the rank so many before this one; as many as there are
-      // ranks: what follows the pieces
+  Extent extent = WholeOperator{};
 };
+
+template <class E>
+bool is(const Computation& c) {
+  return std::holds_alternative<E>(c.extent);
+}
 
 // What of units replicas exchange apart from each other. A tied table of tokens is among the dense part but where it
 // has to go on its own (held_memory.hpp).

@@ -35,7 +35,7 @@ std::string numbers_of(const StageProgram& stage, std::span<const TensorId> tens
 
 std::string work_of(const StageProgram& stage, const Instruction& in) {
   const Work& work = stage.works[in.work];
-  if (const Computation* c = std::get_if<Computation>(&work); c != nullptr && c->piece == Computation::passes)
+  if (const Computation* c = std::get_if<Computation>(&work); c != nullptr && is<SumOfReads>(*c))
     return in.writes > 0 ? "hand on" : "";
   if (const Communication* c = std::get_if<Communication>(&work))
     return fmt::format("{} of {} elements", describe(work), c->elements);

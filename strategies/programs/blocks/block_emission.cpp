@@ -59,7 +59,7 @@ void BlockEmission::compute(const Operator& op, Part part, std::vector<Kernel> k
 }
 
 void BlockEmission::pass_on(const Tensors& reads, const Tensors& writes) {
-  push({.work = work(Computation{.piece = Computation::passes})}, reads, writes);
+  push({.work = work(Computation{.extent = SumOfReads{}})}, reads, writes);
 }
 
 void BlockEmission::run(const Operator& op, const OperatorExchanges& exchanges, Part part,

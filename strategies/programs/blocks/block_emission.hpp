@@ -53,7 +53,8 @@ class BlockEmission {
             const Tensors& writes);
   void ring_forward(const RingRun&);
   void ring_backward(const RingRun&);
-  void piece(const RingRun&, int step, const Tensors& reads, const Tensors& writes);
+  // A piece, or after as many as there are ranks what joins them.
+  void ring_part(const RingRun&, int step, const Tensors& reads, const Tensors& writes);
 
   BlockProgram& out_;
   Body* body_ = nullptr;

@@ -54,10 +54,10 @@ void BlockEmission::ring_forward(const RingRun& run) {
   for (int step = 0; step < run.steps(); ++step) {
     std::optional<TokenId> token;
     if (step + 1 < run.steps()) token = issue(run.ring.message, false, {run.at_work(step)}, {run.arriving(step)});
-    piece(run, step, run.sources(step), step == 0 ? run.writes : Tensors{});
+    ring_part(run, step, run.sources(step), step == 0 ? run.writes : Tensors{});
     if (token) wait(*token);
   }
-  piece(run, run.steps(), run.reads, run.writes);  // the sum of the pieces
+  ring_part(run, run.steps(), run.reads, run.writes);  // the sum of the pieces
 }
 
 // Gradients follow one step behind: those of the block at work arrive while this rank makes its own part of them, and
@@ -69,21 +69,22 @@ void BlockEmission::ring_backward(const RingRun& run) {
     std::optional<TokenId> keys, gradients;
     if (step + 1 < run.steps()) keys = issue(run.ring.message, false, {run.at_work(step)}, {run.arriving(step)});
     if (step >= 2) gradients = issue(run.ring.message, false, {sum}, {sum});
-    piece(run, step, run.sources(step), step == 0 ? run.writes : Tensors{step == 1 ? sum : part});
+    ring_part(run, step, run.sources(step), step == 0 ? run.writes : Tensors{step == 1 ? sum : part});
     if (keys) wait(*keys);
     if (!gradients) continue;
     wait(*gradients);
-    push({.work = work(Computation{.kind = run.op.kind, .part = run.part, .kernels = {}, .piece = Computation::joins})},
+    push({.work = work(Computation{.kind = run.op.kind, .part = run.part, .extent = RingSum{}})},
          {part, sum}, {sum});
   }
   wait(issue(run.ring.message, false, {sum}, {sum}));  // home
   Tensors all = run.reads;
   all.push_back(sum);
-  piece(run, run.steps(), all, run.writes);
+  ring_part(run, run.steps(), all, run.writes);
 }
 
-void BlockEmission::piece(const RingRun& run, int step, const Tensors& reads, const Tensors& writes) {
-  push({.work = work(Computation{run.op.kind, run.part, run.kernels_of(step), step})}, reads, writes);
+void BlockEmission::ring_part(const RingRun& run, int step, const Tensors& reads, const Tensors& writes) {
+  const Extent extent = step < run.steps() ? Extent(RingPiece{step}) : Extent(JoinPieces{});
+  push({.work = work(Computation{run.op.kind, run.part, run.kernels_of(step), extent})}, reads, writes);
 }
 
 }  // namespace forerun

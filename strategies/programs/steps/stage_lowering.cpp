@@ -39,8 +39,8 @@ StageLowering::StageLowering(const PricedScenario& scenario, const BlockKinds& k
 
 StageProgram StageLowering::lower() {
   out_.first_work.push_back(0);
-  nothing_ = work(Computation{.part = Part::update, .piece = Computation::passes});
-  settle_ = work(Computation{.part = Part::weight_gradient, .piece = Computation::settles});
+  nothing_ = work(Computation{.part = Part::update, .extent = SumOfReads{}});
+  settle_ = work(Computation{.part = Part::weight_gradient, .extent = SettledGradients{}});
   for (int local = 0; local < table_.chunks_per_stage; ++local) add_chunk(local);
   prologue();
   passes();
