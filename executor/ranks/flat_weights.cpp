@@ -15,7 +15,7 @@ namespace {
 
 // Where a rank stands in a group.
 int place_in(GroupKind kind, const Plan& plan, int rank) {
-  const std::vector<int> group = members(kind, plan, rank);
+  const std::vector<int> group = RankGrid(plan).members(kind, rank);
   return static_cast<int>(std::ranges::find(group, rank) - group.begin());
 }
 
@@ -97,7 +97,7 @@ void FlatWeights<T>::cut(const Program& program, const StageProgram& stage) {
                            : grouped               ? GroupKind::shard
                                                    : GroupKind::dp;
     const bool sharded = plan_.zero >= 1;
-    add_piece(first, last, share, sharded ? size_of_group(kind, program.plan) : 1,
+    add_piece(first, last, share, sharded ? RankGrid(program.plan).size(kind) : 1,
               sharded ? place_in(kind, program.plan, rank_) : 0);
     for (int u = first; u <= last; ++u) of(share)[static_cast<std::size_t>(u)] = true;
   };

@@ -25,18 +25,18 @@ void RankExecutor<T>::make_groups() {
     }
   }
   for (const auto& key : named) {
-    if (const std::vector<int> list = members(key.first, plan_, rank_); !list.empty())
+    if (const std::vector<int> list = RankGrid(plan_).members(key.first, rank_); !list.empty())
       groups_[key] = tensors_talk_.group(list);
   }
-  if (plan_.ep > 1) rows_told_ = world_.group(members(GroupKind::ep, plan_, rank_));
-  if (plan_.etp > 1) rows_told_on_ = world_.group(members(GroupKind::etp, plan_, rank_));
+  if (plan_.ep > 1) rows_told_ = world_.group(RankGrid(plan_).members(GroupKind::ep, rank_));
+  if (plan_.etp > 1) rows_told_on_ = world_.group(RankGrid(plan_).members(GroupKind::etp, rank_));
   if (plan_.pp == 1) return;
   for (const Lane lane : {Lane::pp_forward, Lane::pp_backward}) {
     for (int chunk = 0; chunk < chunks_per_stage(plan_); ++chunk) {
       for (const bool to_later : {false, true}) {
         const auto own_lane = static_cast<int>(lane_count + neighbours_.size());
         neighbours_[{lane, chunk, to_later}] = {
-            .among = tensors_talk_.group(members(GroupKind::next_stage, plan_, rank_)), .lane = own_lane};
+            .among = tensors_talk_.group(RankGrid(plan_).members(GroupKind::next_stage, rank_)), .lane = own_lane};
       }
     }
   }
@@ -287,7 +287,7 @@ std::function<void()> RankExecutor<T>::exchange_replicas(const Communication& c,
   const bool adds =
       plan_.zero >= 2 &&
       (between_groups || plan_.sharding_group == 0 ||
-       size_of_group(c.share == Share::experts ? GroupKind::expert_replica : GroupKind::replica, plan_) == 1);
+       RankGrid(plan_).size(c.share == Share::experts ? GroupKind::expert_replica : GroupKind::replica) == 1);
   const std::span<A> kept = adds ? weights_.own_gradients(piece) : std::span<A>{};
   return [this, &among, whole, share, kept, between_groups] {
     if (between_groups) {

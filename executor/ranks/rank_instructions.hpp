@@ -252,7 +252,7 @@ void RankExecutor<T>::take_alone(TensorId id) {
                            : grouped               ? GroupKind::shard
                                                    : GroupKind::dp;
     const std::span<T> whole = part<T>(id, unit, share);
-    if (whole.empty() || size_of_group(kind, plan_) > 1) continue;
+    if (whole.empty() || RankGrid(plan_).size(kind) > 1) continue;
     const auto from = static_cast<int>(holder(unit, share));
     copy<T>(backend_, weights_.own_parameters(weights_.piece(from, from, share)), whole);
   }
@@ -262,7 +262,7 @@ void RankExecutor<T>::take_alone(TensorId id) {
 template <class T>
 void RankExecutor<T>::keep_alone(TensorId id) {
   const auto found = std::ranges::find(stage_.units, std::optional(id), &Unit::gradients);
-  if (found == stage_.units.end() || found->expert_parameters == 0 || size_of_group(GroupKind::expert_dp, plan_) > 1)
+  if (found == stage_.units.end() || found->expert_parameters == 0 || RankGrid(plan_).size(GroupKind::expert_dp) > 1)
     return;
   const auto unit = static_cast<std::size_t>(found - stage_.units.begin());
   const std::span<A> kept =

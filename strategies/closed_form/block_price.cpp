@@ -35,27 +35,13 @@ Flops model_flops(const Kernel& kernel) {
   return attention != nullptr ? flops(kernel) / attention->visible : flops(kernel);
 }
 
-int group_size(GroupKind kind, const Split& split) {
-  switch (kind) {
-    case GroupKind::tp:
-      return split.tp;
-    case GroupKind::cp:
-      return split.cp;
-    case GroupKind::ep:
-      return split.ep;
-    case GroupKind::etp:
-      return split.etp;
-    default:
-      return 1;
-  }
-}
-
 class BlockPricer {
  public:
   BlockPricer(const PricedScenario& scenario, const BlockProgram& block, const Split& split,
               const Placements& placements)
       : block_(block),
         split_(split),
+        grid_(split),
         prices_(price_works(scenario, block.works, placements)),
         contention_(scenario.given.stack.contention) {}
 
@@ -99,7 +85,7 @@ class BlockPricer {
       const Work& work = block_.works[in.work];
       for (std::size_t k = 0; k < error_kinds; ++k) p.error[k] += prices_[in.work].error[k];
       if (const Communication* c = std::get_if<Communication>(&work)) {
-        p.traffic.add(c->flow, c->elements, c->element, group_size(c->group, split_));
+        p.traffic.add(c->flow, c->elements, c->element, grid_.size(c->group));
       } else if (const Computation* k = std::get_if<Computation>(&work); k != nullptr && k->part == Part::recompute) {
         for (const Kernel& kernel : k->kernels) p.recomputed += model_flops(kernel);
       }
@@ -108,6 +94,7 @@ class BlockPricer {
 
   const BlockProgram& block_;
   const Split& split_;
+  const RankGrid grid_;
   std::vector<WorkPrice> prices_;
   double contention_;
 };
@@ -125,10 +112,9 @@ SplitPrices SplitPricer::operator()(const Split& split) {
   if (last_) same.recompute = last_->recompute;
   if (last_ != same) {
     // Inside a block only these talk; where they sit does not depend on the rest of the plan.
-    Plan plan;
-    plan.tp = split.tp, plan.cp = split.cp, plan.ep = split.ep, plan.etp = split.etp;
+    const RankGrid grid(split);
     for (const GroupKind kind : {GroupKind::tp, GroupKind::cp, GroupKind::ep, GroupKind::etp}) {
-      placements_[static_cast<std::size_t>(kind)] = place(scenario_.topology, {axis_of(kind, plan)});
+      placements_[static_cast<std::size_t>(kind)] = place(scenario_.topology, {grid.axis(kind)});
     }
     blocks_.clear();
     const double load = split.ep > 1 ? given.job.expert_skew : 1;

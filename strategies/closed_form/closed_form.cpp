@@ -37,9 +37,10 @@ void ClosedForm::lay_out(const SplitPrices& prices, const Plan& plan) {
 ClosedForm::Hop ClosedForm::hop_of(const SplitPrices& prices, const Plan& plan) {
   if (plan.pp == 1) return {};
   const Communication message = pipeline_message(context_.scenario.given, plan, Flow::pp_send_forward, prices.boundary);
-  Timing t = exchanges_({CollectiveKind::send, prices.boundary / message.pieces}, axis_of(GroupKind::next_stage, plan));
+  Timing t =
+      exchanges_({CollectiveKind::send, prices.boundary / message.pieces}, RankGrid(plan).axis(GroupKind::next_stage));
   if (message.pieces > 1)
-    t = in_turn(t, exchanges_({CollectiveKind::all_gather, prices.boundary}, axis_of(GroupKind::tp, plan)));
+    t = in_turn(t, exchanges_({CollectiveKind::all_gather, prices.boundary}, RankGrid(plan).axis(GroupKind::tp)));
   return {.all = t.median, .stops = (1 - message.hidden) * t.median, .spread = t.spread};
 }
 
@@ -100,20 +101,21 @@ void ClosedForm::pass_times(const SplitPrices& prices, const Plan& plan, Replica
 Timing ClosedForm::tie_time(const Plan& plan, std::int64_t tied) {
   if (tied == 0) return {};
   return exchanges_({CollectiveKind::all_reduce, static_cast<double>(tied) * context_.state.reduction},
-                    axis_of(GroupKind::ends, plan));
+                    RankGrid(plan).axis(GroupKind::ends));
 }
 
 Timing ClosedForm::summed_time(const Plan& plan, const StageSum& sum) {
   const std::int64_t elements = summed_over_tp(context_.scenario.given, plan, sum.weights);
   if (elements == 0) return {};
   return exchanges_({CollectiveKind::all_reduce, static_cast<double>(elements) * context_.state.reduction},
-                    axis_of(GroupKind::tp, plan));
+                    RankGrid(plan).axis(GroupKind::tp));
 }
 
 Seconds ClosedForm::mirror_time(const Plan& plan, const StageSum& sum) {
   if (!runs_both_ways(plan)) return Seconds{0};
   const auto own = static_cast<double>(updated_parameters(plan, sum.weights.dense, sum.weights.expert));
-  return exchanges_({CollectiveKind::all_reduce, own * context_.state.reduction}, axis_of(GroupKind::mirror, plan))
+  return exchanges_({CollectiveKind::all_reduce, own * context_.state.reduction},
+                    RankGrid(plan).axis(GroupKind::mirror))
       .median;
 }
 

@@ -1,6 +1,6 @@
 #include "strategies/closed_form/replica_prices.hpp"
 
-#include "strategies/programs/work_price.hpp"
+#include "strategies/plan/rank_grid.hpp"
 
 namespace forerun {
 
@@ -9,9 +9,9 @@ ReplicaPrices::ReplicaPrices(const ClosedFormContext& context, ExchangeTable& ex
       parameter_(size_of(activation_dtype(context.scenario.given.job))),
       gradient_(context.state.reduction),
       zero_(plan.zero) {
-  groups_[0] = {axis_of(GroupKind::shard, plan), axis_of(GroupKind::replica, plan)};
-  if (context.has_experts)
-    groups_[1] = {axis_of(GroupKind::expert_shard, plan), axis_of(GroupKind::expert_replica, plan)};
+  const RankGrid grid(plan);
+  groups_[0] = {grid.axis(GroupKind::shard), grid.axis(GroupKind::replica)};
+  if (context.has_experts) groups_[1] = {grid.axis(GroupKind::expert_shard), grid.axis(GroupKind::expert_replica)};
 }
 
 template <class Compute>

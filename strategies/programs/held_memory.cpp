@@ -2,15 +2,16 @@
 
 #include "base/shard_sizes.hpp"
 #include "strategies/plan/chunks.hpp"
+#include "strategies/plan/rank_grid.hpp"
 #include "strategies/plan/shard.hpp"
-#include "strategies/programs/work_price.hpp"
 
 namespace forerun {
 
 std::int64_t updated_parameters(const Plan& plan, std::int64_t dense, std::int64_t expert) {
   if (plan.zero == 0) return dense + expert;
-  const std::int64_t of_dense = shard_sizes(dense, size_of_group(GroupKind::shard, plan)).largest;
-  return expert == 0 ? of_dense : of_dense + shard_sizes(expert, size_of_group(GroupKind::expert_shard, plan)).largest;
+  const RankGrid grid(plan);
+  const std::int64_t of_dense = shard_sizes(dense, grid.size(GroupKind::shard)).largest;
+  return expert == 0 ? of_dense : of_dense + shard_sizes(expert, grid.size(GroupKind::expert_shard)).largest;
 }
 
 Bytes sharded_gradient(const StateBytes& state, const Plan& plan) {
@@ -27,7 +28,7 @@ std::int64_t trained_second_table(const Scenario& given, const Plan& plan) {
 
 std::int64_t exchanged_by_ends(const Scenario& given, const Plan& plan) {
   const std::int64_t whole = trained_second_table(given, plan);
-  return plan.zero >= 2 ? shard_sizes(whole, size_of_group(GroupKind::shard, plan)).largest : whole;
+  return plan.zero >= 2 ? shard_sizes(whole, RankGrid(plan).size(GroupKind::shard)).largest : whole;
 }
 
 bool table_apart(const Plan& plan) { return plan.zero >= 2 || (plan.zero == 1 && !ends_meet(plan)); }

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "strategies/plan/plan.hpp"
+#include "strategies/plan/group_kind.hpp"
 #include "strategies/programs/traffic.hpp"
 #include "strategies/schedules/schedule_table.hpp"
 #include "workloads/operators/kernels.hpp"
@@ -27,24 +28,6 @@ enum class Lane : std::uint8_t { compute, tp, cp, ep, dp, pp_forward, pp_backwar
 inline constexpr std::size_t lane_count = 9;
 std::string_view to_string(Lane);
 Lane lane_of(Flow);
-
-// Groups of ranks that talk to each other.
-enum class GroupKind : std::uint8_t {
-  tp,
-  cp,
-  ep,
-  etp,
-  dp,
-  expert_dp,  // copies of the dense part and of the routed experts: all-reduce, or ZeRO over all of them
-  shard,
-  expert_shard,  // HSDP: ranks that share one copy
-  replica,
-  expert_replica,  // HSDP: ranks that hold the same shard
-  next_stage,
-  ends,  // neighbours in a pipeline; its first and last stage
-  mirror,  // DualPipe: stages s and K - 1 - s hold copies of each other's chunks
-};
-inline constexpr std::size_t group_count = 13;
 
 enum class Part : std::uint8_t { forward, recompute, input_gradient, weight_gradient, update };
 

@@ -7,6 +7,7 @@
 #include "costmodel/timing.hpp"
 #include "sim/tick.hpp"
 #include "strategies/plan/scenario.hpp"
+#include "strategies/plan/rank_grid.hpp"
 
 namespace forerun {
 namespace {
@@ -71,53 +72,15 @@ class WorkPricer {
 
 }  // namespace
 
-Axis axis_of(GroupKind kind, const Plan& p) {
-  const int replicas = p.dp * p.cp, stage = p.tp * replicas, grid = p.etp * p.ep;
-  const int shard = p.sharding_group == 0 ? replicas : p.sharding_group;
-  const auto expert_shard = [&] {
-    const int experts = stage / grid;
-    return std::max(1, std::min(experts, p.sharding_group == 0 ? experts : experts * shard / replicas));
-  };
-  switch (kind) {
-    case GroupKind::tp:
-      return {p.tp, 1};
-    case GroupKind::cp:
-      return {p.cp, p.tp};
-    case GroupKind::etp:
-      return {p.etp, 1};
-    case GroupKind::ep:
-      return {p.ep, p.etp};
-    case GroupKind::dp:
-      return {replicas, p.tp};
-    case GroupKind::expert_dp:
-      return {stage / grid, grid};
-    case GroupKind::shard:
-      return {shard, p.tp};
-    case GroupKind::replica:
-      return {p.sharding_group == 0 ? 1 : replicas / shard, p.tp * shard};
-    case GroupKind::expert_shard:
-      return {expert_shard(), grid};
-    case GroupKind::expert_replica:
-      return {p.sharding_group == 0 ? 1 : stage / grid / expert_shard(), grid * expert_shard()};
-    case GroupKind::next_stage:
-      return {p.pp, stage};
-    case GroupKind::mirror:
-    case GroupKind::ends:
-      return {p.pp > 1 ? 2 : 1, stage * std::max(1, p.pp - 1)};
-  }
-  return {};
-}
-
-int size_of_group(GroupKind kind, const Plan& plan) { return axis_of(kind, plan).count; }
-
 Placements placements_of(const Topology& topology, const Plan& plan) {
+  const RankGrid grid(plan);
   Placements list;
-  for (std::size_t k = 0; k < group_count; ++k) list[k] = place(topology, {axis_of(static_cast<GroupKind>(k), plan)});
+  for (std::size_t k = 0; k < group_count; ++k) list[k] = place(topology, {grid.axis(static_cast<GroupKind>(k))});
   return list;
 }
 
 void count_traffic(const Communication& c, const Plan& plan, double times, Traffic& traffic) {
-  const int size = c.group == GroupKind::next_stage ? 2 : size_of_group(c.group, plan);
+  const int size = c.group == GroupKind::next_stage ? 2 : RankGrid(plan).size(c.group);
   traffic.add(c.flow, shard_sizes(c.elements, c.pieces).largest, c.element, size, times);
   if (c.pieces > 1) traffic.add(Flow::tp_all_gather, c.elements, c.element, c.pieces, times);
 }

@@ -25,11 +25,6 @@ struct WorkPrice {
   std::array<Seconds, error_kinds> error{};  // time x spread
 };
 
-// Ranks of a plan that talk to each other, as an axis of its rank grid (collective.hpp). Rank r of a stage is tp rank,
-// then cp, then dp; experts: etp rank, then ep, then copies.
-Axis axis_of(GroupKind, const Plan&);
-int size_of_group(GroupKind, const Plan&);
-
 using Placements = std::array<Placement, group_count>;
 Placements placements_of(const Topology&, const Plan&);
 

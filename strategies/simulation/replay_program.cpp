@@ -9,6 +9,7 @@
 #include "strategies/plan/chunks.hpp"
 #include "strategies/plan/scenario.hpp"
 #include "strategies/simulation/role_prices.hpp"
+#include "strategies/plan/rank_grid.hpp"
 
 namespace forerun {
 namespace {
@@ -27,7 +28,7 @@ struct Meeting {
 class GraphBuilder {
  public:
   GraphBuilder(const PricedScenario& scenario, const Program& program, bool detailed, std::vector<double> slowdown)
-      : s_(scenario), p_(program), detailed_(detailed) {
+      : s_(scenario), p_(program), grid_(program.plan), detailed_(detailed) {
     out_.slowdown = std::move(slowdown);
     out_.slowdown.resize(program.roles.size(), 1.0);
   }
@@ -84,9 +85,9 @@ class GraphBuilder {
     for (std::size_t r = 0; r < p_.roles.size(); ++r) {
       for (std::size_t k = 0; k < group_count; ++k) {
         const auto kind = static_cast<GroupKind>(k);
-        if (size_of_group(kind, p_.plan) == 1 || kind == GroupKind::next_stage) continue;
+        if (grid_.size(kind) == 1 || kind == GroupKind::next_stage) continue;
         std::vector<std::uint32_t> roles;
-        for (const int rank : members(kind, p_.plan, p_.roles[r].ranks.front()))
+        for (const int rank : grid_.members(kind, p_.roles[r].ranks.front()))
           roles.push_back(p_.role_of_rank[static_cast<std::size_t>(rank)]);
         std::sort(roles.begin(), roles.end());
         roles.erase(std::unique(roles.begin(), roles.end()), roles.end());
@@ -234,8 +235,7 @@ class GraphBuilder {
   [[nodiscard]] std::size_t message_to(const Body& body, bool forward, std::int32_t micro_batch) const {
     const int from = stage(role_).stage, up = direction_of(p_.plan, *body.chunk);
     const int chunk = chunk_on(p_.plan, from, *body.chunk) + (forward ? 1 : -1);
-    const int stage_ranks = p_.plan.tp * p_.plan.cp * p_.plan.dp;
-    const int rank = p_.roles[role_].ranks.front() + (*body.to_stage - from) * stage_ranks;
+    const int rank = p_.roles[role_].ranks.front() + (*body.to_stage - from) * grid_.stage_ranks();
     return message_key(p_.role_of_rank[static_cast<std::size_t>(rank)], local_chunk(p_.plan, chunk, up), forward,
                        micro_batch);
   }
@@ -342,6 +342,7 @@ class GraphBuilder {
 
   const PricedScenario& s_;
   const Program& p_;
+  const RankGrid grid_;
   bool detailed_;
   TaskGraphBuilder builder_;
   ProgramGraph out_;

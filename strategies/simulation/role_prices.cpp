@@ -3,20 +3,22 @@
 #include "costmodel/collectives/collective.hpp"
 #include "strategies/plan/scenario.hpp"
 #include "strategies/programs/steps/lower.hpp"
+#include "strategies/plan/rank_grid.hpp"
 
 namespace forerun {
 namespace {
 
 Placements placements_of(const Topology& topology, const Plan& plan, int rank) {
+  const RankGrid grid(plan);
   Placements list;
   for (std::size_t k = 0; k < group_count; ++k) {
     const auto kind = static_cast<GroupKind>(k);
-    if (size_of_group(kind, plan) == 1) {
+    if (grid.size(kind) == 1) {
       list[k] = place(topology, {{1, 1}});
     } else if (kind == GroupKind::next_stage) {
-      list[k] = place(topology, {axis_of(kind, plan)});
+      list[k] = place(topology, {grid.axis(kind)});
     } else {
-      list[k] = place_members(topology, members(kind, plan, rank));
+      list[k] = place_members(topology, grid.members(kind, rank));
     }
   }
   return list;

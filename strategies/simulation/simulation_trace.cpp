@@ -10,6 +10,7 @@
 #include "sim/trace/trace_file.hpp"
 #include "sim/trace/trace_writer.hpp"
 #include "strategies/simulation/step_report.hpp"
+#include "strategies/plan/rank_grid.hpp"
 
 namespace forerun {
 namespace {
@@ -199,9 +200,8 @@ class StepTrace {
     const TaskOrigin& origin = s_.graph.origin[index(send)];
     const StageProgram& from = stage(origin.role);
     const Body& body = from.bodies[from.calls[origin.call].body];
-    const Plan& plan = s_.program.plan;
-    const int rank =
-        s_.program.roles[origin.role].ranks.front() + (*body.to_stage - from.stage) * plan.tp * plan.cp * plan.dp;
+    const int rank = s_.program.roles[origin.role].ranks.front() +
+                     (*body.to_stage - from.stage) * RankGrid(s_.program.plan).stage_ranks();
     return s_.program.role_of_rank[static_cast<std::size_t>(rank)];
   }
 

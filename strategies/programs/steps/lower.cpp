@@ -32,10 +32,10 @@ Program lower(const PricedScenario& scenario, const Plan& plan, const ScheduleTa
       program.stages.push_back(lower_stage(scenario, kinds, blocks, table, plan, stage));
   }
   std::vector<std::uint32_t> program_of_rank(static_cast<std::size_t>(gpus(plan)));
-  const int stage_ranks = plan.tp * plan.cp * plan.dp;
+  const RankGrid grid(plan);
   for (std::size_t r = 0; r < program_of_rank.size(); ++r) {
-    const int rank = static_cast<int>(r), in_group = rank / plan.etp % plan.ep;
-    program_of_rank[r] = static_cast<std::uint32_t>(rank / stage_ranks + (skewed && in_group > 0 ? plan.pp : 0));
+    const RankCoordinates at = grid.at(static_cast<int>(r));
+    program_of_rank[r] = static_cast<std::uint32_t>(at.pp + (skewed && at.ep > 0 ? plan.pp : 0));
   }
   find_roles(scenario.topology, program_of_rank, options, program);
   return program;

@@ -20,7 +20,4 @@ Program lower(const PricedScenario&, const Plan&, const ScheduleTable& table, co
 // of each group. `program_of_rank`: which of the programs each rank runs.
 void find_roles(const Topology&, const std::vector<std::uint32_t>& program_of_rank, const LowerOptions&, Program&);
 
-// Members of the group of a rank, in the order of the group's axes.
-std::vector<int> members(GroupKind, const Plan&, int rank);
-
 }  // namespace forerun

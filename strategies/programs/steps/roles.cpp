@@ -6,9 +6,8 @@
 
 #include "costmodel/collectives/collective.hpp"
 #include "hardware/topology.hpp"
-#include "strategies/plan/chunks.hpp"
 #include "strategies/programs/steps/lower.hpp"
-#include "strategies/programs/work_price.hpp"
+#include "strategies/plan/rank_grid.hpp"
 
 namespace forerun {
 namespace {
@@ -36,9 +35,9 @@ constexpr std::array grouped{
 class Refinement {
  public:
   Refinement(const Topology& topology, const Plan& plan, std::vector<Colour> colours)
-      : topology_(topology), plan_(plan), colours_(std::move(colours)) {
+      : topology_(topology), grid_(plan), colours_(std::move(colours)) {
     for (const GroupKind kind : grouped) {
-      if (size_of_group(kind, plan) > 1) kinds_.push_back(kind);
+      if (grid_.size(kind) > 1) kinds_.push_back(kind);
     }
   }
 
@@ -61,7 +60,7 @@ class Refinement {
     for (const GroupKind kind : kinds_) {
       Numbering<std::vector<std::uint32_t>> number;
       for (std::size_t r = 0; r < ranks; ++r) {
-        const std::vector<int> group = members(kind, plan_, static_cast<int>(r));
+        const std::vector<int> group = grid_.members(kind, static_cast<int>(r));
         if (group.empty()) {
           keys[r].push_back(0);
         } else if (group.front() == static_cast<int>(r)) {
@@ -98,27 +97,13 @@ class Refinement {
   }
 
   const Topology& topology_;
-  const Plan& plan_;
+  const RankGrid grid_;
   std::vector<Colour> colours_;
   std::vector<GroupKind> kinds_;
   std::size_t count_ = 0;
 };
 
 }  // namespace
-
-std::vector<int> members(GroupKind kind, const Plan& plan, int rank) {
-  const int stage_ranks = plan.tp * plan.cp * plan.dp, stage = rank / stage_ranks;
-  if (kind == GroupKind::mirror) {
-    const int other = rank + (plan.pp - 1 - 2 * stage) * stage_ranks;
-    return other == rank ? std::vector<int>{rank} : std::vector<int>{std::min(rank, other), std::max(rank, other)};
-  }
-  if (kind == GroupKind::ends && stage != 0 && stage != plan.pp - 1) return {};
-  const Axis axis = axis_of(kind, plan);
-  const int first = rank - rank / axis.stride % axis.count * axis.stride;
-  std::vector<int> list;
-  for (int i = 0; i < axis.count; ++i) list.push_back(first + i * axis.stride);
-  return list;
-}
 
 void find_roles(const Topology& topology, const std::vector<std::uint32_t>& program_of_rank,
                 const LowerOptions& options, Program& program) {

@@ -28,6 +28,7 @@ StageLowering::StageLowering(const PricedScenario& scenario, const BlockKinds& k
       programs_(programs),
       table_(table),
       plan_(plan),
+      grid_(plan),
       split_(split_of(plan)),
       dp_(data_parallel_overlap(given_.stack, plan)),
       tokens_(tokens_of_blocks(programs)),
@@ -152,10 +153,10 @@ void StageLowering::cut(Chunk& chunk) {
   for (const Share share : {Share::dense, Share::experts}) {
     std::vector<std::int64_t> parameters;
     for (std::size_t u = 0; u < chunk.units.size(); ++u) parameters.push_back(held(chunk, u, share));
-    const int replicas = size_of_group(share == Share::experts ? GroupKind::expert_dp : GroupKind::dp, plan_);
+    const int replicas = grid_.size(share == Share::experts ? GroupKind::expert_dp : GroupKind::dp);
     if (replicas > 1) cut_buckets(parameters, given_.stack.bucket, replicas, chunk.buckets_of(share));
   }
-  if (size_of_group(GroupKind::dp, plan_) == 1) return;
+  if (grid_.size(GroupKind::dp) == 1) return;
   for (std::size_t u = chunk.units.size(); u-- > 0;) {
     if (const std::int64_t n = held(chunk, u, Share::table); n > 0)
       chunk.buckets_of(Share::table).push_back({static_cast<int>(u), static_cast<int>(u), n});

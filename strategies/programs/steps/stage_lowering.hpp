@@ -13,6 +13,7 @@
 #include "strategies/programs/steps/stage_program.hpp"
 #include "strategies/programs/steps/token_allocator.hpp"
 #include "strategies/programs/work_price.hpp"
+#include "strategies/plan/rank_grid.hpp"
 
 namespace forerun::stage_lowering {
 
@@ -94,7 +95,7 @@ class StageLowering {
 
   // --- replicas ------------------------------------------------------------------------------------------------------
 
-  [[nodiscard]] GroupKind shard_group(Share share) const;
+  [[nodiscard]] GroupKind shard_group(Share share) const { return grid_.shard_group(share == Share::experts); }
   [[nodiscard]] Communication between_replicas(Flow flow, GroupKind group, const Piece& piece, Bytes element) const;
   [[nodiscard]] static Piece piece_of(const Chunk& chunk, const Bucket& bucket, Share share) {
     const int first = static_cast<int>(chunk.first_unit);
@@ -167,6 +168,7 @@ class StageLowering {
   const SplitPrograms& programs_;
   const ScheduleTable& table_;
   const Plan& plan_;
+  const RankGrid grid_;
   Split split_;
   double dp_;
   Bytes element_;

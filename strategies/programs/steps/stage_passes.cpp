@@ -118,7 +118,7 @@ void StageLowering::each_gathered(const Chunk& chunk, std::size_t u, Visit visit
                               : share == Share::table ? block.borrowed
                                                       : block.frozen + block.borrowed_frozen;
     const std::int64_t elements = held(chunk, u, share) + more;
-    if (elements > 0 && size_of_group(shard_group(share), plan_) > 1)
+    if (elements > 0 && grid_.size(shard_group(share)) > 1)
       visit(share, elements, between_units_.gather[static_cast<std::size_t>(share)][u % 2]);
   }
 }

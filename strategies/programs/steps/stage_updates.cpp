@@ -4,11 +4,6 @@
 
 namespace forerun::stage_lowering {
 
-GroupKind StageLowering::shard_group(Share share) const {
-  if (plan_.sharding_group == 0) return share == Share::experts ? GroupKind::expert_dp : GroupKind::dp;
-  return share == Share::experts ? GroupKind::expert_shard : GroupKind::shard;
-}
-
 Communication StageLowering::between_replicas(Flow flow, GroupKind group, const Piece& piece, Bytes element) const {
   return {.flow = flow,
           .group = group,
@@ -31,14 +26,14 @@ void StageLowering::issue_reduce(const Piece& piece, ReduceTokens tokens, std::v
   const Bytes element = state_.reduction;
   const Flow flow = plan_.zero == 0 ? Flow::dp_all_reduce : Flow::dp_reduce_scatter;
   const GroupKind group = shard_group(piece.share);
-  if (size_of_group(group, plan_) > 1) {
+  if (grid_.size(group) > 1) {
     push({.lane = Lane::dp, .token = tokens.shards, .work = work(between_replicas(flow, group, piece, element))});
     issued.push_back(tokens.shards);
   }
-  const GroupKind replica = piece.share == Share::experts ? GroupKind::expert_replica : GroupKind::replica;
-  if (plan_.sharding_group != 0 && size_of_group(replica, plan_) > 1) {
+  const GroupKind replica = RankGrid::replica_group(piece.share == Share::experts);
+  if (plan_.sharding_group != 0 && grid_.size(replica) > 1) {
     Piece share = piece;
-    share.elements = shard_sizes(piece.elements, size_of_group(group, plan_)).largest;
+    share.elements = shard_sizes(piece.elements, grid_.size(group)).largest;
     push({.lane = Lane::dp,
           .token = tokens.replicas,
           .work = work(between_replicas(Flow::dp_all_reduce, replica, share, element))});
@@ -69,7 +64,7 @@ void StageLowering::prologue() {
       for (const Share share : all_shares) {
         auto& buckets = chunk.buckets_of(share);
         for (auto bucket = buckets.rbegin(); bucket != buckets.rend(); ++bucket) {  // in the order of forward
-          if (size_of_group(shard_group(share), plan_) == 1) continue;
+          if (grid_.size(shard_group(share)) == 1) continue;
           const TokenId token = tokens_.next();
           issue_gather(piece_of(chunk, *bucket, share), token);
           if (dp_ == 0) {
@@ -90,7 +85,7 @@ void StageLowering::gather_units_at_start() {
     for (std::size_t u = 0; u < chunk.units.size(); ++u) {
       for (const Share share : all_shares) {
         const std::int64_t elements = held(chunk, u, share);
-        if (elements == 0 || size_of_group(shard_group(share), plan_) == 1) continue;
+        if (elements == 0 || grid_.size(shard_group(share)) == 1) continue;
         const TokenId token = tokens_.next();
         issue_gather(piece_of(chunk, u, share, elements), token);
         if (dp_ == 0) {
@@ -158,7 +153,7 @@ std::int64_t StageLowering::own_elements() const {
   for (const Chunk& chunk : chunks_) {
     for (const Share share : all_shares) {
       const auto own = [&](std::int64_t elements) {
-        return plan_.zero == 0 ? elements : shard_sizes(elements, size_of_group(shard_group(share), plan_)).largest;
+        return plan_.zero == 0 ? elements : shard_sizes(elements, grid_.size(shard_group(share))).largest;
       };
       if (const std::vector<Bucket>& buckets = chunk.buckets_of(share); plan_.zero == 1 && !buckets.empty()) {
         for (const Bucket& bucket : buckets) sum += own(bucket.elements);

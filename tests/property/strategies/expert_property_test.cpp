@@ -140,14 +140,12 @@ RC_GTEST_PROP(Experts, GetEveryTokenButForHalfARowARank, ()) {
 RC_GTEST_PROP(Experts, LieOnceInEachCopyOfThem, ()) {
   for (int i = 0; i < test::per_case; ++i) {
     const Case c = some_case(Skew::any);
-    std::set<std::array<std::ptrdiff_t, 3>> cells;
-    const auto place = [&](GroupKind kind, int rank) {
-      const std::vector<int> group = members(kind, c.plan, rank);
-      return std::ranges::find(group, rank) - group.begin();
-    };
+    std::set<std::array<int, 3>> cells;
+    const RankGrid grid(c.plan);
     const int ranks = gpus(c.plan), copies = ranks / (c.plan.ep * c.plan.etp);
     for (int rank = 0; rank < ranks; ++rank) {
-      const std::array cell{place(GroupKind::etp, rank), place(GroupKind::ep, rank), place(GroupKind::expert_dp, rank)};
+      const std::array cell{grid.place(GroupKind::etp, rank), grid.place(GroupKind::ep, rank),
+                            grid.place(GroupKind::expert_dp, rank)};
       RC_ASSERT(cell[0] < c.plan.etp && cell[1] < c.plan.ep && cell[2] < copies);
       RC_ASSERT(cells.insert(cell).second);
     }

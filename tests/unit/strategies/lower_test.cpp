@@ -64,22 +64,6 @@ TEST(Roles, OfSkewedExpertsAreTwoAStage) {
   EXPECT_GT(s.roles[0].memory.peak.activations, s.roles[1].memory.peak.activations);
 }
 
-TEST(Groups, HaveTheMembersOfTheirAxes) {
-  const Plan plan{.tp = 2, .cp = 2, .pp = 2, .dp = 2};  // rank = tp + 2 cp + 4 dp + 8 pp
-  EXPECT_EQ(members(GroupKind::tp, plan, 5), (std::vector<int>{4, 5}));
-  EXPECT_EQ(members(GroupKind::cp, plan, 5), (std::vector<int>{5, 7}));
-  EXPECT_EQ(members(GroupKind::dp, plan, 5),
-            (std::vector<int>{1, 3, 5, 7}));  // gradients are replicated over cp and dp
-  EXPECT_EQ(members(GroupKind::next_stage, plan, 5), (std::vector<int>{5, 13}));
-  const Plan sharded{.dp = 8, .zero = 3, .sharding_group = 4};
-  EXPECT_EQ(members(GroupKind::shard, sharded, 6), (std::vector<int>{4, 5, 6, 7}));
-  EXPECT_EQ(members(GroupKind::replica, sharded, 6), (std::vector<int>{2, 6}));
-  const Plan experts{.tp = 2, .sp = true, .ep = 2, .etp = 2, .dp = 4};  // etp innermost, then ep, then copies
-  EXPECT_EQ(members(GroupKind::etp, experts, 6), (std::vector<int>{6, 7}));
-  EXPECT_EQ(members(GroupKind::ep, experts, 6), (std::vector<int>{4, 6}));
-  EXPECT_EQ(members(GroupKind::expert_dp, experts, 6), (std::vector<int>{2, 6}));
-}
-
 TEST(Step, OfHybridShardingGathersInGroupsAndReducesBetweenThem) {
   // One layer of psi = 12 D^2 parameters in 2 bytes; two groups of four. Parameters are gathered twice among four,
   // gradients scattered among four, then each quarter is all-reduced between two.
