@@ -253,12 +253,19 @@ tl::expected<Q, UnitError> parse_quantity(std::string_view text) {
 }
 
 template <class Q>
+QuantityWords quantity_words() {
+  const Family& of = family(index_of(Q{}));
+  return {of.what, of.units.front().name, of.example};
+}
+
+template <class Q>
 std::string to_yaml(Q quantity) {
   return to_yaml(family(index_of(Q{})), quantity.value());
 }
 
 #define FORERUN_UNITS_OF(Q)                                                \
   template tl::expected<Q, UnitError> parse_quantity<Q>(std::string_view); \
+  template QuantityWords quantity_words<Q>();                              \
   template std::string to_yaml<Q>(Q);
 FORERUN_UNITS_OF(Seconds)
 FORERUN_UNITS_OF(Hertz)

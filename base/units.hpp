@@ -35,6 +35,13 @@ std::string format(DollarsPerSecond);   // "$2.99/h"
 std::string format_count(double);       // "70.6 B", "1.2 M", "512"
 std::string format_percent(double fraction);  // "6.2 %"
 
+// How people name a quantity: "size", "B", "80 GiB".
+struct QuantityWords {
+  std::string_view what, base_unit, example;
+};
+template <class Q>
+QuantityWords quantity_words();
+
 // For YAML: a short text that parse_quantity reads back to the same double. The quantity is finite and not negative.
 template <class Q>
 std::string to_yaml(Q);

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/files/embedded.hpp"
+#include "base/files/name_or_path.hpp"
 #include "base/files/yaml.hpp"
 #include "base/text.hpp"
 
@@ -80,10 +81,6 @@ Problem not_found(std::string_view folder, const std::string& what, const std::s
   return {.at = {},
           .message = "no " + what + " " + quoted(name) + " in the catalogue",
           .hint = near.empty() ? list : "did you mean '" + near + "'?"};
-}
-
-bool is_path(const std::string& name) {
-  return name.find('/') != std::string::npos || name.ends_with(".yaml") || name.ends_with(".yml");
 }
 
 template <class Read>

@@ -6,6 +6,7 @@
 #include <array>
 #include <cmath>
 
+#include "base/files/name_or_path.hpp"
 #include "hardware/catalog.hpp"
 
 namespace forerun {
@@ -51,7 +52,7 @@ std::string family_of(int major, int minor) {
 std::optional<Device> catalogue_device(const CudaDevice& gpu) {
   std::string name = gpu.name;
   if (name.starts_with("NVIDIA ")) name.erase(0, 7);
-  if (name.find('/') != name.npos || name.ends_with(".yaml")) return std::nullopt;  // would be a path
+  if (is_path(name)) return std::nullopt;
   const Result<Device> found = find_device(name);
   if (!found || found->vendor != "nvidia" || found->sms != gpu.sms ||
       !near(gpu.memory.value(), found->memory.capacity.value()))

@@ -85,6 +85,8 @@ void YamlNode::report(std::string message, std::string hint) const {
   impl_->tree->report({impl_->at, std::move(message), std::move(hint)});
 }
 
+std::size_t YamlNode::problem_count() const { return impl_->tree->problems.size(); }
+
 std::string YamlNode::text() const { return expect_scalar(*this, *impl_) ? impl_->text : ""; }
 
 bool YamlNode::boolean() const {

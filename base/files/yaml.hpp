@@ -53,6 +53,7 @@ class YamlNode {
   [[nodiscard]] std::size_t one_of(const std::vector<std::string>& names) const;
 
   void report(std::string message, std::string hint = "") const;  // a Problem at this node
+  [[nodiscard]] std::size_t problem_count() const;                 // of the whole document so far
 
  private:
   friend class MapReader;

@@ -5,6 +5,7 @@
 #include <locale>
 #include <sstream>
 
+#include "base/files/name_or_path.hpp"
 #include "base/files/yaml.hpp"
 #include "base/text.hpp"
 #include "costmodel/kernels/kernel_calibration.hpp"
@@ -158,9 +159,9 @@ KernelFit read_fit(const YamlNode& node) {
 // calibration is of the cluster's devices is checked where it is used.
 std::string read_device_name(const YamlNode& node) {
   const std::string name = node.text();
-  const bool is_path = name.find('/') != std::string::npos || name.ends_with(".yaml");
-  const Result<Device> device = is_path ? Result<Device>() : find_device(name);
-  return device && !is_path ? device->name : name;
+  if (is_path(name)) return name;
+  const Result<Device> device = find_device(name);
+  return device ? device->name : name;
 }
 
 std::string parameters_text(const KernelForm& any_form) {

@@ -1,6 +1,7 @@
 #include <array>
 
 #include "base/files/embedded.hpp"
+#include "base/files/name_or_path.hpp"
 #include "base/files/text_file.hpp"
 #include "base/files/yaml.hpp"
 #include "base/text.hpp"
@@ -230,8 +231,6 @@ std::string stem(std::string_view path) {
 Result<StackFile> parse(const EmbeddedFile& file) {
   return from(YamlDocument::parse(std::string(file.text), std::string(file.path)));
 }
-
-bool is_path(const std::string& name) { return name.find('/') != std::string::npos || name.ends_with(".yaml"); }
 
 // By file name, else by alias.
 Result<EmbeddedFile> file_of(const std::string& name) {

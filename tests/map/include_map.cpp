@@ -20,8 +20,9 @@ struct Room {
 const std::vector<Room> rooms = {
     {"base", {}},
     {"base/files", {"base"}},
-    {"hardware", {"base/files"}},
-    {"workloads/models", {"base/files"}},
+    {"base/fields", {"base/files"}},
+    {"hardware", {"base/fields"}},
+    {"workloads/models", {"base/fields"}},
     {"workloads/jobs", {"workloads/models"}},
     {"workloads/operators", {"workloads/jobs"}},
     {"sim", {"base"}},

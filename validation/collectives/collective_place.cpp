@@ -5,6 +5,7 @@
 #include <cctype>
 #include <regex>
 
+#include "base/files/name_or_path.hpp"
 #include "base/text.hpp"
 #include "hardware/catalog.hpp"
 
@@ -43,7 +44,7 @@ constexpr std::array<Known, 24> known_words{{{"gb300", "gb300-nvl72"},
                                              {"mi300", "mi300x-node"}}};
 
 std::optional<Cluster> find_by_words(const std::string& gpu) {
-  if (gpu.ends_with(".yaml")) {  // a machine's own, as forerun profile writes it
+  if (names_file(gpu)) {  // a machine's own, as forerun profile writes it
     auto cluster = find_cluster(gpu);
     return cluster && is_homogeneous(*cluster) ? std::optional<Cluster>(*std::move(cluster)) : std::nullopt;
   }
@@ -56,8 +57,7 @@ std::optional<Cluster> find_by_words(const std::string& gpu) {
     if (has(gpu, known.word)) names.emplace_back(known.cluster);
   }
   for (const std::string& name : names) {
-    if (name.empty() || name.find('/') != std::string::npos || name.ends_with(".yaml") || name.ends_with(".yml"))
-      continue;  // a name, never a file
+    if (name.empty() || is_path(name)) continue;
     if (auto cluster = find_cluster(name); cluster && is_homogeneous(*cluster)) return *std::move(cluster);
   }
   return std::nullopt;

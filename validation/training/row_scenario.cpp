@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/files/name_or_path.hpp"
 #include "base/text.hpp"
 #include "hardware/catalog.hpp"
 #include "strategies/plan/chunks.hpp"
@@ -182,8 +183,7 @@ const Result<Stack>& RunReader::stack_named(const std::string& name) {
 }
 
 bool RunReader::names_stack(const TrainingRow& row) {
-  return !row.stack.empty() && row.stack.find('/') == std::string::npos && !row.stack.ends_with(".yaml") &&
-         stack_named(row.stack);
+  return !row.stack.empty() && !is_path(row.stack) && stack_named(row.stack);
 }
 
 // The fork whose schedule it is, and the version of that year where the catalogue has one ("torchtitan-2024").
@@ -214,7 +214,7 @@ ReadRun RunReader::read(const TrainingRow& row) {
   Scenario& s = run.scenario;
   s.model = std::move(model.model);
 
-  const bool is_name = !row.gpu.empty() && row.gpu.find('/') == std::string::npos && !row.gpu.ends_with(".yaml");
+  const bool is_name = !row.gpu.empty() && !is_path(row.gpu);
   if (!is_name || !cluster_of(row.gpu)) return skip(fmt::format("gpu '{}' not in the catalogue", row.gpu));
   s.gpus = *row.gpus;
   const Interconnect interconnect = parse_interconnect(row.interconnect);

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "base/files/embedded.hpp"
+#include "base/files/name_or_path.hpp"
 #include "base/files/yaml.hpp"
 #include "base/text.hpp"
 #include "workloads/models/hugging_face.hpp"
@@ -79,8 +80,7 @@ std::vector<std::string> model_names() {
 
 Result<Model> find_model(const std::string& name_or_path) {
   if (is_hugging_face(name_or_path)) return read_hugging_face(name_or_path);
-  if (name_or_path.ends_with(".yaml") || name_or_path.ends_with(".yml"))
-    return read_document(YamlDocument::load(name_or_path));
+  if (names_file(name_or_path)) return read_document(YamlDocument::load(name_or_path));
   if (!spelling(name_or_path).empty()) {
     if (auto found = find_in_catalog(name_or_path)) return *found;
   }
