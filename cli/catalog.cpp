@@ -12,6 +12,7 @@
 #include "cli/common.hpp"
 #include "hardware/catalog.hpp"
 #include "hardware/topology.hpp"
+#include "reports/key_report.hpp"
 #include "workloads/models/catalog.hpp"
 
 namespace forerun::cli {
@@ -175,11 +176,30 @@ void stack_row(Table& table, const Stack& s) {
 
 std::string stack_details(const Stack& s) { return fmt::format("{}\n", stack_json(s).dump(2)); }
 
+// --- keys of files -----------------------------------------------------------------------------------------------
+
+int show_keys(const Options& o) {
+  std::vector<std::string> names;
+  for (const KeyTable& table : key_tables()) names.push_back(table.name);
+  if (!o.name.empty() && std::find(names.begin(), names.end(), o.name) == names.end())
+    return refuse({{{}, fmt::format("there is no table of keys {}", quoted(o.name)), suggestion(o.name, names)}});
+  Json all = Json::object();
+  std::string text;
+  for (const KeyTable& table : key_tables()) {
+    if (!o.name.empty() && table.name != o.name) continue;
+    all[table.name] = to_json(table);
+    text += (text.empty() ? "" : "\n") + text_of(table, terminal_width());
+  }
+  fmt::print("{}", o.json ? all.dump(2) + "\n" : text);
+  return answered;
+}
+
 int run(const Options& o) {
-  const std::vector<std::string> kinds{"models", "gpus", "clusters", "stacks"};
+  const std::vector<std::string> kinds{"models", "gpus", "clusters", "stacks", "keys"};
   if (std::find(kinds.begin(), kinds.end(), o.kind) == kinds.end()) {
     return refuse({{{}, fmt::format("there is no catalogue of {}", quoted(o.kind)), suggestion(o.kind, kinds)}});
   }
+  if (o.kind == "keys") return show_keys(o);
   if (o.kind == "models") {
     const Table table({{"model", Align::left},
                        {"layers"},
@@ -231,8 +251,11 @@ void add_catalog(CLI::App& app, int& code) {
   CLI::App* verb =
       app.add_subcommand("catalog", "Models, devices, clusters and software that forerun knows, or a file of yours");
   auto o = std::make_shared<Options>();
-  verb->add_option("kind", o->kind, "models, gpus, clusters or stacks")->required()->type_name("KIND");
-  verb->add_option("name", o->name, "one of them: a name, a YAML file, or a Hugging Face config.json")
+  verb->add_option("kind", o->kind, "models, gpus, clusters or stacks; keys: what files may say")
+      ->required()
+      ->type_name("KIND");
+  verb->add_option("name", o->name,
+                   "one of them: a name, a YAML file, or a Hugging Face config.json; of keys: plan, job, ...")
       ->type_name("NAME|FILE");
   verb->add_flag("--json", o->json, "the same fields for programs");
   verb->footer(

@@ -3,6 +3,9 @@
 #include <nlohmann/json.hpp>
 
 #include "costmodel/own_calibrations.hpp"
+#include "reports/value_json.hpp"
+#include "strategies/plan/plan_fields.hpp"
+#include "workloads/jobs/job_fields.hpp"
 
 namespace forerun {
 namespace {
@@ -10,22 +13,6 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 Json bytes(Bytes b) { return static_cast<std::int64_t>(b.value()); }
-
-Json stages_json(const Plan& plan) {
-  if (plan.cut != StageCut::list) return std::string(to_string(plan.cut));
-  Json list = Json::array();
-  for (const Stage& stage : plan.stages) list.push_back(stage.blocks);
-  return list;
-}
-
-Json overlap_json(const OverlapChoice& overlap) {
-  Json json = Json::object();
-  const auto add = [&](const char* key, const std::optional<bool>& choice) {
-    if (choice) json[key] = *choice;
-  };
-  add("tp", overlap.tp), add("cp", overlap.cp), add("ep", overlap.ep), add("dp", overlap.dp), add("pp", overlap.pp);
-  return json;
-}
 
 }  // namespace
 
@@ -60,36 +47,12 @@ Json to_json(const Traffic& traffic) {
   return all;
 }
 
-Json to_json(const Plan& p) {
-  Json json = {{"tp", p.tp},
-               {"sp", p.sp},
-               {"cp", p.cp},
-               {"cp_kind", to_string(p.cp_kind)},
-               {"pp", p.pp},
-               {"virtual_stages", p.virtual_stages},
-               {"schedule", to_string(p.schedule)},
-               {"stages", stages_json(p)},
-               {"ep", p.ep},
-               {"dp", p.dp},
-               {"zero", p.zero},
-               {"micro_batch", p.micro_batch},
-               {"recompute", to_string(p.recompute)}};
-  if (p.overlap != OverlapChoice{}) json["overlap"] = overlap_json(p.overlap);
-  return json;
-}
+Json to_json(const Plan& p) { return to_json(plan_fields().write(p)); }
 
 Json to_json(const Scenario& s) {
-  return {{"model", s.model.name},
-          {"cluster", s.cluster.name},
-          {"gpus", s.gpus},
-          {"device", node_of(s.cluster).device.name},
-          {"stack", s.stack.name},
-          {"job",
-           {{"kind", to_string(s.job.kind)},
-            {"sequence", s.job.sequence},
-            {"global_batch", s.job.global_batch},
-            {"dtype", to_string(s.job.dtype)},
-            {"optimizer", to_string(s.job.optimizer)}}}};
+  return {{"model", s.model.name}, {"cluster", s.cluster.name},
+          {"gpus", s.gpus},        {"device", node_of(s.cluster).device.name},
+          {"stack", s.stack.name}, {"job", to_json(job_fields().write(s.job))}};
 }
 
 Json to_json(const MemoryUse& m) {

@@ -48,6 +48,14 @@ Kind<Q> quantity();
 template <class Q>
 Kind<Q> positive();  // a quantity that something is divided by: zero is refused
 
+// Every value of an enum that counts from 0.
+template <class E>
+std::vector<E> all_to(E last) {
+  std::vector<E> values;
+  for (int value = 0; value <= static_cast<int>(last); ++value) values.push_back(static_cast<E>(value));
+  return values;
+}
+
 // One of these, as to_string(E) names them.
 template <class E>
 Kind<E> choice(std::vector<E> values) {

@@ -8,6 +8,7 @@
 #include "base/units.hpp"
 #include "costmodel/stacks/stack.hpp"
 #include "costmodel/stacks/stack_parameters.hpp"
+#include "workloads/jobs/job_fields.hpp"
 
 namespace forerun {
 namespace {
@@ -169,7 +170,7 @@ StackFile read(const YamlNode& node) {
   if (const auto lora = map.optional("lora")) {
     MapReader parts = lora->map();
     stack.lora_rank = static_cast<int>(parts.required("rank").integer(1, 1 << 16));
-    stack.lora_target = read_targets(parts.required("target"));
+    low_rank_targets().read(stack.lora_target, parts.required("target"));
     parts.finish();
   }
   MapReader loss = map.required("loss").map();

@@ -13,8 +13,6 @@
 
 namespace forerun {
 
-class YamlNode;
-
 enum class Recompute : std::uint8_t { none, selective, full };
 
 // How the blocks are cut into the pp x virtual_stages chunks.

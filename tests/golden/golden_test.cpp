@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
+#include "reports/key_report.hpp"
 #include "tests/cli/program.hpp"
 
 namespace forerun {
@@ -47,6 +48,28 @@ TEST(Golden, BestPlansOfLlama70b) { expect_approved(folder / "plans-llama3-70b.t
 TEST(Golden, BestPlansOfMixtral) {
   expect_approved(folder / "plans-mixtral-8x7b.txt",
                   best_plans("plan mixtral-8x7b --cluster dgx-a100 --gpus 64 --sequence 4096 --global-batch 512"));
+}
+
+// The page of keys is what the program says, and nothing else.
+TEST(Golden, PageOfKeys) {
+  expect_approved(root / "docs/keys.md", keys_page());
+  const std::string page = read_text(root / "docs/keys.md");
+  std::size_t rows = 0;
+  for (const auto& [name, keys] : nlohmann::ordered_json::parse(text_of("catalog keys --json")).items()) {
+    EXPECT_NE(page.find("\n## " + name + "\n"), std::string::npos) << name;
+    for (const auto& key : keys) {
+      std::string row = "|";
+      for (const char* column : {"key", "kind", "unit", "range", "default", "what"}) {
+        const std::string mark = std::string_view(column) == "key" ? "`" : "";
+        row += " " + mark + key.at(column).get<std::string>() + mark + " |";
+      }
+      EXPECT_NE(page.find("\n" + row + "\n"), std::string::npos) << row;
+      ++rows;
+    }
+  }
+  std::size_t shown = 0;
+  for (std::size_t at = page.find("\n| `"); at != std::string::npos; at = page.find("\n| `", at + 1)) ++shown;
+  EXPECT_EQ(shown, rows);
 }
 
 }  // namespace

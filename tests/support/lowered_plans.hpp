@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "tests/support/random_plans.hpp"
+#include "workloads/jobs/job_fields.hpp"
 
 namespace forerun::test {
 
@@ -89,9 +90,9 @@ inline Drawn some_lowered_plan(const std::vector<int>& sizes = {1, 2, 4, 8, 16, 
   if (*rc::gen::arbitrary<bool>()) plan.overlap = {.tp = false, .cp = false, .ep = false, .dp = false, .pp = false};
   RC_LOG() << given.model.name << " of " << given.model.blocks.size() << " x " << given.model.hidden << " on "
            << given.gpus << " of " << given.cluster.name << " with " << given.stack.name << ", batch "
-           << given.job.global_batch << " x " << given.job.sequence << ", skew " << given.job.expert_skew
-           << to_yaml(given.job.tuning) << ": " << summary(plan) << ", sharding group " << plan.sharding_group
-           << (plan.overlap.tp ? ", no overlap" : "") << '\n';
+           << given.job.global_batch << " x " << given.job.sequence << ", skew " << given.job.expert_skew << ", "
+           << fields::flow_yaml(job_fields().write(given.job)) << ": " << summary(plan) << ", sharding group "
+           << plan.sharding_group << (plan.overlap.tp ? ", no overlap" : "") << '\n';
   return {given, plan};
 }
 

@@ -9,8 +9,6 @@
 
 namespace forerun {
 
-class YamlNode;
-
 enum class JobKind : std::uint8_t { pretrain, finetune };
 enum class Optimizer : std::uint8_t { sgd, momentum, adamw };
 
@@ -31,8 +29,5 @@ inline std::int64_t tokens_per_step(const Job& job) { return std::int64_t{job.se
 std::string_view to_string(JobKind);
 std::string_view to_string(Optimizer);
 int moments(Optimizer);  // values kept per parameter beside the master copy: 0, 1, 2
-
-// Work that is named in the design but cannot be priced yet (serve, rl) is a Problem that says so.
-Job read_job(const YamlNode&);
 
 }  // namespace forerun

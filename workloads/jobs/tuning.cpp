@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <array>
 
-#include "base/files/yaml.hpp"
 #include "workloads/models/model.hpp"
 
 namespace forerun {
@@ -15,21 +14,6 @@ constexpr std::array<std::string_view, 5> kinds{"full", "frozen", "adapter", "lo
 constexpr std::array<std::string_view, 11> targets{"q_proj",      "k_proj",     "v_proj",    "o_proj",
                                                    "gate_proj",   "up_proj",    "down_proj", "linear_qkv",
                                                    "linear_proj", "linear_fc1", "linear_fc2"};
-constexpr int most = 1 << 16;
-
-template <class Names>
-std::vector<std::string> list(const Names& names) {
-  return {names.begin(), names.end()};
-}
-
-int number(const YamlNode& node, int least) { return static_cast<int>(node.integer(least, most)); }
-
-// Keys of one kind of tuning under another one are mistakes.
-void refuse(MapReader& map, const char* key, TuningKind kind) {
-  if (const auto node = map.optional(key))
-    node->report(fmt::format("tuning {} has no {}", to_string(kind), key), "leave it out, or choose another tuning");
-}
-
 using enum LowRankTarget;
 
 // A matrix that is tuned by itself and as a part of a fused product.
@@ -103,66 +87,6 @@ std::string_view to_string(LowRankTarget target) { return targets[static_cast<st
 
 std::int64_t nf4_bytes(std::int64_t elements) {
   return (elements + 1) / 2 + (elements + 63) / 64 + 4 * ((elements + 64 * 256 - 1) / (64 * 256));
-}
-
-std::vector<LowRankTarget> read_targets(const YamlNode& node) {
-  std::vector<LowRankTarget> chosen;
-  for (const YamlNode& item : node.items()) {
-    const auto target = static_cast<LowRankTarget>(item.one_of(list(targets)));
-    if (std::find(chosen.begin(), chosen.end(), target) != chosen.end())
-      item.report(fmt::format("target {} twice", to_string(target)), "name it once");
-    chosen.push_back(target);
-  }
-  std::sort(chosen.begin(), chosen.end());
-  return chosen;
-}
-
-Tuning read_tuning(MapReader& map) {
-  Tuning tuning;
-  tuning.kind = map.optional("tuning", [](const YamlNode& n) { return static_cast<TuningKind>(n.one_of(list(kinds))); })
-                    .value_or(TuningKind::full);
-  if (is_low_rank(tuning)) {
-    tuning.rank = map.optional("rank", [](const YamlNode& n) { return number(n, 1); }).value_or(0);
-    tuning.target = map.optional("target", read_targets).value_or(std::vector<LowRankTarget>{});
-  } else {
-    refuse(map, "rank", tuning.kind);
-    refuse(map, "target", tuning.kind);
-  }
-  if (tuning.kind == TuningKind::adapter) {
-    tuning.width = number(map.required("width"), 1);
-  } else {
-    refuse(map, "width", tuning.kind);
-  }
-  if (tuning.kind == TuningKind::frozen) {
-    tuning.trainable_blocks =
-        map.optional("trainable_blocks", [](const YamlNode& n) { return number(n, 0); }).value_or(0);
-    tuning.train_head = map.optional("train_head", [](const YamlNode& n) { return n.boolean(); }).value_or(true);
-  } else {
-    refuse(map, "trainable_blocks", tuning.kind);
-    refuse(map, "train_head", tuning.kind);
-  }
-  return tuning;
-}
-
-std::string to_yaml(const Tuning& tuning) {
-  switch (tuning.kind) {
-    case TuningKind::full:
-      return "";
-    case TuningKind::frozen:
-      return fmt::format(", tuning: frozen, trainable_blocks: {}, train_head: {}", tuning.trainable_blocks,
-                         tuning.train_head);
-    case TuningKind::adapter:
-      return fmt::format(", tuning: adapter, width: {}", tuning.width);
-    case TuningKind::lora:
-    case TuningKind::qlora:
-      break;
-  }
-  std::string text = fmt::format(", tuning: {}", to_string(tuning.kind));
-  if (tuning.rank > 0) text += fmt::format(", rank: {}", tuning.rank);
-  std::string names;
-  for (const LowRankTarget target : tuning.target)
-    names += fmt::format("{}{}", names.empty() ? "" : ", ", to_string(target));
-  return names.empty() ? text : text + ", target: [" + names + "]";
 }
 
 Problems check(const Tuning& tuning, const Model& model) {

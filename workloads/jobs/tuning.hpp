@@ -15,8 +15,6 @@
 namespace forerun {
 
 struct Model;
-class MapReader;
-class YamlNode;
 
 enum class TuningKind : std::uint8_t { full, frozen, adapter, lora, qlora };
 
@@ -61,12 +59,6 @@ std::string_view to_string(LowRankTarget);
 // Bytes of a matrix in NF4 with double quantisation (Dettmers et al. 2023, section 3): 4 bits an element, an 8-bit
 // scale for every 64 of them and a 32-bit one for every 256 scales: 4.127 bits an element.
 std::int64_t nf4_bytes(std::int64_t elements);
-
-// The keys of a job that say what is trained; rank and target may be left to the software's defaults.
-Tuning read_tuning(MapReader&);
-std::vector<LowRankTarget> read_targets(const YamlNode&);
-// ", tuning: lora, rank: 16, target: [q_proj, v_proj]": read_tuning of it is equal; "" for full.
-std::string to_yaml(const Tuning&);
 
 // Why a model cannot be trained so.
 Problems check(const Tuning&, const Model&);

@@ -1,5 +1,5 @@
 // Is a job read as written, and refused with a reason where it cannot be priced?
-#include "workloads/jobs/job.hpp"
+#include "workloads/jobs/job_fields.hpp"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -13,14 +13,14 @@ using testing::HasSubstr;
 
 Job job(const std::string& text) {
   const auto document = YamlDocument::parse(text, "job.yaml");
-  const Job read = read_job(document->root());
+  const Job read = job_fields().read(document->root());
   EXPECT_TRUE(document->problems().empty()) << to_string(document->problems());
   return read;
 }
 
 std::string problems(const std::string& text) {
   const auto document = YamlDocument::parse(text, "job.yaml");
-  read_job(document->root());
+  static_cast<void>(job_fields().read(document->root()));
   return to_string(document->problems());
 }
 

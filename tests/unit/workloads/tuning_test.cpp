@@ -7,7 +7,7 @@
 #include <algorithm>
 
 #include "base/files/yaml.hpp"
-#include "workloads/jobs/job.hpp"
+#include "workloads/jobs/job_fields.hpp"
 #include "workloads/operators/operators.hpp"
 
 namespace forerun {
@@ -158,14 +158,14 @@ TEST(Frozen, EmbeddingAndHead) {
 
 Job job(const std::string& text) {
   const auto document = YamlDocument::parse(text, "job.yaml");
-  const Job read = read_job(document->root());
+  const Job read = job_fields().read(document->root());
   EXPECT_TRUE(document->problems().empty()) << to_string(document->problems());
   return read;
 }
 std::string problems(const std::string& text) {
   const auto document =
       YamlDocument::parse("{kind: finetune, sequence: 16, global_batch: 2, " + text + "}", "job.yaml");
-  read_job(document->root());
+  static_cast<void>(job_fields().read(document->root()));
   return to_string(document->problems());
 }
 
@@ -173,7 +173,8 @@ TEST(Tuning, ReadsBackEqual) {
   for (const Tuning& tuning : {full, qkv, Tuning{.kind = TuningKind::qlora, .rank = 64, .target = {q_proj, down_proj}},
                                Tuning{.kind = TuningKind::adapter, .width = 64},
                                Tuning{.kind = TuningKind::frozen, .trainable_blocks = 2, .train_head = false}}) {
-    EXPECT_EQ(job("{kind: finetune, sequence: 16, global_batch: 2" + to_yaml(tuning) + "}").tuning, tuning);
+    const Job written{.kind = JobKind::finetune, .sequence = 16, .global_batch = 2, .tuning = tuning};
+    EXPECT_EQ(job(fields::flow_yaml(job_fields().write(written))), written);
   }
 }
 
