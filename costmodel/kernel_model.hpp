@@ -30,8 +30,9 @@ struct KernelChoice {
   AttentionKernel attention = AttentionKernel::flash2;
   // as calibrations name them ("vllm-0.24.0"); empty: what training frameworks call, by `attention`
   std::string library;
-  bool sustained = true;  // at the clock that the power limit leaves in steps of seconds (training); otherwise at that
-      // of short benchmarks
+  // Kernels run at the clock that the power limit leaves in steps of seconds (training), or at that of short
+  // benchmarks.
+  bool sustained = true;
   DType streaming = DType::bf16;  // of the tensors that streaming kernels read and write, which those do not say
   // Kept alive by the caller until the model is made.
   const KernelCalibration* own = nullptr;  // of this device, over the shipped one: its kinds whoever's kernels they are

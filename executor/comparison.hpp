@@ -28,8 +28,8 @@ struct Comparison {
   std::vector<Compared> time;
   std::vector<Compared> memory;  // bytes at the peak of the rank that holds most, by category
   std::vector<Compared> bytes;  // API bytes of the rank that sends most, by flow
-  double expert_skew =
-      1;  // rows that the busiest rank's experts drew, over those of equal shares, which predictions count on
+  // Rows that the busiest rank's experts drew over those of equal shares, on which predictions count.
+  double expert_skew = 1;
   int cores = 0;  // that the ranks share
   // of those cores, the share that other programs had: above a few percent, times say little
   std::optional<double> others;

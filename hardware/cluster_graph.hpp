@@ -21,8 +21,9 @@ struct GraphEdge {
 //
 //   switched, pcie   device -- switch or host, at the device's port rate
 //   mesh             device -- device, each pair at port rate / (devices of a node - 1)
-//   NIC              device -- NIC at the device's host rate (shared out when a device has several), NIC -- switch at
-//   the NIC's rate tier             switch -- switch above, at the sum of what is below / oversubscription
+//   NIC              device -- NIC at the device's host rate (shared out when a device has several),
+//                    NIC -- switch at the NIC's rate
+//   tier             switch -- switch above, at the sum of what is below / oversubscription
 //
 // A tier's latency lies half on the way up to its switch and half on the way down, so that a route pays it once.
 struct ClusterGraph {

@@ -23,12 +23,13 @@ struct ProfileOptions {
   SweepSize sweep;
   SweepRange range;
   Effort effort;
-  int passes = 1;  // over the cases of a part of the sweep, with a share of the effort each: a case's time is their
-                   // median, which one busy second does not move
+  // Passes over the cases of a part of the sweep, each with a share of the effort. A case's time is their median, which
+  // one busy second does not move.
+  int passes = 1;
   KernelCase reference = product_case(DType::fp32, 512, 512, 512);  // timed again and again through the sweep
   Bytes largest_message{16.0 * (1 << 20)};
-  std::string started_by_mpi;  // how to start this profile's collectives as processes: a command, of which stderr is
-                               // read; empty: not at all
+  // The command that starts this profile's collectives as processes, and whose stderr is read; empty: none.
+  std::string started_by_mpi;
 };
 
 // The usual sizes, quick or not.

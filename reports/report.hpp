@@ -14,8 +14,8 @@ struct OwnCalibrations;
 
 nlohmann::ordered_json to_json(const Plan&);       // the keys of plan.yaml
 nlohmann::ordered_json to_json(const Scenario&);
-nlohmann::ordered_json to_json(
-    const Estimate&);   // step_time_s, low, high, evidence, tokens_per_s, mfu, memory, breakdown, bytes, ...
+// Keys: step_time_s, low, high, evidence, tokens_per_s, mfu, memory, breakdown, bytes, ...
+nlohmann::ordered_json to_json(const Estimate&);
 nlohmann::ordered_json to_json(const MemoryUse&);
 nlohmann::ordered_json to_json(const StageMemory&);
 nlohmann::ordered_json to_json(const Breakdown&);
@@ -24,7 +24,7 @@ nlohmann::ordered_json to_json(const RankedPlan&);
 nlohmann::ordered_json to_json(const SimulatedPlan&);  // the same, and `simulated`: step_time_s and difference, or null
 nlohmann::ordered_json to_json(const Certificate&);
 nlohmann::ordered_json to_json(const std::vector<Change>&);
-nlohmann::ordered_json to_json(
-    const OwnCalibrations&, const Cluster&);  // each file: `file`, `device` or `generation`, `fits` as people read them
+// Keys of each file: `file`, `device` or `generation`, `fits` as people read them.
+nlohmann::ordered_json to_json(const OwnCalibrations&, const Cluster&);
 
 }  // namespace forerun

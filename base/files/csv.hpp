@@ -23,8 +23,9 @@ struct CsvTable {
 };
 
 // Cells may be quoted; within quotes "" is a quote, and line breaks are text. Lines end in LF or CRLF, empty lines are
-// skipped, and a leading byte-order mark is ignored. Problems: no header, no row below it, a repeated column, a row of
-// another length, an open quote, a quote inside an unquoted cell.
+// skipped, and a leading byte-order mark is ignored.
+// Problems: no header, no row below it, a repeated column, a row of another length, an open quote, a quote inside an
+// unquoted cell.
 Result<CsvTable> parse_csv(std::string_view text, const std::string& name);
 
 }  // namespace forerun

@@ -46,8 +46,8 @@ class YamlNode {
   [[nodiscard]] Q quantity() const;  // a number with its unit
   [[nodiscard]] std::vector<YamlNode> items() const;          // of a sequence
   [[nodiscard]] MapReader map() const;
-  [[nodiscard]] std::vector<std::pair<std::string, YamlNode>> entries()
-      const;  // of a map with free keys, in file order
+  // Keys and values of a map with free keys, in the order of the file.
+  [[nodiscard]] std::vector<std::pair<std::string, YamlNode>> entries() const;
 
   // One of `names`; reports with a suggestion and returns 0 otherwise. The index is into `names`.
   [[nodiscard]] std::size_t one_of(const std::vector<std::string>& names) const;

@@ -28,8 +28,9 @@ struct Placement {
     int members = 1;               // of the group inside one component of this level
     // what one member can send across this level alone; in a mesh, to the other members only
     BytesPerSecond per_member;
-    BytesPerSecond share;          // what all members below one component of the level below may send together, when
-                                   // every group of the same shape is active
+    // What all members below one component of the level below may send together while every group of that shape is
+    // active.
+    BytesPerSecond share;
     Seconds latency;
     bool reduces_in_switch = false;
     FabricKind fabric = FabricKind::switched;  // of the innermost level

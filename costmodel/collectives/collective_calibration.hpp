@@ -46,10 +46,11 @@ struct NetworkCalibration {
   std::string link;  // as the measurements describe it: "EFAv2 32x100G"
   CollectiveKind kind = CollectiveKind::all_reduce;
   int ranks = 0, nodes = 0;
-  std::string cluster;  // whose steps take these constants: name or alias of a cluster's file; empty: nobody's, only
-      // `validate` uses them
-  BytesPerSecond rate;  // of a node's ports together by the datasheet, of which the fit is a share; 0: not stated, as
-      // the cluster's file says
+  // The cluster whose steps take these constants, by the name or an alias of its file; empty: only `validate` uses
+  // them.
+  std::string cluster;
+  // The datasheet's rate of a node's ports together, of which the fit is a share; 0: as the cluster's file says.
+  BytesPerSecond rate;
   std::string source, date;
   NetworkFit fit;
 

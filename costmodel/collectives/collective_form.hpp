@@ -2,18 +2,22 @@
 // any number of ranks.
 //
 //   ring    t = start + step s + w / (rate P) + 2 sqrt(fill w / (rate P)) + (S / n) / (copy P)
-//   switch  t = switch_start + x / (switch_rate P) + 2 sqrt(switch_fill x / (switch_rate P)),  x = (n + 1) / n S;
-//   all-reduce of 5 and more small   t = small_start + step s + (S / n) / (small_rate P): flagged stores of messages
-//   between pairs (all-to-all)
+//   switch  t = switch_start + x / (switch_rate P) + 2 sqrt(switch_fill x / (switch_rate P)),  x = (n + 1) / n S
+//   small   t = small_start + step s + (S / n) / (small_rate P)
 //
-// the least of those it has, and never less than `floor`, what the host that measured needed to launch it. P: datasheet
-// rate of a rank's port; s: steps, 2 (n-1) of an all-reduce, 1 of a message, else n-1; w: bytes that a rank sends, 2
-// (n-1)/n S, (n-1)/n S, of a message S.
+// The time is the least of those that the collective has, and never less than `floor`, what the host that measured
+// needed to launch it. `switch` is an all-reduce of five ranks and more, `small` flagged stores of messages between
+// pairs (all-to-all).
 //
-// The root is the pipeline of chunks that fills and drains: (sqrt(a k) + sqrt(S b))^2; the copy of the rank's own part
-// hides behind nothing. Median errors 2 to 5 % where an alpha-beta line has 10 to 20 (docs/cost-models.md). Wrong by 20
-// to 30 % just above the size at which NCCL changes to a protocol that is slower there (2 MiB, two ranks): NCCL's
-// choice is not the best one, ours is.
+//   P  datasheet rate of a rank's port
+//   s  steps: 2 (n-1) of an all-reduce, 1 of a message, else n-1
+//   w  bytes that a rank sends: 2 (n-1)/n S of an all-reduce, S of a message, else (n-1)/n S
+//
+// The root is the pipeline of chunks that fills and drains: (sqrt(a k) + sqrt(S b))^2. Nothing overlaps the copy of the
+// rank's own part.
+// Median errors 2 to 5 % where an alpha-beta line has 10 to 20 (docs/cost-models.md). Wrong by 20 to 30 % just above
+// the size at which NCCL changes to a protocol that is slower there (2 MiB, two ranks): NCCL's choice is not the best
+// one, ours is.
 #pragma once
 
 #include <span>

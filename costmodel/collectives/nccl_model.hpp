@@ -4,13 +4,15 @@
 //   t = latency * f + S / (rate * p) + 2 g sqrt(fill * f * S / (rate * p)) + (S / n) / C
 //
 // Published: f = p = 1, g = 0, C infinite; that is what decides inside NCCL, and what the crossovers of its logs
-// follow. g is the pipeline of chunks that fills and drains ((sqrt(a k) + sqrt(S b))^2; Simple, NVLS and PAT only;
-// `fill` is the latency, of a ring four steps'), C the copy of a rank's own part that hides behind nothing (ring,
-// Simple).
+// follow.
 //
-// S as nccl-tests counts: the whole tensor for all-gather and reduce-scatter. Never wrong by a factor, but: 1 to 32 MiB
-// over nodes 15 to 30 % too fast as published; blind to congestion; the tree's correction is interpolated between its
-// steps, so that time grows with size.
+//   g     the pipeline of chunks that fills and drains, (sqrt(a k) + sqrt(S b))^2: Simple, NVLS and PAT only
+//   fill  the latency, of a ring that of four steps
+//   C     rate at which a rank copies its own part, which overlaps nothing: ring and Simple only
+//   S     as nccl-tests counts: the whole tensor for all-gather and reduce-scatter
+//
+// Never wrong by a factor, but: 1 to 32 MiB over nodes 15 to 30 % too fast as published; blind to congestion; the
+// tree's correction is interpolated between its steps, so that time grows with size.
 #pragma once
 
 #include "base/quantity.hpp"

@@ -15,11 +15,12 @@ struct FormField {
   double Form::* member;
   double low, start, high;  // what is physically possible, and where a fit begins
   FieldUnit unit = FieldUnit::none;
-  bool fitted =
-      true;  // false: set by hand, because no sample shows it, or one of `choices`; or told by backward samples alone
+  // False where it is set by hand because no sample shows it, is one of `choices`, or is told by backward samples
+  // alone.
+  bool fitted = true;
   std::span<const double> choices{};  // of a number that is a property of the software, which a fit tries in turn
-  bool of_backward =
-      false;  // fitted where there are samples of backward passes; files may leave it out, and mean `start`
+  // It is fitted where there are samples of backward passes; files that leave it out mean `start`.
+  bool of_backward = false;
 };
 
 // The fields of a form, in the order of its files.

@@ -5,16 +5,17 @@
 //   t  = launch + (tc^p + (bytes / (memory x bandwidth))^p)^(1/p)
 //   tc = (max(W / SMs, L) + tail x L) / (rate of one SM x compute) + wave x ceil(tiles / SMs)
 //   W  = tiles x 128 x keys x 2 (head_dim + value_dim + 2 softmax),  tiles = sequences x heads x ceil(q / 128)
-//   keys = min(kv, visible kv + 64 if masked): what a tile's last row sees is computed for all its rows;  L: the
-//   longest tile
+//   keys = min(kv, visible kv + 64 if masked): what a tile's last row sees is computed for all its rows
+//   L  = the longest tile's part of W
 // A core of a CPU handles 64 rows at a time, fewer at the end of a sequence at their own cost
 // (runtime/cpu/attention_blocks.hpp); wave: what starting its products costs a tile. Backward does W x 5/2 (five
 // products where forward has two) at `backward` times the rate.
 //
 // One query (flash decoding; a block of work is a key-value head of a sequence, split over keys):
-//   t  = launch + (tm^3 + tc^3)^(1/3) + wave x ceil(blocks / SMs),  blocks = sequences x kv_heads,  units = blocks x
-//   max(1, kv / split) tm = key-value bytes / (memory x bandwidth x min(1, units / (SMs x fill))),  tc = 4 heads rows
-//   kv head_dim / (peak x min(1, units / SMs))
+//   t  = launch + (tm^3 + tc^3)^(1/3) + wave x ceil(blocks / SMs)
+//   tm = key-value bytes / (memory x bandwidth x min(1, units / (SMs x fill)))
+//   tc = 4 heads rows kv head_dim / (peak x min(1, units / SMs))
+//   blocks = sequences x kv_heads,  units = blocks x max(1, kv / split)
 // Where more than `group` query heads share a key-value head, kernels do not share it: blocks = sequences x heads, and
 // each reads the keys again, from the L2 cache, for `again` times what the first reading costs. Where each has its own
 // and `split_single` is 0, nothing is split.

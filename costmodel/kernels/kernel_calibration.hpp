@@ -12,8 +12,8 @@
 //       parameters: {compute: 0.861, memory: 0.852, launch: 2.8 us, exponent: 4.78, prologue: 161, small_tiles: 0.248}
 //       in_sample: {median: 0.066, p90: 0.23}       # of |predicted / measured - 1|
 //       left_out: {median: 0.067, p90: 0.231}
-//       residuals:                    # of ln(measured / predicted) on rows left out, by predicted time; band: four in
-//       five are nearer to 0
+//       residuals:                    # of ln(measured / predicted) on rows left out, by predicted time;
+//                                     # band: four in five are nearer to 0
 //         - {below: 10 us, samples: 1210, p10: -0.2, p50: 0.0, p90: 0.3, band: 0.27}
 //         - {below: 100 us, ...}
 //         - {above: 100 us, ...}
@@ -22,9 +22,8 @@
 //         shrink: 0.3
 //         left_out: {median: 0.04, p90: 0.12}    # of all rows, the form with what samples of other groups add
 //         residuals: [...]            # as above, of rows left out that lie among samples
-//         points: |                   # at most 300: log2 of m, n, k, batch (sequences, heads, key-value heads,
-//         queries, keys, head size; bytes), then
-//           3 10 12 0 -0.1234         # ln(measured / form)
+//         points: |                   # at most 300: log2 of m, n, k, batch (of attention sequences, heads, key-value
+//           3 10 12 0 -0.1234         # heads, queries, keys, head size; else bytes), then ln(measured / form)
 #pragma once
 
 #include <string>

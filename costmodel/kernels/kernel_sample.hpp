@@ -46,8 +46,8 @@ struct HeldOutFit {
   std::vector<double> form_residuals;  // ln(measured / predicted) of the form alone
   std::vector<double> residuals;  // with what samples of other groups add, where that is worth it
   std::vector<bool> dominated;  // by those samples
-  std::vector<double> bands;  // of the regime of its predicted time, from the samples of other folds: four in five
-                              // should be nearer to 0
+  // The band of the regime of a sample's predicted time, from the other folds: four in five should be nearer to 0.
+  std::vector<double> bands;
   std::optional<ResidualField> field;  // of all samples; none: the form is as good
 };
 

@@ -1,7 +1,7 @@
 // The time of a kernel that memory limits (norms, element-wise work, optimiser).
 //
-//   t = launch + (bytes - hit (1 - 1 / cached)) / (memory x bandwidth),   hit = bytes x (1 below the L2's size, falling
-//   to 0 at twice that)
+//   t   = launch + (bytes - hit (1 - 1 / cached)) / (memory x bandwidth)
+//   hit = bytes x (1 below the L2's size, falling to 0 at twice that)
 //
 // Backward passes do so at `backward` times the rate.
 //
@@ -17,8 +17,9 @@
 namespace forerun {
 
 struct StreamingForm {
-  double memory = 1;  // share of the device's bandwidth, from memory; above 1 where a cache beyond the L2 serves, or
-      // stores read no line first
+  // Share of the device's bandwidth from memory; above 1 where a cache beyond the L2 serves, or where stores read no
+  // line first.
+  double memory = 1;
   double cached = 1;  // how many times as fast tensors in the L2 cache are
   double launch = 0;  // seconds
   double backward = 1;  // rate of backward over forward, a byte each

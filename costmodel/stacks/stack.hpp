@@ -27,8 +27,8 @@ struct Precision {
   std::optional<DType> reduction;   // as sent between replicas; nullopt: the job's
   std::optional<DType> master;      // a second copy for the optimiser; nullopt: none
   std::optional<DType> moments;     // of the optimiser; nullopt: the job's
-  bool fp16_gradients =
-      false;      // fp16 jobs, whose loss is scaled, accumulate and reduce gradients in fp16 whatever the above says
+  // Jobs in fp16, whose loss is scaled, accumulate and reduce gradients in fp16 whatever the above says.
+  bool fp16_gradients = false;
 
   bool operator==(const Precision&) const = default;
 };
@@ -60,10 +60,10 @@ struct Reach {
 // How weights are updated, where that depends on how many devices there are.
 struct UpdateRecipe {
   std::optional<DType> moments;  // nullopt: as Precision says
-  bool moments_paged =
-      false;  // they live in host memory that the device pages in as it updates; what that costs is not modelled
-  bool update_in_backward = false;  // a block is updated as soon as its gradient is there, which then goes: one
-      // micro-batch a step, no replicas
+  // The moments live in host memory that the device pages in as it updates; what that costs is not modelled.
+  bool moments_paged = false;
+  // A block is updated as soon as its gradient is there, which then goes: one micro-batch a step, no replicas.
+  bool update_in_backward = false;
 
   bool operator==(const UpdateRecipe&) const = default;
 };
@@ -83,10 +83,12 @@ struct Stack {
   std::vector<int> zero_levels{0, 1, 2, 3};  // that it has; 0 is always possible where there is nothing to shard over
   bool has_tp = true, has_cp = true, has_ep = true, has_pp = true;
   std::vector<std::string> schedules{"1f1b", "interleaved"};  // of pipelines, as plans name them
-  bool cuts_by_weights = false;  // blocks and head fill the pipeline's stages until each exceeds its share of the
-      // weights (chunks_by_weights); otherwise evenly
-  int layers_per_chunk = 0;  // of an interleaved pipeline, in the software's published configurations; 0: it does not
-      // interleave by default
+  // Blocks and head fill the pipeline's stages until each exceeds its share of the weights (chunks_by_weights);
+  // otherwise evenly.
+  bool cuts_by_weights = false;
+  // Layers of a chunk of an interleaved pipeline in the software's published configurations; 0: it does not interleave
+  // by default.
+  int layers_per_chunk = 0;
   std::vector<std::string> cp_kinds{"ring", "all_gather"};  // of context parallelism
   bool sequence_parallel = false;  // with tensor parallelism, where a plan does not say
   AttentionKernel attention = AttentionKernel::flash2;
@@ -94,11 +96,13 @@ struct Stack {
   // attention), and operators whose output is dropped as well (norms, activations).
   std::vector<OperatorKind> selective_inside, selective_outputs;
   Bytes logit_saved{4}, logit_workspace{2};
-  bool small_exchanges = false;  // counts what formulas leave out: gradients of norms and routers under sequence
-      // parallelism, statistics of the loss over vocabulary shards
+  // Exchanges that formulas leave out are counted: gradients of norms and routers under sequence parallelism,
+  // statistics of the loss over vocabulary shards.
+  bool small_exchanges = false;
   bool wide_attention = false;  // its fused attention also takes fp32 and fp64; otherwise these write scores out
-  bool gradients_apart = false;  // weight gradients are written on their own before they are added to the accumulated
-      // ones (no gradient accumulation fusion)
+  // Weight gradients are written on their own before they are added to the accumulated ones (no gradient accumulation
+  // fusion).
+  bool gradients_apart = false;
   int lora_rank = 8;  // of low-rank factors, and the products that they stand beside, where a job does not say
   std::vector<LowRankTarget> lora_target{LowRankTarget::q_proj, LowRankTarget::v_proj};
   bool fp8_saves = false;  // products keep their inputs in fp8 under an fp8 job
@@ -108,11 +112,12 @@ struct Stack {
   OverlapAbility overlap;
   double contention = 0;  // share of hidden communication time by which it slows the computation beside it
 
-  bool compiled = true;  // a compiler or fused layers make one kernel of a chain of element-wise operators, which keeps
-      // less for backward
+  // A compiler or fused layers make one kernel of a chain of element-wise operators, which keeps less for backward.
+  bool compiled = true;
   Reach reach;
-  std::optional<double> spread;  // of ln(measured / predicted) step times, beyond what the spreads of kernels and
-      // exchanges explain; nullopt: on no run that its fit did not see
+  // Spread of ln(measured / predicted) of step times beyond what kernels and exchanges explain; nullopt: no run that
+  // the fit did not see tells it.
+  std::optional<double> spread;
   Reach stated_reach;  // where its runs say nothing: on devices of other families
   // of the devices whose runs it was fitted to; empty: to none, or not recorded
   std::vector<std::string> fitted_families;
@@ -120,12 +125,12 @@ struct Stack {
   Seconds host_per_kernel;  // the host issues one kernel in this time; layers of small kernels wait for it
   Seconds host_per_step;  // framework floor of one step: data, logging, optimiser bookkeeping
   double bucket = 0;  // parameters reduced or gathered in one piece between replicas below ZeRO-3; 0: a block's
-  bool scatter_sends = false;  // what all members of a tensor group hold goes to the next stage in tp pieces that are
-      // gathered there (without SP)
-  bool steps_synchronize = true;  // all stages wait for each other before the update (global gradient norm); otherwise
-      // a stage goes on by itself
-  double host_update_rate =
-      4e9;  // parameters a second that the processors of one node update where an offloaded optimiser runs
+  // What all members of a tensor group hold goes to the next stage in tp pieces that are gathered there (without SP).
+  bool scatter_sends = false;
+  // All stages wait for each other before the update (global gradient norm); otherwise a stage goes on by itself.
+  bool steps_synchronize = true;
+  // Parameters a second that the processors of one node update where an offloaded optimiser runs on them.
+  double host_update_rate = 4e9;
   double optimizer_passes = 1;  // times that the optimiser's tensors are read and written, relative to a fused kernel
 
   double allocator_reserve = 0;  // reserved over allocated memory, minus one (median)

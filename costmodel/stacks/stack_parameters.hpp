@@ -7,11 +7,12 @@
 //     dropped: 735                                  # runs that were not
 //     families: [ampere, hopper]                    # of the devices of the runs
 //     left_out: 0.06                                # mean error of step times of models that the fit did not see
-//     spread: 0.07                                  # of ln(measured / predicted) of the same; both absent where all
-//     runs are of one model parameters: [reach.gemm, host.per_kernel]     # that were to be fitted; the keys of
-//     `values` where absent values: {reach.gemm: 1.06, host.per_kernel: 15 us}
+//     spread: 0.07                                  # of ln(measured / predicted) of the same
+//     parameters: [reach.gemm, host.per_kernel]     # that were to be fitted; the keys of `values` where absent
+//     values: {reach.gemm: 1.06, host.per_kernel: 15 us}
 //
-// The values replace what the rest of the file states, which stays there as what was known without the runs.
+// `left_out` and `spread` are absent where all runs are of one model. The values replace what the rest of the file
+// states, which stays there as what was known without the runs.
 #pragma once
 
 #include <optional>

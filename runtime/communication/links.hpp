@@ -72,8 +72,8 @@ class Links {
 
   virtual Message message(std::int64_t bytes) = 0;            // to fill and send
   virtual void send(int to, Message) = 0;                     // returns at once
-  virtual Message receive(
-      int from, std::int64_t bytes) = 0;  // throws LinkFailure: the peer is gone, or sent another number of bytes
+  // Throws LinkFailure where the peer is gone or sent another number of bytes.
+  virtual Message receive(int from, std::int64_t bytes) = 0;
   virtual void add_talkers(int /*change*/) {}  // Communicator::add_talkers
   virtual void give_up(const std::string& /*why*/) {}
   virtual std::unique_ptr<Links> group(std::span<const int> ranks) = 0;  // as Communicator's; this rank is one of them

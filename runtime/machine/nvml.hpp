@@ -16,8 +16,9 @@ struct GpuReading {
   std::optional<Hertz> sm_clock;
   std::optional<Watts> power;
   std::optional<double> celsius;
-  std::optional<std::uint64_t> throttle;  // nvmlClocksThrottleReason...: 0x4 software power cap, 0x8 hardware slowdown,
-                                          // 0x20 software thermal, 0x80 power brake
+  // Bits of nvmlClocksThrottleReason...: 0x4 software power cap, 0x8 hardware slowdown, 0x20 software thermal limit,
+  // 0x80 power brake.
+  std::optional<std::uint64_t> throttle;
 };
 
 class GpuMonitor {

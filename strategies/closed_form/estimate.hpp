@@ -18,8 +18,8 @@ struct Estimate {
   MemoryUse memory;
   Traffic traffic;      // of the rank that sends most, a step
   double tokens_per_second = 0;  // all devices
-  double mfu = 0;  // model FLOPs (full attention square, as Narayanan et al. 2021 count) over the job's dense peak x
-                   // devices x step
+  // Model FLOPs (full attention square, as Narayanan et al. 2021 count) over the job's dense peak x devices x step.
+  double mfu = 0;
   double hfu = 0;  // the same with recomputed FLOPs
   Joules energy;  // of all devices, a step
   std::optional<Dollars> cost;  // of a step, where the device has a price

@@ -15,8 +15,9 @@ struct Delay {
 
 // One pass of one block. Memory is counted from the start of the pass, when the boundary tensor that it finds is alive.
 struct PassPrice {
-  Seconds total;  // until the compute lane is done: kernels, or the host that launches them where it is slower, and
-      // exposed delays
+  // Time until the compute lane is done: kernels, or the host that launches them where it is slower, and exposed
+  // delays.
+  Seconds total;
   Seconds compute;  // kernels that are not run again
   Seconds recompute;
   std::array<Delay, 5> delay{};  // by Dimension

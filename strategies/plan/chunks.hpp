@@ -34,9 +34,10 @@ void chunk_begins(const Plan&, int blocks, std::vector<std::size_t>& begins);
 std::vector<Stage> chunks_by_weights(const Model&, int chunks);
 
 // Most micro-batches whose saved activations chunk `virtual_stage` of `stage` holds at once.
-// GPipe: all m. 1F1B: min(m, pp - stage). Interleaved (Narayanan et al. 2021, section 2.2, as Megatron runs it): the
-// warm-up does 2 (pp - stage - 1) + (v - 1) pp chunk passes, pp micro-batches of a chunk at a time, and one more is in
-// flight.
+//   GPipe        all m
+//   1F1B         min(m, pp - stage)
+//   interleaved  the warm-up does 2 (pp - stage - 1) + (v - 1) pp chunk passes, pp micro-batches of a chunk at a time,
+//                and one more is in flight (Narayanan et al. 2021, section 2.2, as Megatron runs it)
 std::int64_t in_flight(const Plan&, int stage, int virtual_stage, std::int64_t micro_batches);
 
 }  // namespace forerun

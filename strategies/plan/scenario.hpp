@@ -28,8 +28,9 @@ struct Scenario {
 
 // A scenario with what follows from it: the graph's levels and the cost models. Cheap to share between threads.
 struct PricedScenario {
-  Scenario given;  // dropout only where the stack runs it; blocks frozen where the job says so; the stack as it is on
-      // so many devices
+  // Dropout stands only where the stack runs it, blocks are frozen where the job says so, and the stack is as it is on
+  // so many devices.
+  Scenario given;
   Topology topology;
   std::shared_ptr<const FamilyParameters> parameters;
   std::shared_ptr<const KernelModel> kernels;

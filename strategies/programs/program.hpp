@@ -82,8 +82,8 @@ struct Communication {
   Bytes element;
   double hidden = 0;  // share that may run beside computation between issue and wait; the rest stops it at the wait
   double load = 1;
-  int pieces =
-      1;  // of a send: each member of the tensor group sends one of them, and those of the next stage gather them
+  // A send in so many pieces: each member of the tensor group sends one, and those of the next stage gather them.
+  int pieces = 1;
   bool home = false;  // of an all-to-all: positions, heads or tokens go back to the ranks that they came from
   std::optional<UnitRange> units = {};  // whose parameters or gradients these are; none: activations
   Share share{};  // what of them
@@ -133,13 +133,14 @@ using TensorId = std::uint32_t;
 struct Instruction {
   Code code = Code::run;
   Lane lane = Lane::compute;
-  bool interleaved =
-      false;  // communication in pieces with the computation up to its wait: its data is made, or needed, in between
+  // The communication runs in pieces with the computation up to its wait, which makes or needs its data piece by piece.
+  bool interleaved = false;
   std::uint16_t unit = 0;  // of StageProgram::units, of what is inside one
   TokenId token = TokenId::none;
   std::uint16_t reads = 0, writes = 0;  // tensors: Body::operands from first_operand on, those read first
-  std::uint16_t allocates = 0, releases = 0;  // tensors: Body::touches from first_touch on; allocated at the issue,
-      // released when it (a wait: what it waits for) is done
+  // Tensors, Body::touches from first_touch on: allocated at the issue, released when the instruction (of a wait: what
+  // it waits for) is done.
+  std::uint16_t allocates = 0, releases = 0;
   std::uint32_t first_operand = 0, first_touch = 0;
   std::uint32_t work = 0;  // of Program::works (run)
 };
@@ -175,9 +176,8 @@ struct Unit {
   UnitKind kind{};
   int layer = 0, chunk = 0;  // chunk: of the stage's own
   std::int64_t parameters = 0, expert_parameters = 0;  // trained ones on this rank, before ZeRO; of routed experts
-  std::int64_t table = 0,
-               borrowed =
-                   0;  // of a tied table: of `parameters` those, and those that the embedding on this device holds
+  // Of `parameters` those of a tied embedding table, and those of it that the embedding on this device holds.
+  std::int64_t table = 0, borrowed = 0;
   std::optional<TensorId> gathered, gradients;  // under ZeRO-3 and from ZeRO-2 on: where they are during a pass
   std::optional<TensorId> early;  // gradients that B makes where W runs apart: until then
 };

@@ -16,8 +16,8 @@ struct PassTimes {
   std::vector<Seconds> forward, backward;  // backward: B and W together
   std::vector<Seconds> input_gradient, weight_gradient;  // apart, for schedules that split them
   Seconds link;
-  bool barrier =
-      true;  // all stages wait for each other after a step; otherwise what counts is how long each is busy with it
+  // All stages wait for each other after a step; otherwise it counts how long each is busy with it.
+  bool barrier = true;
 
   [[nodiscard]] std::size_t at(int stage, int chunk) const {
     return static_cast<std::size_t>(stage) * static_cast<std::size_t>(chunks) + static_cast<std::size_t>(chunk);

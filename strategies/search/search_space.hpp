@@ -7,10 +7,12 @@
 //   ep            divisors of the number of experts that divide tp x cp x dp; 1 for dense models
 //   pp            divisors up to the number of blocks (plus two for even_with_ends); every schedule that the stack has
 //   v             interleaved: 2 and more, zb-v: 2, such that pp x v divides the blocks (plus two): equal chunks;
-//   others: 1, chunks may differ by one block stages        even and even_with_ends, if pp > 1; of software that cuts
-//   by weights only so, and one chunk a stage zero          0 to 3 (0 and 1 with a pipeline), if dp x cp > 1; sharded
-//   over all of it, nothing offloaded, experts not cut micro-batch   powers of two up to 64 that divide the batch of a
-//   replica recompute     none, selective, full
+//                 others: 1, chunks may differ by one block
+//   stages        even and even_with_ends, if pp > 1; of software that cuts by weights only so, and one chunk a stage
+//   zero          0 to 3 (0 and 1 with a pipeline), if dp x cp > 1; sharded over all of it, nothing offloaded, experts
+//                 not cut
+//   micro-batch   powers of two up to 64 that divide the batch of a replica
+//   recompute     none, selective, full
 // Left out, but read in plan files: ZeRO-2 and 3 with a pipeline, HSDP, offload, etp, and zb-auto with another limit
 // than 1.
 #pragma once

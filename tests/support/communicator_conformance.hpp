@@ -18,8 +18,8 @@ namespace forerun::test {
 struct CommunicatorCase {
   std::string_view name;
   std::function<void(Communicator&, Backend&)> run;
-  bool buffers_sends =
-      false;  // only for those whose sends wait for nobody: not of a communicator that queues, among several ranks
+  // The case holds only where sends wait for nobody: not for a communicator that queues, among several ranks.
+  bool buffers_sends = false;
 
   friend void PrintTo(const CommunicatorCase& c, std::ostream* to) {
     *to << c.name;

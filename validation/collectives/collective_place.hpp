@@ -20,8 +20,8 @@ struct CollectivePlace {
   NetworkKind network;      // of several nodes
   BytesPerSecond rate;      // of a node's ports together, by the row or the catalogue
   std::string link;         // the row's words on the network, or the catalogue's cluster
-  std::string library;  // of one node: "nccl", a release ("nccl-2.23"), a laboratory ("vidur"); custom all-reduces:
-                        // "vllm_graph"
+  // Inside a node "nccl", a release ("nccl-2.23"), a laboratory ("vidur"), or for custom all-reduces "vllm_graph".
+  std::string library;
 };
 
 // "32x100G", "4 x 200 Gb/s", "8x400G": how many ports a node has and the rate of each; nothing where the text does not

@@ -2,9 +2,9 @@
 // bytes, its time.
 //
 // Two sets of columns are read (any order; others are ignored):
-//   source, gpu, ngpus, nnodes, intra_link, inter_link, nccl_version, collective, bytes, time_us, notes             as
-//   nccl-tests results are kept source, gpu, dtype, kind, bytes, ranks, time_us, notes as kernels are; other kinds are
-//   counted
+//   source, gpu, ngpus, nnodes, intra_link, inter_link, nccl_version, collective, bytes, time_us, notes
+//   source, gpu, dtype, kind, bytes, ranks, time_us, notes
+// The first are those of nccl-tests results, the second those of kernels, whose other kinds are counted.
 // gpu: words of the catalogue, or the path of a cluster's file beside this one ("local.cluster.yaml").
 // Names: all_reduce or allreduce, all_gather, reduce_scatter, alltoall, broadcast, sendrecv, allreduce_custom. `bytes`
 // as nccl-tests counts them. Notes "...devs_per_node=4" say how many of the ranks share a node.

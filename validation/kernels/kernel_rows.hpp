@@ -5,8 +5,9 @@
 // kv_len, bytes, time_us, notes. kind: gemm, attn_prefill, attn_decode, norm, elementwise, softmax, embedding,
 // cross_entropy, permute, cast, optimizer, activation, rotary, and attn_backward, norm_backward, activation_backward,
 // ... of backward passes; the kinds of collectives (allreduce, sendrecv, ...) are counted and left out. gpu: a device
-// of the catalogue, or the path of a device's file beside this one ("local.device.yaml"). C[m,n] = A[m,k] B[k,n];
-// attention is causal, q_len new tokens of kv_len; `bytes` is what a streaming kernel reads and writes.
+// of the catalogue, or the path of a device's file beside this one ("local.device.yaml").
+// C[m,n] = A[m,k] B[k,n]; attention is causal, q_len new tokens of kv_len; `bytes` is what a streaming kernel reads and
+// writes.
 #pragma once
 
 #include <string>

@@ -27,8 +27,8 @@ struct NamedErrors {
   // of times only: the mape of the best single MFU per source and GPU, fitted to the very rows
   std::optional<double> constant_mfu;
   std::optional<double> in_band;       // of times only: share of runs inside their 80 % band
-  std::optional<LeftOutScore> left_out;  // of times by source only, where asked for: with stacks fitted to other
-                                         // sources' runs of other models alone
+  // Errors of times by source, where asked for, with stacks fitted to other sources' runs of other models alone.
+  std::optional<LeftOutScore> left_out;
   // of times in sweeps: agreement of orders within equal model and device count (mean over pairs)
   std::optional<double> kendall_tau;
 };
@@ -60,9 +60,8 @@ struct ScoredRun {
 // though predicted not to fit.
 struct FitScore {
   std::size_t failed = 0, false_fits = 0;  // outside sweeps
-  std::size_t sweep_failed = 0,
-              suspected_crashes =
-                  0;  // in sweeps; of them those predicted below 70 % of the capacity: not a lack of memory
+  // In sweeps; crashes are those predicted below 70 % of the capacity, which lacked no memory.
+  std::size_t sweep_failed = 0, suspected_crashes = 0;
   std::size_t sweep_false_fits = 0;  // of the rest
   std::size_t ran = 0, false_ooms = 0;  // everywhere
 };

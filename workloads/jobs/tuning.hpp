@@ -1,9 +1,10 @@
 // What of a model a fine-tuning job trains: all of it, its last blocks, or small parts that are added to a frozen base.
 //
-//   {kind: finetune, tuning: lora, rank: 16, target: [linear_qkv, linear_proj]}   and qlora: the same on a base in 4
-//   bits {kind: finetune, tuning: adapter, width: 64}             bottlenecks after attention and feed-forward (Houlsby
-//   et al. 2019) {kind: finetune, tuning: frozen, trainable_blocks: 2, train_head: true}       the last blocks and the
-//   head
+//   {kind: finetune, tuning: lora, rank: 16, target: [linear_qkv, linear_proj]}   qlora: the same on a base in 4 bits
+//   {kind: finetune, tuning: adapter, width: 64}                                  bottlenecks (Houlsby et al. 2019)
+//   {kind: finetune, tuning: frozen, trainable_blocks: 2, train_head: true}       the last blocks and the head
+//
+// Bottlenecks of adapters stand after attention and after the feed-forward part.
 #pragma once
 
 #include <cstdint>

@@ -58,8 +58,8 @@ struct Moe {
   int shared_width = 0;   // total width of the experts that every token visits; 0: none
   bool gated = true;
   bool bias = false;      // on the experts' matrices
-  bool router_bias =
-      false;  // one number an expert: added to the logits (gpt-oss), or only to choose experts (DeepSeek-V3)
+  // One number an expert is added to the logits (gpt-oss), or only to choose experts (DeepSeek-V3).
+  bool router_bias = false;
   bool shared_gate = false;  // a learned gate of `hidden` weights on the shared expert (Qwen1.5/2-MoE)
 
   bool operator==(const Moe&) const = default;

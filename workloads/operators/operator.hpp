@@ -27,13 +27,13 @@ struct Implementation {
   DType linear = DType::bf16;  // operands of the blocks' matrix products (fp8 adds casts)
   DType saved_input = DType::bf16;  // in which a product keeps its input for W
   Bytes gradient{4};  // of one element of a weight gradient, accumulated by the matrix product
-  bool gradients_apart =
-      false;  // a weight gradient is first written on its own, in the activations' format, and another kernel adds it
+  // A weight gradient is first written on its own, in the activations' format, and another kernel adds it.
+  bool gradients_apart = false;
   Bytes logit_saved{4};  // kept per logit between forward and backward of the loss
   Bytes logit_workspace{2};  // needed beside it while the loss runs
   bool loss_statistics = false;  // the loss keeps what slices of the vocabulary tell each other
-  bool fused =
-      true;  // chains of element-wise operators are one kernel; otherwise each step keeps what its gradient needs
+  // A chain of element-wise operators is one kernel; otherwise each step keeps what its gradient needs.
+  bool fused = true;
   Tuning tuning = {};  // what of the model is trained
 
   bool operator==(const Implementation&) const = default;
@@ -56,8 +56,8 @@ struct TokenShape {
   std::int64_t routed_tokens = 0;  // rows that this rank's experts compute (top_k x its residual tokens when balanced)
   int local_experts = 0;  // that those rows are spread over
   int cuts = 1;  // ranks that share the products' columns or rows, and with them low-rank factors
-  int attention_passes =
-      1;  // pieces of the keys that come one after the other (ring), each a kernel and a sum of its own
+  // The keys come in so many pieces one after the other (ring), each a kernel and a sum of its own.
+  int attention_passes = 1;
 
   bool operator==(const TokenShape&) const = default;
 };
@@ -125,11 +125,12 @@ struct Operator {
   std::int64_t parameters = 0;  // trained ones of this operator on this rank
   std::int64_t expert_parameters = 0;  // of them, those of routed experts
   // Of them, those whose gradients a tensor group adds up under sequence parallelism, as every rank holds them and sees
-  // tokens of its own: norms before products, and routers. Adapters, norms of outputs and MLA's way down to the latents
-  // are left out, so their exchange is not counted.
+  // tokens of its own: norms before products, and routers. Adapters, norms of outputs and the way of MLA down to the
+  // latents are left out, so their exchange is not counted.
   std::int64_t replicated = 0;
-  std::int64_t frozen =
-      0;  // those that are not, in elements of the activations' format (what is quantised: as many as hold its bytes)
+  // Parameters that are not trained, in elements of the activations' format (quantised ones: as many as hold their
+  // bytes).
+  std::int64_t frozen = 0;
   std::int64_t frozen_experts = 0;  // of them, those of routed experts
   std::int64_t low_rank = 0;  // columns of what its factors A make, all ranks' together; 0: it has none
 };

@@ -29,12 +29,13 @@ struct BlockProgram {
 
   std::vector<Work> works;       // of computations, each run once a pass
   std::vector<Tensor> tensors;   // the first four are the boundaries above
-  std::array<Body, 4> passes;  // by PassKind; backward is B and W of each operator in turn; those apart are empty where
-      // no schedule runs them
+  // One by PassKind. `backward` is B and W of each operator in turn; B and W apart are empty where no schedule runs
+  // them.
+  std::array<Body, 4> passes;
   std::int64_t parameters = 0;  // trained ones on this rank, before ZeRO, without routed experts
   std::int64_t expert_parameters = 0;  // of routed experts
-  std::int64_t replicated =
-      0;  // of `parameters` those that all of a tensor group hold, and see other tokens with under sequence parallelism
+  // Of `parameters` those that all ranks of a tensor group hold; under sequence parallelism each sees other tokens.
+  std::int64_t replicated = 0;
   std::int64_t frozen = 0;  // the same of what is not trained, in elements of the activations' format
   std::int64_t frozen_experts = 0;
   std::int64_t early = 0;  // of `parameters` those whose gradients B makes (norms)

@@ -27,8 +27,9 @@ struct Chunk {
   int index = 0;  // in the order of the layers
   std::vector<PlacedUnit> units;
   std::size_t first_unit = 0;            // of StageProgram::units
-  TensorId boundary = 0, gradient = 0;  // of unit u: boundary + u is its input, boundary + u + 1 its output; but the
-                                        // first where the chunk before is on this stage
+  // Tensor boundary + u is the input of unit u and boundary + u + 1 its output, but for the first input where the chunk
+  // before is on this stage.
+  TensorId boundary = 0, gradient = 0;
   TensorId input = 0, input_gradient = 0;  // of the first unit: then what the chunk before hands on
   TensorId gathered = 0, gradients = 0;  // of unit u, under ZeRO-3 and from ZeRO-2 on
   std::vector<std::optional<TensorId>> early;  // of unit u: what B makes of its gradients, until W
