@@ -22,7 +22,7 @@ Gemm gemm(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, bool sums
           .output_size = static_cast<int>(sums ? wide(dtype) : size(dtype))};
 }
 
-std::int64_t drawn(Random& random, const Extent& extent, std::int64_t step = 1) {
+std::int64_t drawn(Random& random, const SizeRange& extent, std::int64_t step = 1) {
   return random.size(extent.least, extent.most, step);
 }
 

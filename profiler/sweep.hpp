@@ -25,16 +25,16 @@ inline constexpr SweepSize gpu_sweep{.products = 900,
 inline constexpr SweepSize quick_gpu_sweep{
     .products = 260, .attentions = 140, .each_streaming = 24, .most_work = Flops{1e12}};
 
-struct Extent {
+struct SizeRange {
   double least = 1, most = 1;
 };
 
 // What the shapes are drawn from: here for a core.
 struct SweepRange {
-  Extent rows{32, 4096}, widths{64, 4096};  // of products (widths: in and out), and of streaming operations
-  Extent sequences{1, 8}, kv_heads{1, 8}, tokens{32, 2048};
+  SizeRange rows{32, 4096}, widths{64, 4096};  // of products (widths: in and out), and of streaming operations
+  SizeRange sequences{1, 8}, kv_heads{1, 8}, tokens{32, 2048};
   std::vector<int> head_sizes{16, 32, 64, 96, 128};
-  Extent vocabulary{64, 32768}, table{256, 32768};  // columns of a loss; rows of an embedding
+  SizeRange vocabulary{64, 32768}, table{256, 32768};  // columns of a loss; rows of an embedding
   std::int64_t most_streamed = 1 << 22;  // elements of a streaming operation's tensor, and of an embedding's table
   std::int64_t most_attended = 1LL << 40;  // elements of an attention's queries
   std::vector<std::int64_t> squares{384, 512, 768, 1024};  // products that tell the peak

@@ -9,6 +9,7 @@
 #include "strategies/programs/held_memory.hpp"
 #include "strategies/programs/steps/lower.hpp"
 #include "strategies/programs/work_price.hpp"
+#include "strategies/plan/rank_grid.hpp"
 
 namespace forerun {
 namespace {

@@ -11,6 +11,7 @@
 #include "strategies/plan/chunks.hpp"
 #include "strategies/programs/steps/lower.hpp"
 #include "strategies/programs/work_price.hpp"
+#include "strategies/plan/rank_grid.hpp"
 
 namespace forerun {
 

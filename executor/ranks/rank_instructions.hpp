@@ -13,6 +13,7 @@
 #include "strategies/programs/describe_work.hpp"
 #include "strategies/programs/steps/lower.hpp"
 #include "strategies/programs/work_price.hpp"
+#include "strategies/plan/rank_grid.hpp"
 
 namespace forerun {
 

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "strategies/closed_form/pass_clock.hpp"
+#include "strategies/plan/rank_grid.hpp"
 
 namespace forerun {
 namespace {

@@ -10,6 +10,7 @@
 #include "strategies/plan/chunks.hpp"
 #include "strategies/programs/held_memory.hpp"
 #include "strategies/programs/steps/stage_program.hpp"
+#include "strategies/plan/rank_grid.hpp"
 
 namespace forerun {
 void ClosedForm::evaluate(const SplitPrices& prices, const Plan& plan, Estimate& e) {

@@ -2,6 +2,8 @@
 // nothing else.
 #pragma once
 
+#include "costmodel/collective_model.hpp"
+#include "costmodel/kernel_model.hpp"
 #include "tests/support/scenarios.hpp"
 
 namespace forerun::test {

@@ -3,6 +3,7 @@
 // al. 2023): an all-to-all gives each rank all positions of some heads, and another one brings the outputs home.
 #include <algorithm>
 
+#include "base/shard_sizes.hpp"
 #include "strategies/programs/blocks/exchange_parts.hpp"
 
 namespace forerun {

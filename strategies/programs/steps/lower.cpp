@@ -4,6 +4,7 @@
 #include "strategies/plan/scenario.hpp"
 #include "strategies/plan/shard.hpp"
 #include "strategies/programs/steps/lower_stage.hpp"
+#include "strategies/plan/rank_grid.hpp"
 
 namespace forerun {
 namespace {

@@ -4,6 +4,9 @@
 
 #include <cmath>
 
+#include "costmodel/collective_model.hpp"
+#include "costmodel/kernel_model.hpp"
+#include "costmodel/parameters.hpp"
 #include "tests/support/random_plans.hpp"
 
 namespace forerun {
@@ -74,12 +77,13 @@ PricedScenario scaled(const PricedScenario& from, double rates, double latencies
   device.launch_overhead *= latencies;
   for (Level& level : to.topology.levels)
     level.per_device *= rates, level.per_component *= rates, level.latency *= latencies;
-  to.parameters.nccl.reset();  // its latencies are NCCL's, not the scenario's
-  CollectiveParameters& p = to.parameters.collective;
+  FamilyParameters parameters = *from.parameters;
+  parameters.nccl.reset();  // its latencies are NCCL's, not the scenario's
+  CollectiveParameters& p = parameters.collective;
   p.base *= latencies, p.intra_hop *= latencies, p.inter_hop *= latencies;
   to.given.stack.host_per_kernel *= latencies, to.given.stack.host_per_step *= latencies;
-  to.kernels = make_datasheet_kernels(device, to.parameters, to.given.stack.attention);
-  to.collectives = make_collectives(to.parameters);
+  to.kernels = make_datasheet_kernels(device, parameters, to.given.stack.attention);
+  to.collectives = make_collectives(parameters);
   return to;
 }
 

@@ -14,6 +14,7 @@
 #include "strategies/simulation/simulation.hpp"
 #include "tests/support/cases.hpp"
 #include "tests/support/scenarios.hpp"
+#include "strategies/plan/rank_grid.hpp"
 
 namespace forerun {
 namespace {

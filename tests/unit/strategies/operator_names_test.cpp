@@ -32,7 +32,7 @@ std::string text(const Work& work) {
                        static_cast<int>(c->group), c->elements, c->element.value(), c->hidden, c->load, c->home);
   }
   const auto& computation = std::get<Computation>(work);
-  std::string out = fmt::format("part {} piece {}:", static_cast<int>(computation.part), computation.piece);
+  std::string out = fmt::format("part {} extent {}:", static_cast<int>(computation.part), computation.extent.index());
   for (const Kernel& kernel : computation.kernels)
     out += fmt::format(" {} FLOPs {} B", flops(kernel).value(), bytes_moved(kernel).value());
   return out;
@@ -48,7 +48,7 @@ std::string text(const BlockProgram& block) {
   for (const Body& body : block.passes) {
     for (const Instruction& in : body.instructions) {
       out += fmt::format("{} {} {} {} {} {} {} {} {}\n", static_cast<int>(in.code), static_cast<int>(in.lane),
-                         in.interleaved, in.token, in.reads, in.writes, in.allocates, in.releases, in.work);
+                         in.interleaved, index(in.token), in.reads, in.writes, in.allocates, in.releases, in.work);
     }
     out += fmt::format("{} | {}\n", fmt::join(body.operands, " "), fmt::join(body.touches, " "));
   }
