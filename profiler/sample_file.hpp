@@ -1,8 +1,9 @@
 // Samples as rows of a CSV that grows as they are measured.
 //
 // Kernels: source, gpu, dtype, kind, m, n, k, batch, heads, kv_heads, head_dim, q_len, kv_len, bytes, time_us, notes,
-// machine (validation/kernels/kernel_rows.hpp); notes are "library;operation;shape;spread=0.02;ranks=2;passes=0.04", the
-// shape of streaming operations ("512x1024") for people and for going on, and how far the medians of several passes lie apart.
+// machine (validation/kernels/kernel_rows.hpp); notes are "library;operation;shape;spread=0.02;ranks=2;passes=0.04",
+// the shape of streaming operations ("512x1024") for people and for going on, and how far the medians of several passes
+// lie apart.
 // Collectives: source, gpu, dtype, kind, bytes, ranks, time_us, notes, machine
 // (validation/collectives/collective_rows.hpp).
 // `machine` says who measured, where files of two machines have the same name; readers of rows do not need it.

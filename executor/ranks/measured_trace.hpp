@@ -1,6 +1,6 @@
-// A run as a picture for Perfetto, laid out as the simulator's (strategies/simulation/simulation_trace.hpp): a process is a
-// rank, its tracks are the lanes that it used, a second track of a lane holds what stopped the computation, and a counter
-// shows its memory.
+// A run as a picture for Perfetto, laid out as the simulator's (strategies/simulation/simulation_trace.hpp): a process
+// is a rank, its tracks are the lanes that it used, a second track of a lane holds what stopped the computation, and a
+// counter shows its memory.
 #pragma once
 
 #include <cstdint>

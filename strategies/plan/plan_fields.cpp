@@ -13,7 +13,7 @@ Kind<int> degree() { return integer(1, most_devices); }
 
 // ", ep 8" where there is more than one.
 std::function<std::string(const Plan&)> above_one(const char* words, int Plan::* member) {
-  return [words, member](const Plan& p) { return p.*member > 1 ? fmt::format("{} {}", words, p.*member) : ""; };
+  return [words, member](const Plan& p) { return p.*member > 1 ? fmt::format("{}{}", words, p.*member) : ""; };
 }
 
 // A stage is as many blocks as a number says, or a map where it differs from the plan in more.
@@ -79,7 +79,7 @@ void add_layers(Table<Plan>& table) {
       .otherwise("the stack's, where tp is above 1")
       .says([](const Plan& p) { return p.sp ? " sp" : ""; });
   table.usual("cp", &Plan::cp, degree(), "ranks that share each sequence: context parallelism")
-      .says(above_one(", cp", &Plan::cp));
+      .says(above_one(", cp ", &Plan::cp));
   table
       .usual("cp_kind", &Plan::cp_kind, choice<CpKind>({all_cp_kinds.begin(), all_cp_kinds.end()}),
              "how attention sees the other ranks' tokens")
@@ -116,8 +116,8 @@ void add_pipeline(Table<Plan>& table) {
 
 void add_replicas(Table<Plan>& table) {
   table.usual("ep", &Plan::ep, degree(), "ranks that share the experts of a block: expert parallelism")
-      .says(above_one(", ep", &Plan::ep));
-  table.rare("etp", &Plan::etp, degree(), "ranks that share each expert").says(above_one(", etp", &Plan::etp));
+      .says(above_one(", ep ", &Plan::ep));
+  table.rare("etp", &Plan::etp, degree(), "ranks that share each expert").says(above_one(", etp ", &Plan::etp));
   table.usual("dp", &Plan::dp, degree(), "replicas, which share the global batch: data parallelism")
       .says([](const Plan& p) { return fmt::format(", dp {}", p.dp); });
   table

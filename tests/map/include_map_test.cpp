@@ -91,7 +91,7 @@ TEST(CrowdedFolders, AreCountedEachAlone) {
 
 TEST(ForbiddenArrows, SeeThroughSpacingAndAngleBrackets) {
   EXPECT_THAT(forbidden_arrows({{"base/files/yaml.cpp", " #  include <sim/event.hpp>\n"}}),
-              ElementsAre("base/files/yaml.cpp:1: base must not include sim (\"sim/event.hpp\")"));
+              ElementsAre("base/files/yaml.cpp:1: base/files must not include sim (\"sim/event.hpp\")"));
 }
 
 TEST(ForbiddenArrows, WantPathsFromTheRoot) {

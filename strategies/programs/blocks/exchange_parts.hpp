@@ -2,7 +2,9 @@
 // they use block_exchanges.hpp.
 #pragma once
 
-#include "strategies/programs/blocks/block_exchanges.hpp"
+#include "costmodel/stacks/stack.hpp"
+#include "strategies/plan/shard.hpp"
+#include "strategies/programs/blocks/exchange.hpp"
 
 namespace forerun {
 
