@@ -4,7 +4,6 @@
 
 #include "base/quantile.hpp"
 #include "strategies/plan_runs.hpp"
-#include "strategies/programs/steps/lower.hpp"
 
 namespace forerun {
 

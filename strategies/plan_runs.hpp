@@ -4,7 +4,7 @@
 // the closed form's. So the two readers need not know each other.
 #pragma once
 
-#include "strategies/programs/steps/lower.hpp"
+#include "strategies/programs/steps/training/lower.hpp"
 #include "strategies/simulation/simulation.hpp"
 
 namespace forerun {

@@ -6,10 +6,10 @@
 #include <stdexcept>
 
 #include "runtime/cpu/instantiate.hpp"
-#include "strategies/programs/held_memory.hpp"
-#include "strategies/programs/steps/lower.hpp"
-#include "strategies/programs/work_price.hpp"
 #include "strategies/plan/rank_grid.hpp"
+#include "strategies/programs/held_memory.hpp"
+#include "strategies/programs/steps/roles.hpp"
+#include "strategies/programs/work_price.hpp"
 
 namespace forerun {
 namespace {

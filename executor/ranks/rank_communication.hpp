@@ -9,9 +9,9 @@
 
 #include "executor/ranks/rank_attention.hpp"
 #include "strategies/plan/chunks.hpp"
-#include "strategies/programs/steps/lower.hpp"
-#include "strategies/programs/work_price.hpp"
 #include "strategies/plan/rank_grid.hpp"
+#include "strategies/programs/steps/roles.hpp"
+#include "strategies/programs/work_price.hpp"
 
 namespace forerun {
 

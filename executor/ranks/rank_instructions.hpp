@@ -10,10 +10,10 @@
 #include "executor/ranks/corpus.hpp"
 #include "runtime/cpu/rotary.hpp"
 #include "strategies/plan/chunks.hpp"
-#include "strategies/programs/describe_work.hpp"
-#include "strategies/programs/steps/lower.hpp"
-#include "strategies/programs/work_price.hpp"
 #include "strategies/plan/rank_grid.hpp"
+#include "strategies/programs/describe_work.hpp"
+#include "strategies/programs/steps/roles.hpp"
+#include "strategies/programs/work_price.hpp"
 
 namespace forerun {
 

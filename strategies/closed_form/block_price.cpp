@@ -4,6 +4,7 @@
 
 #include "strategies/closed_form/pass_clock.hpp"
 #include "strategies/plan/rank_grid.hpp"
+#include "strategies/programs/steps/stage_program.hpp"
 
 namespace forerun {
 namespace {
@@ -100,6 +101,15 @@ class BlockPricer {
   double contention_;
 };
 
+// Inside a block only these talk; where they sit does not depend on the rest of the plan.
+Placements placements_inside_blocks(const Topology& topology, const Split& split) {
+  const RankGrid grid(split);
+  Placements list;
+  for (const GroupKind kind : {GroupKind::tp, GroupKind::cp, GroupKind::ep, GroupKind::etp})
+    list[static_cast<std::size_t>(kind)] = place(topology, {grid.axis(kind)});
+  return list;
+}
+
 }  // namespace
 
 BlockPrice price_block(const PricedScenario& scenario, const BlockProgram& block, const Split& split,
@@ -112,11 +122,7 @@ SplitPrices SplitPricer::operator()(const Split& split) {
   Split same = split;
   if (last_) same.recompute = last_->recompute;
   if (last_ != same) {
-    // Inside a block only these talk; where they sit does not depend on the rest of the plan.
-    const RankGrid grid(split);
-    for (const GroupKind kind : {GroupKind::tp, GroupKind::cp, GroupKind::ep, GroupKind::etp}) {
-      placements_[static_cast<std::size_t>(kind)] = place(scenario_.topology, {grid.axis(kind)});
-    }
+    placements_ = placements_inside_blocks(scenario_.topology, split);
     blocks_.clear();
     const double load = split.ep > 1 ? given.job.expert_skew : 1;
     for (const Block& block : kinds_.distinct) blocks_.push_back(block_parts(given, block, split, load));
@@ -135,6 +141,19 @@ SplitPrices SplitPricer::operator()(const Split& split) {
 
 SplitPrices price_split(const PricedScenario& scenario, const BlockKinds& kinds, const Split& split) {
   return SplitPricer(scenario, kinds)(split);
+}
+
+SplitPrices price_split(const PricedScenario& scenario, const SplitPrograms& programs, const Split& split,
+                        Bytes boundary) {
+  const Placements placements = placements_inside_blocks(scenario.topology, split);
+  const auto price = [&](const BlockProgram& block) { return price_block(scenario, block, split, placements); };
+  SplitPrices prices;
+  for (const BlockProgram& block : programs.blocks) prices.blocks.push_back(price(block));
+  prices.embedding = price(programs.embedding);
+  prices.head = price(programs.head);
+  prices.lone_head = on_its_own(prices.head);
+  prices.boundary = boundary;
+  return prices;
 }
 
 }  // namespace forerun

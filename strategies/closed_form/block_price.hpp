@@ -15,6 +15,8 @@
 
 namespace forerun {
 
+struct SplitPrograms;
+
 struct BlockPrice {
   PassPrice forward, backward;  // backward: B and W, and what is run again first
   Bytes saved;  // from forward to backward; with the input where it is kept
@@ -96,5 +98,7 @@ class SplitPricer {
 
 // One from scratch.
 SplitPrices price_split(const PricedScenario&, const BlockKinds&, const Split&);
+// Of blocks that are lowered already. `boundary`: of the activation between two of them.
+SplitPrices price_split(const PricedScenario&, const SplitPrograms&, const Split&, Bytes boundary);
 
 }  // namespace forerun

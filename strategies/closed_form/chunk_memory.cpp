@@ -57,69 +57,58 @@ double all(const BlockPrice& price) {
   return trained(price) + static_cast<double>(price.frozen + price.frozen_experts + price.borrowed_frozen);
 }
 
-// Units that differ from their neighbours by what is gathered, scattered or away.
-class ShardedWalk {
+// The script of a pass as memory that comes and goes.
+class UnitMemory {
  public:
-  ShardedWalk(PassKind kind, const ShardedUnits& sharded, Walk& walk)
-      : kind_(kind),
-        sharded_(sharded),
-        walk_(walk),
-        gathers_(kind != PassKind::weight_gradient),
-        scatters_(kind == PassKind::backward || kind == PassKind::weight_gradient) {}
+  UnitMemory(PassKind kind, const ShardedUnits& sharded, Walk& walk) : kind_(kind), sharded_(sharded), walk_(walk) {}
 
-  void operator()(const std::vector<UnitRun>& runs) {
-    const BlockPrice* before = nullptr;
-    for (std::size_t r = 0; r < runs.size(); ++r) {
-      const BlockPrice *here = runs[r].unit, *behind = r + 1 < runs.size() ? runs[r + 1].unit : nullptr;
-      for (int i = 0; i < runs[r].n; ++i) {
-        const bool last = i + 1 == runs[r].n;
-        const Bytes start = walk_.now();
-        step(before, *here, last ? behind : here);
-        before = here;
-        if (i == 0 || last) continue;
-        const int alike = runs[r].n - 2 - i;  // between equal neighbours
-        walk_.repeat(walk_.now() - start, alike, [&] { step(here, *here, here); });
-        i += alike;
-      }
-    }
-    if (before == nullptr) return;
-    walk_.add(-1.0 * gradients(*before), MemoryKind::gathered);
-    if (sharded_.offloaded && kind_ == PassKind::forward) walk_.add(-1.0 * before->saved, MemoryKind::activations);
-  }
+  void gather(const BlockPrice& unit) { walk_.add(gathered(unit), MemoryKind::gathered); }
+  void wait_gather(const BlockPrice&) {}
+  void release(const BlockPrice& unit) { walk_.add(-1.0 * gathered(unit), MemoryKind::gathered); }
+  void fetch(const BlockPrice& unit) { walk_.add(unit.saved, MemoryKind::activations); }
+  void wait_fetch(const BlockPrice&) {}
+  void keep_early(const BlockPrice& unit) { walk_.add(early(unit), MemoryKind::activations); }
+  void make_room(const BlockPrice& unit) { walk_.add(gradients(unit), MemoryKind::gathered); }
+  void take_early(const BlockPrice& unit) { walk_.add(-1.0 * early(unit), MemoryKind::activations); }
+  void run(const BlockPrice& unit) { walk_.run(unit.pass(kind_), 1); }
+  void copy_out(const BlockPrice&) {}
+  void settle(const BlockPrice& unit) { walk_.add(-1.0 * unit.saved, MemoryKind::activations); }
+  void scatter(const BlockPrice&) {}
+  void wait_scatter(const BlockPrice& unit) { walk_.add(-1.0 * gradients(unit), MemoryKind::gathered); }
 
  private:
   [[nodiscard]] Bytes gathered(const BlockPrice& unit) const {
-    return gathers_ && (kind_ == PassKind::forward || unit.runs_backward) ? all(unit) * sharded_.gathered : Bytes{0};
+    return kind_ == PassKind::forward || unit.runs_backward ? all(unit) * sharded_.gathered : Bytes{0};
   }
-  [[nodiscard]] Bytes gradients(const BlockPrice& unit) const {
-    return scatters_ ? trained(unit) * sharded_.gradients : Bytes{0};
-  }
-
-  void step(const BlockPrice* before, const BlockPrice& unit, const BlockPrice* next) {
-    const bool back = kind_ != PassKind::forward && gathers_;
-    if (before == nullptr || !sharded_.ahead) walk_.add(gathered(unit), MemoryKind::gathered);
-    if (next != nullptr && sharded_.ahead) walk_.add(gathered(*next), MemoryKind::gathered);
-    if (sharded_.offloaded && back) {
-      if (before == nullptr) walk_.add(unit.saved, MemoryKind::activations);
-      if (next != nullptr) walk_.add(next->saved, MemoryKind::activations);
-    }
-    const Bytes early = sharded_.early ? static_cast<double>(unit.early) * sharded_.gradients : Bytes{0};
-    if (kind_ == PassKind::input_gradient) walk_.add(early, MemoryKind::activations);
-    walk_.add(gradients(unit), MemoryKind::gathered);
-    if (kind_ == PassKind::weight_gradient) walk_.add(-1.0 * early, MemoryKind::activations);
-    walk_.run(unit.pass(kind_), 1);
-    walk_.add(-1.0 * gathered(unit), MemoryKind::gathered);
-    if (sharded_.offloaded && kind_ == PassKind::forward && before != nullptr)
-      walk_.add(-1.0 * before->saved, MemoryKind::activations);
-    const BlockPrice* scattered = sharded_.ahead ? before : next != nullptr ? &unit : nullptr;
-    if (scattered != nullptr) walk_.add(-1.0 * gradients(*scattered), MemoryKind::gathered);
+  [[nodiscard]] Bytes gradients(const BlockPrice& unit) const { return trained(unit) * sharded_.gradients; }
+  [[nodiscard]] Bytes early(const BlockPrice& unit) const {
+    return static_cast<double>(unit.early) * sharded_.gradients;
   }
 
   PassKind kind_;
   const ShardedUnits& sharded_;
   Walk& walk_;
-  bool gathers_, scatters_;
 };
+
+// Walks the script over all units. Of equal units the first, the second and the last are walked: between them memory
+// moves in equal steps.
+void walk_script(const UnitScript& script, const std::vector<UnitRun>& runs, UnitMemory& memory, Walk& walk) {
+  const BlockPrice* before = nullptr;
+  for (std::size_t r = 0; r < runs.size(); ++r) {
+    const BlockPrice *here = runs[r].unit, *behind = r + 1 < runs.size() ? runs[r + 1].unit : nullptr;
+    for (int i = 0; i < runs[r].n; ++i) {
+      const bool last = i + 1 == runs[r].n;
+      const Bytes start = walk.now();
+      script.step(before, *here, last ? behind : here, memory);
+      before = here;
+      if (i == 0 || last) continue;
+      const int alike = runs[r].n - 2 - i;
+      walk.repeat(walk.now() - start, alike, [&] { script.step(here, *here, here, memory); });
+      i += alike;
+    }
+  }
+  if (before != nullptr) script.finish(*before, memory);
+}
 
 class ChunkWalker {
  public:
@@ -130,10 +119,11 @@ class ChunkWalker {
   void operator()(PassKind kind, Bytes received, Bytes sent, PassMemory& memory) {
     Walk walk(memory);
     if (received > Bytes{0}) walk.add(received, MemoryKind::transient);
-    if (sharded_.gathered > Bytes{0} || sharded_.gradients > Bytes{0} || sharded_.offloaded) {
+    if (sharded_.any()) {
       runs_.clear();
       in_turn(kind, [&](const BlockPrice& price, int n) { runs_.push_back({&price, n}); });
-      ShardedWalk(kind, sharded_, walk)(runs_);
+      UnitMemory units(kind, sharded_, walk);
+      walk_script(sharded_.script(kind), runs_, units, walk);
     } else {
       in_turn(kind, [&](const BlockPrice& price, int n) { walk.run(price.pass(kind), n); });
     }

@@ -3,6 +3,7 @@
 
 #include "strategies/closed_form/stage_layout.hpp"
 #include "strategies/plan/plan.hpp"
+#include "strategies/programs/steps/unit_script.hpp"
 #include "strategies/schedules/schedule_table.hpp"
 
 namespace forerun {
@@ -40,10 +41,12 @@ struct UnitRun {
 // What sharding adds to each unit of a chunk: bytes of its parameters while they are gathered, of its gradients until
 // they are scattered.
 struct ShardedUnits {
-  Bytes gathered, gradients;  // of one parameter; 0: none
-  bool early = false;  // B and W run apart: gradients that B makes wait for W
-  bool ahead = false;  // the next unit's are gathered, the last one's scattered, meanwhile
-  bool offloaded = false;  // saved activations live on the host
+  const Plan& plan;
+  double overlap = 0;  // data_parallel_overlap
+  Bytes gathered = {}, gradients = {};  // of one parameter; 0: none
+
+  [[nodiscard]] bool any() const { return gathered > Bytes{0} || gradients > Bytes{0} || plan.offload.activations; }
+  [[nodiscard]] UnitScript script(PassKind kind) const { return unit_script(plan, kind, overlap); }
 };
 
 // Of a kind of chunk. Scratch memory is the caller's.

@@ -1,16 +1,15 @@
 #include "strategies/closed_form/closed_form.hpp"
 
 #include <algorithm>
-#include <cmath>
 
-#include "costmodel/parameters.hpp"
 #include "sim/tick.hpp"
 #include "strategies/closed_form/data_parallel.hpp"
+#include "strategies/closed_form/step_timing.hpp"
 #include "strategies/closed_form/unit_delays.hpp"
 #include "strategies/plan/chunks.hpp"
+#include "strategies/plan/rank_grid.hpp"
 #include "strategies/programs/held_memory.hpp"
 #include "strategies/programs/steps/stage_program.hpp"
-#include "strategies/plan/rank_grid.hpp"
 
 namespace forerun {
 void ClosedForm::evaluate(const SplitPrices& prices, const Plan& plan, Estimate& e) {
@@ -183,12 +182,7 @@ void ClosedForm::time(const SplitPrices& prices, const Plan& plan, Estimate& e) 
   Step step = run(plan, micro_batches, replicas);
   e.lower_bound = lower_bound(plan, step.runs);
   step.length = max(context_.floor + step.before + step.late + step.end, e.lower_bound);
-  const std::optional<double>& spread = context_.scenario.given.stack.spread;
-  const double left = spread ? kernel_error_after_fit : 1;
-  double squares = spread.value_or(0) * spread.value_or(0);
-  for (const Seconds part : break_down(prices, plan, step, replicas, e))
-    squares += (left * part / step.length) * (left * part / step.length);
-  e.step = {step.length, std::sqrt(squares), context_.scenario.parameters->evidence};
+  e.step = step_timing(context_.scenario, step.length, break_down(prices, plan, step, replicas, e));
   rate(prices, plan, step.runs, e);
 }
 

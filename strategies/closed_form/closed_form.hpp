@@ -20,10 +20,6 @@
 
 namespace forerun {
 
-// Share of the error of kernels that is left where their reach was fitted to runs of the stack (a stack with a spread
-// of its own, be it zero): the rest is the same for all of them and was taken out. Assumed.
-inline constexpr double kernel_error_after_fit = 0.5;
-
 class DataParallel;
 class ReplicaPrices;
 

@@ -20,6 +20,7 @@ DataParallel::DataParallel(const ClosedFormContext& context, const SplitPrices& 
       micro_batches_(static_cast<double>(micro_batches)),
       hides_(data_parallel_overlap(context.scenario.given.stack, plan)),
       contention_(context.scenario.given.stack.contention),
+      exchanges_(plan, hides_),
       back_(splits_backward(plan) ? PassKind::weight_gradient : PassKind::backward),
       replicas_(replicas),
       scratch_(scratch) {
@@ -60,8 +61,8 @@ void DataParallel::add(const BlockPrice& unit, const ReplicaElements& elements, 
   ChunkBuckets& chunk = scratch_.chunks.back();
   BucketRun run{.unit = &unit, .elements = elements, .n = n, .gather = {}, .reduce = {}};
   const double times = n;
-  if (gathers_once()) run.gather = replicas_.gather(elements);
-  if (plan_.zero < 2) run.reduce = replicas_.reduce(elements);
+  if (exchanges_.gathers()) run.gather = replicas_.gather(elements);
+  if (exchanges_.reduces()) run.reduce = replicas_.reduce(elements);
   chunk.forward += times * unit.forward.total, chunk.backward += times * unit.pass(back_).total;
   chunk.gather += times * run.gather, chunk.reduce += times * run.reduce;
   ++chunk.count;
@@ -137,43 +138,61 @@ void DataParallel::Queue::repeat(Seconds hides, Seconds takes, int n) {
   }
 }
 
-// Parameters that are gathered once a step: by how much the first forward is late.
-Seconds DataParallel::gather_before(int stage, Seconds arrival) const {
-  const std::span<const int> own = layout_.kinds_on(stage);
-  const double turn = std::min<double>(plan_.pp, micro_batches_);
-  Queue queue;
-  Seconds alone = arrival;
-  for (std::size_t local = 0; local < own.size();) {
-    const ChunkBuckets& chunk = scratch_.chunks[static_cast<std::size_t>(own[local])];
-    const bool last = local + 1 == own.size();
-    const double passes = last ? 1 : turn;
-    if (own[local] == 0) {  // the first chunk of all: every unit waits for its own
-      const std::span<const BucketRun> runs = runs_of(chunk);
-      for (auto run = runs.rbegin(); run != runs.rend(); ++run) {
-        const Seconds work = run->unit->forward.total;
-        queue.repeat(hides_ * run->gather, (1 - hides_) * run->gather + work, run->n);
-        alone += static_cast<double>(run->n) * work;
-      }
-      queue.now += (passes - 1) * chunk.forward, alone += (passes - 1) * chunk.forward;
-      ++local;
-      continue;
+// The first forwards of a stage's chunks, each behind the parameters that were gathered for it. A chunk runs `turn`
+// micro-batches before the next one begins, the last chunk one.
+struct DataParallel::FirstForwards {
+  const DataParallel& of;
+  std::span<const int> own;  // kinds of the stage's chunks
+  Seconds arrival;
+  double turn;
+  Queue queue = {};
+  Seconds alone = arrival;  // without gathers
+  std::size_t local = 0;
+
+  [[nodiscard]] double passes() const { return local + 1 == own.size() ? 1 : turn; }
+
+  void wait_unit_by_unit(const ChunkBuckets& chunk) {
+    const std::span<const BucketRun> runs = of.runs_of(chunk);
+    for (auto run = runs.rbegin(); run != runs.rend(); ++run) {
+      const Seconds work = run->unit->forward.total;
+      queue.repeat(of.hides_ * run->gather, (1 - of.hides_) * run->gather + work, run->n);
+      alone += static_cast<double>(run->n) * work;
     }
-    // Who waits for a message anyway waits for all of them before it.
+    queue.now += (passes() - 1) * chunk.forward, alone += (passes() - 1) * chunk.forward;
+    ++local;
+  }
+
+  // Equal chunks at once.
+  void wait_for_all(const ChunkBuckets& chunk) {
     std::size_t end = local + 1;
     if (local > 0) {
       while (end + 1 < own.size() && own[end] == own[local]) ++end;
     }
-    const double n = static_cast<double>(end - local);
+    const double n = static_cast<double>(end - local), all = passes();
+    const Seconds hides = of.hides_ * chunk.gather, stops = (1 - of.hides_) * chunk.gather;
     if (local == 0) {
-      queue.repeat(hides_ * chunk.gather, (1 - hides_) * chunk.gather, 1);
-      queue.now = max(queue.now, arrival) + passes * chunk.forward;
+      queue.repeat(hides, stops, 1);
+      queue.now = max(queue.now, arrival) + all * chunk.forward;
     } else {
-      queue.repeat(hides_ * chunk.gather, (1 - hides_) * chunk.gather + passes * chunk.forward, static_cast<int>(n));
+      queue.repeat(hides, stops + all * chunk.forward, static_cast<int>(n));
     }
-    alone += n * passes * chunk.forward;
+    alone += n * all * chunk.forward;
     local = end;
   }
-  return max(Seconds{0}, queue.now - alone);
+};
+
+// Parameters that are gathered once a step: by how much the first forward is late.
+Seconds DataParallel::gather_before(int stage, Seconds arrival) const {
+  FirstForwards first{.of = *this,
+                      .own = layout_.kinds_on(stage),
+                      .arrival = arrival,
+                      .turn = std::min<double>(plan_.pp, micro_batches_)};
+  while (first.local < first.own.size()) {
+    const int kind = first.own[first.local];
+    const bool receives = kind != 0;  // all but the first chunk of the model
+    exchanges_.first_forward(scratch_.chunks[static_cast<std::size_t>(kind)], receives, first);
+  }
+  return max(Seconds{0}, first.queue.now - first.alone);
 }
 
 // Gradients that are reduced once a step: beside the last backward, or after it.
@@ -202,15 +221,20 @@ Seconds DataParallel::reduce_after(int stage) const {
   return clock.now + clock.lane + stops - alone;
 }
 
+struct DataParallel::GathersAtStart {
+  const DataParallel& of;
+  Seconds& before;
+
+  void gather(int kind) const { before += of.scratch_.chunks[static_cast<std::size_t>(kind)].gather; }
+  void issue_gathers(int) const {}  // who waits for them is in gather_before
+};
+
 ReplicaExchange DataParallel::exchange(int stage, Seconds arrival) {
   ReplicaExchange e;
   if (!replicas_.any()) return e;
-  if (gathers_once() && hides_ > 0) {
-    e.late = gather_before(stage, arrival);
-  } else if (gathers_once()) {
-    for (const int kind : layout_.kinds_on(stage)) e.before += scratch_.chunks[static_cast<std::size_t>(kind)].gather;
-  }
-  if (plan_.zero >= 2) return e;
+  exchanges_.before_passes(layout_.kinds_on(stage), GathersAtStart{*this, e.before});
+  if (exchanges_.gathers() && exchanges_.beside()) e.late = gather_before(stage, arrival);
+  if (!exchanges_.reduces()) return e;
   std::optional<Seconds>& after = scratch_.after[layout_.kind_of_stage(stage)];
   if (!after) after = reduce_after(stage);
   e.after = *after;
@@ -226,12 +250,12 @@ ReplicaVolume DataParallel::volume(const StageLayout::StageKind& stage) {
     if (copies == 0) continue;
     for (const BucketRun& run : runs_of(scratch_.chunks[kind])) {
       const double n = copies * run.n;
-      if (gathers_once()) replicas_.count_gather(run.elements, n, volume);
+      if (exchanges_.gathers()) replicas_.count_gather(run.elements, n, volume);
       if (plan_.zero == 3)
         replicas_.count_gather(gathered_of(*run.unit), (run.unit->runs_backward ? 2 : 1) * n * runs,
                                volume);  // in forward and in backward
-      plan_.zero >= 2 ? replicas_.count_reduce(scattered_of(*run.unit), n * runs, volume)
-                      : replicas_.count_reduce(run.elements, n, volume);
+      exchanges_.reduces() ? replicas_.count_reduce(run.elements, n, volume)
+                           : replicas_.count_reduce(scattered_of(*run.unit), n * runs, volume);
     }
   }
   return volume;

@@ -1,12 +1,13 @@
 // What replicas say to each other once a step.
 //
 // ZeRO-0, 1: gradients reduced in buckets beside or after the last backward; ZeRO-1, 2: parameters gathered beside or
-// before the first forward. What happens in every pass instead is in unit_delays.hpp. stage_program.cpp has the same as
-// instructions.
+// before the first forward. What is issued when, programs/steps/step_exchanges.hpp says; the lowering writes it as
+// instructions (programs/steps/training/step_ends.cpp). What happens in every pass instead is in unit_delays.hpp.
 #pragma once
 
 #include "strategies/closed_form/chunk_memory.hpp"
 #include "strategies/closed_form/replica_prices.hpp"
+#include "strategies/programs/steps/step_exchanges.hpp"
 
 namespace forerun {
 
@@ -41,6 +42,9 @@ class DataParallel {
     void repeat(Seconds hides, Seconds takes, int n);
   };
 
+  struct FirstForwards;
+  struct GathersAtStart;
+
   void cut(const StageLayout::ChunkKind&);
   void cut_in_buckets(const StageLayout::ChunkKind&);
   void add(const BlockPrice&, const ReplicaElements&, int n);
@@ -48,7 +52,6 @@ class DataParallel {
   [[nodiscard]] bool unit_by_unit(const StageLayout::ChunkKind&) const;
   Seconds gather_before(int stage, Seconds arrival) const;
   Seconds reduce_after(int stage) const;
-  [[nodiscard]] bool gathers_once() const { return plan_.zero == 1 || plan_.zero == 2; }
   [[nodiscard]] std::span<const BucketRun> runs_of(const ChunkBuckets& chunk) const {
     return std::span(scratch_.runs).subspan(chunk.first, chunk.count);
   }
@@ -58,6 +61,7 @@ class DataParallel {
   const StageLayout& layout_;
   const Plan& plan_;
   double micro_batches_, hides_, contention_;
+  StepExchanges exchanges_;
   PassKind back_;  // the pass behind whose units gradients are ready
   ReplicaPrices& replicas_;
   ReplicaScratch& scratch_;

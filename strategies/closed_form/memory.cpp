@@ -25,11 +25,9 @@ void ClosedForm::memory(const SplitPrices& prices, const Plan& plan, MemoryUse& 
   const Scenario& given = context_.scenario.given;
   const std::int64_t m = micro_batches_of(given.job, plan);
   const Bytes element = size_of(activation_dtype(given.job));
-  ShardedUnits sharded;
+  ShardedUnits sharded{.plan = plan, .overlap = data_parallel_overlap(given.stack, plan)};
   if (plan.zero == 3) sharded.gathered = element;
-  if (plan.zero >= 2) sharded.gradients = sharded_gradient(context_.state, plan), sharded.early = splits_backward(plan);
-  sharded.ahead = data_parallel_overlap(given.stack, plan) > 0;
-  sharded.offloaded = plan.offload.activations;
+  if (plan.zero >= 2) sharded.gradients = sharded_gradient(context_.state, plan);
 
   lay_out(prices, plan);
   const StageLayout& layout = *layout_;

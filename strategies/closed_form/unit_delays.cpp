@@ -5,14 +5,9 @@
 #include "sim/tick.hpp"
 #include "strategies/closed_form/exchange_clock.hpp"
 #include "strategies/programs/steps/stage_program.hpp"
+#include "strategies/programs/steps/unit_script.hpp"
 
 namespace forerun {
-namespace {
-
-bool gathers(PassKind kind) { return kind != PassKind::weight_gradient; }
-bool scatters(PassKind kind) { return kind == PassKind::backward || kind == PassKind::weight_gradient; }
-
-}  // namespace
 
 UnitDelays::UnitDelays(const ClosedFormContext& context, const SplitPrices& prices, const Plan& plan,
                        ReplicaPrices& replicas, std::vector<Seconds>& storage)
@@ -42,11 +37,57 @@ std::size_t UnitDelays::last_equal(std::size_t unit) const {
   return unit;
 }
 
+// The script of a pass as time. At most one exchange of each sort is on its way when the next is issued.
+struct UnitDelays::Walk {
+  const UnitDelays& of;
+  PassKind kind;
+  ExchangeClock& clock;
+  Seconds alone{};  // of all units
+  std::size_t gathering = 0, scattering = 0, copying = 0;
+  Seconds gather_time{}, scatter_time{};
+
+  [[nodiscard]] const BlockPrice& unit(std::size_t i) const { return *of.units_[i]; }
+  void gather(std::size_t i) {
+    gather_time = of.replicas_.gather(gathered_of(unit(i)));
+    gathering = clock.issue(gather_time);
+  }
+  void wait_gather(std::size_t) { clock.wait(gathering, gather_time); }
+  void release(std::size_t) {}
+  void fetch(std::size_t i) { copying = clock.issue(of.copy_time(unit(i))); }
+  void wait_fetch(std::size_t) { clock.wait(copying, Seconds{0}); }
+  void keep_early(std::size_t) {}
+  void make_room(std::size_t) {}
+  void take_early(std::size_t) {}
+  void run(std::size_t i) {
+    const PassPrice& pass = unit(i).pass(kind);
+    alone += pass.total;
+    clock.compute(pass.total, pass.busy());
+  }
+  void copy_out(std::size_t i) { fetch(i); }  // as long in either direction
+  void settle(std::size_t i) { wait_fetch(i); }
+  void scatter(std::size_t i) {
+    scatter_time = of.replicas_.reduce(scattered_of(unit(i)));
+    scattering = clock.issue(scatter_time);
+  }
+  void wait_scatter(std::size_t) { clock.wait(scattering, scatter_time); }
+
+  void step(const UnitScript& script, std::size_t i) {
+    const std::size_t before = i - 1, next = i + 1;
+    script.step(i > 0 ? &before : nullptr, i, next < of.units_.size() ? &next : nullptr, *this);
+  }
+  // By how much the pass is longer than its units.
+  Seconds finish(const UnitScript& script) {
+    if (!of.units_.empty()) script.finish(of.units_.size() - 1, *this);
+    return clock.now - alone;
+  }
+};
+
 Seconds UnitDelays::sharding(PassKind kind) {
-  const bool gather_units = gathers(kind) && plan_.zero == 3, scatter_units = scatters(kind);
+  UnitScript script = unit_script(plan_, kind, hides_);
+  script.copies_out = script.copies_back = false;  // they have a lane of their own: offload()
   ExchangeClock clock(hides_, contention_, storage_);
-  Seconds alone{0}, last_reduce{0}, before{0}, took{0}, backlog{0};
-  std::size_t gathering = 0, scattering = 0;
+  Walk walk{.of = *this, .kind = kind, .clock = clock};
+  Seconds before{0}, took{0}, backlog{0};
   for (std::size_t i = 0; i < units_.size(); ++i) {
     // Once a unit takes as long as the equal one before it, and leaves as much to do, so do all equal ones after it.
     const Seconds takes = clock.now - before;
@@ -55,55 +96,29 @@ Seconds UnitDelays::sharding(PassKind kind) {
       const std::size_t end = last_equal(i);
       const double n = static_cast<double>(end - i);
       clock.skip(n * takes);
-      alone += n * units_[i]->pass(kind).total;
+      walk.alone += n * units_[i]->pass(kind).total;
       i = end;
     }
     took = takes, backlog = clock.backlog(), before = clock.now;
-    const bool ahead = i + 1 < units_.size() && hides_ > 0;
-    if (gather_units) {
-      const Seconds own = replicas_.gather(gathered_of(*units_[i]));
-      if (i == 0 || hides_ == 0) gathering = clock.issue(own);
-      clock.wait(gathering, own);
-      if (ahead) gathering = clock.issue(replicas_.gather(gathered_of(*units_[i + 1])));
-    }
-    const PassPrice& pass = units_[i]->pass(kind);
-    alone += pass.total;
-    clock.compute(pass.total, pass.busy());
-    if (!scatter_units) continue;
-    if (i > 0 && hides_ > 0) clock.wait(scattering, last_reduce);
-    last_reduce = replicas_.reduce(scattered_of(*units_[i]));
-    scattering = clock.issue(last_reduce);
-    if (hides_ == 0) clock.wait(scattering, last_reduce);
+    walk.step(script, i);
   }
-  if (scatter_units && hides_ > 0 && !units_.empty()) clock.wait(scattering, last_reduce);
-  return clock.now - alone;
+  return walk.finish(script);
 }
 
-Seconds UnitDelays::offload(PassKind kind) {
+Seconds UnitDelays::copy_time(const BlockPrice& unit) const {
   const Link& host = node_of(context_.scenario.given.cluster).host;
-  const auto copy = [&](const BlockPrice* unit) {
-    return to_seconds(to_ticks(unit->saved / host.bandwidth + host.latency));
-  };
-  if (!gathers(kind)) return Seconds{0};
+  return to_seconds(to_ticks(unit.saved / host.bandwidth + host.latency));
+}
+
+// Copies hide, and slow nobody.
+Seconds UnitDelays::offload(PassKind kind) {
+  const UnitScript all = unit_script(plan_, kind, hides_);
+  if (!all.copies_out && !all.copies_back) return Seconds{0};
+  const UnitScript script{.copies_out = all.copies_out, .copies_back = all.copies_back};
   ExchangeClock clock(1, 0, storage_);
-  Seconds alone{0};
-  std::size_t copying = 0;
-  for (std::size_t i = 0; i < units_.size(); ++i) {
-    const Seconds own = units_[i]->pass(kind).total;
-    alone += own;
-    if (kind == PassKind::forward) {
-      clock.compute(own);
-      if (i > 0) clock.wait(copying, Seconds{0});
-      copying = clock.issue(copy(units_[i]));
-    } else {
-      if (i == 0) copying = clock.issue(copy(units_[i]));
-      clock.wait(copying, Seconds{0});
-      if (i + 1 < units_.size()) copying = clock.issue(copy(units_[i + 1]));
-      clock.compute(own);
-    }
-  }
-  if (kind == PassKind::forward && !units_.empty()) clock.wait(copying, Seconds{0});
-  return clock.now - alone;
+  Walk walk{.of = *this, .kind = kind, .clock = clock};
+  for (std::size_t i = 0; i < units_.size(); ++i) walk.step(script, i);
+  return walk.finish(script);
 }
 
 }  // namespace forerun

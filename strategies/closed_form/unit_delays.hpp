@@ -19,8 +19,11 @@ class UnitDelays {
   PassDelay operator()(const StageLayout::ChunkKind&, PassKind);
 
  private:
+  struct Walk;
+
   Seconds sharding(PassKind);
   Seconds offload(PassKind);
+  [[nodiscard]] Seconds copy_time(const BlockPrice&) const;
   [[nodiscard]] std::size_t last_equal(std::size_t unit) const;
 
   const ClosedFormContext& context_;

@@ -37,11 +37,18 @@ std::int64_t table_parameters(const Model& model, int tp) {
   return std::int64_t{shard_vocab(model.vocab, tp)} * model.hidden;
 }
 
+MicroBatch micro_batch_of(const Job& job, const Split& split) { return {{{split.micro_batch, job.sequence}}}; }
+
 TokenShape local_tokens(const Job& job, const Split& split, const Block& block, double load) {
+  return local_tokens(micro_batch_of(job, split), split, block, load);
+}
+
+TokenShape local_tokens(const MicroBatch& batch, const Split& split, const Block& block, double load) {
   TokenShape shape;
-  const std::int64_t queries = shard_sizes(job.sequence, split.cp).largest;
-  shape.sequences = {{split.micro_batch, job.sequence, queries}};
-  shape.tokens = split.micro_batch * queries;
+  shape.sequences.reserve(batch.sequences.size());
+  for (const SequenceLengths& run : batch.sequences)
+    shape.sequences.push_back({run.count, run.length, shard_sizes(run.length, split.cp).largest});
+  shape.tokens = largest_share_of(batch, split.cp);
   shape.cuts = split.tp;
   if (split.cp > 1 && split.cp_kind == CpKind::ring) shape.attention_passes = split.cp;
   shape.residual_tokens = split.sp ? shard_sizes(shape.tokens, split.tp).largest : shape.tokens;

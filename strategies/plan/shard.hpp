@@ -1,6 +1,7 @@
 // One rank's part of a model: narrower blocks, fewer tokens, fewer experts.
 #pragma once
 
+#include "strategies/plan/micro_batch.hpp"
 #include "strategies/plan/plan.hpp"
 #include "workloads/jobs/job.hpp"
 #include "workloads/operators/operators.hpp"
@@ -37,7 +38,9 @@ std::int64_t table_parameters(const Model&, int tp);  // of the embedding of tok
 
 // Tokens of one micro-batch on one rank. Balanced experts compute as many rows as their ranks send; `load` times as
 // many otherwise.
-TokenShape local_tokens(const Job&, const Split&, const Block&, double load = 1);
+TokenShape local_tokens(const MicroBatch&, const Split&, const Block&, double load = 1);
+TokenShape local_tokens(const Job&, const Split&, const Block&, double load = 1);  // of the job's own
+MicroBatch micro_batch_of(const Job&, const Split&);  // each of a training step: equal sequences
 // The same after an all-to-all of Ulysses: all positions of the sequences.
 TokenShape all_positions(TokenShape, int cp);
 

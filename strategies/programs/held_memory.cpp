@@ -84,4 +84,13 @@ HeldMemory held_memory(const Scenario& given, const StateBytes& state, const Pla
   return held;
 }
 
+HeldMemory held_forward_memory(const Scenario& given, const Plan& plan, const StageWeights& weights, Bytes boundary) {
+  const std::int64_t all = weights.dense + weights.expert + weights.frozen + weights.frozen_experts;
+  HeldMemory held;
+  held.parameters = static_cast<double>(all) * size_of(activation_dtype(given.job));
+  if (plan.pp > 1) held.communication = boundary;
+  held.workspace = given.stack.workspace;
+  return held;
+}
+
 }  // namespace forerun

@@ -30,12 +30,14 @@ Lane lane_of(Flow flow) {
 }
 
 int most_in_flight(const StageProgram& stage) {
+  const auto runs_back = [](const Body& body) { return body.chunk && body.kind != PassKind::forward; };
+  const bool keeps = std::ranges::any_of(stage.bodies, runs_back);
   int now = 0, most = 0;
   for (const Call& call : stage.calls) {
     const Body& body = stage.bodies[call.body];
     if (!body.chunk) continue;
     if (body.kind == PassKind::forward) most = std::max(most, ++now);
-    if (body.kind == PassKind::backward || body.kind == PassKind::weight_gradient) --now;
+    if (!keeps || body.kind == PassKind::backward || body.kind == PassKind::weight_gradient) --now;
   }
   assert(now == 0 && "every forward has its backward");
   return most;

@@ -14,8 +14,9 @@
 #include <variant>
 #include <vector>
 
-#include "strategies/plan/plan.hpp"
 #include "strategies/plan/group_kind.hpp"
+#include "strategies/plan/micro_batch.hpp"
+#include "strategies/plan/plan.hpp"
 #include "strategies/programs/traffic.hpp"
 #include "strategies/schedules/schedule_table.hpp"
 #include "workloads/operators/kernels.hpp"
@@ -200,7 +201,8 @@ inline int layer_of(const StageProgram& stage, const Instruction& in) {
 }
 
 // Most passes in flight at once: a chunk's forward of a micro-batch has begun, so its activations are kept, and its
-// backward (W where it runs apart) has not ended. With one chunk a stage they are micro-batches.
+// backward (W where it runs apart) has not ended. With one chunk a stage they are micro-batches. A forward step keeps
+// nothing: one at a time.
 int most_in_flight(const StageProgram&);
 
 // Ranks that do the same at the same time. One of them stands for all.
@@ -209,9 +211,13 @@ struct Role {
   std::vector<int> ranks;  // ascending
 };
 
+enum class StepKind : std::uint8_t { training, forward };  // forward: no backward, no update, nothing kept for them
+
 struct Program {
+  StepKind step = StepKind::training;
   Plan plan;
   std::int64_t micro_batches = 0;  // of one pipeline
+  std::vector<MicroBatch> batch;  // the sequences of each of them
   std::vector<StageProgram> stages;
   std::vector<Role> roles;
   std::vector<std::uint32_t> role_of_rank;

@@ -86,6 +86,19 @@ ScheduleTable interleaved_schedule(int stages, int chunks, int m) {
   return table.take();
 }
 
+ScheduleTable forward_schedule(int stages, int chunks, int m) {
+  TableWriter table(stages, chunks, m);
+  for (int s = 0; s < stages; ++s) {
+    for (int turn = 0; turn < m; turn += stages) {
+      for (int chunk = 0; chunk < chunks; ++chunk) {
+        for (int i = turn; i < std::min(m, turn + stages); ++i) table.add(PassKind::forward, i, chunk);
+      }
+    }
+    table.next_stage();
+  }
+  return table.take();
+}
+
 ScheduleTable zb_h1_schedule(int stages, int m) {
   TableWriter table(stages, 1, m);
   for (int s = 0; s < stages; ++s) zero_bubble_stage(table, m, stages - s, s), table.next_stage();

@@ -30,6 +30,10 @@ ScheduleTable zb_v_schedule(int stages, int micro_batches);
 // and M even, M >= 2 K.
 ScheduleTable dualpipe_schedule(int stages, int micro_batches);
 
+// Forward passes alone, of a step without backward. Interleaved chunks take turns as in training: K micro-batches of a
+// chunk, then as many of the next one; the last turn may have fewer.
+ScheduleTable forward_schedule(int stages, int chunks, int micro_batches);
+
 // The table of a plan's schedule. The automatic zero bubble (schedule_fill.hpp) looks at the times of the passes; all
 // others only at the numbers of stages, chunks and micro-batches.
 ScheduleTable make_table(const Plan&, const PassTimes&, std::int64_t micro_batches);

@@ -35,7 +35,7 @@ void check_passes(const Program& program, std::uint32_t role, Problems& problems
   for (const auto& [pass, kinds] : seen) {
     const bool made = std::find(kinds.begin(), kinds.end(), PassKind::backward) != kinds.end() ||
                       std::find(kinds.begin(), kinds.end(), PassKind::weight_gradient) != kinds.end();
-    if (!made)
+    if (!made && program.step == StepKind::training)
       problems.push_back({{},
                           fmt::format("stage {}, chunk {}, micro-batch {}: no backward makes its gradients",
                                       stage.stage, pass.first, pass.second),

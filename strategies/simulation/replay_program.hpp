@@ -11,7 +11,7 @@
 
 #include "sim/replay.hpp"
 #include "strategies/programs/describe_work.hpp"
-#include "strategies/programs/steps/lower.hpp"
+#include "strategies/programs/steps/roles.hpp"
 #include "strategies/programs/work_price.hpp"
 
 namespace forerun {

@@ -1,9 +1,8 @@
 #include "strategies/simulation/role_prices.hpp"
 
 #include "costmodel/collectives/collective.hpp"
-#include "strategies/plan/scenario.hpp"
-#include "strategies/programs/steps/lower.hpp"
 #include "strategies/plan/rank_grid.hpp"
+#include "strategies/plan/scenario.hpp"
 
 namespace forerun {
 namespace {

@@ -8,6 +8,8 @@
 
 #include "sim/critical_path.hpp"
 #include "strategies/plan/scenario.hpp"
+#include "strategies/programs/steps/inference/lower_forward.hpp"
+#include "strategies/programs/steps/training/lower.hpp"
 #include "strategies/simulation/step_report.hpp"
 
 namespace forerun {
@@ -82,7 +84,6 @@ std::vector<Blocked> blocked(const Simulation& s) {
 // is done, and was busy with the last one until its first message came; the slowest sets the pace. The last stage needs
 // a tied table only when the first one has long begun again.
 void settle_step(const Stack& stack, Simulation& s) {
-  s.step = to_seconds(s.timeline.makespan);
   if (stack.steps_synchronize || !s.complete()) return;
   Seconds longest{0};
   for (const RoleReport& role : s.roles) longest = max(longest, role.done - role.lead - role.late_end);
@@ -93,16 +94,9 @@ void settle_step(const Stack& stack, Simulation& s) {
   s.step = longest;
 }
 
-}  // namespace
-
-Seconds CriticalPath::total() const {
-  return std::accumulate(communication.begin(), communication.end(), compute + recompute + optimizer + host + waiting);
-}
-
-Simulation simulate(const PricedScenario& scenario, const Plan& plan, const ScheduleTable& table,
-                    const SimulationOptions& options) {
+Simulation replay_step(const PricedScenario& scenario, Program program, const SimulationOptions& options) {
   Simulation s;
-  s.program = lower(scenario, plan, table, lowering(options));
+  s.program = std::move(program);
   s.graph = build_graph(scenario, s.program, options.detailed, slowdowns(s.program, options.disturbances));
   s.timeline = replay(s.graph.graph, disturbance(options, s.program, s.graph));
   std::map<std::uint32_t, ProgramMemory> memory;  // by program
@@ -113,19 +107,36 @@ Simulation simulate(const PricedScenario& scenario, const Plan& plan, const Sche
     s.roles.back().memory = memory[p];
     s.roles.back().in_flight = most_in_flight(s.program.stages[p]);
   }
-  settle_step(scenario.given.stack, s);
-  s.memory.stages.resize(static_cast<std::size_t>(plan.pp));
+  s.step = to_seconds(s.timeline.makespan);
+  if (s.program.step == StepKind::training) settle_step(scenario.given.stack, s);
+  s.memory.stages.resize(static_cast<std::size_t>(s.program.plan.pp));
   for (const RoleReport& role : s.roles) {
     StageMemory& stage = s.memory.stages[static_cast<std::size_t>(role.stage)];
     if (role.memory.peak.allocated() > stage.allocated()) stage = role.memory.peak;
   }
-  finish(scenario, plan, s.memory);
+  finish(scenario, s.program.plan, s.memory);
   if (s.complete()) {
     s.path = critical(s);
   } else {
     s.blocked = blocked(s);
   }
   return s;
+}
+
+}  // namespace
+
+Seconds CriticalPath::total() const {
+  return std::accumulate(communication.begin(), communication.end(), compute + recompute + optimizer + host + waiting);
+}
+
+Simulation simulate(const PricedScenario& scenario, const Plan& plan, const ScheduleTable& table,
+                    const SimulationOptions& options) {
+  return replay_step(scenario, lower(scenario, plan, table, lowering(options)), options);
+}
+
+Simulation simulate_forward(const PricedScenario& scenario, const Plan& plan, const ForwardBatch& batch,
+                            const SimulationOptions& options) {
+  return replay_step(scenario, lower_forward(scenario, plan, batch, lowering(options)), options);
 }
 
 }  // namespace forerun

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "strategies/programs/memory_use.hpp"
+#include "strategies/programs/steps/inference/forward_batch.hpp"
 #include "strategies/simulation/replay_program.hpp"
 #include "strategies/simulation/step_report.hpp"
 
@@ -54,5 +55,9 @@ struct Simulation {
 };
 
 Simulation simulate(const PricedScenario&, const Plan&, const ScheduleTable&, const SimulationOptions&);
+
+// A forward step; `step` is the time until the last stage is done. The plan and the batch must be valid
+// (check_forward).
+Simulation simulate_forward(const PricedScenario&, const Plan&, const ForwardBatch&, const SimulationOptions& = {});
 
 }  // namespace forerun

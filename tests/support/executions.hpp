@@ -15,7 +15,7 @@
 #include "strategies/plan/plan.hpp"
 #include "strategies/plan_runs.hpp"
 #include "strategies/programs/program_memory.hpp"
-#include "strategies/programs/steps/lower.hpp"
+#include "strategies/programs/steps/training/lower.hpp"
 
 namespace forerun::test {
 

@@ -13,6 +13,7 @@
 #include "base/text.hpp"
 #include "costmodel/fitting/levenberg_marquardt.hpp"
 #include "costmodel/reach.hpp"
+#include "strategies/closed_form/step_timing.hpp"
 #include "strategies/plan/check_plan.hpp"
 #include "validation/training/predict_run.hpp"
 

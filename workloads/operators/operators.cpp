@@ -141,8 +141,26 @@ std::vector<Operator> embedding_operators(const Model& model, int local_vocab, c
   return list;
 }
 
+namespace {
+
+Operator loss_operator(int local_vocab, const TokenShape& shape, const Implementation& how) {
+  Operator loss{.kind = OperatorKind::loss, .exchanges_statistics = how.loss_statistics};
+  const double logits = static_cast<double>(shape.tokens) * local_vocab;
+  const Bytes logit = size_of(how.dtype);
+  // Forward reads the logits and writes their exponentials; backward reads those and writes the gradient.
+  add_streaming(loss, StreamingKind::cross_entropy, logits * (logit + 2.0 * how.logit_saved),
+                logits * (how.logit_saved + how.logit_workspace + logit));
+  save_internal(loss, "logits", logits * how.logit_saved);
+  // Of each row on each slice of the vocabulary: the largest logit, the sum of exponentials, the target's logit.
+  if (how.loss_statistics)
+    save_internal(loss, "statistics of the loss", tensor(shape.tokens * shape.cuts, 3, sums_of(how.dtype)));
+  return loss;
+}
+
+}  // namespace
+
 std::vector<Operator> head_operators(const Model& model, int local_vocab, const TokenShape& shape,
-                                     const Implementation& how) {
+                                     const Implementation& how, HeadEnd end) {
   if (model.vocab == 0) return {};
   std::vector<Operator> list;
   if (model.final_norm) {
@@ -160,17 +178,7 @@ std::vector<Operator> head_operators(const Model& model, int local_vocab, const 
   head.parameters = model.tied_embeddings ? 0 : std::int64_t{local_vocab} * model.hidden;
   list.push_back(std::move(head));
 
-  Operator loss{.kind = OperatorKind::loss, .exchanges_statistics = how.loss_statistics};
-  const double logits = static_cast<double>(shape.tokens) * local_vocab;
-  const Bytes logit = size_of(how.dtype);
-  // Forward reads the logits and writes their exponentials; backward reads those and writes the gradient.
-  add_streaming(loss, StreamingKind::cross_entropy, logits * (logit + 2.0 * how.logit_saved),
-                logits * (how.logit_saved + how.logit_workspace + logit));
-  save_internal(loss, "logits", logits * how.logit_saved);
-  // Of each row on each slice of the vocabulary: the largest logit, the sum of exponentials, the target's logit.
-  if (how.loss_statistics)
-    save_internal(loss, "statistics of the loss", tensor(shape.tokens * shape.cuts, 3, sums_of(how.dtype)));
-  list.push_back(std::move(loss));
+  if (end == HeadEnd::loss) list.push_back(loss_operator(local_vocab, shape, how));
   tune_head(list, how);
   return list;
 }

@@ -26,6 +26,7 @@ struct BlockParts {
 
 struct BlockProgram {
   static constexpr TensorId input = 0, output = 1, output_gradient = 2, input_gradient = 3;
+  static constexpr std::size_t boundaries = 4;
 
   std::vector<Work> works;       // of computations, each run once a pass
   std::vector<Tensor> tensors;   // the first four are the boundaries above

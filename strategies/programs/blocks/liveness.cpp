@@ -123,4 +123,11 @@ void find_lifetimes(BlockProgram& block, bool has_input, bool has_output) {
   place(body(PassKind::weight_gradient), second, Set(n));
 }
 
+void find_forward_lifetimes(BlockProgram& block, bool has_input, bool has_output) {
+  Set alive(block.tensors.size()), stays(block.tensors.size());
+  alive[BlockProgram::input] = has_input;
+  stays[BlockProgram::output] = has_output;
+  place(block.passes[static_cast<std::size_t>(PassKind::forward)], alive, stays);
+}
+
 }  // namespace forerun

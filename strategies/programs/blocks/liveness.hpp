@@ -10,5 +10,7 @@ namespace forerun {
 // Fills in `allocates`, `releases` and `touches` of every pass, for both ways back (backward; B and then W), and the
 // kinds of the tensors.
 void find_lifetimes(BlockProgram&, bool has_input, bool has_output);
+// The same of a block that has a forward pass alone: nothing but its output outlives that.
+void find_forward_lifetimes(BlockProgram&, bool has_input, bool has_output);
 
 }  // namespace forerun

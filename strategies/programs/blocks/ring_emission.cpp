@@ -4,6 +4,8 @@
 // last kernel sums the partial outputs. Backward, keys and values go round again, and their gradients follow one step
 // behind: a rank makes its part of them, adds it to the sum that arrived, and sends the sum on, until each sum is back
 // at the rank that owns those keys.
+#include <algorithm>
+
 #include "strategies/programs/blocks/block_emission.hpp"
 
 namespace forerun {
@@ -27,13 +29,21 @@ struct BlockEmission::RingRun {
     if (step > 0) list.push_back(places[step % 2]);
     return list;
   }
-  // Unfused attention is not cut: it runs when everything is there.
+  // Runs of equal sequences, each of which has a kernel for every piece. Unfused attention is not cut: it runs when
+  // everything is there.
+  [[nodiscard]] std::size_t runs() const {
+    const auto n = static_cast<std::size_t>(ring.steps);
+    if (kernels.size() == n + 1) return 1;
+    const auto fused = [](const Kernel& kernel) { return std::holds_alternative<FusedAttention>(kernel); };
+    return static_cast<std::size_t>(std::ranges::count_if(kernels, fused)) / n;
+  }
+  // Kernels of one run follow each other; behind all runs comes what adds up the pieces.
   [[nodiscard]] std::vector<Kernel> kernels_of(int step) const {
     const auto n = static_cast<std::size_t>(ring.steps), i = static_cast<std::size_t>(step);
-    const std::size_t each = kernels.size() == n + 1 ? 1 : 0;
-    const auto at = [&](std::size_t k) { return kernels.begin() + static_cast<std::ptrdiff_t>(k); };
-    return i < n ? std::vector<Kernel>{at(i * each), at((i + 1) * each)}
-                 : std::vector<Kernel>{at(n * each), kernels.end()};
+    if (i == n) return {kernels.begin() + static_cast<std::ptrdiff_t>(runs() * n), kernels.end()};
+    std::vector<Kernel> piece;
+    for (std::size_t run = 0; run < runs(); ++run) piece.push_back(kernels[run * n + i]);
+    return piece;
   }
 };
 
@@ -73,8 +83,7 @@ void BlockEmission::ring_backward(const RingRun& run) {
     if (keys) wait(*keys);
     if (!gradients) continue;
     wait(*gradients);
-    push({.work = work(Computation{.kind = run.op.kind, .part = run.part, .extent = RingSum{}})},
-         {part, sum}, {sum});
+    push({.work = work(Computation{.kind = run.op.kind, .part = run.part, .extent = RingSum{}})}, {part, sum}, {sum});
   }
   wait(issue(run.ring.message, false, {sum}, {sum}));  // home
   Tensors all = run.reads;

@@ -6,8 +6,9 @@
 
 #include "costmodel/collectives/collective.hpp"
 #include "hardware/topology.hpp"
-#include "strategies/programs/steps/lower.hpp"
 #include "strategies/plan/rank_grid.hpp"
+#include "strategies/plan/scenario.hpp"
+#include "strategies/programs/steps/roles.hpp"
 
 namespace forerun {
 namespace {
@@ -103,7 +104,28 @@ class Refinement {
   std::size_t count_ = 0;
 };
 
+// Experts of one rank of each group draw more than their share, the others what is left.
+double load_of(const Job& job, const Plan& plan, bool busiest) {
+  return busiest ? job.expert_skew : (plan.ep - job.expert_skew) / (plan.ep - 1);
+}
+
 }  // namespace
+
+void lower_ranks(const PricedScenario& scenario, const LowerOptions& options, Program& program,
+                 const std::function<void(double load)>& lower_stages) {
+  const Plan& plan = program.plan;
+  const Job& job = scenario.given.job;
+  const bool skewed = plan.ep > 1 && job.expert_skew > 1;
+  lower_stages(skewed ? load_of(job, plan, true) : 1);
+  if (skewed) lower_stages(load_of(job, plan, false));
+  std::vector<std::uint32_t> program_of_rank(static_cast<std::size_t>(gpus(plan)));
+  const RankGrid grid(plan);
+  for (std::size_t r = 0; r < program_of_rank.size(); ++r) {
+    const RankCoordinates at = grid.at(static_cast<int>(r));
+    program_of_rank[r] = static_cast<std::uint32_t>(at.pp + (skewed && at.ep > 0 ? plan.pp : 0));
+  }
+  find_roles(scenario.topology, program_of_rank, options, program);
+}
 
 void find_roles(const Topology& topology, const std::vector<std::uint32_t>& program_of_rank,
                 const LowerOptions& options, Program& program) {

@@ -1,5 +1,7 @@
 #include "strategies/programs/steps/stage_program.hpp"
 
+#include <algorithm>
+
 namespace forerun {
 
 SplitPrograms lower_split(const Scenario& given, const BlockKinds& kinds, const Split& split, double load) {
@@ -9,6 +11,12 @@ SplitPrograms lower_split(const Scenario& given, const BlockKinds& kinds, const 
   programs.head = lower_head(given, split);
   programs.lone_head = on_its_own(programs.head);
   return programs;
+}
+
+std::uint32_t tokens_of_blocks(const SplitPrograms& programs) {
+  std::uint32_t most = std::max(programs.embedding.tokens, programs.head.tokens);
+  for (const BlockProgram& block : programs.blocks) most = std::max(most, block.tokens);
+  return most;
 }
 
 double data_parallel_overlap(const Stack& stack, const Plan& plan) {

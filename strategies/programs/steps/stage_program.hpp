@@ -14,6 +14,8 @@ struct SplitPrograms {
   BlockProgram lone_head;  // on another device than the embedding
 };
 SplitPrograms lower_split(const Scenario&, const BlockKinds&, const Split&, double load);
+// Numbers of tokens that their passes use (TokenAllocator): of the block that has most.
+std::uint32_t tokens_of_blocks(const SplitPrograms&);
 
 // How much of the exchange between replicas may hide behind computation.
 double data_parallel_overlap(const Stack&, const Plan&);

@@ -3,7 +3,7 @@
 #include <rapidcheck/gtest.h>
 
 #include "strategies/plan_runs.hpp"
-#include "strategies/programs/steps/lower.hpp"
+#include "strategies/programs/steps/training/lower.hpp"
 #include "tests/support/cases.hpp"
 #include "tests/support/scenarios.hpp"
 

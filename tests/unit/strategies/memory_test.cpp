@@ -2,7 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "strategies/plan_runs.hpp"
-#include "strategies/programs/steps/lower.hpp"
+#include "strategies/programs/steps/training/lower.hpp"
 #include "tests/support/scenarios.hpp"
 
 namespace forerun {
