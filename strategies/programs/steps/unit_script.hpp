@@ -1,6 +1,7 @@
 // What happens around the units of a pass, in order: parameters are gathered and let go, gradients scattered, saved
-// activations copied to the host and back. Three walk it: the lowering writes instructions (training/unit_emission.hpp),
-// the closed form adds up memory (closed_form/chunk_memory.cpp) and time (closed_form/unit_delays.cpp).
+// activations copied to the host and back. Three walk it: the lowering writes instructions
+// (training/unit_emission.hpp), the closed form adds up memory (closed_form/chunk_memory.cpp) and time
+// (closed_form/unit_delays.cpp).
 #pragma once
 
 #include <cstddef>

@@ -1,5 +1,5 @@
-// A forward step of one pipeline stage: the framework's floor, then forward passes by the table, each over a micro-batch
-// of its own lengths. Every tensor is released by the last that reads it.
+// A forward step of one pipeline stage: the framework's floor, then forward passes by the table, each over a
+// micro-batch of its own lengths. Every tensor is released by the last that reads it.
 #pragma once
 
 #include "strategies/programs/steps/inference/forward_blocks.hpp"
