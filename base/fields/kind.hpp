@@ -39,6 +39,7 @@ struct Kind {
 };
 
 Kind<int> integer(int least, int most);
+Kind<int> integer_or_unset(int most);  // 1 to most; inside, 0 stands for a key that a file leaves out
 Kind<double> number(double least, double most);
 Kind<bool> flag();
 Kind<std::string> text();

@@ -128,7 +128,9 @@ void add_replicas(Table<Plan>& table) {
   table.usual("micro_batch", &Plan::micro_batch, degree(), "sequences of a micro-batch").says([](const Plan& p) {
     return fmt::format(", micro-batch {}", p.micro_batch);
   });
-  table.rare("sharding_group", &Plan::sharding_group, degree(), "ranks that share one copy of the states (HSDP)")
+  table
+      .rare("sharding_group", &Plan::sharding_group, integer_or_unset(most_devices),
+            "ranks that share one copy of the states (HSDP)")
       .otherwise("all of dp x cp")
       .says(
           [](const Plan& p) { return p.sharding_group > 0 ? fmt::format(", sharded over {}", p.sharding_group) : ""; });

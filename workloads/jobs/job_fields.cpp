@@ -57,7 +57,7 @@ Table<Tuning> make_tuning_fields() {
   const auto is_frozen = [](const Tuning& tuning) { return tuning.kind == TuningKind::frozen; };
   const auto is_adapter = [](const Tuning& tuning) { return tuning.kind == TuningKind::adapter; };
   Table<Tuning> table;
-  table.rare("rank", &Tuning::rank, integer(1, most_width), "rank of the factors A [in, rank] and B [rank, out]")
+  table.rare("rank", &Tuning::rank, integer_or_unset(most_width), "rank of the factors A [in, rank] and B [rank, out]")
       .otherwise("the stack's")
       .only(is_low_rank, named, "tuning: lora or qlora");
   table.rare("target", &Tuning::target, low_rank_targets(), "products that low-rank factors stand beside")

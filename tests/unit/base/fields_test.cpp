@@ -38,6 +38,7 @@ struct Car {
   Engine engine;
   int seats = 5;
   Bytes log{1024};
+  int towed = 0;  // 0: not said
 
   bool operator==(const Car&) const = default;
 };
@@ -72,6 +73,8 @@ const Table<Car>& car_fields() {
           .rare("engine", &Car::engine, nested(engine_fields()), "under the bonnet")
           .usual("seats", &Car::seats, integer(1, 9), "with belts")
           .otherwise("one more than doors", [](Car& car) { car.seats = car.doors + 1; })
+          .rare("towed", &Car::towed, integer_or_unset(3500), "kilograms behind it")
+          .otherwise("what the law says")
           .rare("log", &Car::log, quantity<Bytes>(), "of its computer")
           .checked([](const Car& car, MapReader& map) {
             if (const auto doors = map.optional("doors"); doors && car.seats < car.doors)
@@ -112,7 +115,7 @@ TEST(AFieldTable, WritesUsualKeysAndRareOnesThatAreNotAsTheyMostlyAre) {
 TEST(AFieldTable, WritesEveryKeyWhereItIsAsked) {
   EXPECT_EQ(flow_yaml(car_fields().write({.name = "mini", .wheels = {{.size = 15}}}, Defaults::written)),
             "{name: mini, doors: 4, colour: red, weight: 1.5, wheels: [{size: 15, pressure: null}], "
-            "engine: {turbo: false}, seats: 5, log: 1 KiB}");
+            "engine: {turbo: false}, seats: 5, towed: null, log: 1 KiB}");
 }
 
 TEST(AFieldTable, ReadsBackWhatItWrote) {
@@ -166,12 +169,13 @@ TEST(AFieldTable, ExplainsItsRows) {
   std::vector<std::string> lines;
   for (const Info& i : infos)
     lines.push_back(i.key + "|" + i.words.kind + "|" + i.words.unit + "|" + i.words.range + "|" + i.otherwise);
-  EXPECT_THAT(lines, ElementsAre("name|text|||required", "doors|integer||2 to 5|4", "colour|choice||red, green|red",
-                                 "weight|number||0.5 to 3|1.5", "wheels|list of maps|||",
-                                 "wheels[].size|integer||1 to 30|required", "wheels[].pressure|number||0 to 10|flat",
-                                 "engine|map|||", "engine.turbo|flag||true, false|false",
-                                 "engine.power|power|W, as 700 W|more than 0|required",
-                                 "seats|integer||1 to 9|one more than doors", "log|size|B, as 80 GiB||1 KiB"));
+  EXPECT_THAT(
+      lines,
+      ElementsAre("name|text|||required", "doors|integer||2 to 5|4", "colour|choice||red, green|red",
+                  "weight|number||0.5 to 3|1.5", "wheels|list of maps|||", "wheels[].size|integer||1 to 30|required",
+                  "wheels[].pressure|number||0 to 10|flat", "engine|map|||", "engine.turbo|flag||true, false|false",
+                  "engine.power|power|W, as 700 W|more than 0|required", "seats|integer||1 to 9|one more than doors",
+                  "towed|integer||1 to 3500|what the law says", "log|size|B, as 80 GiB||1 KiB"));
 }
 
 TEST(AFieldTable, GetsAndSetsByPath) {

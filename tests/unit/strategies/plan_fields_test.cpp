@@ -50,7 +50,7 @@ TEST(PlanFields, WriteStagesOfTheirOwnKind) {
   EXPECT_THAT(fields::flow_yaml(plan_fields().write(of_stages)), HasSubstr("stages: [{blocks: 3, tp: 2}, 4]"));
 }
 
-TEST(PlanFiles, AreReadAndChangedByPath) {
+TEST(PathsIntoPlanFiles, ReadAndChangeThem) {
   const Scenario given =
       test::scenario(*find_model("llama2-7b"), "dgx-h100", 8, {.sequence = 4096, .global_batch = 64});
   PlanFile file{given, {.dp = 8}, "", "", ""};
