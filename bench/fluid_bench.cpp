@@ -8,8 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/random.hpp"
 #include "sim/fluid_transfer.hpp"
-#include "sim/noise.hpp"
 
 namespace forerun {
 namespace {

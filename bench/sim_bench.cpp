@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/random.hpp"
 #include "sim/event_queue.hpp"
-#include "sim/noise.hpp"
 #include "sim/replay.hpp"
 #include "sim/task_graph.hpp"
 

@@ -8,7 +8,7 @@
 #include <cstring>
 #include <vector>
 
-#include "profiler/random.hpp"
+#include "base/random.hpp"
 #include "profiler/recipes.hpp"
 
 namespace forerun {
@@ -68,18 +68,17 @@ struct Memory {
   Ring<T> read, written;
   Ring<Arithmetic<T>> sums;
 
-  Memory(Bytes pool, std::uint64_t seed)
+  Memory(Bytes pool, Random random)
       : read(static_cast<std::size_t>(pool.value() / 2) / sizeof(T)),
         written(static_cast<std::size_t>(pool.value() / 4) / sizeof(T)),
         sums(static_cast<std::size_t>(pool.value() / 4) / sizeof(Arithmetic<T>)) {
-    fill(read.numbers(), seed);
+    fill(read.numbers(), random);
     std::fill(sums.numbers().begin(), sums.numbers().end(), Arithmetic<T>(0.01));
   }
 
  private:
   // Uniform from -1 to 1; a block of them over and over, since drawing each would take seconds.
-  static void fill(std::vector<T>& numbers, std::uint64_t seed) {
-    Random random(seed);
+  static void fill(std::vector<T>& numbers, Random random) {
     const std::size_t block = std::min<std::size_t>(numbers.size(), 99991);
     for (std::size_t i = 0; i < block; ++i) numbers[i] = T(static_cast<Arithmetic<T>>(2 * random.uniform() - 1));
     for (std::size_t i = block; i < numbers.size(); ++i) numbers[i] = numbers[i - block];
@@ -139,15 +138,15 @@ class CpuSampler final : public Sampler {
   std::unique_ptr<PreparedCase> prepare(const KernelCase& one, int rank) override {
     assert(rank >= 0 && rank < ranks());
     Memories& own = memories_[static_cast<std::size_t>(rank)];
-    const std::uint64_t seed = seed_ + static_cast<std::uint64_t>(rank);
+    const Random random = Random::stream(seed_, static_cast<std::uint64_t>(rank));
     switch (one.dtype) {
       case DType::fp64:
-        return in(own, own.twofold, one, seed);
+        return in(own, own.twofold, one, random);
       case DType::fp32:
-        return in(own, own.single, one, seed);
+        return in(own, own.single, one, random);
       default:
         assert(one.dtype == DType::bf16);
-        return in(own, own.half, one, seed);
+        return in(own, own.half, one, random);
     }
   }
 
@@ -161,8 +160,8 @@ class CpuSampler final : public Sampler {
 
   template <class T>
   std::unique_ptr<PreparedCase> in(const Memories& own, std::unique_ptr<Memory<T>>& memory, const KernelCase& one,
-                                   std::uint64_t seed) const {
-    if (memory == nullptr) memory = std::make_unique<Memory<T>>(pool_, seed);
+                                   Random random) const {
+    if (memory == nullptr) memory = std::make_unique<Memory<T>>(pool_, random);
     return std::make_unique<CpuCase<T>>(*own.backend, one, *memory);
   }
 

@@ -7,12 +7,11 @@
 #include <chrono>
 #include <cmath>
 #include <map>
-#include <numbers>
 #include <numeric>
 
 #include "base/quantile.hpp"
+#include "base/random.hpp"
 #include "base/text.hpp"
-#include "profiler/random.hpp"
 #include "profiler/recipes.hpp"
 #include "profiler/sweep.hpp"
 
@@ -72,16 +71,10 @@ class Region {
 
 // Drawn on the host once; the device copies them until its memory is full.
 template <class T>
-void fill_with_normal_numbers(Backend& on, std::span<T> to, std::uint64_t seed) {
+void fill_with_normal_numbers(Backend& on, std::span<T> to, Random random) {
   constexpr std::size_t block = 999983;  // a prime, so that no two rows of a matrix are alike
-  Random random(seed);
   std::vector<T> drawn(std::min(block, to.size()));
-  for (std::size_t i = 0; i < drawn.size(); i += 2) {  // Box and Muller 1958
-    const double radius = std::sqrt(-2 * std::log(1 - random.uniform())),
-                 angle = 2 * std::numbers::pi * random.uniform();
-    drawn[i] = static_cast<Arithmetic<T>>(radius * std::cos(angle));
-    if (i + 1 < drawn.size()) drawn[i + 1] = static_cast<Arithmetic<T>>(radius * std::sin(angle));
-  }
+  for (T& number : drawn) number = static_cast<Arithmetic<T>>(random.normal());
   put<T>(on, drawn, to.first(drawn.size()));
   for (std::size_t done = drawn.size(); done < to.size();) {
     const std::size_t more = std::min(done, to.size() - done);
@@ -216,9 +209,10 @@ class EventCase final : public Case {
     const double wanted = std::ceil(state_.options.pool.value() / std::max(bytes, 1.0));
     const auto count = static_cast<std::int64_t>(std::clamp(wanted, 1.0, static_cast<double>(state_.options.most)));
     if (static_cast<double>(count) < wanted) clears_ = fewest_clears_ = 1;
-    if (memory.read.hold(count * read)) fill_with_normal_numbers<T>(on_, memory.read.all(), state_.options.seed);
+    const std::uint64_t seed = state_.options.seed;
+    if (memory.read.hold(count * read)) fill_with_normal_numbers<T>(on_, memory.read.all(), Random::stream(seed, 0));
     if (memory.written.hold(count * written))
-      fill_with_normal_numbers<T>(on_, memory.written.all(), state_.options.seed + 1);
+      fill_with_normal_numbers<T>(on_, memory.written.all(), Random::stream(seed, 1));
     memory.sums.hold(count * sums);
     if (sums > 0) operators_.fill_sums(Arithmetic<T>(0.01), memory.sums.part(0, count * sums));
     for (std::int64_t i = 0; i < count; ++i) {

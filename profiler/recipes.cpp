@@ -6,7 +6,7 @@
 #include <memory>
 #include <numeric>
 
-#include "profiler/random.hpp"
+#include "base/random.hpp"
 #include "runtime/cpu/expert_order.hpp"
 #include "runtime/cpu/instantiate.hpp"
 

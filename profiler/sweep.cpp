@@ -2,9 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <string_view>
 
-#include "profiler/random.hpp"
+#include "base/random.hpp"
 
 namespace forerun {
 namespace {
@@ -22,8 +23,10 @@ Gemm gemm(DType dtype, std::int64_t m, std::int64_t n, std::int64_t k, bool sums
           .output_size = static_cast<int>(sums ? wide(dtype) : size(dtype))};
 }
 
+// A multiple of `step`.
 std::int64_t drawn(Random& random, const SizeRange& extent, std::int64_t step = 1) {
-  return random.size(extent.least, extent.most, step);
+  const double size = random.log_uniform(extent.least, extent.most);
+  return std::max<std::int64_t>(1, std::llround(size / static_cast<double>(step))) * step;
 }
 
 KernelCase product(DType dtype, Random& random, const SweepRange& range, Flops most) {
@@ -161,7 +164,7 @@ std::vector<KernelCase> plan_sweep(const SweepSize& sizes, const SweepRange& ran
                                    std::uint64_t seed) {
   std::vector<KernelCase> cases;
   for (const DType dtype : dtypes) {
-    Random random(seed ^ (static_cast<std::uint64_t>(dtype) << 32));
+    Random random(seed ^ (static_cast<std::uint64_t>(dtype) << 32));  // seeds of profiles are below 2^32
     for (int i = 0; i < sizes.products; ++i) cases.push_back(product(dtype, random, range, sizes.most_work));
     for (int i = 0; i < sizes.attentions; ++i)
       cases.push_back(attention(dtype, random, range, 0.3 * sizes.most_work, i % 2 == 1));
@@ -170,8 +173,9 @@ std::vector<KernelCase> plan_sweep(const SweepSize& sizes, const SweepRange& ran
       for (int i = 0; i < samples; ++i) cases.push_back(streaming(o, dtype, random, range));
     }
   }
-  // Kinds in turn, so that a machine that grows hot or busy does not do so in one of them.
-  Random order(seed);
+  // Kinds in turn, so that a machine that grows hot or busy does not do so in one of them. The order has a stream of
+  // its own: that of the seed alone is the one of fp64, whose shapes would say when they are measured.
+  Random order = Random::stream(seed, 1);
   for (std::size_t i = cases.size(); i > 1; --i)
     std::swap(cases[i - 1], cases[static_cast<std::size_t>(order.below(static_cast<std::int64_t>(i)))]);
   return cases;

@@ -4,15 +4,14 @@
 #include <cassert>
 #include <cmath>
 
-#include "sim/noise.hpp"
+#include "base/random.hpp"
 
 namespace forerun {
 namespace {
 
 double noise(const Disturbance& disturbance, std::size_t task) {
   if (disturbance.jitter == 0) return 1;
-  Random random(disturbance.seed ^ Random::mix(task + 1));
-  return std::exp(disturbance.jitter * random.normal());
+  return std::exp(disturbance.jitter * Random::stream(disturbance.seed, task + 1).normal());
 }
 
 // By stream; 1 unless it is said to be slow.

@@ -6,21 +6,14 @@
 #include <cmath>
 #include <limits>
 
+#include "base/random.hpp"
+
 namespace forerun {
 namespace {
 
 using Eigen::Index;
 using Eigen::MatrixXd;
 using Eigen::VectorXd;
-
-// SplitMix64 (Steele, Lea and Flood 2014), to a number in [0, 1).
-double uniform(std::uint64_t& state) {
-  state += 0x9e3779b97f4a7c15ULL;
-  std::uint64_t z = state;
-  z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9ULL;
-  z = (z ^ (z >> 27U)) * 0x94d049bb133111ebULL;
-  return static_cast<double>((z ^ (z >> 31U)) >> 11U) * 0x1.0p-53;
-}
 
 class Fitter {
  public:
@@ -60,9 +53,9 @@ class Fitter {
     return {std::move(x), loss, false};
   }
 
-  VectorXd drawn(std::uint64_t& state) const {
+  VectorXd drawn(Random& random) const {
     VectorXd x = low_;
-    for (Index i = 0; i < x.size(); ++i) x[i] += uniform(state) * (high_[i] - low_[i]);
+    for (Index i = 0; i < x.size(); ++i) x[i] += random.uniform() * (high_[i] - low_[i]);
     return x;
   }
 
@@ -153,10 +146,10 @@ FitResult fit(std::span<const FitParameter> parameters, std::size_t samples, con
   assert(options.weights.empty() || options.weights.size() == samples);
   for (const FitParameter& p : parameters) assert(0 < p.low && p.low <= p.start && p.start <= p.high);
   Fitter fitter(parameters, samples, residuals, options);
-  std::uint64_t state = options.seed;
+  Random random(options.seed);
   auto best = fitter.descend(Fitter::as_logs(parameters, &FitParameter::start));
   for (int i = 1; i < options.starts; ++i) {
-    auto end = fitter.descend(fitter.drawn(state));
+    auto end = fitter.descend(fitter.drawn(random));
     if (end.loss < best.loss) best = std::move(end);
   }
   FitResult result{fitter.values(best.x), best.loss, best.converged};

@@ -9,10 +9,6 @@
 
 namespace forerun {
 
-// 64 bits that look random, of what is hashed (splitmix64, Steele et al. 2014).
-std::uint64_t hash_of(std::uint64_t seed, std::uint64_t a, std::uint64_t b = 0, std::uint64_t c = 0);
-double uniform_of(std::uint64_t hash);  // in (0, 1)
-
 // length + 1 tokens of sequence `sequence` of step `step`: inputs are the first `length`, targets those one further on.
 std::vector<std::int32_t> sequence_of(std::uint64_t seed, std::int64_t step, std::int64_t sequence, int length,
                                       int vocab);

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numbers>
 
-#include "executor/ranks/corpus.hpp"
+#include "base/random.hpp"
 #include "runtime/cpu/instantiate.hpp"
 #include "runtime/cpu/number.hpp"
 #include "strategies/plan/chunks.hpp"

@@ -7,6 +7,7 @@
 #include <functional>
 #include <vector>
 
+#include "base/random.hpp"
 #include "tests/support/cases.hpp"
 
 namespace forerun::test {
@@ -15,14 +16,9 @@ using Numbers = std::vector<double>;
 
 // `count` numbers between -1 and 1, drawn from RapidCheck's seed.
 inline Numbers numbers(std::int64_t count) {
-  auto state = static_cast<std::uint64_t>(any(1, 1 << 30));
+  Random random(static_cast<std::uint64_t>(any(1, 1 << 30)));
   Numbers list(static_cast<std::size_t>(count));
-  for (double& number : list) {  // splitmix64 (Steele et al. 2014)
-    std::uint64_t z = state += 0x9e3779b97f4a7c15;
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-    number = static_cast<double>((z ^ (z >> 31)) >> 11) * 0x1p-52 - 1;
-  }
+  for (double& number : list) number = 2 * random.uniform() - 1;
   return list;
 }
 

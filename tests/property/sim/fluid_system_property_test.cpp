@@ -7,8 +7,8 @@
 #include <map>
 #include <vector>
 
+#include "base/random.hpp"
 #include "sim/fluid_system.hpp"
-#include "sim/noise.hpp"
 
 namespace forerun {
 namespace {

@@ -6,8 +6,8 @@
 #include <cmath>
 #include <vector>
 
+#include "base/random.hpp"
 #include "sim/fluid_transfer.hpp"
-#include "sim/noise.hpp"
 #include "tests/support/cases.hpp"
 
 namespace forerun {

@@ -8,8 +8,8 @@
 #include <cmath>
 #include <numeric>
 
+#include "base/random.hpp"
 #include "sim/critical_path.hpp"
-#include "sim/noise.hpp"
 #include "sim/stuck_tasks.hpp"
 #include "tests/support/cases.hpp"
 #include "tests/support/ring_graph.hpp"

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <cmath>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -220,6 +221,24 @@ TEST(Sweep, IsTheSameForASeedAndAnotherForAnother) {
   EXPECT_NE(plan_sweep(quick_sweep, {}, fp32, 1), plan_sweep(quick_sweep, {}, fp32, 2));
   for (const KernelCase& one : plan_sweep(quick_sweep, {}, fp32, 1))
     EXPECT_LE(flops(one.kernel), quick_sweep.most_work);
+}
+
+// Two products of fp64: whether the first has more rows than the second is as likely as not. Where the first number of
+// a seed were both the rows of the product drawn first and the choice of who goes first, it would be so three times in
+// four.
+TEST(Sweep, HasAnOrderThatItsShapesDoNotTell) {
+  const SweepSize two{.products = 2, .attentions = 0, .each_streaming = 0, .most_work = Flops{1e18}};
+  const auto rows = [](const KernelCase& one) {
+    const Gemm& product = std::get<Gemm>(one.kernel);
+    return one.operation == "linear_weight_gradient" ? product.k : product.m;
+  };
+  int falling = 0;
+  constexpr int seeds = 1000;
+  for (int seed = 0; seed < seeds; ++seed) {
+    const auto cases = plan_sweep(two, {}, std::vector{DType::fp64}, static_cast<std::uint64_t>(seed));
+    falling += rows(cases[0]) > rows(cases[1]) ? 1 : 0;
+  }
+  EXPECT_NEAR(falling, seeds / 2, 5 * std::sqrt(seeds / 4.0));
 }
 
 // Elements of 4 bytes: SwiGLU's backward pass reads three tensors and writes two; that of two copies coming back reads

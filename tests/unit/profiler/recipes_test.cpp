@@ -5,7 +5,7 @@
 
 #include <cmath>
 
-#include "profiler/random.hpp"
+#include "base/random.hpp"
 #include "profiler/recipes.hpp"
 #include "profiler/sweep.hpp"
 

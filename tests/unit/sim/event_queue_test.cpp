@@ -3,8 +3,8 @@
 
 #include <queue>
 
+#include "base/random.hpp"
 #include "sim/event_queue.hpp"
-#include "sim/noise.hpp"
 
 namespace forerun {
 namespace {

@@ -4,8 +4,8 @@
 #include <cmath>
 #include <vector>
 
+#include "base/random.hpp"
 #include "sim/fluid_sum.hpp"
-#include "sim/noise.hpp"
 
 namespace forerun {
 namespace {
