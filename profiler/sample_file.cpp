@@ -7,6 +7,8 @@
 #include <iterator>
 #include <vector>
 
+#include "base/files/csv.hpp"
+
 namespace forerun {
 namespace {
 
@@ -39,36 +41,39 @@ std::string dimensions(const KernelCase& c) {
 
 std::string microseconds(Seconds time) { return fmt::format("{:.4f}", time.value() * 1e6); }
 
-std::vector<std::string> cells(std::string_view line) {
-  std::vector<std::string> list;
-  for (std::size_t from = 0; from <= line.size();) {
-    const std::size_t to = std::min(line.find(',', from), line.size());
-    list.emplace_back(line.substr(from, to - from));
-    from = to + 1;
-  }
-  return list;
+// The key of a row that this file's functions wrote, with its source.
+std::string key_of_row(const std::vector<CsvCell>& row, bool kernels) {
+  const auto text = [&](std::size_t column) -> const std::string& { return row[column].text; };
+  if (!kernels) return fmt::format("{},{},{},{}", text(0), text(3), text(4), text(5));
+  std::string key = text(0);
+  for (std::size_t i = 2; i < 14; ++i) key += "," + text(i);
+  const std::string& notes = text(15);
+  const std::size_t first = notes.find(';'), second = notes.find(';', first + 1), third = notes.find(';', second + 1);
+  return key + "," + notes.substr(first + 1, third - first - 1);
 }
 
-// The key of a row that this file's functions wrote, with its source; "" where it is none of theirs.
-std::string key_of_row(std::string_view line, bool kernels) {
-  const std::vector<std::string> c = cells(line);
-  if (kernels && c.size() == 17) {
-    std::string key = c[0];
-    for (std::size_t i = 2; i < 14; ++i) key += "," + c[i];
-    const std::size_t first = c[15].find(';'), second = c[15].find(';', first + 1), third = c[15].find(';', second + 1);
-    return key + "," + c[15].substr(first + 1, third - first - 1);
-  }
-  return !kernels && c.size() == 9 ? fmt::format("{},{},{},{}", c[0], c[3], c[4], c[5]) : "";
-}
-
-Result<void> check_owner(std::string_view row, const SampleOwner& owner, const Position& at) {
-  const std::vector<std::string> c = cells(row);
-  const std::string &machine = c.back(), &gpu = c[1];
+Result<void> check_owner(const std::vector<CsvCell>& row, const SampleOwner& owner) {
+  const std::string &machine = row.back().text, &gpu = row[1].text;
   if (machine == owner.machine && gpu == owner.gpu) return {};
   const bool other = machine != owner.machine;
   return fail(Problem{
-      at, fmt::format("these are samples of {}, not of {}", other ? machine : gpu, other ? owner.machine : owner.gpu),
+      row.front().at,
+      fmt::format("these are samples of {}, not of {}", other ? machine : gpu, other ? owner.machine : owner.gpu),
       "leave --resume out to begin anew, or name another file with --out"});
+}
+
+// Of the rows of such a file.
+Result<std::set<std::string>> keys_of(const std::string& text, const std::string& path, std::string_view columns,
+                                      const SampleOwner& owner) {
+  std::set<std::string> keys;
+  if (text == std::string(columns) + "\n") return keys;
+  const Result<CsvTable> table = parse_csv(text, path);
+  if (!table) return fail(table.error());
+  for (const std::vector<CsvCell>& row : table->rows) {
+    if (const auto own = check_owner(row, owner); !own) return fail(own.error());
+    keys.insert(key_of_row(row, columns == kernel_columns));
+  }
+  return keys;
 }
 
 Problem unwritable(const std::string& path) {
@@ -108,24 +113,14 @@ Result<SampleFile> SampleFile::open(const std::string& path, std::string_view co
     kept.resize(kept.rfind('\n') + 1);  // npos + 1 is 0
   }
   if (kept.empty()) kept = std::string(columns) + "\n";
-  const std::size_t header = kept.find('\n');
-  if (kept.substr(0, header) != columns) {
+  if (kept.substr(0, kept.find('\n')) != columns) {
     return fail(Problem{{path, 1, 1},
                         "these are not the samples of a profile: other columns",
                         "leave --resume out to begin anew, or name another file with --out"});
   }
-  int line = 1;
-  for (std::size_t from = header + 1; from < kept.size();) {
-    ++line;
-    const std::size_t to = kept.find('\n', from);
-    const std::string_view row = std::string_view(kept).substr(from, to - from);
-    const std::string key = key_of_row(row, columns == kernel_columns);
-    if (!key.empty()) {
-      if (const auto own = check_owner(row, owner, {path, line, 1}); !own) return fail(own.error());
-      samples.keys_.insert(key);
-    }
-    from = to + 1;
-  }
+  Result<std::set<std::string>> keys = keys_of(kept, path, columns, owner);
+  if (!keys) return fail(std::move(keys).error());
+  samples.keys_ = *std::move(keys);
   if (const auto written = write_whole(path, kept); !written) return fail(written.error());
   samples.file_.open(path, std::ios::app | std::ios::binary);
   if (!samples.file_) return fail(unwritable(path));

@@ -51,7 +51,7 @@ struct SampleOwner {
 class SampleFile {
  public:
   // `resume`: keeps the rows that are there; otherwise begins anew. Problems, the file left as it is: other columns,
-  // rows of another owner, or not writable.
+  // what base/csv.hpp cannot read, rows of another owner, or not writable.
   static Result<SampleFile> open(const std::string& path, std::string_view columns, const SampleOwner&, bool resume);
 
   [[nodiscard]] bool has(const std::string& source, const std::string& key) const {

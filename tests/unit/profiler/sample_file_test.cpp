@@ -90,6 +90,15 @@ TEST_F(SampleFiles, WithOtherColumnsAreRefusedAndLeftAsTheyAre) {
   EXPECT_EQ(text(), "a,b\n1,2\n");
 }
 
+TEST_F(SampleFiles, WithARowOfAnotherLengthAreRefusedAndLeftAsTheyAre) {
+  const std::string broken = std::string(kernel_columns) + "\nprofile,d.yaml,fp32\n";
+  std::ofstream(path()) << broken;
+  const auto file = SampleFile::open(path(), kernel_columns, owner_, true);
+  ASSERT_FALSE(file);
+  EXPECT_THAT(to_string(file.error()), testing::HasSubstr("samples.csv:2:1: error: 3 cells in a file of 17 columns"));
+  EXPECT_EQ(text(), broken);
+}
+
 TEST_F(SampleFiles, OfAnotherOwnerAreRefusedAndLeftAsTheyAre) {
   const std::string whole = std::string(kernel_columns) + "\n" +
                             kernel_row("profile", "d.yaml", square_, Seconds{1}, "forerun", "x=1") + ",box-2-cores\n";
