@@ -147,7 +147,7 @@ std::string to_text(const CollectiveFitting& fitting, int width) {
                {"left out"}});
   const auto row = [&](const CollectiveCalibration& c, std::string_view kind, const std::string& whose,
                        const auto& fit) {
-    const auto pair = [](const RowErrors& e) { return fmt::format("{:.1f} / {:.1f} %", 100 * e.median, 100 * e.p90); };
+    const auto pair = [](const FitError& e) { return fmt::format("{:.1f} / {:.1f} %", 100 * e.median, 100 * e.p90); };
     table.row({std::string(to_string(c.generation)), std::string(kind), whose, std::to_string(fit.samples),
                pair(fit.in_sample), pair(fit.left_out)});
   };

@@ -4,25 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "base/quantile.hpp"
-
 namespace forerun {
-
-ErrorSummary summarise(const std::vector<double>& signed_errors) {
-  ErrorSummary s;
-  s.n = signed_errors.size();
-  if (s.n == 0) return s;
-  std::vector<double> sizes;
-  for (const double e : signed_errors) sizes.push_back(std::abs(e));
-  std::sort(sizes.begin(), sizes.end());
-  const double n = static_cast<double>(s.n);
-  s.mape = std::accumulate(sizes.begin(), sizes.end(), 0.0) / n;
-  s.median = quantile(sizes, 0.5);
-  s.p90 = quantile(sizes, 0.9);
-  s.worst = sizes.back();
-  s.bias = std::accumulate(signed_errors.begin(), signed_errors.end(), 0.0) / n;
-  return s;
-}
 
 // sum |mfu_i x - 1| over x = 1/m = sum mfu_i |x - 1/mfu_i|: least at the median of 1/mfu_i, weighted with mfu_i.
 double constant_mfu_error(const std::vector<double>& mfu) {

@@ -1,4 +1,4 @@
-// How far predictions lie from measurements.
+// What scores say beyond errors (costmodel/fitting/errors.hpp): the best constant guess, and the order of pairs.
 #pragma once
 
 #include <cstddef>
@@ -6,19 +6,6 @@
 #include <vector>
 
 namespace forerun {
-
-// Of signed errors e = predicted / measured - 1.
-struct ErrorSummary {
-  std::size_t n = 0;
-  double mape = 0;    // mean of |e|
-  double median = 0;  // of |e|
-  double p90 = 0;     // quantiles as base/quantile.hpp has them
-  double worst = 0;   // largest |e|
-  double bias = 0;    // mean of e
-
-  bool operator==(const ErrorSummary&) const = default;
-};
-ErrorSummary summarise(const std::vector<double>& signed_errors);
 
 // The mean error of the best guess "every run reaches the same MFU": the smallest mean of |mfu_i / m - 1| over m, `mfu`
 // being what the runs reached. A model must beat this to be worth anything.

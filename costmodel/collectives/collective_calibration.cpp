@@ -17,8 +17,6 @@ constexpr std::array<std::string_view, 5> generation_names{"volta", "ampere", "h
 const std::vector<std::string> kind_names{"all_reduce", "all_gather", "reduce_scatter",
                                           "all_to_all", "broadcast",  "send"};
 
-// --- reading ---
-
 template <class Form>
 Form read_form(const YamlNode& node) {
   MapReader map = node.map();
@@ -41,13 +39,6 @@ NetworkForm read_network_form(const YamlNode& node) {
   return form;
 }
 
-RowErrors read_errors(const YamlNode& node) {
-  MapReader map = node.map();
-  const RowErrors left{map.required("median").number(0, 1e6), map.required("p90").number(0, 1e6)};
-  map.finish();
-  return left;
-}
-
 CollectiveSpread read_spread(const YamlNode& node) {
   CollectiveSpread spread;
   const std::vector<YamlNode> items = node.items();
@@ -66,8 +57,8 @@ void read_common(MapReader& map, Calibration& c) {
   c.source = map.required("source").text();
   c.date = map.required("date").text();
   c.fit.samples = static_cast<std::size_t>(map.required("samples").integer(1, 1000000000));
-  c.fit.in_sample = map.optional("in_sample", read_errors).value_or(RowErrors{});
-  c.fit.left_out = read_errors(map.required("left_out"));
+  c.fit.in_sample = map.optional("in_sample", read_fit_error).value_or(FitError{});
+  c.fit.left_out = read_fit_error(map.required("left_out"));
   c.fit.spread = read_spread(map.required("spread"));
 }
 
@@ -120,8 +111,6 @@ void read_list(MapReader& map, const char* key, std::vector<T>& into, Read read)
   for (const YamlNode& item : node->items()) into.push_back(read(item));
 }
 
-// --- writing ---
-
 template <class Form>
 std::string form_text(const Form& form) {
   std::string text;
@@ -145,11 +134,9 @@ std::string entry_text(const std::string& head, const Calibration& c) {
   const auto& fit = c.fit;
   return fmt::format("  - {}\n    source: {}\n    date: {}\n    samples: {}\n    parameters: {}\n", head,
                      yaml_text(c.source), yaml_text(c.date), fit.samples, form_text(fit.form)) +
-         (fit.in_sample == RowErrors{} ? ""
-                                       : fmt::format("    in_sample: {{median: {:.4f}, p90: {:.4f}}}\n",
-                                                     fit.in_sample.median, fit.in_sample.p90)) +
-         fmt::format("    left_out: {{median: {:.4f}, p90: {:.4f}}}\n    spread: [{:.3f}, {:.3f}, {:.3f}]\n",
-                     fit.left_out.median, fit.left_out.p90, fit.spread.of[0], fit.spread.of[1], fit.spread.of[2]);
+         (fit.in_sample == FitError{} ? "" : fmt::format("    in_sample: {}\n", to_yaml(fit.in_sample))) +
+         fmt::format("    left_out: {}\n    spread: [{:.3f}, {:.3f}, {:.3f}]\n", to_yaml(fit.left_out),
+                     fit.spread.of[0], fit.spread.of[1], fit.spread.of[2]);
 }
 
 }  // namespace

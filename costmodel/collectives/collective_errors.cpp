@@ -3,14 +3,22 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <map>
 
 #include "base/quantile.hpp"
+#include "costmodel/fitting/folds.hpp"
 
 namespace forerun {
 namespace {
 
 using Samples = std::span<const CollectiveSample>;
+
+// In the order of the samples, on which the sums of a fit depend to the last bit.
+std::vector<CollectiveSample> select(Samples samples, std::vector<std::size_t> which) {
+  std::sort(which.begin(), which.end());
+  std::vector<CollectiveSample> list;
+  for (const std::size_t i : which) list.push_back(samples[i]);
+  return list;
+}
 
 }  // namespace
 
@@ -22,11 +30,10 @@ std::vector<double> log_errors(Samples samples, const SampleModel& model) {
   return logs;
 }
 
-RowErrors errors(const std::vector<double>& logs) {
-  if (logs.empty()) return {};
-  std::vector<double> sizes;
-  for (const double e : logs) sizes.push_back(std::abs(std::exp(e) - 1));
-  return {quantile(sizes, 0.5), quantile(sizes, 0.9)};
+FitError errors(const std::vector<double>& logs) {
+  std::vector<double> signed_errors;
+  for (const double e : logs) signed_errors.push_back(std::exp(e) - 1);
+  return fit_error(signed_errors);
 }
 
 CollectiveSpread spreads(const std::vector<double>& logs, Samples samples) {
@@ -47,26 +54,14 @@ CollectiveSpread spreads(const std::vector<double>& logs, Samples samples) {
   return spread;
 }
 
-// Sizes are dealt into five folds, each predicted by a fit on the others.
 std::vector<double> left_out_errors(Samples samples, const SampleFit& fit_model) {
-  constexpr std::size_t folds = 5;
-  std::map<double, std::size_t> fold_of;
-  for (const CollectiveSample& s : samples) fold_of.emplace(s.bytes.value(), 0);
-  std::size_t next = 0;
-  for (auto& [bytes, fold] : fold_of) fold = next++ % folds;
-  const auto whole = fit_model(samples);
-  std::vector<double> logs(samples.size());
-  for (std::size_t fold = 0; fold < folds; ++fold) {
-    std::vector<CollectiveSample> kept;
-    for (const CollectiveSample& s : samples) {
-      if (fold_of[s.bytes.value()] != fold) kept.push_back(s);
-    }
-    const auto model = kept.empty() || kept.size() == samples.size() ? whole : fit_model(kept);
-    for (std::size_t i = 0; i < samples.size(); ++i) {
-      if (fold_of[samples[i].bytes.value()] == fold) logs[i] = log_error(model(samples[i]), samples[i]);
-    }
-  }
-  return logs;
+  std::vector<double> sizes;
+  for (const CollectiveSample& s : samples) sizes.push_back(s.bytes.value());
+  const Folds folds = folds_by(sizes);
+  if (folds.groups() == 0) return log_errors(samples, fit_model(samples));
+  return predict_left_out(
+      folds, [&](std::size_t fold) { return fit_model(select(samples, folds.others(fold))); },
+      [&](const SampleModel& model, std::size_t i) { return log_error(model(samples[i]), samples[i]); });
 }
 
 }  // namespace forerun

@@ -14,12 +14,12 @@ using SampleFit = std::function<SampleModel(std::span<const CollectiveSample>)>;
 
 double log_error(Seconds predicted, const CollectiveSample&);  // ln(predicted / measured)
 
-// Sizes are dealt into five folds, each predicted by a fit on the others; ln(predicted / measured) in the order of the
-// samples.
+// Sizes are left out in five folds (costmodel/fitting/folds.hpp); ln(predicted / measured) in the order of the samples.
+// Where all samples are of one size, of a fit that saw them.
 std::vector<double> left_out_errors(std::span<const CollectiveSample>, const SampleFit&);
 
 std::vector<double> log_errors(std::span<const CollectiveSample>, const SampleModel&);
-RowErrors errors(const std::vector<double>& logs);
+FitError errors(const std::vector<double>& logs);
 // A regime of fewer than ten samples takes the spread of all.
 CollectiveSpread spreads(const std::vector<double>& logs, std::span<const CollectiveSample>);
 

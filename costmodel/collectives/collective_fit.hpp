@@ -16,7 +16,7 @@ namespace forerun {
 // that has none, switch and small messages where they do not exist) are not fitted.
 struct NodeFit {
   CollectiveForm form;
-  RowErrors in_sample, left_out;  // left_out: sizes, in turn
+  FitError in_sample, left_out;  // left_out: sizes, in turn
   CollectiveSpread spread;
   std::size_t samples = 0;
 
@@ -39,7 +39,7 @@ struct NetworkForm {
 };
 struct NetworkFit {
   NetworkForm form;
-  RowErrors in_sample, left_out;  // left_out: sizes, in turn
+  FitError in_sample, left_out;  // left_out: sizes, in turn
   CollectiveSpread spread;
   std::size_t samples = 0;
 

@@ -6,6 +6,7 @@
 #include "base/quantity.hpp"
 #include "costmodel/collectives/collective.hpp"
 #include "costmodel/collectives/nccl_model.hpp"
+#include "costmodel/fitting/errors.hpp"
 
 namespace forerun {
 
@@ -26,13 +27,6 @@ struct CollectiveSpread {
   }
 
   bool operator==(const CollectiveSpread&) const = default;
-};
-
-// Of |predicted / measured - 1|; p90: the smallest that nine rows in ten do not exceed.
-struct RowErrors {
-  double median = 0, p90 = 0;
-
-  bool operator==(const RowErrors&) const = default;
 };
 
 }  // namespace forerun

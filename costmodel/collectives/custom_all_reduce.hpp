@@ -32,7 +32,7 @@ Seconds time(const CustomForm&, int ranks, Bytes, BytesPerSecond port, Seconds o
 
 struct CustomFit {
   CustomForm form;
-  RowErrors in_sample, left_out;
+  FitError in_sample, left_out;
   CollectiveSpread spread;
   std::size_t samples = 0;
 

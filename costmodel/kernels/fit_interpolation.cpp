@@ -26,14 +26,12 @@ struct Candidate {
 
 Candidate candidate(double radius, double shrink, const Folds& folds, std::span<const KernelSample> samples,
                     const std::vector<std::vector<ShapeResidual>>& cells) {
-  Candidate c{radius, shrink, std::vector<Near>(samples.size())};
-  for (std::size_t fold = 0; fold < folds.count(); ++fold) {
-    const ResidualInterpolation interpolation({radius, shrink, cells[fold]});
-    for (const std::size_t i : folds.members(fold)) {
-      if (const auto shape = shape_of(samples[i].kernel)) c.near[i] = interpolation.near(*shape);
-    }
-  }
-  return c;
+  const auto without = [&](std::size_t fold) { return ResidualInterpolation({radius, shrink, cells[fold]}); };
+  const auto near = [&](const ResidualInterpolation& interpolation, std::size_t i) {
+    const auto shape = shape_of(samples[i].kernel);
+    return shape ? interpolation.near(*shape) : Near{};
+  };
+  return {radius, shrink, predict_left_out(folds, without, near)};
 }
 
 std::vector<Candidate> candidates(const Folds& folds, std::span<const KernelSample> samples,
@@ -88,15 +86,16 @@ void interpolate_left_out(const Folds& folds, std::span<const KernelSample> samp
   const std::vector<double>& form = into.form_residuals;
   if (samples.size() < fewest || residual_errors(form).median == 0) return;
   const std::vector<Candidate> all = candidates(folds, samples, without);
-  std::vector<double> residuals(samples.size());
-  std::vector<bool> dominated(samples.size());
+  const std::vector<const Candidate*> by_others = predict_left_out(
+      folds, [&](std::size_t fold) { return &best(all, form, folds.others(fold)); },
+      [](const Candidate* c, std::size_t) { return c; });
+  std::vector<double> residuals;
+  std::vector<bool> dominated;
   std::vector<std::size_t> everyone;
-  for (std::size_t fold = 0; fold < folds.count(); ++fold) {
-    const Candidate& others = best(all, form, folds.others(fold));
-    for (const std::size_t i : folds.members(fold)) {
-      residuals[i] = others.residual(i, form), dominated[i] = others.near[i].dominates();
-      everyone.push_back(i);
-    }
+  for (std::size_t i = 0; i < samples.size(); ++i) {
+    residuals.push_back(by_others[i]->residual(i, form));
+    dominated.push_back(by_others[i]->near[i].dominates());
+    everyone.push_back(i);
   }
   const FitError before = residual_errors(form), after = residual_errors(residuals);
   if (after.median > enough * before.median || after.p90 > enough * before.p90) return;

@@ -1,6 +1,7 @@
 // Chooses how far samples reach beyond a fitted form, on samples left out. Inside costmodel/ only.
 #pragma once
 
+#include "costmodel/fitting/folds.hpp"
 #include "costmodel/kernels/kernel_residuals.hpp"
 
 namespace forerun {

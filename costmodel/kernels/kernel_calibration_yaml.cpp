@@ -54,13 +54,6 @@ KernelForm read_form(KernelKind kind, const YamlNode& node) {
   }
 }
 
-FitError read_error(const YamlNode& node) {
-  MapReader map = node.map();
-  const FitError error{map.required("median").number(0, 1e6), map.required("p90").number(0, 1e6)};
-  map.finish();
-  return error;
-}
-
 constexpr double largest_residual = 20;
 constexpr std::size_t most_points = 10000;
 
@@ -129,7 +122,7 @@ MeasuredResiduals read_measured(const YamlNode& node, KernelKind kind) {
   MeasuredResiduals m;
   m.field.radius = map.required("radius").number(0.01, 16);
   m.field.shrink = map.required("shrink").number(0.001, 1000);
-  m.left_out = read_error(map.required("left_out"));
+  m.left_out = read_fit_error(map.required("left_out"));
   read_residuals(map.required("residuals"), m.residuals);
   m.field.cells = read_cells(map.required("points"), shape_dimensions(kind));
   map.finish();
@@ -147,8 +140,8 @@ KernelFit read_fit(const YamlNode& node) {
   fit.samples = static_cast<std::size_t>(map.required("samples").integer(1, 1'000'000'000));
   fit.groups = static_cast<std::size_t>(map.required("groups").integer(0, 1'000'000'000));
   fit.form = read_form(fit.kind, map.required("parameters"));
-  fit.in_sample = read_error(map.required("in_sample"));
-  fit.left_out = read_error(map.required("left_out"));
+  fit.in_sample = read_fit_error(map.required("in_sample"));
+  fit.left_out = read_fit_error(map.required("left_out"));
   read_residuals(map.required("residuals"), fit.residuals);
   fit.measured = map.optional("measured", [&](const YamlNode& n) { return read_measured(n, fit.kind); });
   map.finish();
@@ -180,8 +173,6 @@ std::string parameters_text(const KernelForm& any_form) {
       any_form);
 }
 
-std::string error_text(const FitError& e) { return fmt::format("{{median: {:.4f}, p90: {:.4f}}}", e.median, e.p90); }
-
 std::string residuals_text(const std::array<ResidualQuantiles, TimeRegime::count>& residuals, const char* indent) {
   static constexpr const char* edges[] = {"below: 10 us", "below: 100 us", "above: 100 us"};
   std::string text;
@@ -197,7 +188,7 @@ std::string measured_text(const MeasuredResiduals& m, KernelKind kind) {
   std::string text = fmt::format(
       "    measured:\n      radius: {:g}\n      shrink: {:g}\n      left_out: {}\n      residuals:\n{}      points: "
       "|\n",
-      m.field.radius, m.field.shrink, error_text(m.left_out), residuals_text(m.residuals, "        "));
+      m.field.radius, m.field.shrink, to_yaml(m.left_out), residuals_text(m.residuals, "        "));
   for (const ShapeResidual& cell : m.field.cells) {
     text += "       ";
     for (int d = 0; d < shape_dimensions(kind); ++d)
@@ -213,7 +204,7 @@ std::string fit_text(const KernelFit& fit) {
       to_string(fit.kind), to_string(fit.dtype), yaml_text(fit.library), yaml_text(fit.source), yaml_text(fit.date),
       fit.samples, fit.groups);
   text += fmt::format("    parameters: {{{}}}\n    in_sample: {}\n    left_out: {}\n    residuals:\n",
-                      parameters_text(fit.form), error_text(fit.in_sample), error_text(fit.left_out));
+                      parameters_text(fit.form), to_yaml(fit.in_sample), to_yaml(fit.left_out));
   return text + residuals_text(fit.residuals, "      ") + (fit.measured ? measured_text(*fit.measured, fit.kind) : "");
 }
 

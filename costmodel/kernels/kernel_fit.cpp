@@ -160,17 +160,20 @@ std::vector<RegimeResidual> regime_residuals(std::span<const KernelSample> sampl
 // Of each sample what the samples of other folds show, those that rest on samples and those that rest on the form
 // apart.
 std::vector<double> bands_of_others(const Folds& folds, const HeldOutFit& fit, std::span<const KernelSample> samples) {
-  std::vector<double> bands(samples.size());
-  for (std::size_t fold = 0; fold < folds.count(); ++fold) {
+  const auto of_others = [&](std::size_t fold) {  // of the form, and of samples
     const std::vector<std::size_t> others = folds.others(fold);
-    const auto of_form = by_regime(regime_residuals(samples, fit, others, false)),
-               of_samples = by_regime(regime_residuals(samples, fit, others, true));
-    for (const std::size_t i : folds.members(fold)) {
-      bands[i] =
-          (fit.dominated[i] ? of_samples : of_form)[TimeRegime::of(predicted(samples[i], fit.residuals[i]))].band;
-    }
-  }
-  return bands;
+    return std::array{by_regime(regime_residuals(samples, fit, others, false)),
+                      by_regime(regime_residuals(samples, fit, others, true))};
+  };
+  return predict_left_out(folds, of_others, [&](const auto& regimes, std::size_t i) {
+    return regimes[fit.dominated[i] ? 1 : 0][TimeRegime::of(predicted(samples[i], fit.residuals[i]))].band;
+  });
+}
+
+Folds folds_by_group(std::span<const KernelSample> samples) {
+  std::vector<std::string> groups;
+  for (const KernelSample& sample : samples) groups.push_back(sample.group);
+  return folds_by(groups);
 }
 
 std::vector<std::size_t> every(std::size_t n) {
@@ -198,7 +201,7 @@ KernelForm fit_form(const KernelForm& from, const Device& device, std::span<cons
 HeldOutFit fit_left_out(const Device& device, std::span<const KernelSample> samples) {
   const KernelForm start = start_form(kind_of(samples.front().kernel));
   HeldOutFit result{.form = fit_form(start, device, samples, several_starts)};
-  const Folds folds(samples);
+  const Folds folds = folds_by_group(samples);
   result.groups = folds.groups();
   result.dominated.resize(samples.size());
   if (folds.groups() == 0) {
@@ -208,12 +211,13 @@ HeldOutFit fit_left_out(const Device& device, std::span<const KernelSample> samp
   // Residuals of all samples, by forms fitted without a fold: from the very start, since the form fitted to all, and
   // the software's numbers chosen with it, know the group that is left out.
   std::vector<std::vector<double>> without(folds.count());
-  result.form_residuals.resize(samples.size());
-  for (std::size_t fold = 0; fold < folds.count(); ++fold) {
-    without[fold] =
-        residuals_of(fit_form(start, device, select(samples, folds.others(fold)), several_starts), device, samples);
-    for (const std::size_t i : folds.members(fold)) result.form_residuals[i] = without[fold][i];
-  }
+  result.form_residuals = predict_left_out(
+      folds,
+      [&](std::size_t fold) {
+        const auto others = select(samples, folds.others(fold));
+        return without[fold] = residuals_of(fit_form(start, device, others, several_starts), device, samples);
+      },
+      [](const std::vector<double>& residuals, std::size_t i) { return residuals[i]; });
   result.residuals = result.form_residuals;
   interpolate_left_out(folds, samples, without, result);
   if (result.field)

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 #include "base/quantile.hpp"
 
@@ -20,9 +19,9 @@ ResidualQuantiles quantiles(std::vector<double> residuals) {
 }  // namespace
 
 FitError residual_errors(const std::vector<double>& residuals) {
-  std::vector<double> sizes;
-  for (const double r : residuals) sizes.push_back(std::abs(std::exp(-r) - 1));
-  return {quantile(sizes, 0.5), quantile(sizes, 0.9)};
+  std::vector<double> errors;
+  for (const double r : residuals) errors.push_back(std::exp(-r) - 1);
+  return fit_error(errors);
 }
 
 std::array<ResidualQuantiles, TimeRegime::count> by_regime(std::span<const RegimeResidual> residuals) {
@@ -40,26 +39,6 @@ std::array<ResidualQuantiles, TimeRegime::count> by_regime(std::span<const Regim
     all[r].samples = samples_here;
   }
   return all;
-}
-
-Folds::Folds(std::span<const KernelSample> samples) {
-  constexpr std::size_t most = 5;
-  std::map<std::string, std::size_t> fold_of;
-  for (const KernelSample& sample : samples) fold_of.emplace(sample.group, 0);
-  std::size_t next = 0;
-  for (auto& [group, fold] : fold_of) fold = next++ % most;
-  groups_ = fold_of.size() > 1 ? fold_of.size() : 0;
-  count_ = std::min(most, groups_);
-  members_.resize(most);
-  for (std::size_t i = 0; i < samples.size(); ++i) members_[fold_of[samples[i].group]].push_back(i);
-}
-
-std::vector<std::size_t> Folds::others(std::size_t fold) const {
-  std::vector<std::size_t> list;
-  for (std::size_t other = 0; other < count_; ++other) {
-    if (other != fold) list.insert(list.end(), members_[other].begin(), members_[other].end());
-  }
-  return list;
 }
 
 }  // namespace forerun

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "costmodel/fitting/errors.hpp"
 #include "costmodel/kernels/residual_interpolation.hpp"
 
 namespace forerun {
@@ -14,13 +15,6 @@ struct KernelSample {
   Kernel kernel;
   Seconds time;
   std::string group;  // samples of a group (a model, a head configuration) are left out together
-};
-
-// Of |predicted / measured - 1|.
-struct FitError {
-  double median = 0, p90 = 0;
-
-  bool operator==(const FitError&) const = default;
 };
 
 // Kernels scatter the more the shorter they are: residuals are kept by predicted time.

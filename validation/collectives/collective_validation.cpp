@@ -7,8 +7,9 @@
 #include <set>
 #include <tuple>
 
+#include "costmodel/fitting/errors.hpp"
+#include "costmodel/fitting/folds.hpp"
 #include "validation/collectives/collective_prediction.hpp"
-#include "validation/statistics.hpp"
 
 namespace forerun {
 namespace {
@@ -90,25 +91,25 @@ std::optional<Timing> unseen_by_any_fit(const Scored& s) {
 // Each fifth of a pool's sizes, predicted by a fit on the others; nullopt: a fit saw the row, and there are too few
 // sizes or there is no refit without it.
 Unseen left_out_predictions(const std::vector<Scored>& scored) {
-  constexpr std::size_t folds = 5;
+  constexpr std::size_t fewest_sizes = 10;
   Unseen all;
   for (const Scored& s : scored) all.push_back(unseen_by_any_fit(s));
   for (const auto& [key, members] : pools(scored)) {
-    std::map<double, std::size_t> fold;
-    for (const std::size_t i : members) fold.emplace(scored[i].row->bytes.value(), 0);
-    if (fold.size() < 2 * folds) continue;
-    std::size_t next = 0;
-    for (auto& [bytes, f] : fold) f = next++ % folds;
-    for (std::size_t f = 0; f < folds; ++f) {
+    std::vector<double> sizes;
+    for (const std::size_t i : members) sizes.push_back(scored[i].row->bytes.value());
+    const Folds folds = folds_by(sizes);
+    if (folds.groups() < fewest_sizes) continue;
+    const auto without = [&, &members = members](std::size_t fold) {
+      std::vector<std::size_t> others = folds.others(fold);
+      std::sort(others.begin(), others.end());  // sums of a fit depend on the order
       std::vector<CollectiveSample> kept;
-      for (const std::size_t i : members) {
-        if (fold[scored[i].row->bytes.value()] != f) kept.push_back(sample_of(scored[i]));
-      }
-      const NodeFit fit = refit(kept, scored[members.front()]);
-      for (const std::size_t i : members) {
-        if (fold[scored[i].row->bytes.value()] == f) all[i] = predict_with(fit, scored[i]);
-      }
-    }
+      for (const std::size_t i : others) kept.push_back(sample_of(scored[members[i]]));
+      return refit(kept, scored[members.front()]);
+    };
+    const std::vector<Timing> predicted = predict_left_out(
+        folds, without,
+        [&, &members = members](const NodeFit& fit, std::size_t i) { return predict_with(fit, scored[members[i]]); });
+    for (std::size_t i = 0; i < members.size(); ++i) all[members[i]] = predicted[i];
   }
   return all;
 }

@@ -5,10 +5,10 @@
 #include <map>
 #include <tuple>
 
+#include "costmodel/fitting/errors.hpp"
 #include "costmodel/kernel_model.hpp"
 #include "hardware/catalog.hpp"
 #include "validation/kernels/kernel_fitting.hpp"
-#include "validation/statistics.hpp"
 
 namespace forerun {
 namespace {

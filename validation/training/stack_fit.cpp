@@ -11,6 +11,7 @@
 
 #include "base/quantile.hpp"
 #include "base/text.hpp"
+#include "costmodel/fitting/folds.hpp"
 #include "costmodel/fitting/levenberg_marquardt.hpp"
 #include "costmodel/reach.hpp"
 #include "strategies/closed_form/step_timing.hpp"
@@ -78,13 +79,8 @@ class StackFitter {
   [[nodiscard]] const std::vector<FitRun>& runs() const { return runs_; }
   [[nodiscard]] std::size_t dropped() const { return dropped_; }
 
-  // Of the runs that `counts` accepts.
-  template <class Counts>
-  std::vector<double> values(int starts, Counts counts) {
-    std::vector<std::size_t> used;
-    for (std::size_t i = 0; i < runs_.size(); ++i) {
-      if (counts(runs_[i])) used.push_back(i);
-    }
+  // Fitted to the runs of these indices, which rise.
+  Stack fitted(int starts, const std::vector<std::size_t>& used) {
     std::vector<FitParameter> bounds;
     for (const StackParameter* p : parameters_)
       bounds.push_back({p->name, p->low, std::clamp(p->get(stated_), p->low, p->high), p->high});
@@ -95,14 +91,14 @@ class StackFitter {
         out[used.size() + k] = prior_ * run_error * std::log(values[k] / bounds[k].start) / parameters_[k]->width;
       }
     };
-    return fit(bounds, used.size() + bounds.size(), residuals,
-               {.loss_scale = 2 * run_error,
-                .difference = 1e-2,
-                .starts = starts,
-                .iterations = 30,
-                .tolerance = 1e-4,
-                .weights = weights(used)})
-        .values;
+    return with(fit(bounds, used.size() + bounds.size(), residuals,
+                    {.loss_scale = 2 * run_error,
+                     .difference = 1e-2,
+                     .starts = starts,
+                     .iterations = 30,
+                     .tolerance = 1e-4,
+                     .weights = weights(used)})
+                    .values);
   }
 
   [[nodiscard]] Stack with(std::span<const double> values) const {
@@ -184,38 +180,31 @@ std::vector<std::size_t> indices(std::size_t n) {
   return all;
 }
 
-double share_in_band(const std::vector<RunError>& errors, const std::vector<std::size_t>& folds) {
-  std::size_t inside = 0;
-  for (const std::size_t fold : std::set<std::size_t>(folds.begin(), folds.end())) {
+double share_in_band(const std::vector<RunError>& errors, const Folds& folds) {
+  const auto spread_of_others = [&](std::size_t fold) {
     std::vector<double> others;
-    for (std::size_t i = 0; i < errors.size(); ++i) {
-      if (folds[i] != fold) others.push_back(needed(errors[i]));
-    }
-    const double spread = quantile(others, 0.8);
-    for (std::size_t i = 0; i < errors.size(); ++i) inside += folds[i] == fold && needed(errors[i]) <= spread ? 1 : 0;
-  }
-  return static_cast<double>(inside) / static_cast<double>(errors.size());
+    for (const std::size_t i : folds.others(fold)) others.push_back(needed(errors[i]));
+    return quantile(others, 0.8);
+  };
+  const std::vector<int> inside = predict_left_out(
+      folds, spread_of_others, [&](double spread, std::size_t i) { return needed(errors[i]) <= spread ? 1 : 0; });
+  return std::accumulate(inside.begin(), inside.end(), 0.0) / static_cast<double>(errors.size());
 }
 
-// At most ten folds of whole groups, of which there are at least two.
+// Groups in the order in which the runs first name them; at least two.
 UnseenRuns left_out(StackFitter& fitter, const std::vector<std::string>& groups, int starts) {
-  const std::vector<FitRun>& runs = fitter.runs();
-  const std::size_t count = std::min<std::size_t>(groups.size(), 10);
-  std::vector<std::size_t> folds;
-  for (const FitRun& run : runs)
-    folds.push_back(static_cast<std::size_t>(std::find(groups.begin(), groups.end(), run.group) - groups.begin()) %
-                    count);
-  std::vector<RunError> unseen(runs.size());
-  for (std::size_t fold = 0; fold < count; ++fold) {
-    const Stack stack = fitter.with(fitter.values(
-        starts, [&](const FitRun& run) { return folds[static_cast<std::size_t>(&run - runs.data())] != fold; }));
-    std::vector<std::size_t> out;
-    for (std::size_t i = 0; i < runs.size(); ++i) {
-      if (folds[i] == fold) out.push_back(i);
-    }
-    const std::vector<RunError> errors = fitter.errors_with(stack, out);
-    for (std::size_t i = 0; i < out.size(); ++i) unseen[out[i]] = errors[i];
-  }
+  constexpr std::size_t most_folds = 10;
+  std::vector<std::size_t> group_of;
+  for (const FitRun& run : fitter.runs())
+    group_of.push_back(static_cast<std::size_t>(std::find(groups.begin(), groups.end(), run.group) - groups.begin()));
+  const Folds folds(group_of, groups.size(), most_folds);
+  const auto without = [&](std::size_t fold) {
+    std::vector<std::size_t> others = folds.others(fold);
+    std::sort(others.begin(), others.end());
+    return fitter.fitted(starts, others);
+  };
+  const std::vector<RunError> unseen = predict_left_out(
+      folds, without, [&](const Stack& stack, std::size_t i) { return fitter.errors_with(stack, {i}).front(); });
   std::vector<double> spreads;
   for (const RunError& run : unseen) spreads.push_back(needed(run));
   return {errors_of(unseen), quantile(spreads, 0.8), share_in_band(unseen, folds)};
@@ -269,7 +258,7 @@ Result<StackFit> fit_stack(const Stack& stated, const std::vector<TrainingRow>& 
                   .dropped = fitter.dropped(),
                   .runs = runs.size()};
   result.before = errors_of(fitter.errors_with(stated, all));
-  result.stack = fitter.with(fitter.values(options.starts, [](const FitRun&) { return true; }));
+  result.stack = fitter.fitted(options.starts, all);
   result.after = errors_of(fitter.errors_with(result.stack, all));
 
   std::vector<std::string> groups;

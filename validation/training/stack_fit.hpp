@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "costmodel/fitting/errors.hpp"
 #include "costmodel/stacks/stack_parameters.hpp"
-#include "validation/statistics.hpp"
 #include "validation/training/row_filter.hpp"
 #include "validation/training/training_rows.hpp"
 

@@ -1,6 +1,7 @@
 // From predicted runs to errors, fits and regret.
 #include <algorithm>
 
+#include "validation/statistics.hpp"
 #include "validation/training/training_validation.hpp"
 
 namespace forerun {

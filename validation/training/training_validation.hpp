@@ -10,8 +10,8 @@
 
 #include "base/quantity.hpp"
 #include "base/result.hpp"
+#include "costmodel/fitting/errors.hpp"
 #include "strategies/closed_form/estimate.hpp"
-#include "validation/statistics.hpp"
 
 namespace forerun {
 

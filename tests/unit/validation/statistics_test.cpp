@@ -8,25 +8,6 @@
 namespace forerun {
 namespace {
 
-TEST(ErrorSummary, OfFiveErrorsByHand) {
-  // Sizes in order: 0.05 0.1 0.2 0.3 0.5; the p90 is at place 0.9 x 4 = 3.6, counted from 0.
-  const ErrorSummary s = summarise({-0.1, 0.2, -0.3, 0.05, 0.5});
-  EXPECT_EQ(s.n, 5U);
-  EXPECT_DOUBLE_EQ(s.mape, 1.15 / 5);
-  EXPECT_DOUBLE_EQ(s.median, 0.2);
-  EXPECT_DOUBLE_EQ(s.p90, 0.3 + 0.6 * 0.2);
-  EXPECT_DOUBLE_EQ(s.worst, 0.5);
-  EXPECT_DOUBLE_EQ(s.bias, 0.35 / 5);
-}
-
-TEST(ErrorSummary, OfTenTheMedianLiesBetweenTwo) {
-  const ErrorSummary s = summarise({0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0});
-  EXPECT_DOUBLE_EQ(s.p90, 0.9 + 0.1 * 0.1);  // place 8.1
-  EXPECT_DOUBLE_EQ(s.median, 0.55);
-}
-
-TEST(ErrorSummary, OfNothingIsZero) { EXPECT_EQ(summarise({}), ErrorSummary{}); }
-
 TEST(ConstantMfu, OfEqualRunsIsExact) { EXPECT_DOUBLE_EQ(constant_mfu_error({0.4, 0.4, 0.4}), 0); }
 
 TEST(ConstantMfu, IsTheBestGuessThatThereIs) {
