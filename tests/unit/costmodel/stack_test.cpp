@@ -62,7 +62,7 @@ TEST(MegatronCore, Keeps18BytesOr6And12Shared) {
 }
 
 TEST(MegatronLm, AccumulatesTheGradientsOfFp16InFp16) {
-  const Precision& precision = find_stack("megatron-lm")->precision;
+  const Precision precision = find_stack("megatron-lm")->precision;
   EXPECT_EQ(state_bytes(precision, {.dtype = DType::fp16}).gradient, Bytes{2});
   EXPECT_EQ(state_bytes(precision, {.dtype = DType::fp16}).reduction, Bytes{2});
   EXPECT_EQ(state_bytes(precision, {.dtype = DType::bf16}).gradient, Bytes{4});
