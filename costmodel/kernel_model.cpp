@@ -34,8 +34,8 @@ class DatasheetKernels final : public KernelModel {
 
   Timing price(const FusedAttention& kernel) const {
     const AttentionParameters& p = attention_ == AttentionKernel::flash3 ? parameters_.flash3 : parameters_.flash2;
-    // Kernels fill the matrix units less the narrower the head: 0.71 of the rate at 64 (MODELS.md B2.3), little beyond
-    // 128.
+    // Kernels fill the matrix units less the narrower the head: 0.71 of the rate at 64 (docs/cost-models.md), little
+    // beyond 128.
     const double narrow = std::min(1.0, std::pow(kernel.head_dim / 128.0, 0.5));
     // A block of 128 queries works on whole tiles of the diagonal, so short sequences waste half a tile a row.
     const double tiles = 1 + 64.0 / static_cast<double>(std::max<std::int64_t>(kernel.kv_len, 1));

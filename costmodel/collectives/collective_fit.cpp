@@ -12,7 +12,7 @@ namespace {
 
 using Samples = std::span<const CollectiveSample>;
 
-// --- which parameters a set of samples can tell ---
+// Which parameters a set of samples can tell.
 
 bool has_several_sizes_of_group(Samples samples) {
   return std::any_of(samples.begin(), samples.end(),

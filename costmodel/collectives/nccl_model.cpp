@@ -73,7 +73,7 @@ class Estimate {
     return false;
   }
 
-  // --- latency (tuning.cc:383-436) ---
+  // Latency (tuning.cc:383-436).
   [[nodiscard]] double latency(NcclAlgorithm algorithm, NcclProtocol protocol) const {
     const auto a = static_cast<std::size_t>(algorithm), p = static_cast<std::size_t>(protocol);
     const double inside = (g_.nvlink ? nccl::nvlink_latency : nccl::pci_latency)[a][p];
@@ -121,7 +121,7 @@ class Estimate {
     return plateau ? hops * table_.plateau : hops;
   }
 
-  // --- rate (tuning.cc:305-380) ---
+  // Rate (tuning.cc:305-380).
   [[nodiscard]] double bus_rate() const {
     const double port = (g_.nvlink ? nccl::nvlink_share : nccl::pci_share) * g_.port.value() / gigabyte_per_second;
     const double network = nccl::network_share * g_.network.value() / gigabyte_per_second;

@@ -20,9 +20,9 @@
 // each reads the keys again, from the L2 cache, for `again` times what the first reading costs. Where each has its own
 // and `split_single` is 0, nothing is split.
 //
-// Source: MODELS.md C3, models P4 and D3; the softmax term stands for the exponentials, whose cost does not shrink with
-// the head; group and split_single are what TensorRT-LLM (masked attention beyond 32 heads) and vLLM 0.14 (no split
-// without grouped queries) show.
+// Source: fits to public timings (docs/cost-models.md); the softmax term stands for the exponentials, whose cost does
+// not shrink with the head; group and split_single are what TensorRT-LLM (masked attention beyond 32 heads) and vLLM
+// 0.14 (no split without grouped queries) show.
 #pragma once
 
 #include "costmodel/fitting/form_field.hpp"
@@ -39,7 +39,8 @@ struct PrefillForm {
   double softmax = 0;  // head elements that would cost as much as the exponentials of a score
   double tail = 0;  // share of the longest tile that runs alone
   double wave = 0;  // seconds: fixed cost of each round of tiles
-  double backward = 0.85;  // rate of backward over forward (MODELS.md B2.3: 592 of 695 TFLOP/s on an H200)
+  // Rate of backward over forward: 592 of 695 TFLOP/s of cuDNN on an H200 (docs/cost-models.md).
+  double backward = 0.85;
 
   bool operator==(const PrefillForm&) const = default;
 };

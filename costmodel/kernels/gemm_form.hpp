@@ -7,15 +7,17 @@
 //   ctas = batch x ceil(m / a) x ceil(n / c) x s,   w(u) = ceil(u) / 4 + 3 max(1, u) / 4
 //
 // Libraries choose tile and split by such a rule themselves; a full ceil(u) would charge for a last wave that stream-K
-// kernels and clocks smear. Source: MODELS.md C2, model M6 (fits to vidur and aiconfigurator timings); tiles and waves
-// after NVIDIA DU-09799, "Matrix Multiplication Background". Products of a batch (heads, experts) are one launch over
-// the tiles of all.
-// A core of a CPU is one processor without waves or splits, whose tile is the block of C that its
-// registers hold (16 x 16 rounds up as OpenBLAS's kernels for AVX-512 do; a smaller block elsewhere is near it).
-// Packing both operands once is the memory's term, what loading and storing C costs a block the prologue; nothing hides
-// behind anything else, and fits find p near 1.
-// Wrong below 10 us, where libraries differ by kernels that a shape does
-// not show (14 % median), and for quantisation fused around fp8.
+// kernels and clocks smear. Source: fits to public timings (docs/cost-models.md); tiles and waves after NVIDIA
+// DU-09799, "Matrix Multiplication Background". Products of a batch (heads, experts) are one launch over the tiles of
+// all.
+//
+// A core of a CPU is one processor without waves or splits, whose tile is the block of C that its registers hold
+// (16 x 16 rounds up as OpenBLAS's kernels for AVX-512 do; a smaller block elsewhere is near it). Packing both operands
+// once is the memory's term, what loading and storing C costs a block the prologue; nothing overlaps anything else, and
+// fits find p near 1.
+//
+// Wrong below 10 us, where libraries differ by kernels that a shape does not show (14 % median), and for quantisation
+// fused around fp8.
 #pragma once
 
 #include <array>

@@ -6,8 +6,8 @@
 // Backward passes do so at `backward` times the rate.
 //
 // One share a kind: each counts as bytes what its author counts, and keeps a different part of it in the caches
-// (MODELS.md C2: 0.15 to 1.08 over the kinds). Tensors that fit the L2 cache were written just before, in benchmarks as
-// in models. Wrong where they were not.
+// (docs/cost-models.md: 0.15 to 1.08 over the kinds). Tensors that fit the L2 cache were written just before, in
+// benchmarks as in models. Wrong where they were not.
 #pragma once
 
 #include "costmodel/fitting/form_field.hpp"

@@ -97,7 +97,7 @@ class RingCommunicator final : public Communicator {
   }
 
  private:
-  // --- the two passes of a ring: k - 1 messages to the rank after, each a shard, or a piece of one
+  // The two passes of a ring: k - 1 messages to the rank after, each a shard, or a piece of one.
 
   struct Cut {
     std::int64_t pieces, number;
@@ -148,8 +148,6 @@ class RingCommunicator final : public Communicator {
     assert(message.size() == to.bytes());
     std::copy_n(message.data(), to.bytes(), to.data);
   }
-
-  // --- counting, and errors that say what was being done
 
   void start(CommunicationKind kind, std::int64_t api_bytes) {
     counting_ = &counts_[static_cast<std::size_t>(kind)];

@@ -25,8 +25,6 @@ CudaBackend::~CudaBackend() {
   cudaDeviceSynchronize();  // what goes now is still read by what is in line
 }
 
-// --- memory ---
-
 void* CudaBackend::take(std::int64_t bytes) {
   void* data = nullptr;
   const cudaError_t error = cudaMalloc(&data, static_cast<std::size_t>(std::max<std::int64_t>(bytes, 1)));
@@ -86,8 +84,6 @@ MatrixProducts& CudaBackend::products() {
   if (!lane().products) lane().products = std::make_unique<MatrixProducts>(device_, stream());
   return *lane().products;
 }
-
-// --- order and time ---
 
 void CudaBackend::use_lane(int number) {
   check(cudaSetDevice(device_), "cudaSetDevice");

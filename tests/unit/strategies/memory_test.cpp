@@ -79,7 +79,7 @@ TEST(StateMemory, OfATiedTableIsHeldByBothEnds) {
             2 * (4 * block + table));  // one device has it once
 }
 
-// A layer of Korthikanti et al. 2022 (COURSE E39), from the second of three equal stages, one micro-batch in flight.
+// A layer of Korthikanti et al. 2022 (E39), from the second of three equal stages, one micro-batch in flight.
 Model korthikanti() {
   Model model = test::m7(3);
   model.norm = NormKind::layer;

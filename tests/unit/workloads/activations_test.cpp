@@ -8,7 +8,7 @@
 namespace forerun {
 namespace {
 
-constexpr std::int64_t s = 4096, b = 1, h = 4096, a = 32;  // COURSE E39
+constexpr std::int64_t s = 4096, b = 1, h = 4096, a = 32;  // E39
 constexpr double sbh = static_cast<double>(s * b * h);
 constexpr double scores = 5.0 * a * s / h;
 
