@@ -24,7 +24,7 @@ constexpr std::uint32_t links = leaf_down + hosts / leaf * uplinks;
 std::vector<Demand> path(std::uint32_t from, std::uint32_t to) {
   std::vector<std::uint32_t> ids{up + from, down + to};
   if (from / leaf != to / leaf) {  // equal-cost paths by a hash of the pair, as switches do
-    const std::uint64_t hash = Random::mix(std::uint64_t{from} << 32 | to);
+    const std::uint64_t hash = hash_of(0, from, to);
     ids.push_back(leaf_up + from / leaf * uplinks + static_cast<std::uint32_t>(hash % uplinks));
     ids.push_back(leaf_down + to / leaf * uplinks + static_cast<std::uint32_t>((hash >> 32) % uplinks));
   }
