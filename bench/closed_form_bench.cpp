@@ -9,6 +9,7 @@
 
 #include "base/result.hpp"
 #include "hardware/catalog.hpp"
+#include "strategies/closed_form/block_price.hpp"
 #include "strategies/closed_form/closed_form.hpp"
 #include "strategies/search/search.hpp"
 #include "strategies/search/search_space.hpp"

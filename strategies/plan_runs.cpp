@@ -1,5 +1,6 @@
 #include "strategies/plan_runs.hpp"
 
+#include "strategies/closed_form/block_price.hpp"
 #include "strategies/closed_form/closed_form.hpp"
 #include "strategies/plan/scenario.hpp"
 #include "strategies/schedules/schedules.hpp"

@@ -1,7 +1,7 @@
 // Memory of the closed form.
 #include <algorithm>
 
-#include "strategies/closed_form/closed_form.hpp"
+#include "strategies/closed_form/plan_pricer.hpp"
 #include "strategies/closed_form/replica_prices.hpp"
 #include "strategies/programs/held_memory.hpp"
 #include "strategies/programs/steps/stage_program.hpp"
@@ -21,7 +21,7 @@ void add(StageMemory& memory, const StagePeak& peak) {
 
 }  // namespace
 
-void ClosedForm::memory(const SplitPrices& prices, const Plan& plan, MemoryUse& use) {
+void PlanPricer::memory(const SplitPrices& prices, const Plan& plan, MemoryUse& use) {
   const Scenario& given = context_.scenario.given;
   const std::int64_t m = micro_batches_of(given.job, plan);
   const Bytes element = size_of(activation_dtype(given.job));

@@ -3,8 +3,8 @@
 #include <numeric>
 
 #include "costmodel/parameters.hpp"
-#include "strategies/closed_form/closed_form.hpp"
 #include "strategies/closed_form/data_parallel.hpp"
+#include "strategies/closed_form/plan_pricer.hpp"
 #include "strategies/programs/steps/stage_program.hpp"
 
 namespace forerun {
@@ -30,7 +30,7 @@ constexpr auto of_communication = static_cast<std::size_t>(ErrorKind::communicat
 }  // namespace
 
 // Of the busiest stage: its blocks and its messages to other stages.
-void ClosedForm::add_blocks(const SplitPrices& prices, const Plan& plan, const Step& step, Errors& error,
+void PlanPricer::add_blocks(const SplitPrices& prices, const Plan& plan, const Step& step, Errors& error,
                             Estimate& e) const {
   const StageLayout::StageKind& stage = layout_->stage_kinds()[step.busiest];
   each_run(stage.units, prices, [&](const BlockPrice& price, int count) {
@@ -49,7 +49,7 @@ void ClosedForm::add_blocks(const SplitPrices& prices, const Plan& plan, const S
   error[of_communication] += n * hop_.stops * hop_.spread;
 }
 
-ClosedForm::Errors ClosedForm::break_down(const SplitPrices& prices, const Plan& plan, const Step& step,
+PlanPricer::Errors PlanPricer::break_down(const SplitPrices& prices, const Plan& plan, const Step& step,
                                           DataParallel& replicas, Estimate& e) const {
   const Stack& stack = context_.scenario.given.stack;
   const StageSum& busiest = stage_sums_[step.busiest];
@@ -90,7 +90,7 @@ ClosedForm::Errors ClosedForm::break_down(const SplitPrices& prices, const Plan&
 }
 
 // Of the stage that sends most in each direction.
-void ClosedForm::count_sends(const SplitPrices& prices, const Plan& plan, double runs, Traffic& traffic) const {
+void PlanPricer::count_sends(const SplitPrices& prices, const Plan& plan, double runs, Traffic& traffic) const {
   const auto count = [&](Flow flow, double sends) {
     if (sends > 0)
       count_traffic(pipeline_message(context_.scenario.given, plan, flow, prices.boundary), plan, sends * runs,
@@ -100,7 +100,7 @@ void ClosedForm::count_sends(const SplitPrices& prices, const Plan& plan, double
   count(Flow::pp_send_backward, layout_->most_sends_back());
 }
 
-void ClosedForm::rate(const SplitPrices& prices, const Plan& plan, double runs, Estimate& e) const {
+void PlanPricer::rate(const SplitPrices& prices, const Plan& plan, double runs, Estimate& e) const {
   const Device& device = context_.scenario.device();
   const double devices = context_.scenario.given.gpus;
   const Seconds step = e.step.median;

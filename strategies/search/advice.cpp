@@ -7,6 +7,7 @@
 
 #include "base/units.hpp"
 #include "hardware/catalog.hpp"
+#include "strategies/closed_form/block_price.hpp"
 #include "strategies/plan/check_plan.hpp"
 #include "strategies/search/search_space.hpp"
 

@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <atomic>
 
+#include "strategies/closed_form/block_price.hpp"
 #include "strategies/plan/check_plan.hpp"
 #include "strategies/search/search_space.hpp"
 

@@ -55,7 +55,8 @@ TEST(Golden, PageOfKeys) {
   expect_approved(root / "docs/keys.md", keys_page());
   const std::string page = read_text(root / "docs/keys.md");
   std::size_t rows = 0;
-  for (const auto& [name, keys] : nlohmann::ordered_json::parse(text_of("catalog keys --json")).items()) {
+  const auto tables = nlohmann::ordered_json::parse(text_of("catalog keys --json"));
+  for (const auto& [name, keys] : tables.items()) {
     EXPECT_NE(page.find("\n## " + name + "\n"), std::string::npos) << name;
     for (const auto& key : keys) {
       std::string row = "|";

@@ -7,6 +7,7 @@
 #include <random>
 
 #include "hardware/catalog.hpp"
+#include "strategies/closed_form/block_price.hpp"
 #include "strategies/closed_form/closed_form.hpp"
 #include "strategies/plan_runs.hpp"
 #include "strategies/search/search_space.hpp"

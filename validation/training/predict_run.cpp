@@ -1,5 +1,7 @@
 #include "validation/training/predict_run.hpp"
 
+#include "strategies/closed_form/block_price.hpp"
+
 namespace forerun {
 
 Estimate predict(const ClosedFormContext& context, const ReadRun& run) {

@@ -4,6 +4,7 @@
 
 #include <numeric>
 
+#include "strategies/closed_form/block_price.hpp"
 #include "strategies/plan/check_plan.hpp"
 #include "strategies/programs/held_memory.hpp"
 #include "tests/support/random_plans.hpp"

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "strategies/closed_form/block_price.hpp"
 #include "strategies/plan/check_plan.hpp"
 #include "strategies/search/search.hpp"
 #include "tests/support/every_plan.hpp"

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "strategies/closed_form/block_price.hpp"
 #include "tests/support/lowered_plans.hpp"
 
 namespace forerun {

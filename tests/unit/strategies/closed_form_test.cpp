@@ -5,6 +5,7 @@
 
 #include "costmodel/collective_model.hpp"
 #include "costmodel/parameters.hpp"
+#include "strategies/plan/shard.hpp"
 #include "tests/support/scenarios.hpp"
 
 namespace forerun {

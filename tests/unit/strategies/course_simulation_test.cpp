@@ -1,6 +1,7 @@
 // Do simulated steps take the times of the course's exercises?
 #include <gtest/gtest.h>
 
+#include "strategies/closed_form/block_price.hpp"
 #include "strategies/plan_runs.hpp"
 #include "strategies/simulation/simulation.hpp"
 #include "tests/support/linear_costs.hpp"

@@ -6,6 +6,7 @@
 
 #include "costmodel/timing.hpp"
 #include "strategies/closed_form/forward_estimate.hpp"
+#include "strategies/plan/shard.hpp"
 #include "strategies/plan_runs.hpp"
 #include "strategies/programs/steps/inference/lower_forward.hpp"
 #include "strategies/schedules/schedules.hpp"

@@ -1,6 +1,7 @@
 // Which ranks share a role, and what happens between the blocks of a step?
 #include <gtest/gtest.h>
 
+#include "strategies/closed_form/block_price.hpp"
 #include "strategies/plan_runs.hpp"
 #include "strategies/simulation/simulation.hpp"
 #include "tests/support/linear_costs.hpp"

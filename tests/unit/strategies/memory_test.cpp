@@ -1,6 +1,7 @@
 // Does a device hold what the papers say it holds?
 #include <gtest/gtest.h>
 
+#include "strategies/closed_form/block_price.hpp"
 #include "strategies/plan_runs.hpp"
 #include "strategies/programs/steps/training/lower.hpp"
 #include "tests/support/scenarios.hpp"

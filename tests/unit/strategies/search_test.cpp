@@ -7,6 +7,7 @@
 #include <array>
 #include <limits>
 
+#include "strategies/closed_form/block_price.hpp"
 #include "strategies/plan/check_plan.hpp"
 #include "tests/support/every_plan.hpp"
 #include "tests/support/scenarios.hpp"
