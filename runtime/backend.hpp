@@ -32,7 +32,7 @@ class Backend {
   [[nodiscard]] virtual std::string_view name() const = 0;  // "cpu", "cuda"
   [[nodiscard]] virtual bool queues() const = 0;            // calls return before their work is done
 
-  // Memory: bytes in the backend's memory, unless a parameter says host.
+  // --- memory: bytes in the backend's memory, unless a parameter says host ---
   virtual void* take(std::int64_t bytes) = 0;  // aligned as Allocator::alignment says; throws std::bad_alloc
   virtual void give_back(void*, std::int64_t bytes) noexcept = 0;
   virtual void copy(const void* from, void* to, std::int64_t bytes) = 0;
@@ -43,7 +43,7 @@ class Backend {
   virtual void put(const void* host, void* to, std::int64_t bytes) = 0;  // the host's may change once it returns
   virtual void get(const void* from, void* host, std::int64_t bytes) = 0;  // waits until the host has it
 
-  // Order and time.
+  // --- order and time ---
   virtual void use_lane(int) = 0;  // of what follows; 0 at first
   virtual Mark mark() = 0;  // here, on the lane in use
   virtual void follow(Mark) = 0;  // what comes next on the lane in use waits for it

@@ -37,7 +37,7 @@ class Operators {
   Operators(const Operators&) = delete;
   Operators& operator=(const Operators&) = delete;
 
-  // Products (matrix_product.hpp). `add_product` adds op(a) op(b) to sums.
+  // --- products (matrix_product.hpp); `add_product` adds op(a) op(b) to sums ---
   virtual void product(Turn, Turn, std::int64_t m, std::int64_t n, std::int64_t k, Matrix<const T> a, Matrix<const T> b,
                        Matrix<T> c) = 0;
   virtual void add_product(Turn, Turn, std::int64_t m, std::int64_t n, std::int64_t k, Matrix<const T> a,
@@ -57,19 +57,19 @@ class Operators {
                 {dw.data(), s.out});
   }
 
-  // Norms (norms.hpp).
+  // --- norms (norms.hpp) ---
   virtual void rms_norm_forward(double epsilon, In x, In w, Out y) = 0;
   virtual void rms_norm_backward(double epsilon, In x, In w, In dy, Out dx, Sums dw) = 0;
   virtual void layer_norm_forward(double epsilon, In x, In w, In b, Out y) = 0;
   virtual void layer_norm_backward(double epsilon, In x, In w, In dy, Out dx, Sums dw, Sums db) = 0;
 
-  // Activations (activations.hpp).
+  // --- activations (activations.hpp) ---
   virtual void gelu_forward(In x, Out y) = 0;
   virtual void gelu_backward(In x, In dy, Out dx) = 0;
   virtual void swiglu_forward(std::int64_t width, In x, Out y) = 0;
   virtual void swiglu_backward(std::int64_t width, In x, In dy, Out dx) = 0;
 
-  // Sums, formats and rows (elementwise.hpp).
+  // --- sums, formats, rows (elementwise.hpp) ---
   virtual void add(In a, In b, Out sum) = 0;
   virtual void add_sums(std::span<const A> a, std::span<const A> b, Sums sum) = 0;
   virtual void add_rows_of(std::int64_t rows, std::int64_t width, Matrix<const T> x, Matrix<T> sum) = 0;  // sum += x
@@ -77,7 +77,7 @@ class Operators {
   virtual void narrow(std::span<const A> x, Out y) = 0;
   virtual void gather_rows(std::int64_t width, In x, HostInts host_index, Out y) = 0;
 
-  // Experts (router.hpp, expert_order.hpp).
+  // --- experts (router.hpp, expert_order.hpp) ---
   virtual void router_forward(RouterShape, In logits, Sums scores, std::span<std::int32_t> chosen, Sums weights) = 0;
   virtual void router_backward(RouterShape, std::span<const A> scores, std::span<const std::int32_t> chosen,
                                std::span<const A> dweights, Out dlogits) = 0;
@@ -86,15 +86,15 @@ class Operators {
   virtual void combine_backward(std::int64_t width, int top_k, In x, std::span<const std::int32_t> place,
                                 std::span<const A> weights, In dy, Out dx, Sums dweights) = 0;
 
-  // Embedding (embedding.hpp) and rotary positions (rotary.hpp; `table` as fill_rotary_table makes it).
+  // --- embedding (embedding.hpp), rotary positions (rotary.hpp; `table` as fill_rotary_table makes it) ---
   virtual void embedding_forward(std::int64_t width, std::int64_t first, HostInts host_tokens, In table, Out y) = 0;
   virtual void embedding_weight_gradient(std::int64_t width, std::int64_t first, HostInts host_tokens, In dy,
                                          Sums dtable) = 0;
   virtual void rotary_forward(RotaryShape, std::span<const A> table, Matrix<const T> x, Matrix<T> y) = 0;
   virtual void rotary_backward(RotaryShape, std::span<const A> table, Matrix<const T> dy, Matrix<T> dx) = 0;
 
-  // Attention (attention.hpp). The input's positions are the host's. Scratch: elements, at most what the CPU's needs
-  // (attention_scratch).
+  // --- attention (attention.hpp). The input's positions are the host's. Scratch: elements, at most what the CPU's
+  // needs (attention_scratch) ---
   [[nodiscard]] virtual std::int64_t attention_scratch(const AttentionShape&) const = 0;
   virtual void attention_forward(const AttentionShape&, const AttentionInput<T>&, Matrix<T> out, Sums log_sum_exp,
                                  Sums scratch) = 0;
@@ -104,7 +104,7 @@ class Operators {
                                   std::span<const A> log_sum_exp, Matrix<const T> dout, Matrix<T> dq, Matrix<T> dk,
                                   Matrix<T> dv, Sums scratch) = 0;
 
-  // The loss (cross_entropy.hpp).
+  // --- the loss (cross_entropy.hpp) ---
   virtual void cross_entropy_forward(std::int64_t first, In logits, HostInts host_targets, Sums exponentials,
                                      std::span<LossStatistics<A>> statistics) = 0;
   virtual void cross_entropy_backward(std::int64_t first, int slice, A scale, std::span<const A> exponentials,
@@ -114,7 +114,7 @@ class Operators {
   virtual void add_losses(std::span<const LossStatistics<A>> statistics, Sums losses) = 0;
   [[nodiscard]] virtual double take_losses() = 0;  // that sum, which starts again at 0; waits for it
 
-  // The optimiser (adamw.hpp).
+  // --- the optimiser (adamw.hpp) ---
   virtual void adamw_update(const AdamW&, std::int64_t step, A gradient_scale, std::span<const A> gradient, Sums m,
                             Sums v, Sums master, Out parameters) = 0;
 };

@@ -153,7 +153,7 @@ Tree read_tree(const std::filesystem::path& root) {
     const std::string name = entry->path().filename();
     if (entry->is_directory() && (name.starts_with(".") || name.starts_with("build"))) {
       entry.disable_recursion_pending();
-    } else if (entry->is_regular_file() && (is_source(name) || name == "README.md")) {
+    } else if (entry->is_regular_file() && (is_source(name) || name.ends_with(".md"))) {
       std::ifstream in(entry->path());
       tree[entry->path().lexically_relative(root)] = {std::istreambuf_iterator<char>(in), {}};
     }
@@ -241,6 +241,40 @@ Complaints missing_readmes(const Tree& tree) {
     for (std::string line; std::getline(in, line);) lines += line.empty() ? 0 : 1;
     if (lines > 12)
       complaints.push_back(readme->first + ":1: has " + std::to_string(lines) + " lines; a screen's corner is 12");
+  }
+  return complaints;
+}
+
+std::set<std::string> pulled_in(const Tree& tree, const std::string& header) {
+  std::set<std::string> seen;
+  for (std::vector<std::string> open{header}; !open.empty();) {
+    const std::string path = open.back();
+    open.pop_back();
+    for (const auto& include : includes_of(path, tree.at(path))) {
+      if (include.header != header && tree.contains(include.header) && seen.insert(include.header).second)
+        open.push_back(include.header);
+    }
+  }
+  return seen;
+}
+
+Complaints dead_paths(const Tree& tree) {
+  static const std::regex quoted(R"re(`([\w-]+(?:/[\w.-]+)+\.(?:hpp|cpp|cu|cuh))`)re");
+  Complaints complaints;
+  for (const auto& [path, text] : tree) {
+    if (!path.starts_with("docs/")) continue;
+    std::istringstream in(text);
+    int number = 0;
+    for (std::string line; std::getline(in, line);) {
+      ++number;
+      for (std::sregex_iterator found(line.begin(), line.end(), quoted), end; found != end; ++found) {
+        const std::string name = (*found)[1];
+        const bool from_root =
+            std::ranges::any_of(rooms, [&](const Room& room) { return folder_of(room.name) == folder_of(name); });
+        if (from_root && !tree.contains(name))
+          complaints.push_back(path + ":" + std::to_string(number) + ": there is no " + name);
+      }
+    }
   }
   return complaints;
 }

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -12,7 +13,7 @@ namespace forerun::map {
 using Tree = std::map<std::string, std::string>;  // path from the root -> text
 using Complaints = std::vector<std::string>;      // "path:line: what is wrong"
 
-// The .hpp, .cpp, .cu, .cuh and README.md files under `root`, without build folders and hidden ones.
+// The .hpp, .cpp, .cu, .cuh and .md files under `root`, without build folders and hidden ones.
 Tree read_tree(const std::filesystem::path& root);
 
 // Includes whose arrow the map forbids, that do not start at the root, or that come from a room not on the map.
@@ -30,6 +31,12 @@ Complaints heavy_headers(const Tree&);
 
 // Rooms that do not open with a README.md of at most 12 lines (blank ones not counted).
 Complaints missing_readmes(const Tree&);
+
+// Own headers that a header includes, directly or not.
+std::set<std::string> pulled_in(const Tree&, const std::string& header);
+
+// Code that docs/*.md name in `backquotes` by its path from the root, and that is not there.
+Complaints dead_paths(const Tree&);
 
 // Lines of code beyond the limit of .clang-format (clang-format 19 has not been run), raw strings apart.
 Complaints long_lines(const Tree&);

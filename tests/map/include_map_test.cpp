@@ -28,6 +28,14 @@ TEST(TheMap, KeepsFoldersSmall) {
   }
   std::cout << "fullest folder: " << fullest.second << " with " << fullest.first << " files\n";
 }
+TEST(TheMap, SaysWhatHeadersPullIn) {
+  for (const char* header : {"strategies/simulation/simulation.hpp", "strategies/closed_form/closed_form.hpp"}) {
+    const std::size_t headers = pulled_in(this_tree(), header).size();
+    std::cout << header << " pulls in " << headers << " own headers\n";
+    EXPECT_LE(headers, 62U) << header;
+  }
+}
+TEST(TheMap, NamesOnlyFilesThatAreThereInItsDocuments) { EXPECT_THAT(dead_paths(this_tree()), IsEmpty()); }
 TEST(TheMap, KeepsHeavyHeadersOutOfHeaders) { EXPECT_THAT(heavy_headers(this_tree()), IsEmpty()); }
 TEST(TheMap, OpensEveryFolderWithAShortReadme) { EXPECT_THAT(missing_readmes(this_tree()), IsEmpty()); }
 
@@ -128,6 +136,21 @@ TEST(MissingReadmes, CountFoldersWithSourcesAndLinesWithText) {
                        {"hardware/README.md", twelve + "one more\n"},
                        {"sim/event.hpp", ""}}),
       ElementsAre("hardware/README.md:1: has 13 lines; a screen's corner is 12", "sim/README.md:1: is missing"));
+}
+
+TEST(PulledIn, CountsEachHeaderOnceHoweverFar) {
+  const Tree tree{{"base/a.hpp", "#include \"base/b.hpp\"\n#include \"base/c.hpp\"\n#include <vector>\n"},
+                  {"base/b.hpp", "#include \"base/c.hpp\"\n"},
+                  {"base/c.hpp", "#include \"base/d.hpp\"\n"},
+                  {"base/d.hpp", ""},
+                  {"base/e.hpp", ""}};
+  EXPECT_THAT(pulled_in(tree, "base/a.hpp"), ElementsAre("base/b.hpp", "base/c.hpp", "base/d.hpp"));
+}
+
+TEST(DeadPaths, AreThoseFromTheRootThatNoFileHas) {
+  EXPECT_THAT(dead_paths({{"docs/glossary.md", "`sim/tick.hpp`\n`sim/tock.hpp`, `tick.hpp`, `there/tick.hpp`\n"},
+                          {"sim/tick.hpp", ""}}),
+              ElementsAre("docs/glossary.md:2: there is no sim/tock.hpp"));
 }
 
 TEST(LongLines, AreCountedInCharacters) {

@@ -10,7 +10,7 @@
 
 namespace forerun::cuda {
 
-// Classes with operator()(i) are what WriteEach finds at element i.
+// --- what is found at element i, for WriteEach ---
 
 template <class T>
 struct SumOf {
@@ -58,6 +58,8 @@ struct GeluGradientOf {
     return A(dy[i]) * s * (1 + v * (1 - s) * 2 * Gelu::slope * (1 + 3 * Gelu::cubic * v * v));
   }
 };
+
+// --- bodies ---
 
 // An item is a row: of g beside u in x, of the result in y.
 template <class T>
