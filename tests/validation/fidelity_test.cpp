@@ -59,7 +59,7 @@ TEST(ClosedForm, IsWithinThreePercentOfTheSimulationForNineteenPlansInTwenty) {
 #ifdef __SANITIZE_ADDRESS__
   constexpr std::size_t each = 4;  // the sanitizer looks at every step of the replay
 #else
-  constexpr std::size_t each = 125;
+  constexpr std::size_t each = 50;
 #endif
   std::vector<double> all;
   for (const Pair& pair : pairs) {
