@@ -194,7 +194,10 @@ RC_GTEST_PROP(ExecutedPlans, HaveTheGradientsOfTheirLoss, ()) {
   loss_with(*scenario, program, probe, 0, &gradient);
   // Four places: the error is of the order of h^4.
   const auto f = [&](double change) { return loss_with(*scenario, program, probe, change, nullptr); };
-  const double difference = (8 * (f(h) - f(-h)) - (f(2 * h) - f(-2 * h))) / (12 * h);
+  const double near = (f(h) - f(-h)) / (2 * h), far = (f(2 * h) - f(-2 * h)) / (4 * h);
+  // Where a token goes to another expert on the way, the loss jumps and has no gradient.
+  RC_PRE(std::abs(near - far) < 1e-3 * (1 + std::abs(near)));
+  const double difference = (4 * near - far) / 3;
   RC_LOG() << to_string(w.kind) << " of layer " << unit.layer << ": " << gradient << " against " << difference << '\n';
   RC_ASSERT(std::abs(gradient - difference) < 1e-6 * std::abs(gradient) + 1e-10);
 }

@@ -8,6 +8,7 @@
 #include <numeric>
 #include <set>
 
+#include "strategies/programs/blocks/lower_block.hpp"
 #include "strategies/plan/check_plan.hpp"
 #include "strategies/plan_runs.hpp"
 #include "strategies/programs/held_memory.hpp"

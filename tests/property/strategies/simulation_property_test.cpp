@@ -9,6 +9,7 @@
 #include <set>
 
 #include "sim/critical_path.hpp"
+#include "strategies/programs/blocks/lower_block.hpp"
 #include "strategies/plan_runs.hpp"
 #include "strategies/simulation/check_order.hpp"
 #include "strategies/simulation/simulation.hpp"
