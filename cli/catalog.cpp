@@ -10,9 +10,12 @@
 #include "base/text.hpp"
 #include "base/units.hpp"
 #include "cli/common.hpp"
+#include "costmodel/stacks/stack_fields.hpp"
+#include "costmodel/stacks/stack_parameters.hpp"
 #include "hardware/catalog.hpp"
 #include "hardware/topology.hpp"
 #include "reports/key_report.hpp"
+#include "reports/value_json.hpp"
 #include "workloads/models/catalog.hpp"
 
 namespace forerun::cli {
@@ -140,7 +143,10 @@ Json cluster_json(const Cluster& c) {
                       {"nic_bandwidth", g.node.nic.bandwidth.value()},
                       {"count", g.count}});
   }
-  return {{"name", c.name}, {"aliases", c.aliases}, {"nodes", groups}, {"max_gpus", c.max_gpus}};
+  return {{"name", c.name},
+          {"aliases", c.aliases},
+          {"nodes", groups},
+          {"max_gpus", c.max_gpus}};
 }
 
 void cluster_row(Table& table, const Cluster& c) {
@@ -153,7 +159,8 @@ void cluster_row(Table& table, const Cluster& c) {
 
 // --- stacks ------------------------------------------------------------------------------------------------------
 
-Json stack_json(const Stack& s) {
+Json stack_json(const StackFile& file) {
+  const Stack s = fitted(file);
   const StateBytes state = state_bytes(s.precision, Job{});
   return {{"name", s.name},
           {"aliases", s.aliases},
@@ -163,18 +170,19 @@ Json stack_json(const Stack& s) {
           {"bytes_per_parameter", (state.parameter + state.gradient + state.optimizer).value()},
           {"allocator_reserve", s.allocator_reserve},
           {"host_per_kernel_s", s.host_per_kernel.value()},
-          {"host_per_step_s", s.host_per_step.value()}};
+          {"host_per_step_s", s.host_per_step.value()},
+          {"file", to_json(stack_fields().write(file.stated))}};
 }
 
-void stack_row(Table& table, const Stack& s) {
-  static constexpr std::array<const char*, 3> attention{"unfused", "flash2", "flash3"};
+void stack_row(Table& table, const StackFile& file) {
+  const Stack s = fitted(file);
   const StateBytes state = state_bytes(s.precision, Job{});
   table.row({s.name, fmt::format("{:.0f}", (state.parameter + state.gradient + state.optimizer).value()),
-             fmt::format("{}", s.zero), attention[static_cast<std::size_t>(s.attention)], format(s.host_per_kernel),
+             fmt::format("{}", s.zero), std::string(to_string(s.attention)), format(s.host_per_kernel),
              format(s.host_per_step), s.source});
 }
 
-std::string stack_details(const Stack& s) { return fmt::format("{}\n", stack_json(s).dump(2)); }
+std::string stack_details(const StackFile& file) { return to_yaml(file); }
 
 // --- keys of files -----------------------------------------------------------------------------------------------
 
@@ -242,7 +250,7 @@ int run(const Options& o) {
                      {"a kernel", Align::right, 2},
                      {"a step", Align::right, 2},
                      {"source", Align::left, 3}});
-  return show(load<Stack>(o.name, stack_names, find_stack), o, table, stack_json, stack_row, stack_details);
+  return show(load<StackFile>(o.name, stack_names, find_stack_file), o, table, stack_json, stack_row, stack_details);
 }
 
 }  // namespace
@@ -255,7 +263,7 @@ void add_catalog(CLI::App& app, int& code) {
       ->required()
       ->type_name("KIND");
   verb->add_option("name", o->name,
-                   "one of them: a name, a YAML file, or a Hugging Face config.json; of keys: plan, job, ...")
+                   "one of them: a name, a YAML file, or a Hugging Face config.json; of keys: plan, job, stack, ...")
       ->type_name("NAME|FILE");
   verb->add_flag("--json", o->json, "the same fields for programs");
   verb->footer(

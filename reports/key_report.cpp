@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/table.hpp"
+#include "costmodel/stacks/stack_fields.hpp"
 #include "strategies/plan/plan_fields.hpp"
 #include "strategies/plan/plan_file.hpp"
 #include "workloads/jobs/job_fields.hpp"
@@ -15,9 +16,9 @@ namespace {
 using fields::Info;
 using Json = nlohmann::ordered_json;
 
-// Those of the job and the plan have tables of their own.
-std::vector<Info> outer_keys(std::vector<Info> keys) {
-  std::erase_if(keys, [](const Info& info) { return info.key.starts_with("job.") || info.key.starts_with("plan."); });
+// Without the keys inside a map that has a table of its own.
+std::vector<Info> outside(const std::string& map, std::vector<Info> keys) {
+  std::erase_if(keys, [&](const Info& info) { return info.key.starts_with(map + "."); });
   return keys;
 }
 
@@ -30,9 +31,11 @@ std::string markdown_row(const Info& info) {
 
 const std::vector<KeyTable>& key_tables() {
   static const std::vector<KeyTable> tables{
-      {"file", "a plan file, as `forerun plan --save` writes it", outer_keys(plan_file_keys())},
+      {"file", "a plan file, as `forerun plan --save` writes it", outside("job", outside("plan", plan_file_keys()))},
       {"plan", "`plan:` of a plan file", plan_fields().infos()},
-      {"job", "`job:` of a plan file", job_fields().infos()}};
+      {"job", "`job:` of a plan file", job_fields().infos()},
+      {"stack", "a file of a software stack; `fitted:` beside them is what `forerun fit --stack` writes",
+       stack_fields().infos()}};
   return tables;
 }
 

@@ -40,11 +40,7 @@ Kind<int> integer(int least, int most) {
       .write = [](const int& value, Defaults) { return Value{std::int64_t{value}}; }};
 }
 
-Kind<int> integer_or_unset(int most) {
-  Kind<int> kind = integer(1, most);
-  kind.write = [](const int& value, Defaults) { return value == 0 ? Value{} : Value{std::int64_t{value}}; };
-  return kind;
-}
+Kind<int> integer_or_unset(int most) { return unset_as(0, integer(1, most)); }
 
 Kind<double> number(double least, double most) {
   return {.words = {"number", "", range_text(least, most)},

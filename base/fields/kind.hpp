@@ -84,6 +84,15 @@ Kind<std::optional<M>> maybe(Kind<M> kind) {
   return result;
 }
 
+// A member of which one value, which no file writes, stands for unset.
+template <class M>
+Kind<M> unset_as(M unset, Kind<M> kind) {
+  kind.write = [unset, write = std::move(kind.write)](const M& value, Defaults rare) {
+    return value == unset ? Value{} : write(value, rare);
+  };
+  return kind;
+}
+
 Words list_words(const Words& item);
 std::vector<Info> list_infos(const std::vector<Info>& inside);
 std::optional<std::size_t> list_index(std::string_view key, std::size_t size);

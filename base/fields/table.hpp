@@ -230,8 +230,9 @@ Value Table<T>::write(const T& object, Defaults rare) const {
   Value::Map map;
   for (const Row<T>& row : rows_) {
     Value value = row.write(object, rare);
-    const bool may_go = row.presence == Presence::rare || is_nothing(value);
-    const bool optional = (may_go && rare == Defaults::left_out) || (row.applies && !row.applies(object));
+    if (is_nothing(value) && rare == Defaults::left_out) continue;
+    const bool optional =
+        (row.presence == Presence::rare && rare == Defaults::left_out) || (row.applies && !row.applies(object));
     if (optional && row.write(object, Defaults::left_out) == row.standard) continue;
     map.emplace_back(row.info.key, std::move(value));
   }

@@ -5,12 +5,12 @@
 #include <locale>
 #include <sstream>
 
+#include "base/fields/value.hpp"
 #include "base/files/name_or_path.hpp"
 #include "base/files/yaml.hpp"
 #include "base/text.hpp"
 #include "costmodel/kernels/kernel_calibration.hpp"
 #include "hardware/catalog.hpp"
-#include "hardware/yaml_fields.hpp"
 
 namespace forerun {
 namespace {
@@ -220,7 +220,7 @@ KernelCalibration read_kernel_calibration(const YamlNode& node) {
 }
 
 std::string to_yaml(const KernelCalibration& calibration) {
-  std::string text = fmt::format("device: {}\nfits:\n", yaml_word(calibration.device));
+  std::string text = fmt::format("device: {}\nfits:\n", fields::yaml_scalar(calibration.device));
   for (const KernelFit& fit : calibration.fits) text += fit_text(fit);
   return text;
 }

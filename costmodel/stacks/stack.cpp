@@ -1,8 +1,19 @@
 #include "costmodel/stacks/stack.hpp"
 
 #include <algorithm>
+#include <array>
 
 namespace forerun {
+
+std::string_view to_string(AttentionKernel kernel) {
+  static constexpr std::array<std::string_view, 3> names{"unfused", "flash2", "flash3"};
+  return names[static_cast<std::size_t>(kernel)];
+}
+
+std::string_view to_string(ReportedMemory reported) {
+  static constexpr std::array<std::string_view, 3> names{"allocated", "reserved", "device"};
+  return names[static_cast<std::size_t>(reported)];
+}
 
 DType activation_dtype(const Job& job) { return job.dtype == DType::fp8 ? DType::bf16 : job.dtype; }
 

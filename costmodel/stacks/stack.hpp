@@ -3,11 +3,14 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/dtype.hpp"
 #include "base/quantity.hpp"
 #include "base/result.hpp"
+#include "base/schedule_kind.hpp"
+#include "base/vocabulary.hpp"
 #include "hardware/device.hpp"
 #include "workloads/jobs/job.hpp"
 #include "workloads/operators/operators.hpp"
@@ -34,6 +37,7 @@ struct Precision {
 };
 
 enum class AttentionKernel : std::uint8_t { unfused, flash2, flash3 };
+std::string_view to_string(AttentionKernel);
 
 // How much of each dimension's communication may hide behind computation that does not depend on it (0: none, 1: all of
 // it, if there is enough computation).
@@ -69,6 +73,7 @@ struct UpdateRecipe {
 };
 
 enum class ReportedMemory : std::uint8_t { allocated, reserved, device };  // what its logs call memory
+std::string_view to_string(ReportedMemory);
 
 struct Stack {
   std::string name;
@@ -82,14 +87,14 @@ struct Stack {
   int zero = 0;  // sharding of the optimiser where a plan does not say
   std::vector<int> zero_levels{0, 1, 2, 3};  // that it has; 0 is always possible where there is nothing to shard over
   bool has_tp = true, has_cp = true, has_ep = true, has_pp = true;
-  std::vector<std::string> schedules{"1f1b", "interleaved"};  // of pipelines, as plans name them
+  std::vector<ScheduleKind> schedules{ScheduleKind::one_f_one_b, ScheduleKind::interleaved};  // of pipelines
   // Blocks and head fill the pipeline's stages until each exceeds its share of the weights (chunks_by_weights);
   // otherwise evenly.
   bool cuts_by_weights = false;
   // Layers of a chunk of an interleaved pipeline in the software's published configurations; 0: it does not interleave
   // by default.
   int layers_per_chunk = 0;
-  std::vector<std::string> cp_kinds{"ring", "all_gather"};  // of context parallelism
+  std::vector<CpKind> cp_kinds{CpKind::ring, CpKind::all_gather};  // of context parallelism
   bool sequence_parallel = false;  // with tensor parallelism, where a plan does not say
   AttentionKernel attention = AttentionKernel::flash2;
   // What `recompute: selective` runs again: operators that keep their output but not what is inside (Megatron's core
@@ -155,7 +160,9 @@ struct StateBytes {
 };
 StateBytes state_bytes(const Precision&, const Job&);
 
+// A stack's file, with what was fitted to runs in place of what it states (stack_parameters.hpp).
 Stack read_stack(const YamlNode&);
+std::string to_yaml(const Stack&);  // read_stack of it gives the same value where nothing was fitted
 std::vector<std::string> stack_names();
 Result<Stack> find_stack(const std::string& name_or_path);
 

@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "base/fields/kind.hpp"
 #include "base/files/yaml.hpp"
 #include "base/text.hpp"
 #include "base/units.hpp"
-#include "hardware/yaml_fields.hpp"
 
 namespace forerun {
 
@@ -40,15 +40,29 @@ const StackParameter* find_stack_parameter(const std::string& name) {
   return nullptr;
 }
 
+namespace {
+
+std::vector<std::string> read_texts(const YamlNode& node) {
+  std::vector<std::string> texts;
+  fields::list(fields::text()).read(texts, node);
+  return texts;
+}
+
+std::string flow_texts(const std::vector<std::string>& texts) {
+  return fields::flow_yaml(fields::list(fields::text()).write(texts, fields::Defaults::written));
+}
+
+}  // namespace
+
 StackFitRecord read_stack_fit(const YamlNode& node) {
   MapReader map = node.map();
   StackFitRecord record;
   record.runs = map.required("runs").text();
   record.date = map.required("date").text();
-  record.where = map.optional("where", read_words).value_or(std::vector<std::string>{});
+  record.where = map.optional("where", read_texts).value_or(std::vector<std::string>{});
   record.dropped = static_cast<std::size_t>(
       map.optional("dropped", [](const YamlNode& n) { return n.integer(0, 1 << 30); }).value_or(0));
-  record.families = map.optional("families", read_words).value_or(std::vector<std::string>{});
+  record.families = map.optional("families", read_texts).value_or(std::vector<std::string>{});
   record.left_out = map.optional("left_out", [](const YamlNode& n) { return n.number(0, 100); });
   record.spread = map.optional("spread", [](const YamlNode& n) { return n.number(0, 3); });
   MapReader values = map.required("values").map();
@@ -81,8 +95,8 @@ std::string to_yaml(const StackFitRecord& record) {
   }
   std::string text = fmt::format("fitted:\n  runs: {}\n  date: {}\n", yaml_text(record.runs), yaml_text(record.date));
   if (!record.where.empty())
-    text += fmt::format("  where: {}\n  dropped: {}\n", flow_list(record.where), record.dropped);
-  if (!record.families.empty()) text += fmt::format("  families: {}\n", flow_list(record.families));
+    text += fmt::format("  where: {}\n  dropped: {}\n", flow_texts(record.where), record.dropped);
+  if (!record.families.empty()) text += fmt::format("  families: {}\n", flow_texts(record.families));
   if (record.left_out) text += fmt::format("  left_out: {:.3f}\n", *record.left_out);
   if (record.spread) text += fmt::format("  spread: {:.3f}\n", *record.spread);
   return text +

@@ -50,6 +50,15 @@ StackFitRecord read_stack_fit(const YamlNode&);
 std::string to_yaml(const StackFitRecord&);  // the block `fitted:`
 void apply(const StackFitRecord&, Stack&);
 
+// A stack's file: what it states, and what was fitted to runs.
+struct StackFile {
+  Stack stated;
+  std::optional<StackFitRecord> fit;
+};
+Stack fitted(StackFile);               // what was fitted in place of what is stated
+std::string to_yaml(const StackFile&);  // reading it gives the same stack, to the four digits of what was fitted
+Result<StackFile> find_stack_file(const std::string& name_or_path);
+
 // What was fitted to runs; nullopt: nothing. Problems: as find_stack.
 Result<std::optional<StackFitRecord>> find_stack_fit(const std::string& name_or_path);
 // As find_stack, without what was fitted to runs.

@@ -269,6 +269,13 @@ bool is_valid(const Scenario& scenario, const Plan& plan) {
 
 namespace {
 
+template <class Kind>
+std::string names_of(const std::vector<Kind>& kinds) {
+  std::vector<std::string> names;
+  for (const Kind kind : kinds) names.emplace_back(to_string(kind));
+  return join(names, ", ");
+}
+
 void check_stack(Reasons& r, const Stack& stack, const Plan& p) {
   const auto lacks = [&](bool used, const char* what) {
     r.add_if(
@@ -279,17 +286,17 @@ void check_stack(Reasons& r, const Stack& stack, const Plan& p) {
   lacks(p.cp > 1 && !stack.has_cp, "context parallelism");
   lacks(p.ep > 1 && !stack.has_ep, "expert parallelism");
   lacks(p.pp > 1 && !stack.has_pp, "pipelines");
-  const auto lists = [](const std::vector<std::string>& list, std::string_view name) {
-    return std::find(list.begin(), list.end(), name) != list.end();
+  const auto lists = [](const auto& list, auto kind) {
+    return std::find(list.begin(), list.end(), kind) != list.end();
   };
   r.add_if(
-      p.pp > 1 && stack.has_pp && !lists(stack.schedules, to_string(p.schedule)),
+      p.pp > 1 && stack.has_pp && !lists(stack.schedules, p.schedule),
       [&] { return fmt::format("{} has no schedule {}", stack.name, to_string(p.schedule)); },
-      [&] { return "choose from " + join(stack.schedules, ", ") + ", or name another stack"; });
+      [&] { return "choose from " + names_of(stack.schedules) + ", or name another stack"; });
   r.add_if(
-      p.cp > 1 && stack.has_cp && !lists(stack.cp_kinds, to_string(p.cp_kind)),
+      p.cp > 1 && stack.has_cp && !lists(stack.cp_kinds, p.cp_kind),
       [&] { return fmt::format("{} has no context parallelism by {}", stack.name, to_string(p.cp_kind)); },
-      [&] { return "choose from " + join(stack.cp_kinds, ", ") + ", or name another stack"; });
+      [&] { return "choose from " + names_of(stack.cp_kinds) + ", or name another stack"; });
   const auto& levels = stack.zero_levels;
   const bool sharded = p.dp * p.cp > 1;
   r.add_if(

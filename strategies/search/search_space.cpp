@@ -49,17 +49,15 @@ std::vector<Pipeline> pipelines(const Scenario& scenario, int pp) {
   const int blocks = static_cast<int>(scenario.model.blocks.size());
   std::vector<Pipeline> list;
   if (stack.cuts_by_weights) {
-    for (const std::string& name : stack.schedules)
-      list.push_back(
-          {.cut = StageCut::list, .stages = chunks_by_weights(scenario.model, pp), .schedule = *schedule_from(name)});
+    for (const ScheduleKind schedule : stack.schedules)
+      list.push_back({.cut = StageCut::list, .stages = chunks_by_weights(scenario.model, pp), .schedule = schedule});
     std::erase_if(list, [](const Pipeline& pipeline) { return has_several_chunks(pipeline.schedule); });
     return list;
   }
   for (const StageCut cut : {StageCut::even, StageCut::even_with_ends}) {
     const int available = cut == StageCut::even ? blocks : blocks + 2;
     if (pp > available) continue;
-    for (const std::string& name : stack.schedules) {
-      const ScheduleKind schedule = *schedule_from(name);
+    for (const ScheduleKind schedule : stack.schedules) {
       const bool several = has_several_chunks(schedule);
       if (!several) list.push_back({.cut = cut, .schedule = schedule});
       const int limit = traits(schedule).most_virtual_stages, most = limit > 0 ? std::min(limit, available) : available;
@@ -75,15 +73,14 @@ std::vector<Split> splits(const Scenario& scenario) {
   std::vector<Split> list;
   const auto& kinds = scenario.stack.cp_kinds;
   const auto& schedules = scenario.stack.schedules;
-  const bool apart = std::any_of(schedules.begin(), schedules.end(),
-                                 [](const std::string& name) { return splits_backward(*schedule_from(name)); });
+  const bool apart =
+      std::any_of(schedules.begin(), schedules.end(), [](ScheduleKind kind) { return splits_backward(kind); });
   for (const int tp : divisors(scenario.gpus)) {
     if (tp > most_tp) break;
     for (const int cp : divisors(scenario.gpus / tp)) {
       if (cp > most_cp) break;
       for (const CpKind kind : {CpKind::ring, CpKind::all_gather, CpKind::ulysses}) {
-        if (cp == 1 ? kind != CpKind::ring : std::find(kinds.begin(), kinds.end(), to_string(kind)) == kinds.end())
-          continue;
+        if (cp == 1 ? kind != CpKind::ring : std::find(kinds.begin(), kinds.end(), kind) == kinds.end()) continue;
         for (const bool sp : {false, true}) {
           for (const int ep : expert_degrees(scenario.model)) {
             Split split;

@@ -48,7 +48,7 @@ INSTANTIATE_TEST_SUITE_P(Models, ConfigOf,
 // What is shown of one entry can be saved, changed and given back.
 TEST(AnEntry, IsAFileThatCanBeReadBack) {
   const Scratch scratch;
-  for (const std::string entry : {"models qwen3-30b-a3b", "gpus h100", "clusters dgx-h100"}) {
+  for (const std::string entry : {"models qwen3-30b-a3b", "gpus h100", "clusters dgx-h100", "stacks megatron-core"}) {
     const std::string kind = entry.substr(0, entry.find(' '));
     const Answer shown = forerun_says("catalog " + entry);
     ASSERT_EQ(shown.code, 0) << shown.err;

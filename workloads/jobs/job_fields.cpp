@@ -39,8 +39,7 @@ Table<Job> make_job_fields() {
   table.usual("kind", &Job::kind, job_kind(), "training from scratch, or of a trained model");
   table.required("sequence", &Job::sequence, integer(1, most_tokens), "tokens in a sequence");
   table.required("global_batch", &Job::global_batch, integer(1, most_tokens), "sequences a step, over all replicas");
-  table.usual("dtype", &Job::dtype, choice<DType>({DType::bf16, DType::fp16, DType::fp8, DType::fp32, DType::fp64}),
-              "format of the matrix products; fp8 keeps everything else in bf16");
+  table.usual("dtype", &Job::dtype, job_formats(), "format of the matrix products; fp8 keeps everything else in bf16");
   table.usual("optimizer", &Job::optimizer, choice(all_to(Optimizer::adamw)),
               "keeps 0, 1 or 2 values a parameter beside the master copy");
   table.rare("tuning", tuned, choice(all_to(TuningKind::qlora)), "what of the model is trained")
@@ -77,6 +76,8 @@ Table<Tuning> make_tuning_fields() {
 }
 
 }  // namespace
+
+Kind<DType> job_formats() { return choice<DType>({DType::bf16, DType::fp16, DType::fp8, DType::fp32, DType::fp64}); }
 
 Kind<std::vector<LowRankTarget>> low_rank_targets() {
   Kind<std::vector<LowRankTarget>> kind = list(choice(all_to(LowRankTarget::linear_fc2)));

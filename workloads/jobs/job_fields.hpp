@@ -15,6 +15,7 @@ const fields::Table<Job>& job_fields();
 // target may be left to the software's defaults.
 const fields::Table<Tuning>& tuning_fields();
 
+fields::Kind<DType> job_formats();  // of matrix products
 fields::Kind<std::vector<LowRankTarget>> low_rank_targets();  // each once; ascending when read
 
 }  // namespace forerun

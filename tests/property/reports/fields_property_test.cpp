@@ -2,45 +2,22 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
-#include <nlohmann/json.hpp>
-
-#include "reports/value_json.hpp"
 #include "strategies/plan/plan_fields.hpp"
+#include "tests/support/random_fields.hpp"
 #include "workloads/jobs/job_fields.hpp"
 
 namespace forerun {
 namespace {
 
-constexpr int values_a_case = 100;  // of the hundred cases of a property
-
-template <class E>
-E any_of(E last) {
-  return static_cast<E>(*rc::gen::inRange(0, static_cast<int>(last) + 1));
-}
+using namespace test;
 
 int some_degree() { return *rc::gen::oneOf(rc::gen::inRange(1, 9), rc::gen::inRange(1, most_devices + 1)); }
-
-// Seldom with few digits.
-double some_number(double least, double most) {
-  if (*rc::gen::inRange(0, 4) == 0) return least;
-  const double share = static_cast<double>(*rc::gen::inRange<std::int64_t>(0, std::int64_t{1} << 52)) * 0x1p-52;
-  return least + share * (most - least);
-}
-
-template <class T, class Draw>
-std::optional<T> perhaps(Draw draw) {
-  return *rc::gen::arbitrary<bool>() ? std::optional<T>(draw()) : std::nullopt;
-}
-
-bool some_flag() { return *rc::gen::arbitrary<bool>(); }
 
 Stage some_stage() {
   return {.blocks = *rc::gen::inRange(0, 100001),
           .tp = perhaps<int>(some_degree),
           .micro_batch = perhaps<int>(some_degree),
-          .device = perhaps<std::string>([] {
-            return *rc::gen::element<std::string>("h100-sxm-80gb", "null", "12", "a: b, #c", "", "x\ty\"z", "é");
-          })};
+          .device = perhaps<std::string>(some_text)};
 }
 
 Plan any_plan() {
@@ -97,23 +74,6 @@ Job any_job() {
   if (job.kind == JobKind::finetune) job.tuning = any_tuning();
   if (job.tuning.kind == TuningKind::qlora && job.dtype == DType::fp8) job.dtype = DType::bf16;  // refused
   return job;
-}
-
-template <class T>
-void expect_to_survive(const fields::Table<T>& table, const T& value) {
-  for (const fields::Defaults rare : {fields::Defaults::left_out, fields::Defaults::written}) {
-    const fields::Value written = table.write(value, rare);
-    for (const auto& [text, name] :
-         {std::pair(fields::flow_yaml(written), "flow.yaml"), std::pair(fields::block_yaml(written), "block.yaml"),
-          std::pair(to_json(written).dump(2), "value.json")}) {
-      const auto document = YamlDocument::parse(text, name);
-      if (!document) RC_FAIL(text + to_string(document.error()));
-      const T again = table.read(document->root());
-      if (!document->problems().empty()) RC_FAIL(text + to_string(document->problems()));
-      if (!(again == value)) RC_FAIL(text + "\nreads as\n" + fields::flow_yaml(table.write(again)));
-      RC_ASSERT(table.write(again, rare) == written);
-    }
-  }
 }
 
 RC_GTEST_PROP(AnyPlan, IsReadAsItWasWritten, ()) {
