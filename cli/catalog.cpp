@@ -13,6 +13,8 @@
 #include "costmodel/stacks/stack_fields.hpp"
 #include "costmodel/stacks/stack_parameters.hpp"
 #include "hardware/catalog.hpp"
+#include "hardware/cluster_fields.hpp"
+#include "hardware/device_fields.hpp"
 #include "hardware/topology.hpp"
 #include "reports/key_report.hpp"
 #include "reports/value_json.hpp"
@@ -122,7 +124,8 @@ Json device_json(const Device& d) {
           {"sms", d.sms},
           {"power_w", d.power.value()},
           {"price_usd_per_h", d.price ? Json(d.price->value() * 3600) : Json()},
-          {"cluster", d.default_cluster}};
+          {"cluster", d.default_cluster},
+          {"file", to_json(device_fields().write(d))}};
 }
 
 void device_row(Table& table, const Device& d) {
@@ -146,7 +149,8 @@ Json cluster_json(const Cluster& c) {
   return {{"name", c.name},
           {"aliases", c.aliases},
           {"nodes", groups},
-          {"max_gpus", c.max_gpus}};
+          {"max_gpus", c.max_gpus},
+          {"file", to_json(cluster_fields().write(c))}};
 }
 
 void cluster_row(Table& table, const Cluster& c) {

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "hardware/device.hpp"
@@ -22,6 +23,8 @@ enum class FabricKind : std::uint8_t {
   mesh,      // all-to-all or hybrid-cube links; `link` is the sum of one device's links
   pcie,      // through the host; `link` is the device's PCIe port
 };
+
+std::string_view to_string(FabricKind);
 
 struct Fabric {
   FabricKind kind = FabricKind::switched;
@@ -75,6 +78,6 @@ const Node& node_of(const Cluster&);  // of a homogeneous cluster (asserted)
 
 // Devices are named (`device: h100-sxm-80gb`) or written in place as a map.
 Cluster read_cluster(const YamlNode&);
-std::string to_yaml(const Cluster&);
+std::string to_yaml(const Cluster&);  // devices in place, so that the text stands alone
 
 }  // namespace forerun

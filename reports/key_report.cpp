@@ -6,6 +6,8 @@
 
 #include "base/table.hpp"
 #include "costmodel/stacks/stack_fields.hpp"
+#include "hardware/cluster_fields.hpp"
+#include "hardware/device_fields.hpp"
 #include "strategies/plan/plan_fields.hpp"
 #include "strategies/plan/plan_file.hpp"
 #include "workloads/jobs/job_fields.hpp"
@@ -35,7 +37,9 @@ const std::vector<KeyTable>& key_tables() {
       {"plan", "`plan:` of a plan file", plan_fields().infos()},
       {"job", "`job:` of a plan file", job_fields().infos()},
       {"stack", "a file of a software stack; `fitted:` beside them is what `forerun fit --stack` writes",
-       stack_fields().infos()}};
+       stack_fields().infos()},
+      {"cluster", "a file of a cluster", outside("nodes[].device", cluster_fields().infos())},
+      {"device", "a file of a device, and `device:` of a cluster", device_fields().infos()}};
   return tables;
 }
 

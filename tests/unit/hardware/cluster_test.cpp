@@ -81,7 +81,7 @@ TEST(Cluster, ContradictionsAreProblems) {
   EXPECT_THAT(problems_of(cluster_text("    nics: 3\n    nic: {bandwidth: 1 GB/s, latency: 1 us}\n", top)),
               HasSubstr("3 NICs"));
   EXPECT_THAT(problems_of(cluster_text("    nics: 0\n    nic: {bandwidth: 1 GB/s, latency: 1 us}\n", "")),
-              HasSubstr("'nic'"));
+              HasSubstr("a node without NICs has no nic"));
   EXPECT_THAT(problems_of(cluster_text(nics, "network:\n  - {name: spine, oversubscription: 2, latency: 1 us}\n")),
               HasSubstr("outermost tier"));
   EXPECT_THAT(
