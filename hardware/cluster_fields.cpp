@@ -56,7 +56,7 @@ Table<Node> make_node_fields() {
   table.required("host", &Node::host, nested(link_fields()), "from a device to host memory and NIC");
   table.required("nics", &Node::nics, integer(0, most_devices_of_a_node),
                  "of a node, spread evenly over its devices; 0: the node stands alone");
-  table.required("nic", &Node::nic, nested(link_fields()), "one NIC")
+  table.required("nic", &Node::nic, nested(link_fields()), "one NIC, where there are any")
       .only([](const Node& node) { return node.nics > 0; }, [](const Node&) { return "a node without NICs"; },
             "'nics' above 0");
   table.checked(check_nics);
@@ -130,7 +130,7 @@ Table<Cluster> make_cluster_fields() {
   table.rare("aliases", &Cluster::aliases, list(text()), "other names by which it is found");
   table.required("nodes", &Cluster::nodes, groups(), "kinds of nodes");
   table.rare("network", &Cluster::network, tiers(), "tiers above the nodes, from the node outwards");
-  table.rare("max_gpus", &Cluster::max_gpus, unset_as(0, integer(1, most_gpus)), "devices that there are at most")
+  table.rare("max_gpus", &Cluster::max_gpus, integer_or_unset(most_gpus), "devices that there are at most")
       .otherwise("no limit");
   table.checked(check_cluster);
   return table;
@@ -160,7 +160,7 @@ const Table<Fabric>& fabric_fields() {
 const Table<NodeGroup>& node_group_fields() {
   static const Table<NodeGroup> table =
       Table<NodeGroup>()
-          .rare("count", &NodeGroup::count, unset_as(0, integer(1, most_nodes)), "nodes of this kind")
+          .rare("count", &NodeGroup::count, integer_or_unset(most_nodes), "nodes of this kind")
           .otherwise("as many as are asked for")
           .inlined(&NodeGroup::node, node_fields());
   return table;
@@ -170,7 +170,7 @@ const Table<Tier>& tier_fields() {
   static const Table<Tier> table =
       Table<Tier>()
           .required("name", &Tier::name, text(), "rack, pod, spine")
-          .rare("nodes", &Tier::nodes, unset_as(0, integer(1, most_nodes)), "nodes below one switch of the tier")
+          .rare("nodes", &Tier::nodes, integer_or_unset(most_nodes), "nodes below one switch of the tier")
           .otherwise("all; only of the outermost tier")
           .rare("oversubscription", &Tier::oversubscription, number(1, 1000),
                 "capacity below the switch over capacity to the tier above")

@@ -11,6 +11,7 @@
 #include "strategies/plan/plan_fields.hpp"
 #include "strategies/plan/plan_file.hpp"
 #include "workloads/jobs/job_fields.hpp"
+#include "workloads/models/model_fields.hpp"
 
 namespace forerun {
 namespace {
@@ -39,7 +40,8 @@ const std::vector<KeyTable>& key_tables() {
       {"stack", "a file of a software stack; `fitted:` beside them is what `forerun fit --stack` writes",
        stack_fields().infos()},
       {"cluster", "a file of a cluster", outside("nodes[].device", cluster_fields().infos())},
-      {"device", "a file of a device, and `device:` of a cluster", device_fields().infos()}};
+      {"device", "a file of a device, and `device:` of a cluster", device_fields().infos()},
+      {"model", "a file of a model", model_fields().infos()}};
   return tables;
 }
 

@@ -33,7 +33,7 @@ Table<Precision> make_precision_fields() {
   table.required("reduction", &Precision::reduction, format_or("job"), "gradients as sent between replicas");
   table.required("master", &Precision::master, format_or("none"),
                  "a second copy of the parameters for the optimiser, where it is wider than they are");
-  table.required("moments", &Precision::moments, format_or("job"), "of the optimiser");
+  table.required("moments", &Precision::moments, format_or("job"), "moments of the optimiser, as kept");
   table.usual("fp16_gradients", &Precision::fp16_gradients, flag(),
               "fp16 jobs, whose loss is scaled, accumulate and reduce gradients in fp16 whatever the above says");
   return table;
@@ -41,7 +41,7 @@ Table<Precision> make_precision_fields() {
 
 Table<UpdateRecipe> make_update_recipe_fields() {
   Table<UpdateRecipe> table;
-  table.usual("moments", &UpdateRecipe::moments, maybe(choice(formats())), "of the optimiser")
+  table.usual("moments", &UpdateRecipe::moments, maybe(choice(formats())), "moments of the optimiser")
       .otherwise("as precision says");
   table.usual("moments_paged", &UpdateRecipe::moments_paged, flag(),
               "moments live in host memory that the device pages in");

@@ -1,13 +1,17 @@
-// What was published about a model's size, from YAML and back.
+#include "workloads/models/published_size.hpp"
+
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
-#include "workloads/models/model_yaml.hpp"
-
-namespace forerun::model_yaml {
+namespace forerun {
 namespace {
+
+using namespace fields;
+
+constexpr std::int64_t most_parameters = std::int64_t{1} << 53;
 
 // "175 B": 175 x 10^9, give or take half of 10^9. Whole numbers up to 15 digits stay exact.
 std::optional<PublishedSize> parse_printed(const std::string& text) {
@@ -33,9 +37,7 @@ std::optional<PublishedSize> parse_printed(const std::string& text) {
       .parameters = static_cast<double>(std::stoll(digits)) * last, .uncertainty = last / 2, .source = {}};
 }
 
-}  // namespace
-
-std::optional<PublishedSize> read_published(const YamlNode& node, Numbers& numbers) {
+std::optional<PublishedSize> read_published(const YamlNode& node) {
   MapReader map = node.map();
   std::optional<PublishedSize> size;
   const auto exact = map.optional("exact");
@@ -45,8 +47,7 @@ std::optional<PublishedSize> read_published(const YamlNode& node, Numbers& numbe
     node.report("a published size is either exact or printed",
                 "write 'exact: 8030261248', or 'printed: 8.0 B' for what a paper prints");
   } else if (exact) {
-    const std::int64_t most = std::int64_t{1} << 53;
-    const auto count = exact->integer(1, most);
+    const auto count = exact->integer(1, most_parameters);
     if (exact->is_scalar() && exact->text() == std::to_string(count))
       size = PublishedSize{static_cast<double>(count), 0, {}};
   } else if (size = parse_printed(printed->text()); !size) {
@@ -54,33 +55,36 @@ std::optional<PublishedSize> read_published(const YamlNode& node, Numbers& numbe
                     "write it as printed, with M, B or T, such as '175 B'");
   }
   map.finish();
-  if (!size) numbers.spoil();
   if (size && !source.is_missing()) size->source = source.text();
   return size;
 }
 
-std::string published_yaml(const PublishedSize& size) {
-  if (size.uncertainty == 0)
-    return fmt::format("{{exact: {:.0f}, source: {}}}", size.parameters, yaml_scalar(size.source));
+// In the smallest unit that needs no trailing zeros.
+std::string printed(const PublishedSize& size) {
   const int last =
       static_cast<int>(std::lround(std::log10(2 * size.uncertainty)));  // power of ten of the last printed digit
-  const int power = std::clamp((last + 2) / 3 * 3, 6, 12);  // the smallest unit that needs no trailing zeros
-  const char* unit = power == 6 ? "M" : power == 9 ? "B" : "T";
-  return fmt::format("{{printed: {:.{}f} {}, source: {}}}", size.parameters / std::pow(10.0, power),
-                     std::max(power - last, 0), unit, yaml_scalar(size.source));
+  const int power = std::clamp((last + 2) / 3 * 3, 6, 12);
+  constexpr std::array units{"M", "B", "T"};
+  return fmt::format("{:.{}f} {}", size.parameters / std::pow(10.0, power), std::max(power - last, 0),
+                     units[static_cast<std::size_t>(power / 3 - 2)]);
 }
 
-std::string yaml_scalar(std::string_view text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') out += '\\';
-    if (static_cast<unsigned char>(c) < 0x20) {
-      out += fmt::format("\\x{:02x}", static_cast<unsigned>(c));
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
+Value write_published(const std::optional<PublishedSize>& size, Defaults) {
+  if (!size) return {};
+  const bool exact = size->uncertainty == 0;
+  Value number = exact ? Value{static_cast<std::int64_t>(size->parameters)} : Value{printed(*size)};
+  return {Value::Map{{exact ? "exact" : "printed", std::move(number)}, {"source", {size->source}}}};
 }
 
-}  // namespace forerun::model_yaml
+}  // namespace
+
+Kind<std::optional<PublishedSize>> published_size() {
+  return {.words = {"map", "", ""},
+          .read = [](std::optional<PublishedSize>& size, const YamlNode& node) { size = read_published(node); },
+          .write = write_published,
+          .inside = {{"exact", {"integer", "", fmt::format("1 to {}", most_parameters)}, "", "of the checkpoint"},
+                     {"printed", {"number", "M, B or T, as 8.0 B", ""}, "", "of a paper, instead of `exact`"},
+                     {"source", text().words, "required", "where it is published"}}};
+}
+
+}  // namespace forerun
