@@ -1,14 +1,11 @@
-// What the verbs share: exit codes, problems, flags that name a scenario, tables of an estimate.
+// What the verbs share: exit codes, problems, how an answer is printed, flags that name a scenario.
 #pragma once
 
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
-#include "strategies/plan/plan_file.hpp"
-#include "strategies/search/advice.hpp"
-#include "strategies/search/search.hpp"
+#include "base/table.hpp"
 
 namespace CLI {
 class App;
@@ -32,17 +29,12 @@ Problems problems_of(const Results&... results) {
 
 int refuse(const Problems&);  // prints them to stderr and returns to_fix
 
-std::string counted(std::size_t n, std::string_view noun);  // "1 plan", "3 plans"
-std::string headline(const Scenario&);
-std::string band(const Timing&);                       // "14.7 s (13.1 to 16.5)"
-std::string breakdown_table(const Estimate&);          // time by category
-std::string breakdown_table(const Breakdown&, Seconds step, const std::string& note);
-std::string memory_table(const MemoryUse&, int width);
-std::string traffic_table(const Traffic&);
-std::string sources(const PricedScenario&);            // where the numbers come from
-
-// Says on stderr by how much, and what would fit on the same devices; returns nothing_fits.
-int does_not_fit(const Plan&, const MemoryUse&, const std::vector<Change>& would_fit);
+// An answer as reports/ writes it.
+void print(const std::string& text);
+template <class Answer>
+void print_answer(const Answer& answer, bool json) {
+  print(json ? json_text(answer) : to_text(answer, terminal_width()));
+}
 
 // --calibration FILE, as often as there are files.
 void add_calibrations(CLI::App&, std::vector<std::string>& files);

@@ -12,13 +12,16 @@
 #include "cli/arguments.hpp"
 #include "cli/common.hpp"
 #include "cli/execute_tasks.hpp"
-#include "cli/execution_text.hpp"
 #include "cli/mpi_environment.hpp"
 #include "cli/progress.hpp"
 #include "executor/comparison.hpp"
 #include "executor/ranks/measured_trace.hpp"
 #include "executor/rounds.hpp"
+#include "reports/execution/execution_report.hpp"
+#include "reports/execution/executions_report.hpp"
+#include "reports/scenario_report.hpp"
 #include "runtime/communication/rank_processes.hpp"
+#include "strategies/closed_form/closed_form.hpp"
 
 namespace forerun::cli {
 namespace {
@@ -29,12 +32,12 @@ bool is_process_of_run() { return std::getenv(started_by_us) != nullptr; }
 Problems write_trace(const Execution& run, const Program& program, const std::string& path) {
   std::vector<RankRun> ranks;
   for (const RankReport& rank : run.ranks) {
-    const HeldMemory& held = program_of(program, rank.rank).held;
+    const StageMemory& held = program_of(program, rank.rank).held;
     ranks.push_back({.rank = rank.rank,
                      .name = fmt::format("rank {}, stage {}", rank.rank, rank.stage),
                      .intervals = rank.intervals,
                      .memory = rank.memory,
-                     .held = static_cast<std::int64_t>(held.total().value())});
+                     .held = static_cast<std::int64_t>(held.allocated().value())});
   }
   return save_measured_trace(ranks, path);
 }
@@ -77,13 +80,20 @@ int answer_of(bool same) {
 }
 
 ExecutedPlan executed(const ExecuteOptions& o, const Task& task, Comparison comparison, std::optional<bool> same) {
-  return {.task = &task, .comparison = std::move(comparison), .same = same, .on_gpus = o.on_gpus()};
+  return {.name = task.name,
+          .scenario = task.scenario,
+          .plan = task.plan,
+          .estimate = estimate(task.scenario, task.plan).step,
+          .comparison = std::move(comparison),
+          .same = same,
+          .on_gpus = o.on_gpus()};
 }
 
-int answer(const ExecuteOptions& o, const Task& task, const Execution& run, const std::vector<double>& reference) {
+int print_execution(const ExecuteOptions& o, const Task& task, const Execution& run,
+                    const std::vector<double>& reference) {
   const std::optional<bool> same = same_losses(task, run, reference);
   const ExecutedPlan one = executed(o, task, compare(task.prediction, run, processors(o)), same);
-  o.json ? print_execution_json(one, run, reference) : print_execution(one, run, reference);
+  print_answer(ExecutionAnswer{one, run, reference}, o.json);
   if (o.trace) {
     if (const Problems problems = write_trace(run, task.prediction.program, *o.trace); !problems.empty()) {
       return refuse(problems);
@@ -108,7 +118,7 @@ int run_threads(const ExecuteOptions& o, const Task& task) {
     progress(static_cast<double>(step + 1) / options.steps);
   });
   progress.finish();
-  return run ? answer(o, task, *run, *reference) : fail_run(run.error());
+  return run ? print_execution(o, task, *run, *reference) : fail_run(run.error());
 }
 
 // As one of mpirun's processes: rank 0 answers.
@@ -127,7 +137,7 @@ int run_as_rank(const ExecuteOptions& o, const Task& task) {
     if (world.rank() != 0) return;
     References references(options);
     const Result<std::vector<double>> reference = reference_losses(o, task, references);
-    code = reference ? answer(o, task, run, *reference) : fail_run(reference.error());
+    code = reference ? print_execution(o, task, run, *reference) : fail_run(reference.error());
   });
   return code;
 }
@@ -179,7 +189,7 @@ int run_all(const ExecuteOptions& o, const std::vector<Task>& tasks) {
     rows.push_back(executed(o, tasks[i], compare(tasks[i].prediction, one.last, processors(o), one.runs),
                             same_losses(tasks[i], one.last, losses[i])));
   }
-  o.json ? print_executions_json(rows) : print_executions(rows);
+  print_answer(rows, o.json);
   return answer_of(std::ranges::all_of(rows, [](const ExecutedPlan& row) { return row.same.value_or(true); }));
 }
 

@@ -20,7 +20,9 @@
 #include "runtime/cuda_backend.hpp"
 #include "runtime/machine/cores.hpp"
 #include "strategies/closed_form/closed_form.hpp"
+#include "strategies/plan/plan_file.hpp"
 #include "strategies/plan_runs.hpp"
+#include "strategies/search/advice.hpp"
 
 namespace forerun::cli {
 namespace {

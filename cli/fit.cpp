@@ -10,14 +10,12 @@
 
 #include "base/files/csv.hpp"
 #include "base/files/text_file.hpp"
-#include "base/table.hpp"
 #include "base/text.hpp"
 #include "cli/common.hpp"
 #include "cli/progress.hpp"
 #include "costmodel/own_calibrations.hpp"
 #include "hardware/catalog.hpp"
-#include "reports/collective_report.hpp"
-#include "reports/kernel_report.hpp"
+#include "reports/fits/fit_report.hpp"
 #include "validation/collectives/collective_place.hpp"
 #include "validation/training/stack_fit.hpp"
 
@@ -40,15 +38,8 @@ bool write(const std::filesystem::path& path, const std::string& text) {
   return static_cast<bool>(file.flush());
 }
 
-struct Fitted {
-  KernelFitting kernels;
-  CollectiveFitting collectives;
-
-  [[nodiscard]] std::size_t files() const { return kernels.devices.size() + collectives.calibrations.size(); }
-};
-
 // One calibration into the file; several into a folder: DEVICE.yaml for kernels, collectives-GENERATION.yaml.
-Result<std::vector<std::filesystem::path>> save(const Fitted& fitted, const std::string& out) {
+Result<std::vector<std::string>> save(const SampleFits& fitted, const std::string& out) {
   const bool folder = out.ends_with('/') || std::filesystem::is_directory(out);
   if (!folder && fitted.files() > 1) {
     return fail(Problem{
@@ -59,14 +50,14 @@ Result<std::vector<std::filesystem::path>> save(const Fitted& fitted, const std:
   }
   std::error_code ignored;
   if (folder) std::filesystem::create_directories(out, ignored);
-  std::vector<std::filesystem::path> written;
+  std::vector<std::string> written;
   Problems problems;
   const auto add = [&](const std::string& name, const std::string& text) {
-    written.push_back(folder ? std::filesystem::path(out) / (name + ".yaml") : std::filesystem::path(out));
-    if (const auto again = parse_calibration(text, written.back().string()); !again) {
+    written.push_back(folder ? (std::filesystem::path(out) / (name + ".yaml")).string() : out);
+    if (const auto again = parse_calibration(text, written.back()); !again) {
       problems.insert(problems.end(), again.error().begin(), again.error().end());
     } else if (!write(written.back(), text)) {
-      problems.push_back({{}, "cannot write " + written.back().string(), "name a file that can be written"});
+      problems.push_back({{}, "cannot write " + written.back(), "name a file that can be written"});
     }
   };
   for (const KernelCalibration& device : fitted.kernels.devices) add(device.device, to_yaml(device));
@@ -74,11 +65,6 @@ Result<std::vector<std::filesystem::path>> save(const Fitted& fitted, const std:
     add(fmt::format("collectives-{}", to_string(c.generation)), to_yaml(c));
   if (!problems.empty()) return fail(std::move(problems));
   return written;
-}
-
-std::string row_of(const char* name, const ErrorSummary& e) {
-  return fmt::format("{:<10} mean {:.1f} %, median {:.1f} %, p90 {:.1f} %, worst {:.1f} %, bias {:+.1f} %\n", name,
-                     100 * e.mape, 100 * e.median, 100 * e.p90, 100 * e.worst, 100 * e.bias);
 }
 
 Result<std::vector<RowCondition>> conditions(const std::vector<std::string>& texts) {
@@ -94,21 +80,6 @@ Result<std::vector<RowCondition>> conditions(const std::vector<std::string>& tex
   }
   if (!problems.empty()) return fail(std::move(problems));
   return list;
-}
-
-std::string text_of(const StackFit& fit, const std::string& stack) {
-  std::string text = fmt::format("step times of {} runs of {}, {} {}", fit.runs, stack, fit.groups,
-                                 fit.groups == 1 ? "model" : "models");
-  text += fmt::format("{}\n{}{}", fit.where.empty() ? "" : fmt::format("; {} runs not chosen", fit.dropped),
-                      row_of("as stated", fit.before), row_of("fitted", fit.after));
-  if (!fit.left_out) return text + "one model: no left-out score\n";
-  text += row_of("left out", fit.left_out->errors) +
-          fmt::format("80 % bands hold {:.0f} % of the runs left out\n", 100 * fit.left_out->in_band);
-  if (fit.left_out->errors.mape >= fit.before.mape)
-    text +=
-        "WARNING: fitted values predict unseen models worse than the stated ones; do not use this fit for other "
-        "models\n";
-  return text;
 }
 
 int run_stack(const Options& o) {
@@ -128,7 +99,7 @@ int run_stack(const Options& o) {
   const Result<std::string> text = stack_text_with(o.stack, record);
   if (!text) return refuse(text.error());
   if (!write(o.out, *text)) return refuse({{{}, "cannot write " + o.out, "name a file that can be written"}});
-  fmt::print("{}{}wrote {}\n", text_of(*fit, o.stack), to_yaml(record), o.out);
+  print(to_text(StackFitAnswer{*fit, record, o.stack, o.out}));
   return answered;
 }
 
@@ -195,7 +166,7 @@ Result<std::string> cluster_name(const Options& o, const Samples& samples) {
   return cluster->name;
 }
 
-Problem nothing_fitted(const std::string& file, const Fitted& fitted) {
+Problem nothing_fitted(const std::string& file, const SampleFits& fitted) {
   std::vector<std::string> why = fitted.kernels.too_few;
   why.insert(why.end(), fitted.collectives.not_fitted.begin(), fitted.collectives.not_fitted.end());
   constexpr std::size_t shown = 5;
@@ -211,7 +182,7 @@ int run(const Options& o) {
   if (!samples) return refuse(samples.error());
   const Result<std::string> cluster = cluster_name(o, *samples);
   if (!cluster) return refuse(cluster.error());
-  Fitted fitted;
+  SampleFits fitted;
   ProgressLine progress("fitting");
   fitted.kernels = fit_rows(samples->kernels, o.date, [&](std::size_t done, std::size_t total) {
     progress(static_cast<double>(done) / static_cast<double>(total));
@@ -221,11 +192,8 @@ int run(const Options& o) {
   if (fitted.files() == 0) return refuse({nothing_fitted(o.file, fitted)});
   const auto written = save(fitted, o.out);
   if (!written) return refuse(written.error());
-  const std::string kernels = samples->kernels.rows.empty() ? "" : to_text(fitted.kernels, terminal_width());
-  const std::string collectives =
-      samples->collectives.rows.empty() ? "" : to_text(fitted.collectives, terminal_width());
-  fmt::print("{}{}{}", kernels, kernels.empty() || collectives.empty() ? "" : "\n", collectives);
-  for (const auto& path : *written) fmt::print("wrote {}\n", path.string());
+  print(to_text(FitAnswer{fitted, !samples->kernels.rows.empty(), !samples->collectives.rows.empty(), *written},
+                terminal_width()));
   return answered;
 }
 

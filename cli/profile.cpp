@@ -2,16 +2,13 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <nlohmann/json.hpp>
 
 #include <cstdlib>
 #include <filesystem>
-#include <iostream>
 #include <memory>
 #include <optional>
 
 #include "base/text.hpp"
-#include "base/units.hpp"
 #include "cli/arguments.hpp"
 #include "cli/common.hpp"
 #include "cli/gpu_problems.hpp"
@@ -21,6 +18,7 @@
 #include "cli/progress.hpp"
 #include "profiler/cpu_sampler.hpp"
 #include "profiler/profile.hpp"
+#include "reports/fits/profile_report.hpp"
 
 namespace forerun::cli {
 namespace {
@@ -122,7 +120,7 @@ MpiStart mpi_start(const Options& o) {
   return start;
 }
 
-Result<std::vector<std::string>> save(const Options& o, const ProfileFits& fitted) {
+Result<std::vector<std::string>> save(const Options& o, const SampleFits& fitted) {
   std::vector<std::string> written;
   const auto add = [&](const std::string& path, const std::string& text) -> Result<void> {
     written.push_back(path);
@@ -136,45 +134,6 @@ Result<std::vector<std::string>> save(const Options& o, const ProfileFits& fitte
       !ranks)
     return fail(ranks.error());
   return written;
-}
-
-nlohmann::ordered_json to_json(const ProfileResult& r, const ProfileFits& fitted,
-                               const std::vector<std::string>& written) {
-  nlohmann::ordered_json json;
-  json["machine"] = {{"name", machine_name(r.machine)},
-                     {"processor", r.machine.processor},
-                     {"cores", r.machine.cores},
-                     {"memory_bytes", r.machine.memory.value()},
-                     {"l2_bytes", r.machine.l2.value()},
-                     {"last_cache_bytes", r.machine.last_cache.value()},
-                     {"matrix_library", profiled_library()}};
-  json["measured"] = {{"bandwidth_alone_bytes_per_s", r.measured.alone.value()},
-                      {"bandwidth_together_bytes_per_s", r.measured.together.value()},
-                      {"product_flops_per_s", products_json(r.measured.product)},
-                      {"call_s", r.measured.call.value()},
-                      {"link_bytes_per_s", r.measured.link.value()},
-                      {"link_latency_s", r.measured.link_latency.value()}};
-  json["overlap"] = nullptr;
-  if (r.overlap)
-    json["overlap"] = {{"product_slowdown", r.overlap->product_slowdown}, {"copy_slowdown", r.overlap->copy_slowdown}};
-  json["samples"] = {{"kernels", r.kernels}, {"collectives", r.collectives}, {"kept", r.kept}};
-  json["drift"] = r.drift;
-  add_fits(json, r.remarks, fitted, written);
-  return json;
-}
-
-void print(const ProfileResult& r, const ProfileFits& fitted, const std::vector<std::string>& written) {
-  fmt::print("{}: {} cores, {}, {}\n", r.machine.processor, r.machine.cores, format(r.machine.memory),
-             profiled_library());
-  fmt::print("a core: products {}; memory {} with all cores at it, {} alone; a call {}\n",
-             products_text(r.measured.product), format(r.measured.together), format(r.measured.alone),
-             format(r.measured.call));
-  const std::string overlap =
-      r.overlap ? fmt::format("a product beside copies takes {:.2f} times as long, copies beside products {:.2f} times",
-                              r.overlap->product_slowdown, r.overlap->copy_slowdown)
-                : "products beside copies: not measured with one core";
-  fmt::print("between ranks: {}, {}; {}\n\n", format(r.measured.link), format(r.measured.link_latency), overlap);
-  print_fits(fitted, written);
 }
 
 int run(const Options& o) {
@@ -204,17 +163,13 @@ int run(const Options& o) {
   for (const std::string& reason : mpi.missing) result->remarks.push_back("no collectives of processes: " + reason);
   for (const std::string& remark : result->remarks) fmt::print(stderr, "note: {}\n", remark);
   const ProfilePaths paths = paths_of(p.stem);
-  const Result<ProfileFits> fitted = fit_samples(paths.samples, paths.collectives);
+  const Result<SampleFits> fitted = fit_samples(paths.samples, paths.collectives);
   if (!fitted) return refuse(fitted.error());
   Result<std::vector<std::string>> written = save(o, *fitted);
   if (!written) return refuse(written.error());
   for (const std::string& path : {paths.device, paths.cluster, paths.samples, paths.collectives})
     written->push_back(path);
-  if (o.json) {
-    std::cout << to_json(*result, *fitted, *written).dump(2) << "\n";
-  } else {
-    print(*result, *fitted, *written);
-  }
+  print_answer(ProfileAnswer{*result, profiled_library(), *fitted, *written}, o.json);
   return answered;
 }
 

@@ -3,21 +3,19 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <nlohmann/json.hpp>
 
 #include <cstdlib>
-#include <iostream>
+#include <memory>
 
-#include "base/table.hpp"
 #include "cli/arguments.hpp"
 #include "cli/common.hpp"
 #include "cli/disturbance_flags.hpp"
 #include "cli/progress.hpp"
-#include "cli/simulation_text.hpp"
 #include "costmodel/own_calibrations.hpp"
-#include "reports/report.hpp"
-#include "reports/simulation_report.hpp"
+#include "reports/memory_report.hpp"
+#include "reports/simulation/simulation_report.hpp"
 #include "strategies/closed_form/closed_form.hpp"
+#include "strategies/plan/plan_file.hpp"
 #include "strategies/plan_runs.hpp"
 #include "strategies/programs/program_text.hpp"
 #include "strategies/search/simulated_ranking.hpp"
@@ -36,23 +34,6 @@ struct Options {
   Disturbances disturbances;
   Problems problems;  // of the flags' values
 };
-
-void print(const PricedScenario& scenario, const Estimate& e, const Simulation& s, const Disturbances& d) {
-  const int width = terminal_width();
-  const bool colours = ::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
-  fmt::print("{}plan: {}\n\n{}\n", headline(scenario.given), summary(s.program.plan), figures_text(e, s, d));
-  if (!s.complete()) fmt::print("{}\n", blocked_text(s));
-  if (const std::string drawn = picture(s, width, colours); !drawn.empty()) fmt::print("{}\n", drawn);
-  if (s.complete()) {
-    const std::uint32_t role = busiest(s);
-    fmt::print("Where the time of {} went:\n{}\n", name_of_role(s.program, role),
-               breakdown_table(s.roles[role].breakdown, s.step, "simulated"));
-    if (s.program.plan.pp > 1)
-      fmt::print("The busiest rank of each stage (communication: what it waited for):\n{}\n", stage_times(s, width));
-    fmt::print("{}\n", critical_path_table(s.path, width));
-  }
-  fmt::print("{}\n{}\n{}", stage_memory(s, width), traffic_table(s.roles[sends_most(s)].traffic), sources(scenario));
-}
 
 // All that is wrong with the flags and the file at once.
 Result<PricedScenario> read(const Options& o, Plan& plan) {
@@ -84,24 +65,16 @@ Problems size_problems(const PricedScenario& scenario, const Plan& plan, const O
   return {{{}, fmt::format("this would be a simulation of {} tasks; {} are the most", count, most_instructions), hint}};
 }
 
-int answer(const Options& o, const PricedScenario& scenario, const Plan& plan, const Simulation& s) {
+int print_simulation(const Options& o, const PricedScenario& scenario, const Plan& plan, const Simulation& s) {
   const Estimate e = estimate(scenario, plan);
   const bool fits = s.memory.fits();
-  const std::vector<Change> changes = fits ? std::vector<Change>{} : adjust(ClosedFormContext(scenario), plan);
-  if (o.json) {
-    nlohmann::ordered_json json = to_json(scenario.given);
-    json["plan"] = to_json(plan);
-    json.update(to_json(e, s, o.disturbances));
-    if (!scenario.own->empty()) json["calibrations"] = to_json(*scenario.own, scenario.given.cluster);
-    if (!fits) {
-      json["binding"] = binding_category(s.memory);
-      json["would_fit"] = to_json(changes);
-    }
-    std::cout << json.dump(2) << "\n";
-  } else {
-    print(scenario, e, s, o.disturbances);
-  }
-  return fits ? answered : does_not_fit(plan, s.memory, changes);
+  const SimulationAnswer answer{scenario, e, s, o.disturbances,
+                                fits ? std::vector<Change>{} : adjust(ClosedFormContext(scenario), plan)};
+  const bool colours = ::isatty(STDOUT_FILENO) == 1 && std::getenv("NO_COLOR") == nullptr;
+  print(o.json ? json_text(answer) : to_text(answer, terminal_width(), colours));
+  if (fits) return answered;
+  fmt::print(stderr, "{}", no_fit_text(plan, s.memory, answer.would_fit));
+  return nothing_fits;
 }
 
 int run(const Options& o) {
@@ -109,7 +82,7 @@ int run(const Options& o) {
   const Result<PricedScenario> scenario = read(o, plan);
   if (!scenario) return refuse(scenario.error());
   if (o.program) {
-    fmt::print("{}", program_text(lower(*scenario, plan)));
+    print(program_text(lower(*scenario, plan)));
     return answered;
   }
   const bool every_rank = o.every_rank || o.disturbances.jitter > 0;
@@ -124,7 +97,7 @@ int run(const Options& o) {
     if (o.trace) problems = save_trace(*simulation, *o.trace);
   }
   if (!problems.empty()) return refuse(problems);
-  const int code = answer(o, *scenario, plan, *simulation);
+  const int code = print_simulation(o, *scenario, plan, *simulation);
   if (o.trace) fmt::print(stderr, "wrote {}: open it at https://ui.perfetto.dev\n", *o.trace);
   return code;
 }

@@ -2,22 +2,20 @@
 #include <CLI/App.hpp>
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
-#include <nlohmann/json.hpp>
 
 #include <algorithm>
-#include <iostream>
 #include <memory>
 #include <set>
 
-#include "base/table.hpp"
 #include "base/units.hpp"
 #include "cli/common.hpp"
 #include "cli/progress.hpp"
 #include "cli/validate_collectives.hpp"
 #include "costmodel/own_calibrations.hpp"
 #include "hardware/catalog.hpp"
-#include "reports/kernel_report.hpp"
-#include "reports/validation_report.hpp"
+#include "reports/scores/kernel_report.hpp"
+#include "reports/scores/runs_report.hpp"
+#include "reports/scores/validation_report.hpp"
 #include "validation/training/training_validation.hpp"
 
 namespace forerun::cli {
@@ -47,14 +45,10 @@ int run_training(const Options& o) {
     fitting.finish();
     if (!left) return refuse(left.error());
   }
-  if (o.json) {
-    nlohmann::ordered_json json = to_json(*validation);
-    if (o.by == "run") json["runs"] = runs_to_json(*validation);
-    std::cout << json.dump(2) << "\n";
-  } else if (o.by == "run") {
-    fmt::print("{}", runs_text(*validation, worst_runs, terminal_width()));
+  if (o.by == "run") {
+    print(o.json ? json_text_with_runs(*validation) : runs_text(*validation, worst_runs, terminal_width()));
   } else {
-    fmt::print("{}", to_text(*validation, terminal_width()));
+    print_answer(*validation, o.json);
   }
   return answered;
 }
@@ -133,11 +127,7 @@ int run_kernels(const KernelOptions& o) {
   if (!options) return refuse(options.error());
   const Result<KernelValidation> validation = validate_kernels(*rows, *options);
   if (!validation) return refuse(validation.error());
-  if (o.json) {
-    std::cout << to_json(*validation).dump(2) << "\n";
-  } else {
-    fmt::print("{}", to_text(*validation, terminal_width()));
-  }
+  print_answer(*validation, o.json);
   return answered;
 }
 

@@ -5,13 +5,11 @@
 #include <CLI/Config.hpp>
 #include <CLI/Formatter.hpp>
 
-#include <iostream>
 #include <memory>
-#include <nlohmann/json.hpp>
 
-#include "base/table.hpp"
 #include "cli/common.hpp"
-#include "reports/collective_report.hpp"
+#include "costmodel/own_calibrations.hpp"
+#include "reports/scores/collective_report.hpp"
 
 namespace forerun::cli {
 namespace {
@@ -41,11 +39,7 @@ int run(const Options& o) {
   const Result<CollectiveValidation> validation =
       score_collectives(*rows, o.left_out ? WithLeftOut::yes : WithLeftOut::no, *own);
   if (!validation) return refuse(validation.error());
-  if (o.json) {
-    std::cout << to_json(*validation).dump(2) << "\n";
-  } else {
-    fmt::print("{}", to_text(*validation, terminal_width()));
-  }
+  print_answer(*validation, o.json);
   return answered;
 }
 

@@ -22,17 +22,14 @@ std::int64_t total(const RankReport& rank) {
 std::vector<Compared> compare_memory(const Simulation& s, const Execution& run) {
   const RankReport& rank = *std::ranges::max_element(run.ranks, {}, total);
   const StageMemory peak = program_memory(program_of(s.program, rank.rank)).peak;
-  const auto measured = [&](MemoryTag tag) { return static_cast<double>(rank.peak[static_cast<std::size_t>(tag)]); };
-  return {
-      {"parameters", peak.parameters.value(), measured(MemoryTag::parameters)},
-      {"gradients", peak.gradients.value(), measured(MemoryTag::gradients)},
-      {"optimizer states", peak.optimizer.value(), measured(MemoryTag::optimizer)},
-      {"activations", peak.activations.value(), measured(MemoryTag::activations)},
-      {"gathered", peak.gathered.value(), measured(MemoryTag::gathered)},
-      {"transient", peak.transient.value(), measured(MemoryTag::transient)},
-      {"communication", peak.communication.value(), measured(MemoryTag::communication) + measured(MemoryTag::buffers)},
-      {"workspace", peak.workspace.value(), measured(MemoryTag::workspace)},
-      {"all", peak.allocated().value(), static_cast<double>(total(rank))}};
+  std::vector<Compared> rows;
+  for (std::size_t i = 0; i < memory_categories.size(); ++i) {
+    const MemoryCategory& category = memory_categories[i];
+    rows.push_back(
+        {std::string(category.short_label), (peak.*category.bytes).value(), static_cast<double>(rank.peak[i])});
+  }
+  rows.push_back({"all", peak.allocated().value(), static_cast<double>(total(rank))});
+  return rows;
 }
 
 std::vector<Compared> compare_bytes(const Simulation& s, const Execution& run) {

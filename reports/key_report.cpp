@@ -8,6 +8,7 @@
 #include "costmodel/stacks/stack_fields.hpp"
 #include "hardware/cluster_fields.hpp"
 #include "hardware/device_fields.hpp"
+#include "reports/json_text.hpp"
 #include "strategies/plan/plan_fields.hpp"
 #include "strategies/plan/plan_file.hpp"
 #include "workloads/jobs/job_fields.hpp"
@@ -28,6 +29,18 @@ std::vector<Info> outside(const std::string& map, std::vector<Info> keys) {
 std::string markdown_row(const Info& info) {
   return fmt::format("| `{}` | {} | {} | {} | {} | {} |\n", info.key, info.words.kind, info.words.unit,
                      info.words.range, info.otherwise, info.what);
+}
+
+std::string text_of(const KeyTable& keys, int width) {
+  Table table({{"key", Align::left},
+               {"kind", Align::left},
+               {"unit", Align::left, 3},
+               {"range", Align::left, 2},
+               {"default", Align::left, 1},
+               {"what", Align::left}});
+  for (const Info& info : keys.keys)
+    table.row({info.key, info.words.kind, info.words.unit, info.words.range, info.otherwise, info.what});
+  return fmt::format("{}: {}\n\n{}", keys.name, keys.what, table.text(width));
 }
 
 }  // namespace
@@ -58,16 +71,16 @@ Json to_json(const KeyTable& table) {
   return list;
 }
 
-std::string text_of(const KeyTable& keys, int width) {
-  Table table({{"key", Align::left},
-               {"kind", Align::left},
-               {"unit", Align::left, 3},
-               {"range", Align::left, 2},
-               {"default", Align::left, 1},
-               {"what", Align::left}});
-  for (const Info& info : keys.keys)
-    table.row({info.key, info.words.kind, info.words.unit, info.words.range, info.otherwise, info.what});
-  return fmt::format("{}: {}\n\n{}", keys.name, keys.what, table.text(width));
+std::string to_text(const std::vector<KeyTable>& tables, int width) {
+  std::string text;
+  for (const KeyTable& table : tables) text += (text.empty() ? "" : "\n") + text_of(table, width);
+  return text;
+}
+
+std::string json_text(const std::vector<KeyTable>& tables) {
+  Json all = Json::object();
+  for (const KeyTable& table : tables) all[table.name] = to_json(table);
+  return indented(all);
 }
 
 std::string keys_page() {

@@ -18,7 +18,8 @@ struct KeyTable {
 const std::vector<KeyTable>& key_tables();
 
 nlohmann::ordered_json to_json(const KeyTable&);  // a list of key, kind, unit, range, default, what
-std::string text_of(const KeyTable&, int width);
+std::string to_text(const std::vector<KeyTable>&, int width);
+std::string json_text(const std::vector<KeyTable>&);  // by name
 std::string keys_page();  // Markdown, all tables
 
 }  // namespace forerun

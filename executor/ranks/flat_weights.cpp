@@ -22,13 +22,6 @@ int place_in(GroupKind kind, const Plan& plan, int rank) {
 
 }  // namespace
 
-std::string_view to_string(MemoryTag tag) {
-  static constexpr std::array<std::string_view, memory_tags> names{"parameters", "gradients", "optimizer",
-                                                                   "buffers",    "workspace", "activations",
-                                                                   "gathered",   "transient", "communication"};
-  return names[static_cast<std::size_t>(tag)];
-}
-
 template <class T>
 FlatWeights<T>::FlatWeights(const PricedScenario& scenario, const Program& program, int rank, Allocator& memory,
                             Backend& backend)
@@ -49,13 +42,13 @@ FlatWeights<T>::FlatWeights(const PricedScenario& scenario, const Program& progr
   cut(program, stage);
   const bool wide = sizeof(A) > sizeof(T);
   const std::int64_t gradients = plan_.zero >= 2 ? own_ : all_;
-  const auto take = [&](std::string_view name, MemoryTag tag, std::int64_t elements, std::size_t size) {
-    return memory.allocate(name, elements * static_cast<std::int64_t>(size), tag_of(tag));
+  const auto take = [&](std::string_view name, Bytes StageMemory::* category, std::int64_t elements, std::size_t size) {
+    return memory.allocate(name, elements * static_cast<std::int64_t>(size), tag_of(category));
   };
-  parameters_ = take("parameters", MemoryTag::parameters, plan_.zero == 3 ? own_ : all_, sizeof(T));
-  gradients_ = take("gradients", MemoryTag::gradients, gradients, sizeof(A));
-  if (wide) master_ = take("master weights", MemoryTag::optimizer, own_, sizeof(A));
-  moments_ = take("moments", MemoryTag::optimizer, 2 * own_, sizeof(A));
+  parameters_ = take("parameters", &StageMemory::parameters, plan_.zero == 3 ? own_ : all_, sizeof(T));
+  gradients_ = take("gradients", &StageMemory::gradients, gradients, sizeof(A));
+  if (wide) master_ = take("master weights", &StageMemory::optimizer, own_, sizeof(A));
+  moments_ = take("moments", &StageMemory::optimizer, 2 * own_, sizeof(A));
   clear(backend_, moments_.as<A>());
   clear_gradients();
 }

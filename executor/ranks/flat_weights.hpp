@@ -6,7 +6,6 @@
 
 #include <map>
 #include <span>
-#include <string_view>
 #include <tuple>
 #include <vector>
 
@@ -19,23 +18,11 @@
 
 namespace forerun {
 
-enum class MemoryTag : std::uint32_t {
-  parameters,
-  gradients,
-  optimizer,
-  buffers,
-  workspace,
-  activations,
-  gathered,
-  transient,
-  communication
-};
-inline constexpr std::size_t memory_tags = 9;
-std::string_view to_string(MemoryTag);
-inline std::uint32_t tag_of(MemoryTag tag) { return static_cast<std::uint32_t>(tag); }
-inline std::uint32_t tag_of(MemoryKind kind) {
-  return tag_of(MemoryTag::activations) + static_cast<std::uint32_t>(kind);
+// What an allocation is counted as: the place of its category in `memory_categories`.
+inline std::uint32_t tag_of(Bytes StageMemory::* category) {
+  return static_cast<std::uint32_t>(memory_category(category));
 }
+inline std::uint32_t tag_of(MemoryKind kind) { return static_cast<std::uint32_t>(memory_category(kind)); }
 
 // What neighbouring units have of one share, as the Program moves it.
 struct WeightPiece {

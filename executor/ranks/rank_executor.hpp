@@ -59,7 +59,7 @@ struct RankReport {
   std::vector<double> losses;  // of each step: the mean over all tokens; before set_last, this rank's part of their sum
   std::vector<std::chrono::nanoseconds> steps;  // how long each took, the slowest rank's; before set_last, this rank's
   Traffic traffic;  // what it sent in the last step
-  std::array<std::int64_t, memory_tags> peak{};  // at the peak of the last step, by MemoryTag
+  std::array<std::int64_t, memory_categories.size()> peak{};  // at the peak of the last step, by memory category
   std::array<Seconds, 5> exposed{};  // of the last step: communication that stopped the computation, by Dimension
   Seconds computation, bubble;  // bubble: waited for messages of other stages
   std::int64_t expert_rows = 0,

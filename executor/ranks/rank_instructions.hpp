@@ -40,8 +40,9 @@ RankExecutor<T>::RankExecutor(const PricedScenario& scenario, const Program& pro
       uncounted_(backend_),
       weights_(scenario, program, rank_, memory_, backend_) {
   weights_.set_first_values(options.seed);
-  buffers_ = memory_.allocate("buffers of sends", whole(stage_.held.communication), tag_of(MemoryTag::buffers));
-  workspace_ = memory_.allocate("workspace", whole(stage_.held.workspace), tag_of(MemoryTag::workspace));
+  buffers_ =
+      memory_.allocate("buffers of sends", whole(stage_.held.communication), tag_of(&StageMemory::communication));
+  workspace_ = memory_.allocate("workspace", whole(stage_.held.workspace), tag_of(&StageMemory::workspace));
   tensors_.resize(static_cast<std::size_t>(program.micro_batches));
   for (Tensors& list : tensors_) list.resize(stage_.tensors.size());
   make_groups();
@@ -76,7 +77,7 @@ void RankExecutor<T>::step(bool update) {
   if (records_) record();
   const std::vector<std::int64_t> peak = memory_.peak_by_tag();
   report_.peak = {};
-  std::copy_n(peak.begin(), std::min(peak.size(), memory_tags), report_.peak.begin());
+  std::copy_n(peak.begin(), std::min(peak.size(), memory_categories.size()), report_.peak.begin());
   ++step_;
   routed_.clear();
 }

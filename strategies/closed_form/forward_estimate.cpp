@@ -153,11 +153,7 @@ class ForwardForm {
       StageWeights weights;
       each_run(layout_.stage_kinds()[layout_.kind_of_stage(stage)].units, prices_.front(),
                [&](const BlockPrice& price, int n) { weights.add(price, n); });
-      const HeldMemory held = held_forward_memory(given_, plan_, weights, boundary);
-      StageMemory& own = use.stages.emplace_back();
-      own.parameters = held.parameters;
-      own.communication = held.communication;
-      own.workspace = held.workspace;
+      StageMemory& own = use.stages.emplace_back(held_forward_memory(given_, plan_, weights, boundary));
       for (const std::vector<ForwardPassPrice>& of_shape : passes_) {
         for (const int kind : layout_.kinds_on(stage))
           own.transient = max(own.transient, of_shape[static_cast<std::size_t>(kind)].peak);

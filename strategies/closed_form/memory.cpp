@@ -13,10 +13,10 @@ namespace {
 void add(StageMemory& memory, const StagePeak& peak) {
   if (peak.pass == nullptr) return;
   const auto& at = peak.pass->at_peak;
-  memory.activations += peak.start + at[static_cast<std::size_t>(MemoryKind::activations)];
-  memory.gathered += at[static_cast<std::size_t>(MemoryKind::gathered)];
-  memory.transient += at[static_cast<std::size_t>(MemoryKind::transient)];
-  memory.communication += at[static_cast<std::size_t>(MemoryKind::communication)];
+  memory.activations += peak.start;
+  for (const MemoryCategory& category : memory_categories) {
+    if (category.kind) memory.*category.bytes += at[static_cast<std::size_t>(*category.kind)];
+  }
 }
 
 }  // namespace
@@ -45,15 +45,7 @@ void PlanPricer::memory(const SplitPrices& prices, const Plan& plan, MemoryUse& 
   use.stages.resize(static_cast<std::size_t>(plan.pp));
   held_.resize(layout.stage_kinds().size());
   for (std::size_t k = 0; k < held_.size(); ++k) {
-    const HeldMemory held = held_memory(given, context_.state, plan, stage_sums_[k].weights, prices.boundary);
-    held_[k] = {.parameters = held.parameters,
-                .gradients = held.gradients,
-                .optimizer = held.optimizer,
-                .activations = {},
-                .gathered = {},
-                .transient = {},
-                .communication = held.communication,
-                .workspace = held.workspace};
+    held_[k] = held_memory(given, context_.state, plan, stage_sums_[k].weights, prices.boundary);
   }
   for (int stage = 0; stage < plan.pp; ++stage) {
     const OwnChunks own{chunk_memories_, layout.kinds_on(stage)};

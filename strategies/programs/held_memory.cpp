@@ -57,18 +57,18 @@ std::int64_t summed_over_tp(const Scenario& given, const Plan& plan, const Stage
   return given.stack.small_exchanges && plan.tp > 1 && plan.sp ? weights.replicated : 0;
 }
 
-HeldMemory held_memory(const Scenario& given, const Plan& plan, const StageWeights& weights, Bytes boundary) {
+StageMemory held_memory(const Scenario& given, const Plan& plan, const StageWeights& weights, Bytes boundary) {
   return held_memory(given, state_bytes(given.stack.precision, given.job), plan, weights, boundary);
 }
 
-HeldMemory held_memory(const Scenario& given, const StateBytes& state, const Plan& plan, const StageWeights& weights,
-                       Bytes boundary) {
+StageMemory held_memory(const Scenario& given, const StateBytes& state, const Plan& plan, const StageWeights& weights,
+                        Bytes boundary) {
   const Bytes fp8_copies = given.job.dtype == DType::fp8 ? given.stack.fp8_weights : Bytes{0};
   // Every rank keeps its share of what ZeRO cuts; routed experts have fewer copies than the rest.
   const auto all = static_cast<double>(weights.dense + weights.expert),
              cut = static_cast<double>(updated_parameters(plan, weights.dense, weights.expert));
   const auto share = [&](int from_zero) { return plan.zero >= from_zero ? cut : all; };
-  HeldMemory held;
+  StageMemory held;
   // Below ZeRO-3 the copy in the compute format is whole; what is stored wider is sharded with the optimizer from
   // ZeRO-2 on.
   held.parameters = plan.zero == 3 ? share(3) * state.parameter
@@ -84,9 +84,9 @@ HeldMemory held_memory(const Scenario& given, const StateBytes& state, const Pla
   return held;
 }
 
-HeldMemory held_forward_memory(const Scenario& given, const Plan& plan, const StageWeights& weights, Bytes boundary) {
+StageMemory held_forward_memory(const Scenario& given, const Plan& plan, const StageWeights& weights, Bytes boundary) {
   const std::int64_t all = weights.dense + weights.expert + weights.frozen + weights.frozen_experts;
-  HeldMemory held;
+  StageMemory held;
   held.parameters = static_cast<double>(all) * size_of(activation_dtype(given.job));
   if (plan.pp > 1) held.communication = boundary;
   held.workspace = given.stack.workspace;

@@ -27,12 +27,12 @@ struct StageWeights {
     largest = std::max(largest, w.largest);
   }
 };
-HeldMemory held_memory(const Scenario&, const Plan&, const StageWeights&, Bytes boundary);
+StageMemory held_memory(const Scenario&, const Plan&, const StageWeights&, Bytes boundary);
 // The same where the bytes of a parameter are known.
-HeldMemory held_memory(const Scenario&, const StateBytes&, const Plan&, const StageWeights&, Bytes boundary);
+StageMemory held_memory(const Scenario&, const StateBytes&, const Plan&, const StageWeights&, Bytes boundary);
 
 // In a forward step: weights in the format of activations, the buffer of one send (`boundary`: the largest).
-HeldMemory held_forward_memory(const Scenario&, const Plan&, const StageWeights&, Bytes boundary);
+StageMemory held_forward_memory(const Scenario&, const Plan&, const StageWeights&, Bytes boundary);
 
 // Of one element of a unit's gradients until they are scattered (ZeRO-2 and 3).
 Bytes sharded_gradient(const StateBytes&, const Plan&);

@@ -4,10 +4,6 @@
 
 namespace forerun {
 
-Bytes StageMemory::allocated() const {
-  return parameters + gradients + optimizer + activations + gathered + transient + communication + workspace;
-}
-
 void finish(const PricedScenario& scenario, const Plan& plan, MemoryUse& use) {
   const Stack& stack = scenario.given.stack;
   use.peak_stage = 0;

@@ -3,27 +3,15 @@
 
 #include <vector>
 
-#include "base/quantity.hpp"
+#include "strategies/programs/memory_categories.hpp"
 
 namespace forerun {
 
 struct Plan;
 struct PricedScenario;
 
-// Bytes on one device of a stage when it holds most.
-struct StageMemory {
-  Bytes parameters, gradients, optimizer;
-  Bytes activations;    // saved, of all micro-batches in flight
-  Bytes gathered;       // ZeRO-3: parameters of the block at work and of the next
-  Bytes transient;      // gradients of activations, what recompute rebuilt, buffers of the loss
-  Bytes communication;  // buckets and exchange buffers inside the allocator
-  Bytes workspace;      // of the matrix library
-
-  [[nodiscard]] Bytes allocated() const;
-};
-
 struct MemoryUse {
-  std::vector<StageMemory> stages;
+  std::vector<StageMemory> stages;  // each when it holds most
   int peak_stage = 0;
   Bytes reserve;        // of the caching allocator over what is allocated, at the peak stage
   Bytes context;        // driver, libraries and communicators, outside the allocator

@@ -17,6 +17,7 @@
 #include "strategies/plan/group_kind.hpp"
 #include "strategies/plan/micro_batch.hpp"
 #include "strategies/plan/plan.hpp"
+#include "strategies/programs/memory_categories.hpp"
 #include "strategies/programs/traffic.hpp"
 #include "strategies/schedules/schedule_table.hpp"
 #include "workloads/operators/kernels.hpp"
@@ -106,9 +107,6 @@ struct FrameworkFloor {};
 
 using Work = std::variant<Computation, Communication, HostCopy, HostUpdate, FrameworkFloor>;
 
-enum class MemoryKind : std::uint8_t { activations, gathered, transient, communication };
-inline constexpr std::size_t memory_kinds = 4;
-
 // Memory that comes and goes during a step. Names are for printing.
 struct Tensor {
   std::string_view name;
@@ -161,15 +159,6 @@ struct Call {
   std::int32_t micro_batch = 0;
 };
 
-// What lives for the whole step on one device.
-struct HeldMemory {
-  Bytes parameters, gradients, optimizer;
-  Bytes communication;  // buffers of sends
-  Bytes workspace;  // of the matrix library
-
-  [[nodiscard]] Bytes total() const { return parameters + gradients + optimizer + communication + workspace; }
-};
-
 enum class UnitKind : std::uint8_t { embedding, block, head };
 
 // What has parameters of its own: they are gathered, and their gradients reduced, together.
@@ -192,7 +181,7 @@ struct StageProgram {
   std::vector<Tensor> tensors;
   std::vector<Body> bodies;
   std::vector<Call> calls;
-  HeldMemory held;
+  StageMemory held;  // for the whole step; `communication`: buffers of sends
 };
 
 // Of the unit that an instruction is inside.

@@ -6,23 +6,6 @@
 #include "sim/memory_curve.hpp"
 
 namespace forerun {
-namespace {
-
-Bytes& category(StageMemory& memory, MemoryKind kind) {
-  switch (kind) {
-    case MemoryKind::activations:
-      return memory.activations;
-    case MemoryKind::gathered:
-      return memory.gathered;
-    case MemoryKind::transient:
-      return memory.transient;
-    case MemoryKind::communication:
-      return memory.communication;
-  }
-  return memory.transient;
-}
-
-}  // namespace
 
 MemoryCurve memory_curve(const StageProgram& stage) {
   MemoryCurve curve;
@@ -42,9 +25,7 @@ MemoryCurve memory_curve(const StageProgram& stage) {
 
 ProgramMemory program_memory(const StageProgram& stage) {
   ProgramMemory found;
-  found.peak.parameters = stage.held.parameters, found.peak.gradients = stage.held.gradients,
-  found.peak.optimizer = stage.held.optimizer;
-  found.peak.communication = stage.held.communication, found.peak.workspace = stage.held.workspace;
+  found.peak = stage.held;
   const MemoryCurve curve = memory_curve(stage);
   if (curve.peak() == 0) return found;
   found.call = call_at(curve.peak_position()), found.instruction = instruction_at(curve.peak_position());
@@ -53,7 +34,7 @@ ProgramMemory program_memory(const StageProgram& stage) {
   for (std::size_t id = 0; id < alive.size(); ++id) {
     if (alive[id] == 0) continue;
     const Bytes bytes{static_cast<double>(alive[id])};
-    category(found.peak, stage.tensors[id].kind) += bytes;
+    found.peak.*memory_categories[memory_category(stage.tensors[id].kind)].bytes += bytes;
     by_name[stage.tensors[id].name] += bytes;
   }
   found.alive.assign(by_name.begin(), by_name.end());

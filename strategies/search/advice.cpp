@@ -95,17 +95,13 @@ std::optional<Change> shorter_sequence(Scenario scenario, double headroom) {
 }  // namespace
 
 std::string binding_category(const MemoryUse& memory) {
-  const StageMemory& m = memory.peak();
-  std::pair<Bytes, const char*> largest{Bytes{0}, ""};
-  for (const auto& part : {std::pair{m.parameters, "parameters"},
-                           {m.gradients, "gradients"},
-                           {m.optimizer, "optimizer states"},
-                           {m.activations, "activations"},
-                           {m.gathered, "gathered parameters"},
-                           {m.transient, "transient buffers"}}) {
-    if (part.first > largest.first) largest = part;
+  const StageMemory& peak = memory.peak();
+  const MemoryCategory* largest = nullptr;
+  for (const MemoryCategory& category : memory_categories) {
+    if (category.binding.empty()) continue;
+    if (largest == nullptr || peak.*category.bytes > peak.*largest->bytes) largest = &category;
   }
-  return fmt::format("{} at stage {}", largest.second, memory.peak_stage);
+  return fmt::format("{} at stage {}", largest->binding, memory.peak_stage);
 }
 
 namespace {

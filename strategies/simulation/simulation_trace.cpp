@@ -9,8 +9,8 @@
 #include "sim/memory_curve.hpp"
 #include "sim/trace/trace_file.hpp"
 #include "sim/trace/trace_writer.hpp"
-#include "strategies/simulation/step_report.hpp"
 #include "strategies/plan/rank_grid.hpp"
+#include "strategies/simulation/step_report.hpp"
 
 namespace forerun {
 namespace {
@@ -152,7 +152,7 @@ class StepTrace {
   }
 
   void memory_is(std::uint32_t role, Tick at, std::int64_t alive) {
-    const std::array values{TraceArgument{"held", static_cast<std::int64_t>(stage(role).held.total().value())},
+    const std::array values{TraceArgument{"held", static_cast<std::int64_t>(stage(role).held.allocated().value())},
                             TraceArgument{"alive", alive}};
     out_.counter(process(role), "memory (bytes)", at, values);
   }

@@ -58,9 +58,15 @@ const std::vector<Room> rooms = {
     {"validation/collectives", {"validation"}},
     {"validation/training", {"validation"}},
     {"reports", {"validation/kernels", "validation/collectives", "validation/training", "executor", "profiler"}},
-    {"cli", {"reports"}},
+    {"reports/catalog", {"reports"}},
+    {"reports/simulation", {"reports"}},
+    {"reports/execution", {"reports"}},
+    {"reports/scores", {"reports"}},
+    {"reports/fits", {"reports/scores"}},
+    {"cli", {"reports/catalog", "reports/simulation", "reports/execution", "reports/fits"}},
     {"bench", {"reports"}},
-    {"tests", {"reports", "bench", "runtime/cuda/kernels"}},
+    {"tests",
+     {"reports/catalog", "reports/simulation", "reports/execution", "reports/fits", "bench", "runtime/cuda/kernels"}},
 };
 
 constexpr std::string_view heavy[] = {"yaml-cpp/", "nlohmann/", "boost/", "CLI/", "fmt/", "tbb/", "oneapi/"};
@@ -202,10 +208,11 @@ std::map<std::string, int> files_by_folder(const Tree& tree) {
 }
 
 Complaints crowded_folders(const Tree& tree) {
-  constexpr int most = 33;
+  constexpr int most = 32;
   Complaints complaints;
   for (const auto& [folder, files] : files_by_folder(tree)) {
-    if (files > most) complaints.push_back(folder + ": has " + std::to_string(files) + " files; the limit is 33");
+    if (files > most)
+      complaints.push_back(folder + ": has " + std::to_string(files) + " files; the limit is " + std::to_string(most));
   }
   return complaints;
 }

@@ -79,17 +79,12 @@ inline Ran run(Scenario given, const Plan& plan, RunOptions options = {.steps = 
 // The category whose peak is more than 1 % off what the Program promises; "": none.
 inline std::string memory_error(const Ran& ran, const RankReport& rank) {
   const StageMemory peak = program_memory(program_of(ran.program, rank.rank)).peak;
-  const std::array<Bytes, memory_tags> parts{peak.parameters, peak.gradients, peak.optimizer,
-                                             Bytes{0},        peak.workspace, peak.activations,
-                                             peak.gathered,   peak.transient, peak.communication};
-  for (std::size_t i = 0; i < memory_tags; ++i) {
-    const auto tag = static_cast<MemoryTag>(i);
-    if (tag == MemoryTag::buffers) continue;
-    const std::int64_t measured =
-        rank.peak[i] + (tag == MemoryTag::communication ? rank.peak[static_cast<std::size_t>(MemoryTag::buffers)] : 0);
-    if (std::abs(static_cast<double>(measured) - parts[i].value()) > 0.01 * parts[i].value()) {
-      return std::string(to_string(tag)) + ": " + std::to_string(measured) + " B instead of " +
-             std::to_string(static_cast<std::int64_t>(parts[i].value())) + " B";
+  for (std::size_t i = 0; i < memory_categories.size(); ++i) {
+    const MemoryCategory& category = memory_categories[i];
+    const Bytes promised = peak.*category.bytes;
+    if (std::abs(static_cast<double>(rank.peak[i]) - promised.value()) > 0.01 * promised.value()) {
+      return std::string(category.key) + ": " + std::to_string(rank.peak[i]) + " B instead of " +
+             std::to_string(static_cast<std::int64_t>(promised.value())) + " B";
     }
   }
   return "";

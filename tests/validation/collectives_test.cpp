@@ -3,7 +3,7 @@
 
 #include <cstdio>
 
-#include "reports/collective_report.hpp"
+#include "reports/scores/collective_report.hpp"
 
 namespace forerun {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <cstdio>
 
-#include "reports/kernel_report.hpp"
+#include "reports/scores/kernel_report.hpp"
 
 namespace forerun {
 namespace {

@@ -5,7 +5,7 @@
 #include <cstdio>
 #include <iterator>
 
-#include "reports/validation_report.hpp"
+#include "reports/scores/validation_report.hpp"
 
 namespace forerun {
 namespace {

@@ -9,8 +9,8 @@
 #include <set>
 
 #include "sim/critical_path.hpp"
-#include "strategies/programs/blocks/lower_block.hpp"
 #include "strategies/plan_runs.hpp"
+#include "strategies/programs/blocks/lower_block.hpp"
 #include "strategies/simulation/check_order.hpp"
 #include "strategies/simulation/simulation.hpp"
 #include "tests/support/lowered_plans.hpp"
@@ -106,12 +106,10 @@ void expect_same(Seconds a, Seconds b, double slack) {
 }
 
 void expect_same(const Breakdown& a, const Breakdown& b, double slack) {
-  for (const auto part : {&Breakdown::compute, &Breakdown::recompute, &Breakdown::bubble, &Breakdown::optimizer,
-                          &Breakdown::offload, &Breakdown::host}) {
-    expect_same(a.*part, b.*part, slack);
+  for (const TimeCategory& category : time_categories) {
+    expect_same(category.exposed(a), category.exposed(b), slack);
+    expect_same(category.hidden(a), category.hidden(b), slack);
   }
-  for (std::size_t d = 0; d < 5; ++d)
-    expect_same(a.exposed[d], b.exposed[d], slack), expect_same(a.hidden[d], b.hidden[d], slack);
 }
 
 void expect_same(const Traffic& a, const Traffic& b) {

@@ -1,5 +1,5 @@
 // Does the picture of a pipeline show the order in which its stages ran?
-#include "reports/pipeline_picture.hpp"
+#include "reports/simulation/pipeline_picture.hpp"
 
 #include <gtest/gtest.h>
 

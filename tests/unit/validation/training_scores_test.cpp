@@ -5,7 +5,8 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
-#include "reports/validation_report.hpp"
+#include "reports/scores/runs_report.hpp"
+#include "reports/scores/validation_report.hpp"
 
 namespace forerun {
 namespace {

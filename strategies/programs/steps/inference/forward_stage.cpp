@@ -67,7 +67,7 @@ std::uint32_t ForwardStage::pass_body(const Chunk& chunk) {
   return number;
 }
 
-HeldMemory ForwardStage::held() const {
+StageMemory ForwardStage::held() const {
   StageWeights weights;
   for (const std::vector<Chunk>& of_shapes : chunks_) {
     for (const PlacedUnit& unit : of_shapes.front().units) weights.add(*unit.program);

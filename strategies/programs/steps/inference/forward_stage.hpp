@@ -27,7 +27,7 @@ class ForwardStage {
   [[nodiscard]] Chunk place(int local, std::size_t shape);
   void passes();
   std::uint32_t pass_body(const Chunk&);
-  [[nodiscard]] HeldMemory held() const;
+  [[nodiscard]] StageMemory held() const;
 
   const ForwardPlan& of_;
   StageEmission emit_;

@@ -1,0 +1,88 @@
+#include "reports/scenario_report.hpp"
+
+#include <fmt/format.h>
+
+#include <nlohmann/json.hpp>
+
+#include "base/text.hpp"
+#include "base/units.hpp"
+#include "costmodel/own_calibrations.hpp"
+#include "costmodel/parameters.hpp"
+#include "reports/value_json.hpp"
+#include "strategies/plan/plan_fields.hpp"
+#include "workloads/jobs/job_fields.hpp"
+
+namespace forerun {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+std::string own_sources(const PricedScenario& s) {
+  std::string text;
+  for (const CalibrationFile& file : s.own->files)
+    text += fmt::format("Own calibration {}: {}.\n", file.subject.file, join(contents(file, s.given.cluster), ", "));
+  return text;
+}
+
+Json calibration_json(const CalibrationFile& file, const Cluster& cluster) {
+  Json json = {{"file", file.subject.file}};
+  if (const auto* kernels = std::get_if<KernelCalibration>(&file.of)) {
+    json["device"] = kernels->device;
+  } else {
+    json["generation"] = to_string(std::get<CollectiveCalibration>(file.of).generation);
+  }
+  json["fits"] = contents(file, cluster);
+  return json;
+}
+
+}  // namespace
+
+std::string counted(std::size_t n, std::string_view noun) { return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s"); }
+
+std::string headline(const Scenario& s) {
+  return fmt::format("{} ({} parameters), {}, sequence {}, global batch {}, {}\n{}: {} x {}, software {}\n",
+                     s.model.name, format_count(static_cast<double>(parameter_count(s.model))), to_string(s.job.kind),
+                     s.job.sequence, s.job.global_batch, to_string(s.job.dtype), s.cluster.name, s.gpus,
+                     node_of(s.cluster).device.name, s.stack.name);
+}
+
+std::string headline(const Scenario& scenario, const Plan& plan) {
+  return fmt::format("{}plan: {}\n\n", headline(scenario), summary(plan));
+}
+
+Json to_json(const Plan& p) { return to_json(plan_fields().write(p)); }
+
+Json to_json(const Scenario& s) {
+  return {{"model", s.model.name}, {"cluster", s.cluster.name},
+          {"gpus", s.gpus},        {"device", node_of(s.cluster).device.name},
+          {"stack", s.stack.name}, {"job", to_json(job_fields().write(s.job))}};
+}
+
+Json headline_json(const Scenario& scenario, const Plan& plan) {
+  Json json = to_json(scenario);
+  json["plan"] = to_json(plan);
+  return json;
+}
+
+std::string sources(const PricedScenario& s) {
+  const bool fitted = s.parameters->evidence >= Evidence::fitted;
+  const std::string kernels =
+      fitted ? fmt::format("products and attention fitted to measurements of {}, the rest by ", s.device().name) : "";
+  return own_sources(s) + fmt::format(
+                              "Times: {} rung: {}family '{}' ({}); 80 % bands of steps {}.\n"
+                              "MFU counts attention over the full square, as Narayanan et al. 2021 do, against the "
+                              "dense {} peak. Software figures: {} ({}).\n",
+                              to_string(s.parameters->evidence), kernels, s.parameters->family, s.parameters->source,
+                              s.given.stack.spread ? "from runs of this software that its fit did not see"
+                                                   : "from kernels alone, not checked against runs of this software",
+                              to_string(s.given.job.dtype), s.given.stack.name, s.given.stack.source);
+}
+
+void add_calibrations(Json& answer, const PricedScenario& s) {
+  if (s.own->empty()) return;
+  answer["calibrations"] = Json::array();
+  for (const CalibrationFile& file : s.own->files)
+    answer["calibrations"].push_back(calibration_json(file, s.given.cluster));
+}
+
+}  // namespace forerun
