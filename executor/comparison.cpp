@@ -67,15 +67,15 @@ Comparison compare(const Simulation& s, const Execution& run, int cores, std::sp
   c.step = {"step", step_on_cores(s, cores).value(), median};
   c.spread = (quantile(steps, 0.75) - quantile(steps, 0.25)) / median;
   const RankReport& rank =
-      *std::ranges::max_element(run.ranks, {}, [](const RankReport& r) { return r.computation.value(); });
+      *std::ranges::max_element(run.ranks, {}, [](const RankReport& r) { return r.times.computation.value(); });
   const Breakdown& b = s.roles[s.program.role_of_rank[static_cast<std::size_t>(rank.rank)]].breakdown;
-  c.time.push_back({"computation", value(computing(b)), value(rank.computation)});
+  c.time.push_back({"computation", value(computing(b)), value(rank.times.computation)});
   for (const Dimension d : all_dimensions) {
     const Compared row{fmt::format("{} communication", to_string(d)), value(b.exposed_in(d)),
-                       value(rank.exposed[static_cast<std::size_t>(d)])};
+                       value(rank.times.exposed[static_cast<std::size_t>(d)])};
     if (row.predicted > 0 || row.measured > 0) c.time.push_back(row);
   }
-  if (s.program.plan.pp > 1) c.time.push_back({"waiting for stages", value(b.bubble), value(rank.bubble)});
+  if (s.program.plan.pp > 1) c.time.push_back({"waiting for stages", value(b.bubble), value(rank.times.bubble)});
   for (const RankReport& one : run.ranks) {
     if (one.expert_rows_promised > 0)
       c.expert_skew =

@@ -5,11 +5,8 @@
 #include <algorithm>
 #include <vector>
 
-#include "runtime/communication/nccl_communicator.hpp"
-#include "runtime/communication/rank_processes.hpp"
+#include "executor/rank_executor.hpp"
 #include "runtime/communication/rank_threads.hpp"
-#include "runtime/communication/staged_communicator.hpp"
-#include "runtime/cuda_backend.hpp"
 #include "runtime/machine/other_load.hpp"
 #include "strategies/programs/work_price.hpp"
 
@@ -17,11 +14,10 @@ namespace forerun {
 namespace {
 
 // Of one rank: all steps; the others' losses and times are added to its own.
-template <class T>
-RankReport run_rank(const RankPlace& place, const PricedScenario& scenario, const Program& program,
-                    const RunOptions& options, const std::function<void(int, double)>& after_step) {
+RankReport all_steps(const RankPlace& place, const PricedScenario& scenario, const Program& program,
+                     const RunOptions& options, const std::function<void(int, double)>& after_step) {
   Communicator& world = place.world;
-  RankExecutor<T> rank(scenario, program, place, options);
+  RankExecutor rank(scenario, program, place, options);
   try {
     for (int step = 0; step < options.steps; ++step) {
       world.barrier();
@@ -44,14 +40,7 @@ RankReport run_rank(Communicator& world, bool as_process, const PricedScenario& 
   const RankMachine machine = options.machine(world);
   const RankPlace place{world, machine.tensors ? *machine.tensors : world, *machine.backend};
   if (as_process && !place.tensors.queues()) options.background = false;
-  switch (scenario.given.job.dtype) {
-    case DType::fp64:
-      return run_rank<double>(place, scenario, program, options, after_step);
-    case DType::bf16:
-      return run_rank<BFloat16>(place, scenario, program, options, after_step);
-    default:
-      return run_rank<float>(place, scenario, program, options, after_step);
-  }
+  return all_steps(place, scenario, program, options, after_step);
 }
 
 Execution result_of(std::vector<RankReport> ranks) {
@@ -63,15 +52,6 @@ Execution result_of(std::vector<RankReport> ranks) {
 }
 
 }  // namespace
-
-RankMachine on_the_cpu(Communicator&) { return {make_cpu_backend(), nullptr}; }
-
-RankMachine on_a_gpu(Communicator& world, bool nccl) {
-  RankMachine machine{make_cuda_backend(rank_on_this_machine(world) % std::max(1, cuda_devices())), nullptr};
-  machine.tensors =
-      nccl ? make_nccl_communicator(world, *machine.backend) : make_staged_communicator(world, *machine.backend);
-  return machine;
-}
 
 Result<Execution> execute(const PricedScenario& scenario, const Program& program, const RunOptions& options,
                           const std::function<void(int, double)>& after_step) {

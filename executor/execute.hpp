@@ -5,7 +5,9 @@
 #include <optional>
 
 #include "base/result.hpp"
-#include "executor/ranks/rank_executor.hpp"
+#include "executor/ranks/rank_report.hpp"
+#include "executor/ranks/run_options.hpp"
+#include "strategies/plan/scenario.hpp"
 
 namespace forerun {
 

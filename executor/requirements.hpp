@@ -2,7 +2,7 @@
 #pragma once
 
 #include "base/result.hpp"
-#include "executor/ranks/rank_executor.hpp"
+#include "executor/ranks/run_options.hpp"
 #include "strategies/plan/scenario.hpp"
 
 namespace forerun {

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "costmodel/stacks/stack.hpp"
+#include "costmodel/stacks/stack_parameters.hpp"
 #include "hardware/cluster.hpp"
 #include "hardware/device.hpp"
 #include "workloads/models/model.hpp"

@@ -6,6 +6,8 @@
 #include <mutex>
 
 #include "executor/comparison.hpp"
+#include "executor/rank_executor.hpp"
+#include "executor/ranks/numbers/flat_weights.hpp"
 #include "runtime/communication/rank_threads.hpp"
 #include "strategies/plan_runs.hpp"
 #include "tests/support/executions.hpp"
@@ -139,9 +141,8 @@ double loss_with(const PricedScenario& scenario, const Program& program, const P
   std::mutex one_at_a_time;  // all replicas hold the same gradient
   run_ranks(static_cast<int>(program.role_of_rank.size()), [&](Communicator& world) {
     const RankMachine machine = on_the_cpu(world);
-    RankExecutor<double> rank(scenario, program, {world, world, *machine.backend},
-                              {.steps = 1, .routing = Routing::balanced});
-    FlatWeights<double>& weights = rank.weights();
+    RankExecutor rank(scenario, program, {world, world, *machine.backend}, {.steps = 1, .routing = Routing::balanced});
+    FlatWeights<double>& weights = rank.weights<double>();
     const auto& units = rank.program().units;
     const auto visit = [&](auto use) {
       for (std::size_t u = 0; u < units.size(); ++u) {

@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "executor/rank_executor.hpp"
 #include "runtime/communication/rank_threads.hpp"
 #include "strategies/plan_runs.hpp"
 #include "tests/support/executions.hpp"
@@ -24,7 +25,7 @@ TEST_P(Faults, OfOneRankEndAll) {
   try {
     run_ranks(gpus(GetParam()), [&](Communicator& world) {
       const RankMachine machine = on_the_cpu(world);
-      RankExecutor<double> rank(*scenario, program, {world, world, *machine.backend}, {.steps = 3});
+      RankExecutor rank(*scenario, program, {world, world, *machine.backend}, {.steps = 3});
       for (int step = 0; step < 3; ++step) {
         if (world.rank() == 1 && step == 1) throw std::runtime_error("out of order");
         rank.step();
@@ -69,8 +70,7 @@ TEST(Execution, NamesRankAndInstructionOfAFailureBesideComputation) {
     run_ranks(2, [&](Communicator& world) {
       const RankMachine machine = on_the_cpu(world);
       const bool first = world.rank() == 0;
-      RankExecutor<double>(first ? wide : narrow, first ? of_wide : of_narrow, {world, world, *machine.backend}, {})
-          .step();
+      RankExecutor(first ? wide : narrow, first ? of_wide : of_narrow, {world, world, *machine.backend}, {}).step();
     });
     FAIL() << "nobody failed";
   } catch (const RankFailure& failure) {

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "executor/rank_executor.hpp"
 #include "runtime/communication/rank_threads.hpp"
 #include "strategies/plan_runs.hpp"
 #include "tests/support/executions.hpp"
@@ -58,7 +59,7 @@ TEST(RecordedRun, HasOneOriginForAllRanksAndForMemory) {
   std::vector<RankReport> ranks(4);
   run_ranks(4, [&](Communicator& world) {
     const RankMachine machine = on_the_cpu(world);
-    RankExecutor<double> rank(*scenario, program, {world, world, *machine.backend}, {.steps = 1, .record = true});
+    RankExecutor rank(*scenario, program, {world, world, *machine.backend}, {.steps = 1, .record = true});
     if (world.rank() >= 2) std::this_thread::sleep_for(std::chrono::milliseconds(20));
     rank.step();
     ranks[static_cast<std::size_t>(world.rank())] = rank.report();

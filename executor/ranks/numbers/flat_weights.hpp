@@ -6,33 +6,26 @@
 
 #include <map>
 #include <span>
-#include <tuple>
+#include <utility>
 #include <vector>
 
 #include "base/shard_sizes.hpp"
+#include "executor/ranks/rank_context.hpp"
 #include "executor/ranks/weights.hpp"
-#include "runtime/allocator.hpp"
-#include "runtime/backend.hpp"
 #include "runtime/cpu/adamw.hpp"
 #include "runtime/cpu/number.hpp"
 
 namespace forerun {
 
-// What an allocation is counted as: the place of its category in `memory_categories`.
-inline std::uint32_t tag_of(Bytes StageMemory::* category) {
-  return static_cast<std::uint32_t>(memory_category(category));
-}
-inline std::uint32_t tag_of(MemoryKind kind) { return static_cast<std::uint32_t>(memory_category(kind)); }
-
 // What neighbouring units have of one share, as the Program moves it.
 struct WeightPiece {
-  int first_unit = 0, last_unit = 0;
+  UnitRange units;
   Share share{};
   std::int64_t elements = 0;
-  std::int64_t largest = 0;      // of the shards
-  Shard own;                     // of the elements: what this rank updates
-  std::int64_t whole_at = 0;     // in memory that holds all of it
-  std::int64_t own_at = 0;       // in memory that holds what ranks update
+  std::int64_t largest = 0;   // of the shards
+  Shard own;                  // of the elements: what this rank updates
+  std::int64_t whole_at = 0;  // in memory that holds all of it
+  std::int64_t own_at = 0;    // in memory that holds what ranks update
 };
 
 template <class T>
@@ -40,7 +33,7 @@ class FlatWeights {
  public:
   using A = Arithmetic<T>;
 
-  FlatWeights(const PricedScenario&, const Program&, int rank, Allocator&, Backend&);
+  explicit FlatWeights(RankContext&);
 
   [[nodiscard]] const std::vector<Weight>& weights(std::size_t unit) const { return weights_[unit]; }
   void set_first_values(std::uint64_t seed);
@@ -53,7 +46,7 @@ class FlatWeights {
   [[nodiscard]] Slice place(std::size_t unit, Share) const;
 
   [[nodiscard]] const std::vector<WeightPiece>& pieces() const { return pieces_; }
-  [[nodiscard]] const WeightPiece& piece(int first_unit, int last_unit, Share) const;
+  [[nodiscard]] const WeightPiece& piece(UnitRange, Share) const;
   // Of a piece: whole, where it is whole; and this rank's share of it.
   [[nodiscard]] std::span<T> whole_parameters(const WeightPiece&);
   [[nodiscard]] std::span<A> whole_gradients(const WeightPiece&);
@@ -64,17 +57,25 @@ class FlatWeights {
   void clear_gradients();
 
  private:
-  void add_piece(int first, int last, Share, std::int64_t replicas, std::int64_t index);
-  void cut(const Program&, const StageProgram&);
+  void allocate(Allocator&);
+  void add_piece(UnitRange, Share);
+  void cut();
+  void set_unit(std::size_t unit, bool experts, std::span<const T> values);
+  [[nodiscard]] std::int64_t at(std::size_t unit, bool experts) const {
+    return (experts ? experts_at_ : dense_at_)[unit];
+  }
+  [[nodiscard]] std::int64_t elements(std::size_t unit, bool experts) const {
+    return experts ? units_[unit].expert_parameters : units_[unit].parameters;
+  }
 
-  Backend& backend_;
-  const Plan& plan_;
-  int rank_;
-  std::vector<Unit> units_;
+  RankContext& rank_;
+  const int zero_;
+  const bool trains_;  // otherwise there are parameters alone
+  const std::vector<Unit>& units_;
   std::vector<std::vector<Weight>> weights_;
   std::vector<std::int64_t> dense_at_, experts_at_;  // of each unit among all
   std::vector<WeightPiece> pieces_;
-  std::map<std::tuple<int, int, Share>, std::size_t> number_;
+  std::map<std::pair<UnitRange, Share>, std::size_t> number_;
   std::int64_t all_ = 0, own_ = 0;
   Allocation parameters_, gradients_, master_, moments_;
 };
