@@ -178,6 +178,10 @@ TEST(AFieldTable, ExplainsItsRows) {
                   "towed|integer||1 to 3500|what the law says", "log|size|B, as 80 GiB||1 KiB"));
 }
 
+TEST(AFieldTable, SaysWithWhatAKeyGoes) {
+  EXPECT_EQ(engine_fields().infos().at(1).what, "at the shaft (with turbo: true)");
+}
+
 TEST(AFieldTable, GetsAndSetsByPath) {
   Car car = all;
   EXPECT_EQ(car_fields().get(car, "engine.turbo")->is, Value{true}.is);

@@ -50,6 +50,30 @@ TEST(PlanFields, WriteStagesOfTheirOwnKind) {
   EXPECT_THAT(fields::flow_yaml(plan_fields().write(of_stages)), HasSubstr("stages: [{blocks: 3, tp: 2}, 4]"));
 }
 
+TEST(PlanFields, SumAPlanUp) {
+  EXPECT_EQ(summary({}), "tp 1, pp 1, dp 1, zero 0, micro-batch 1");
+  const Plan rich{.tp = 4,
+                  .sp = true,
+                  .cp = 2,
+                  .cp_kind = CpKind::ulysses,
+                  .pp = 4,
+                  .virtual_stages = 5,
+                  .schedule = ScheduleKind::zb_auto,
+                  .activation_limit = 1.5,
+                  .cut = StageCut::even_with_ends,
+                  .ep = 8,
+                  .etp = 2,
+                  .dp = 16,
+                  .zero = 1,
+                  .sharding_group = 8,
+                  .micro_batch = 3,
+                  .recompute = Recompute::full,
+                  .offload = {.optimizer = true, .activations = true}};
+  EXPECT_EQ(summary(rich),
+            "tp 4 sp, cp 2 ulysses, pp 4 x5 zb-auto limit 1.5 even_with_ends, ep 8, etp 2, dp 16, zero 1, micro-batch "
+            "3, sharded over 8, offload optimizer, offload activations, recompute full");
+}
+
 TEST(PathsIntoPlanFiles, ReadAndChangeThem) {
   const Scenario given =
       test::scenario(*find_model("llama2-7b"), "dgx-h100", 8, {.sequence = 4096, .global_batch = 64});

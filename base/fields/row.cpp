@@ -1,4 +1,4 @@
-#include "base/fields/table.hpp"
+#include "base/fields/row.hpp"
 
 #include "base/text.hpp"
 
