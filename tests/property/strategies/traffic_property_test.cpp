@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include "costmodel/collectives/collective.hpp"
 #include "tests/support/random_plans.hpp"
 
 namespace forerun {

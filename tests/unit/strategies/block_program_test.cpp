@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "strategies/programs/blocks/lower_block.hpp"
 #include "strategies/programs/blocks/block_program.hpp"
 #include "tests/support/scenarios.hpp"
 
