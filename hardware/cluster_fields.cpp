@@ -32,7 +32,8 @@ Device named_device(const YamlNode& node) {
   return {};
 }
 
-// A name in the catalogue, a path, or the device itself as a map. It is written in place, so that the text stands alone.
+// A name in the catalogue, a path, or the device itself as a map. It is written in place, so that the text stands
+// alone.
 Kind<Device> device() {
   Kind<Device> kind = nested(device_fields());
   kind.words = {"name, file or map", "", ""};

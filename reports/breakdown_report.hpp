@@ -16,7 +16,8 @@ std::string band_note(const Timing&);  // "80 % band 13.1 s to 16.5 s"
 
 // A row a category that takes time, and the step, with `note` beside it.
 std::string breakdown_table(const Breakdown&, Seconds step, const std::string& note, int width);
-// Every category: compute_s, recompute_s, exposed_s and hidden_s by dimension, bubble_s, optimizer_s, offload_s, host_s.
+// Every category: compute_s, recompute_s, exposed_s and hidden_s by dimension, bubble_s, optimizer_s, offload_s,
+// host_s.
 nlohmann::ordered_json to_json(const Breakdown&);
 
 // The categories that any of these wait for, for tables with a column each.

@@ -1,5 +1,5 @@
-// How the closed form works: what it keeps of the last plan, and the sums from blocks to a step. Inside closed_form/ only;
-// others use closed_form.hpp.
+// How the closed form works: what it keeps of the last plan, and the sums from blocks to a step. Inside closed_form/
+// only; others use closed_form.hpp.
 #pragma once
 
 #include "strategies/closed_form/chunk_memory.hpp"

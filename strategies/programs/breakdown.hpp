@@ -27,8 +27,8 @@ struct Breakdown {
   [[nodiscard]] Seconds total() const;
 };
 
-// One row of a breakdown. The sum, the tables, the pictures and the JSON walk over these rows. A new category of time is
-// a member of Breakdown, a row, and what fills the member.
+// One row of a breakdown. The sum, the tables, the pictures and the JSON walk over these rows. A new category of time
+// is a member of Breakdown, a row, and what fills the member.
 struct TimeCategory {
   std::string_view name;  // a column of a table; JSON: "<name>_s", of a dimension within "exposed_s" and "hidden_s"
   char mark;  // in a picture of characters

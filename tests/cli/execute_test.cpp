@@ -25,8 +25,8 @@ std::vector<std::string> examples() {
   return names;
 }
 
-// The plan of an example with a quarter of its tokens, at least 64 a sequence: what is asked here depends on what is cut
-// and sent, not on how much of it there is.
+// The plan of an example with a quarter of its tokens, at least 64 a sequence: what is asked here depends on what is
+// cut and sent, not on how much of it there is.
 std::string smaller(const std::string& name, const Scratch& scratch) {
   const std::string parts = FORERUN_ROOT "/examples/execute/parts/";
   std::string text =

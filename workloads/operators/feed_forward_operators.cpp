@@ -53,8 +53,9 @@ Operator down(const Layer& layer, const Implementation& how) {
   return op;
 }
 
-void append(std::vector<Operator>& list, std::int64_t hidden, const Mlp& mlp, const TokenShape& shape,
-            const Implementation& how) {
+// `before` made the input.
+void append(std::vector<Operator>& list, std::int64_t hidden, const Mlp& mlp, OperatorKind before,
+            const TokenShape& shape, const Implementation& how) {
   const Layer layer{.hidden = hidden,
                     .batch = 1,
                     .rows = shape.tokens,
@@ -62,16 +63,16 @@ void append(std::vector<Operator>& list, std::int64_t hidden, const Mlp& mlp, co
                     .gated = mlp.gated,
                     .activation = OperatorKind::activation};
   Operator first = up(layer, how);
-  save(first, "feed-forward input", tensor(shape.residual_tokens, hidden, how.saved_input),
-       OperatorKind::feed_forward_norm, Until::weight_gradient);
+  save(first, "feed-forward input", tensor(shape.residual_tokens, hidden, how.saved_input), before,
+       Until::weight_gradient);
   first.parameters = feed_forward_parameters(hidden, mlp);
   list.push_back(std::move(first));
   list.push_back(activation(layer, how));
   list.push_back(down(layer, how));
 }
 
-void append(std::vector<Operator>& list, std::int64_t hidden, const Moe& moe, const TokenShape& shape,
-            const Implementation& how) {
+void append(std::vector<Operator>& list, std::int64_t hidden, const Moe& moe, OperatorKind before,
+            const TokenShape& shape, const Implementation& how) {
   const Bytes local = tensor(shape.residual_tokens, hidden, how.dtype);
   const Bytes copies = static_cast<double>(moe.top_k) * local;
   const Bytes routed = tensor(shape.routed_tokens, hidden, how.dtype);
@@ -80,7 +81,7 @@ void append(std::vector<Operator>& list, std::int64_t hidden, const Moe& moe, co
   Implementation plain = how;
   plain.linear = how.dtype;  // the router is never quantised
   add_linear(router, shape.residual_tokens, hidden, moe.experts, plain);
-  save(router, "feed-forward input", local, OperatorKind::feed_forward_norm, Until::weight_gradient);
+  save(router, "feed-forward input", local, before, Until::weight_gradient);
   // Scores; of each choice, which expert, its weight and that weight's gradient, and its place among the copies.
   const std::int64_t choices = std::int64_t{moe.top_k} * shape.residual_tokens;
   const Bytes scores = tensor(shape.residual_tokens, moe.experts, sums_of(how.dtype)) +
@@ -121,7 +122,7 @@ void append(std::vector<Operator>& list, std::int64_t hidden, const Moe& moe, co
   if (moe.shared_width > 0) {
     const Mlp shared{.width = moe.shared_width, .gated = moe.gated, .bias = moe.bias};
     std::vector<Operator> parts;
-    append(parts, hidden, shared, shape, how);
+    append(parts, hidden, shared, before, shape, how);
     parts.front().routing = TokenRouting::bypasses;
     parts.front().saves.clear();  // its input is the router's
     for (Operator& part : parts) {
@@ -144,12 +145,14 @@ void append(std::vector<Operator>& list, std::int64_t hidden, const Moe& moe, co
 
 void append_feed_forward(std::vector<Operator>& list, const Model& model, const Block& block, const TokenShape& shape,
                          const Implementation& how) {
-  if (block.norms >= 2) {
+  const bool has_norm = block.norms >= 2;  // a parallel residual has none of its own
+  if (has_norm) {
     list.push_back(norm(OperatorKind::feed_forward_norm, OperatorKind::attention_residual, model, shape.residual_tokens,
                         block.hidden, how));
     list.back().branch = Branch::opens;
   }
-  std::visit([&](const auto& layer) { append(list, block.hidden, layer, shape, how); }, block.feed_forward);
+  const OperatorKind before = has_norm ? OperatorKind::feed_forward_norm : OperatorKind::attention_residual;
+  std::visit([&](const auto& layer) { append(list, block.hidden, layer, before, shape, how); }, block.feed_forward);
 
   list.push_back(residual(OperatorKind::feed_forward_residual, OperatorKind::down, model, block, shape, how));
 }

@@ -64,7 +64,9 @@ RC_GTEST_PROP(ForwardSteps, TakeTheTimeOfTheClosedForm, ()) {
   const Seconds expected = estimate_forward(scenario, plan, batch).step.median,
                 found = simulate_forward(scenario, plan, batch).step;
   RC_LOG() << expected.value() << ' ' << found.value() << '\n';
-  RC_ASSERT(std::abs(expected / found - 1) < 1e-6);  // ticks round
+  // Ticks round. Exchanges of low-rank factors may go on beside the next block, which the closed form does not see: in
+  // training, too, it is then off by a few percent.
+  RC_ASSERT(std::abs(expected / found - 1) < (is_low_rank(given.job.tuning) ? 0.1 : 1e-6));
 }
 
 }  // namespace

@@ -51,7 +51,10 @@ class ForwardStep : public testing::TestWithParam<Plan> {};
 // 8 sequences of 16 tokens, each a micro-batch, as the training step has them.
 TEST_P(ForwardStep, HasTheLogitsOfTrainingAndTheMemoryOfItsProgram) {
   const Plan& plan = GetParam();
-  const PricedScenario scenario = scenario_of(plan.ep > 1 ? small_mixture() : small_model(), plan);
+  Model model = plan.ep > 1 ? small_mixture() : small_model();
+  model.blocks.resize(std::max<std::size_t>(model.blocks.size(), 2U * static_cast<unsigned>(plan.virtual_stages)),
+                      model.blocks.back());
+  const PricedScenario scenario = scenario_of(model, plan);
   const Program program =
       forward_program(scenario, plan, ForwardBatch(static_cast<std::size_t>(8 / plan.dp), lengths({16})));
   const Heard training = listen(scenario, lower(scenario, plan)), forward = listen(scenario, program);

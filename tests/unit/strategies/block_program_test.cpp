@@ -3,8 +3,8 @@
 
 #include <fmt/format.h>
 
-#include "strategies/programs/blocks/lower_block.hpp"
 #include "strategies/programs/blocks/block_program.hpp"
+#include "strategies/programs/blocks/lower_block.hpp"
 #include "tests/support/scenarios.hpp"
 
 namespace forerun {
@@ -243,6 +243,21 @@ TEST(LoweredBlock, UnderSequenceParallelismKeepsOneCopyOfNarrowInputs) {
                   ? block.tensors[id].bytes.value()
                   : 0;
   EXPECT_EQ(inputs, 1024 / 2 * 512);
+}
+
+TEST(LoweredBlock, WithAParallelResidualHasNoSecondNormToRunAgain) {
+  // Falcon's blocks: one norm. Software that drops the output of the second one finds nothing to drop.
+  Scenario given = test::scenario(test::small_dense(1), "dgx-h100", 8, {.sequence = 1024, .global_batch = 1});
+  given.model.blocks.front().norms = 1;
+  const auto saved = [&](std::vector<OperatorKind> dropped) {
+    given.stack.selective_outputs = std::move(dropped);
+    const BlockProgram block = lowered(given, {.recompute = Recompute::selective});
+    double bytes = 0;
+    for (const TensorId id : saved_tensors(block)) bytes += block.tensors[id].bytes.value();
+    return bytes;
+  };
+  EXPECT_EQ(saved({OperatorKind::feed_forward_norm}), saved({}));
+  EXPECT_LT(saved({OperatorKind::attention_norm}), saved({}));
 }
 
 }  // namespace
