@@ -155,151 +155,181 @@ std::int64_t all(const KernelCase& c) { return c.rows * c.width; }
 template <class T>
 using Streams = std::map<std::string, Recipe<T> (*)(Backend&, const KernelCase&)>;
 
+// Rows by what they are for: each makes the recipe of one operator.
 template <class T>
-const Streams<T>& streams() {
+struct StreamRows {
   using R = Recipe<T>;
   using Ops = Operators<T>&;
   using O = const Operands<T>&;
   using On = Backend&;
   using C = const KernelCase&;
   using A = Arithmetic<T>;
-  static const Streams<T> table{
-      {"rms_norm_forward",
-       [](On, C c) -> R {
-         return {{all(c)}, {c.width}, {all(c)}, {}, [](Ops ops, O o) {
-                   ops.rms_norm_forward(epsilon, o.warm[0], o.cold[0], o.out[0]);
-                 }};
-       }},
-      {"layer_norm_forward",
-       [](On, C c) -> R {
-         return {{all(c)}, {c.width, c.width}, {all(c)}, {}, [](Ops ops, O o) {
-                   ops.layer_norm_forward(epsilon, o.warm[0], o.cold[0], o.cold[1], o.out[0]);
-                 }};
-       }},
-      {"rms_norm_backward",
-       [](On, C c) -> R {
-         return {{all(c)}, {all(c), c.width}, {all(c)}, {c.width}, [](Ops ops, O o) {
-                   ops.rms_norm_backward(epsilon, o.cold[0], o.cold[1], o.warm[0], o.out[0], o.sums[0]);
-                 }};
-       }},
-      {"layer_norm_backward",
-       [](On, C c) -> R {
-         return {{all(c)}, {all(c), c.width}, {all(c)}, {c.width, c.width}, [](Ops ops, O o) {
-                   ops.layer_norm_backward(epsilon, o.cold[0], o.cold[1], o.warm[0], o.out[0], o.sums[0], o.sums[1]);
-                 }};
-       }},
-      {"add",
-       [](On, C c) -> R {
-         return {{all(c)}, {all(c)}, {all(c)}, {}, [](Ops ops, O o) { ops.add(o.warm[0], o.cold[0], o.out[0]); }};
-       }},
-      {"add_in_place",
-       [](On, C c) -> R {
-         return {{}, {all(c)}, {all(c)}, {}, [](Ops ops, O o) { ops.add(o.out[0], o.cold[0], o.out[0]); }};
-       }},
-      {"swiglu_forward",
-       [](On, C c) -> R {
-         return {{2 * all(c)}, {}, {all(c)}, {}, [w = c.width](Ops ops, O o) {
-                   ops.swiglu_forward(w, o.warm[0], o.out[0]);
-                 }};
-       }},
-      {"swiglu_backward",
-       [](On, C c) -> R {
-         return {{all(c)}, {2 * all(c)}, {2 * all(c)}, {}, [w = c.width](Ops ops, O o) {
-                   ops.swiglu_backward(w, o.cold[0], o.warm[0], o.out[0]);
-                 }};
-       }},
-      {"gelu_forward",
-       [](On, C c) -> R {
-         return {{all(c)}, {}, {all(c)}, {}, [](Ops ops, O o) { ops.gelu_forward(o.warm[0], o.out[0]); }};
-       }},
-      {"gelu_backward",
-       [](On, C c) -> R {
-         return {
-             {all(c)}, {all(c)}, {all(c)}, {}, [](Ops ops, O o) { ops.gelu_backward(o.cold[0], o.warm[0], o.out[0]); }};
-       }},
-      {"embedding_forward",
-       [](On, C c) -> R {
-         return {{}, {c.table * c.width}, {all(c)}, {}, [w = c.width, tokens = drawn(c.rows, c.table)](Ops ops, O o) {
-                   ops.embedding_forward(w, 0, *tokens, o.cold[0], o.out[0]);
-                 }};
-       }},
-      {"embedding_weight_gradient",
-       [](On, C c) -> R {
-         return {{all(c)}, {}, {}, {c.table * c.width}, [w = c.width, tokens = drawn(c.rows, c.table)](Ops ops, O o) {
-                   ops.embedding_weight_gradient(w, 0, *tokens, o.warm[0], o.sums[0]);
-                 }};
-       }},
-      {"cross_entropy_forward",
-       [](On on, C c) -> R {
-         return {{all(c)},
-                 {},
-                 {},
-                 {all(c)},
-                 [targets = drawn(c.rows, c.width), told = statistics<A>(on, c.rows)](Ops ops, O o) {
-                   ops.cross_entropy_forward(0, o.warm[0], *targets, o.sums[0], told.all());
-                 }};
-       }},
-      {"cross_entropy_backward",
-       [](On on, C c) -> R {
-         return {{},
-                 {},
-                 {all(c)},
-                 {all(c)},
-                 [targets = drawn(c.rows, c.width), told = statistics<A>(on, c.rows)](Ops ops, O o) {
-                   ops.cross_entropy_backward(0, 0, A(0.01), o.sums[0], told.all(), *targets, o.out[0]);
-                 }};
-       }},
-      {"dispatch_forward",
-       [](On, C c) -> R {
-         return {{all(c)}, {}, {copies * all(c)}, {}, [w = c.width, token = routed(c.rows).token](Ops ops, O o) {
-                   ops.gather_rows(w, o.warm[0], token, o.out[0]);
-                 }};
-       }},
-      {"combine_forward",
-       [](On on, C c) -> R {
-         return {{copies * all(c)},
-                 {},
-                 {all(c)},
-                 {},
-                 [w = c.width, place = Table(on, routed(c.rows).place), weights = halves<A>(on, c.rows)](Ops ops, O o) {
-                   ops.combine_forward(w, copies, o.warm[0], place.all(), weights.all(), o.out[0]);
-                 }};
-       }},
-      {"dispatch_backward",
-       [](On on, C c) -> R {
-         return {{copies * all(c)},
-                 {},
-                 {all(c)},
-                 {copies * c.rows},
-                 [w = c.width, place = Table(on, routed(c.rows).place)](Ops ops, O o) {
-                   ops.fill_sums(A(1), o.sums[0]);
-                   ops.combine_forward(w, copies, o.warm[0], place.all(), std::span<const A>(o.sums[0]), o.out[0]);
-                 }};
-       }},
-      {"combine_backward",
-       [](On on, C c) -> R {
-         return {{all(c)},
-                 {copies * all(c)},
-                 {copies * all(c)},
-                 {copies * c.rows},
-                 [w = c.width, place = Table(on, routed(c.rows).place), weights = halves<A>(on, c.rows)](Ops ops, O o) {
-                   ops.combine_backward(w, copies, o.cold[0], place.all(), weights.all(), o.warm[0], o.out[0],
-                                        o.sums[0]);
-                 }};
-       }},
-      {"copy",
-       [](On on, C c) -> R {
-         return {{}, {all(c)}, {all(c)}, {}, [&on](Ops, O o) { copy<T>(on, o.cold[0], o.out[0]); }};
-       }},
-      {"adamw_update",
-       [](On, C c) -> R {
-         const bool own = !std::is_same_v<T, A>;
-         return {{}, {}, {own ? c.rows : 0}, {c.rows, c.rows, c.rows, c.rows}, [](Ops ops, O o) {
-                   ops.adamw_update({}, 10, A(1), std::span<const A>(o.sums[0]), o.sums[1], o.sums[2], o.sums[3],
-                                    o.out[0]);
-                 }};
-       }},
-  };
+
+  static Streams<T> norms() {
+    return {
+        {"rms_norm_forward",
+         [](On, C c) -> R {
+           return {{all(c)}, {c.width}, {all(c)}, {}, [](Ops ops, O o) {
+                     ops.rms_norm_forward(epsilon, o.warm[0], o.cold[0], o.out[0]);
+                   }};
+         }},
+        {"layer_norm_forward",
+         [](On, C c) -> R {
+           return {{all(c)}, {c.width, c.width}, {all(c)}, {}, [](Ops ops, O o) {
+                     ops.layer_norm_forward(epsilon, o.warm[0], o.cold[0], o.cold[1], o.out[0]);
+                   }};
+         }},
+        {"rms_norm_backward",
+         [](On, C c) -> R {
+           return {{all(c)}, {all(c), c.width}, {all(c)}, {c.width}, [](Ops ops, O o) {
+                     ops.rms_norm_backward(epsilon, o.cold[0], o.cold[1], o.warm[0], o.out[0], o.sums[0]);
+                   }};
+         }},
+        {"layer_norm_backward",
+         [](On, C c) -> R {
+           return {{all(c)}, {all(c), c.width}, {all(c)}, {c.width, c.width}, [](Ops ops, O o) {
+                     ops.layer_norm_backward(epsilon, o.cold[0], o.cold[1], o.warm[0], o.out[0], o.sums[0], o.sums[1]);
+                   }};
+         }},
+    };
+  }
+  static Streams<T> elementwise() {
+    return {
+        {"add",
+         [](On, C c) -> R {
+           return {{all(c)}, {all(c)}, {all(c)}, {}, [](Ops ops, O o) { ops.add(o.warm[0], o.cold[0], o.out[0]); }};
+         }},
+        {"add_in_place",
+         [](On, C c) -> R {
+           return {{}, {all(c)}, {all(c)}, {}, [](Ops ops, O o) { ops.add(o.out[0], o.cold[0], o.out[0]); }};
+         }},
+        {"swiglu_forward",
+         [](On, C c) -> R {
+           return {{2 * all(c)}, {}, {all(c)}, {}, [w = c.width](Ops ops, O o) {
+                     ops.swiglu_forward(w, o.warm[0], o.out[0]);
+                   }};
+         }},
+        {"swiglu_backward",
+         [](On, C c) -> R {
+           return {{all(c)}, {2 * all(c)}, {2 * all(c)}, {}, [w = c.width](Ops ops, O o) {
+                     ops.swiglu_backward(w, o.cold[0], o.warm[0], o.out[0]);
+                   }};
+         }},
+        {"gelu_forward",
+         [](On, C c) -> R {
+           return {{all(c)}, {}, {all(c)}, {}, [](Ops ops, O o) { ops.gelu_forward(o.warm[0], o.out[0]); }};
+         }},
+        {"gelu_backward",
+         [](On, C c) -> R {
+           return {{all(c)}, {all(c)}, {all(c)}, {}, [](Ops ops, O o) {
+                     ops.gelu_backward(o.cold[0], o.warm[0], o.out[0]);
+                   }};
+         }},
+        {"copy",
+         [](On on, C c) -> R {
+           return {{}, {all(c)}, {all(c)}, {}, [&on](Ops, O o) { copy<T>(on, o.cold[0], o.out[0]); }};
+         }},
+        {"adamw_update",
+         [](On, C c) -> R {
+           const bool own = !std::is_same_v<T, A>;
+           return {{}, {}, {own ? c.rows : 0}, {c.rows, c.rows, c.rows, c.rows}, [](Ops ops, O o) {
+                     ops.adamw_update({}, 10, A(1), std::span<const A>(o.sums[0]), o.sums[1], o.sums[2], o.sums[3],
+                                      o.out[0]);
+                   }};
+         }},
+    };
+  }
+  static Streams<T> embedding_and_loss() {
+    return {
+        {"embedding_forward",
+         [](On, C c) -> R {
+           return {{}, {c.table * c.width}, {all(c)}, {}, [w = c.width, tokens = drawn(c.rows, c.table)](Ops ops, O o) {
+                     ops.embedding_forward(w, 0, *tokens, o.cold[0], o.out[0]);
+                   }};
+         }},
+        {"embedding_weight_gradient",
+         [](On, C c) -> R {
+           return {{all(c)}, {}, {}, {c.table * c.width}, [w = c.width, tokens = drawn(c.rows, c.table)](Ops ops, O o) {
+                     ops.embedding_weight_gradient(w, 0, *tokens, o.warm[0], o.sums[0]);
+                   }};
+         }},
+        {"cross_entropy_forward",
+         [](On on, C c) -> R {
+           return {{all(c)},
+                   {},
+                   {},
+                   {all(c)},
+                   [targets = drawn(c.rows, c.width), told = statistics<A>(on, c.rows)](Ops ops, O o) {
+                     ops.cross_entropy_forward(0, o.warm[0], *targets, o.sums[0], told.all());
+                   }};
+         }},
+        {"cross_entropy_backward",
+         [](On on, C c) -> R {
+           return {{},
+                   {},
+                   {all(c)},
+                   {all(c)},
+                   [targets = drawn(c.rows, c.width), told = statistics<A>(on, c.rows)](Ops ops, O o) {
+                     ops.cross_entropy_backward(0, 0, A(0.01), o.sums[0], told.all(), *targets, o.out[0]);
+                   }};
+         }},
+    };
+  }
+  static Streams<T> experts() {
+    return {
+        {"dispatch_forward",
+         [](On, C c) -> R {
+           return {{all(c)}, {}, {copies * all(c)}, {}, [w = c.width, token = routed(c.rows).token](Ops ops, O o) {
+                     ops.gather_rows(w, o.warm[0], token, o.out[0]);
+                   }};
+         }},
+        {"combine_forward",
+         [](On on, C c) -> R {
+           return {
+               {copies * all(c)},
+               {},
+               {all(c)},
+               {},
+               [w = c.width, place = Table(on, routed(c.rows).place), weights = halves<A>(on, c.rows)](Ops ops, O o) {
+                 ops.combine_forward(w, copies, o.warm[0], place.all(), weights.all(), o.out[0]);
+               }};
+         }},
+        {"dispatch_backward",
+         [](On on, C c) -> R {
+           return {{copies * all(c)},
+                   {},
+                   {all(c)},
+                   {copies * c.rows},
+                   [w = c.width, place = Table(on, routed(c.rows).place)](Ops ops, O o) {
+                     ops.fill_sums(A(1), o.sums[0]);
+                     ops.combine_forward(w, copies, o.warm[0], place.all(), std::span<const A>(o.sums[0]), o.out[0]);
+                   }};
+         }},
+        {"combine_backward",
+         [](On on, C c) -> R {
+           return {
+               {all(c)},
+               {copies * all(c)},
+               {copies * all(c)},
+               {copies * c.rows},
+               [w = c.width, place = Table(on, routed(c.rows).place), weights = halves<A>(on, c.rows)](Ops ops, O o) {
+                 ops.combine_backward(w, copies, o.cold[0], place.all(), weights.all(), o.warm[0], o.out[0], o.sums[0]);
+               }};
+         }},
+    };
+  }
+};
+
+template <class T>
+const Streams<T>& streams() {
+  using Rows = StreamRows<T>;
+  static const Streams<T> table = [] {
+    Streams<T> all = Rows::norms();
+    all.merge(Rows::elementwise());
+    all.merge(Rows::embedding_and_loss());
+    all.merge(Rows::experts());
+    return all;
+  }();
   return table;
 }
 
