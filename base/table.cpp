@@ -16,7 +16,8 @@ namespace forerun {
 namespace {
 
 constexpr std::size_t gap = 2;  // spaces between columns
-constexpr std::size_t narrowest = 4;  // that a column is cut to: three characters and an ellipsis
+constexpr std::size_t comfortable = 32;  // a text is wrapped to it before columns are dropped
+constexpr std::size_t narrowest = 4;     // that a text is wrapped to
 
 using Widths = std::vector<std::size_t>;
 using Shown = std::vector<std::size_t>;  // indices of columns, in order
@@ -52,8 +53,8 @@ std::vector<std::string> drop_columns(Shown& shown, const Widths& widths, const 
   return titles;
 }
 
-// Takes from the widest text first. Numbers are never cut: a part of one would be another number.
-void cut_columns(Widths& widths, const Shown& shown, const std::vector<Table::Column>& columns, std::size_t limit) {
+// Takes from the widest text first, which is then wrapped. Numbers stay on one line.
+void narrow_columns(Widths& widths, const Shown& shown, const std::vector<Table::Column>& columns, std::size_t limit) {
   while (total(widths, shown) > limit) {
     std::size_t* widest = nullptr;
     for (const std::size_t column : shown) {
@@ -65,33 +66,14 @@ void cut_columns(Widths& widths, const Shown& shown, const std::vector<Table::Co
   }
 }
 
-std::string fitted(const std::string& cell, std::size_t width, Align align) {
-  const std::size_t length = characters(cell);
-  if (length > width) return std::string(first_characters(cell, width - 1)) + "…";
-  const std::string space(width - length, ' ');
+std::string padded(const std::string& cell, std::size_t width, Align align) {
+  const std::string space(width - std::min(width, characters(cell)), ' ');
   return align == Align::left ? cell + space : space + cell;
 }
 
 std::string without_trailing_spaces(std::string line) {
   line.erase(line.find_last_not_of(' ') + 1);
   return line + "\n";
-}
-
-// "not shown: a, b (widen ...)", on as many lines as it takes.
-std::string note(const std::vector<std::string>& dropped, std::size_t limit) {
-  const std::string words = "not shown: " + join(dropped, ", ") + " (widen the terminal, or --json)";
-  std::string text, line;
-  for (std::size_t start = 0; start < words.size();) {
-    const std::size_t end = std::min(words.find(' ', start), words.size());
-    const std::string word = words.substr(start, end - start);
-    if (!line.empty() && characters(line) + 1 + characters(word) > limit) {
-      text += line + "\n";
-      line.clear();
-    }
-    line += (line.empty() ? "" : " ") + word;
-    start = end + 1;
-  }
-  return text + line + "\n";
 }
 
 // A line break or an escape sequence in a name must not break the table.
@@ -120,21 +102,38 @@ std::string Table::text(int width) const {
   }
   Shown shown(columns_.size());
   std::iota(shown.begin(), shown.end(), 0U);
-  const std::vector<std::string> dropped = drop_columns(shown, widths, columns_, limit);
-  cut_columns(widths, shown, columns_, limit);
+  Widths least = widths;
+  for (std::size_t c = 0; c < least.size(); ++c) {
+    if (columns_[c].align == Align::left) least[c] = std::min(least[c], comfortable);
+  }
+  const std::vector<std::string> dropped = drop_columns(shown, least, columns_, limit);
+  narrow_columns(widths, shown, columns_, limit);
 
-  const auto line = [&](auto cell_of) {
-    std::string text;
+  const auto lines = [&](auto cell_of) {
+    std::vector<std::vector<std::string>> cells;
+    std::size_t height = 1;
     for (const std::size_t c : shown) {
-      if (c != shown.front()) text.append(gap, ' ');
-      text += fitted(cell_of(c), widths[c], columns_[c].align);
+      const bool wraps = columns_[c].align == Align::left;
+      cells.push_back(wraps ? wrapped(cell_of(c), widths[c]) : std::vector<std::string>{cell_of(c)});
+      height = std::max(height, cells.back().size());
     }
-    return without_trailing_spaces(text);
+    std::string text;
+    for (std::size_t row = 0; row < height; ++row) {
+      std::string line;
+      for (std::size_t i = 0; i < shown.size(); ++i) {
+        if (i > 0) line.append(gap, ' ');
+        line += padded(row < cells[i].size() ? cells[i][row] : "", widths[shown[i]], columns_[shown[i]].align);
+      }
+      text += without_trailing_spaces(std::move(line));
+    }
+    return text;
   };
   const std::string between = std::string(total(widths, shown), '-') + "\n";
-  std::string text = line([&](std::size_t c) { return columns_[c].title; }) + between;
-  for (const auto& cells : rows_) text += cells.empty() ? between : line([&](std::size_t c) { return cells[c]; });
-  return dropped.empty() ? text : text + note(dropped, limit);
+  std::string text = lines([&](std::size_t c) { return columns_[c].title; }) + between;
+  for (const auto& cells : rows_) text += cells.empty() ? between : lines([&](std::size_t c) { return cells[c]; });
+  if (dropped.empty()) return text;
+  return text + join(wrapped("not shown: " + join(dropped, ", ") + " (widen the terminal, or --json)", limit), "\n") +
+         "\n";
 }
 
 int terminal_width() {

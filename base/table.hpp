@@ -21,8 +21,8 @@ class Table {
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
   void row(std::vector<std::string> cells);  // one cell a column
   void rule();                               // a line between rows
-  // Every line at most `width` display columns where dropping columns and cutting left-aligned cells (with an ellipsis)
-  // can do it. Names the dropped columns in a last line "not shown: a, b (widen the terminal, or --json)".
+  // Every line at most `width` display columns where dropping columns and wrapping left-aligned cells can do it. Names
+  // the dropped columns in a last line "not shown: a, b (widen the terminal, or --json)".
   [[nodiscard]] std::string text(int width) const;
 
  private:

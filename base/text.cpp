@@ -116,4 +116,21 @@ std::string_view first_characters(std::string_view text, std::size_t count) {
   return text.substr(0, end);
 }
 
+std::vector<std::string> wrapped(std::string_view text, std::size_t width) {
+  std::vector<std::string> lines(1);
+  while (!text.empty()) {
+    std::string_view word = text.substr(0, text.find(' '));
+    text.remove_prefix(std::min(text.size(), word.size() + 1));
+    if (!lines.back().empty() && characters(lines.back()) + 1 + characters(word) > width) lines.emplace_back();
+    if (!lines.back().empty()) lines.back() += ' ';
+    for (; characters(word) > width; lines.emplace_back()) {
+      const std::string_view part = first_characters(word, width);
+      lines.back() += part;
+      word.remove_prefix(part.size());
+    }
+    lines.back() += word;
+  }
+  return lines;
+}
+
 }  // namespace forerun

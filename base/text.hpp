@@ -28,5 +28,7 @@ std::string yaml_text(std::string_view text);
 // Characters (UTF-8 code points), which is what columns of positions and tables count.
 std::size_t characters(std::string_view text);
 std::string_view first_characters(std::string_view text, std::size_t count);
+// Lines of at most `width` characters (at least 1), broken at spaces, and within words that are longer.
+std::vector<std::string> wrapped(std::string_view text, std::size_t width);
 
 }  // namespace forerun

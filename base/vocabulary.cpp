@@ -14,4 +14,8 @@ std::string_view to_string(CpKind kind) {
   return names[static_cast<std::size_t>(kind)];
 }
 
+std::string_view to_string(ZeroExchange exchange) {
+  return exchange == ZeroExchange::every_pass ? "every_pass" : "once_a_step";
+}
+
 }  // namespace forerun

@@ -8,6 +8,7 @@
 #include <fstream>
 #include <memory>
 
+#include "base/files/name_or_path.hpp"
 #include "base/text.hpp"
 #include "cli/arguments.hpp"
 #include "cli/common.hpp"
@@ -19,13 +20,18 @@
 #include "strategies/plan/plan_file.hpp"
 #include "strategies/search/advice.hpp"
 #include "strategies/search/simulated_ranking.hpp"
+#include "workloads/jobs/job_fields.hpp"
 #include "workloads/models/catalog.hpp"
 
 namespace forerun::cli {
 namespace {
 
 struct Options {
-  std::string model, cluster, stack = "megatron-core", dtype = "bf16";
+  std::string model, cluster, stack = "megatron-core";
+  // Keys of the job by the flags that set them.
+  std::vector<std::pair<std::string, std::string>> job;
+  std::vector<std::string> fix, forbid;
+  bool offload = false;
   std::optional<std::string> save;
   std::vector<std::string> calibrations;
   int gpus = 0, sequence = 0, global_batch = 0, top = 5, threads = 0;
@@ -41,15 +47,30 @@ void collect(Problems& problems, const Result<T>& result) {
   if (!result) collect(problems, result.error());
 }
 
-std::optional<DType> job_dtype(const std::string& text) {
-  for (const DType dtype : {DType::bf16, DType::fp16, DType::fp8, DType::fp32}) {
-    if (to_string(dtype) == text) return dtype;
+std::string flag_of(std::string key) {
+  std::ranges::replace(key, '_', '-');
+  return "--" + key;
+}
+
+// What the flags say of the job, as a plan file would.
+Job read_job(const Options& o, const Stack& stack, Problems& problems) {
+  Job job{.sequence = o.sequence, .global_batch = o.global_batch};
+  for (const auto& [key, text] : o.job) {
+    if (key == "tuning") job.kind = JobKind::finetune;
+    const Result<void> done = job_fields().set(job, key, text);
+    if (done) continue;
+    for (Problem problem : done.error()) {
+      problem.at = {};
+    problem.message = fmt::format("{}: {}", flag_of(key), problem.message);
+      problems.push_back(std::move(problem));
+    }
   }
-  return std::nullopt;
+  job.tuning = completed(job.tuning, stack);
+  return job;
 }
 
 // All that is wrong with the flags at once.
-Result<PricedScenario> read_scenario(const Options& o) {
+Result<PricedScenario> read_scenario(const Options& o, Wishes& wishes) {
   Problems problems = o.problems;
   const Result<Model> model = find_model(o.model);
   const Result<Cluster> cluster = find_cluster(o.cluster);
@@ -57,87 +78,101 @@ Result<PricedScenario> read_scenario(const Options& o) {
   collect(problems, model);
   collect(problems, cluster);
   collect(problems, stack);
-  const std::optional<DType> dtype = job_dtype(o.dtype);
-  if (!dtype)
-    problems.push_back({{},
-                        fmt::format("'{}' is not a format for --dtype", o.dtype),
-                        suggestion(o.dtype, {"bf16", "fp16", "fp8", "fp32"})});
+  const Job job = read_job(o, stack ? *stack : Stack{}, problems);
+  if (model) collect(problems, check(job.tuning, *model));
+  const Result<Wishes> asked = read_wishes(o.fix, o.forbid, o.offload);
+  collect(problems, asked);
   if (o.save) collect(problems, output_problems(*o.save));
   const Result<OwnCalibrations> own = load_calibrations(o.calibrations);
   collect(problems, own);
   if (!problems.empty()) return fail(std::move(problems));
-  return price({.model = *model,
-                .cluster = *cluster,
-                .gpus = o.gpus,
-                .stack = *stack,
-                .job = {.sequence = o.sequence, .global_batch = o.global_batch, .dtype = *dtype}},
-               *own);
+  wishes = *asked;
+  return price({.model = *model, .cluster = *cluster, .gpus = o.gpus, .stack = *stack, .job = job}, *own);
 }
 
-int explain_no_fit(const ClosedFormContext& context, const SearchResult& result, const Options& o) {
+SearchOptions options_of(const Options& o, const Wishes& wishes) {
+  constexpr std::size_t least_ranked = 10;  // the simulated best of few may not be among fewer
+  SearchOptions options;
+  options.top = std::max(static_cast<std::size_t>(o.top), least_ranked);
+  options.headroom = o.headroom, options.threads = o.threads, options.wishes = wishes;
+  return options;
+}
+
+std::string conditions_text(const Wishes& wishes) {
+  std::vector<std::string> texts;
+  for (const Expression& condition : wishes.conditions) texts.push_back(condition.text());
+  return texts.empty() ? "" : fmt::format(" and has {}", join(texts, " and "));
+}
+
+int explain_no_fit(const ClosedFormContext& context, const SearchResult& result, const Options& o,
+                   const SearchOptions& options) {
+  const Wishes& wishes = options.wishes;
   if (!result.nearest) {
-    const int fewer = usable_devices_below(context.scenario.given);
-    return refuse({{{},
-                    "no plan of the space uses all these devices with this global batch",
-                    "choose a global batch that more replicas divide" +
-                        (fewer > 0 ? fmt::format(", or use {} devices", fewer) : std::string())}});
+    const int fewer = usable_devices_below(context.scenario.given, wishes);
+    return refuse(
+        {{{},
+          fmt::format("no plan of the space uses all these devices with this global batch{}", conditions_text(wishes)),
+          (wishes.conditions.empty() ? "" : "leave out --fix or --forbid, or ") +
+              std::string("choose a global batch that more replicas divide") +
+              (fewer > 0 ? fmt::format(", or use {} devices", fewer) : std::string())}});
   }
-  const Advice advice = advise(context, *result.nearest, o.headroom);
+  ElapsedLine progress("nothing fits; looking for what would");
+  const Advice advice = advise(context, *result.nearest, options);
   print_answer(NoFitAnswer{context.scenario.given, result.certificate, *result.nearest, advice}, o.json);
   return nothing_fits;
 }
 
-// Names stay names; paths are written absolute, so that the file can be read from anywhere.
-std::string reference(const std::string& text) {
-  return std::filesystem::exists(text) && text.find_first_of("/.") != std::string::npos
-             ? std::filesystem::absolute(text).lexically_normal().string()
-             : text;
+// Names stay names; paths are written relative to the file that is saved.
+std::string reference(const std::string& text, const std::string& saved) {
+  namespace fs = std::filesystem;
+  if (!is_path(text) || !fs::exists(text)) return text;
+  const fs::path folder = fs::absolute(saved).parent_path();
+  return fs::absolute(text).lexically_normal().lexically_relative(folder.lexically_normal()).string();
 }
 
 int save(const Options& o, const Scenario& scenario, const Plan& plan) {
   std::ofstream stream(*o.save);
-  stream << to_yaml(PlanFile{scenario, plan, reference(o.model), reference(o.cluster), reference(o.stack)});
+  stream << to_yaml(PlanFile{scenario, plan, reference(o.model, *o.save), reference(o.cluster, *o.save),
+                             reference(o.stack, *o.save)});
   stream.close();
   if (!stream) return refuse({{{*o.save, 0, 0}, "cannot be written", "name a file that you may write"}});
   fmt::print(stderr, "saved the best plan to {}\n", *o.save);
   return answered;
 }
 
-constexpr std::size_t least_ranked = 10;  // the simulated best of few may not be among fewer
-
-SearchResult look(const ClosedFormContext& context, const Options& o) {
+SearchResult look(const ClosedFormContext& context, SearchOptions options) {
   ProgressLine progress("searching");
-  SearchResult result = search(context, {.top = std::max(static_cast<std::size_t>(o.top), least_ranked),
-                                         .headroom = o.headroom,
-                                         .threads = o.threads,
-                                         .progress = std::ref(progress)});
+  options.progress = std::ref(progress);
+  SearchResult result = search(context, options);
   progress.finish();
   return result;
 }
 
-// The plans to show, simulated.
-std::vector<SimulatedPlan> rank(const ClosedFormContext& context, const SearchResult& result, const Options& o) {
+Ranking rank(const ClosedFormContext& context, const SearchResult& result, const Options& o) {
   ProgressLine progress("simulating");
   RankingOptions options;
-  options.threads = o.threads, options.progress = std::ref(progress);
-  std::vector<SimulatedPlan> plans = simulate_ranking(context.scenario, result.best, options);
+  options.top = static_cast<std::size_t>(o.top), options.threads = o.threads, options.progress = std::ref(progress);
+  Ranking ranking = simulate_ranking(context.scenario, result.best, options);
   progress.finish();
-  plans.resize(std::min(plans.size(), static_cast<std::size_t>(o.top)));
-  return plans;
+  return ranking;
 }
 
 int run(const Options& o) {
-  Result<PricedScenario> priced = read_scenario(o);
+  Wishes wishes;
+  Result<PricedScenario> priced = read_scenario(o, wishes);
   if (!priced) return refuse(priced.error());
   const ClosedFormContext context(*std::move(priced));
-  const SearchResult result = look(context, o);
+  const SearchOptions options = options_of(o, wishes);
+  const SearchResult result = look(context, options);
   if (result.best.empty()) {
     if (o.save) fmt::print(stderr, "{} is not written: there is no plan to save\n", *o.save);
-    return explain_no_fit(context, result, o);
+    return explain_no_fit(context, result, o, options);
   }
-  const std::vector<SimulatedPlan> plans = rank(context, result, o);
-  print_answer(SearchAnswer{context.scenario, result, plans}, o.json);
-  return !o.save ? answered : save(o, context.scenario.given, plans.front().ranked.plan);
+  const Ranking ranking = rank(context, result, o);
+  print_answer(
+      SearchAnswer{context.scenario, result, wishes, ranking, cheaper_batches(context, result.best.front(), options)},
+      o.json);
+  return !o.save ? answered : save(o, context.scenario.given, ranking.kinds.front().best.ranked.plan);
 }
 
 }  // namespace
@@ -153,12 +188,25 @@ void add_plan(CLI::App& app, int& code) {
   add_number(*verb, "--gpus", o->gpus, 1, most, o->problems, "number of devices")->required();
   add_number(*verb, "--sequence", o->sequence, 1, most_of_a_job, o->problems, "tokens in a sequence")->required();
   add_number(*verb, "--global-batch", o->global_batch, 1, most_of_a_job, o->problems, "sequences a step")->required();
-  verb->add_option("--dtype", o->dtype, "bf16, fp16, fp8 or fp32")->capture_default_str()->type_name("FORMAT");
+  const auto of_job = [verb, o](const char* key, const char* what) {
+    const auto add = [o, key](const std::string& text) { o->job.emplace_back(key, text); };
+    return verb->add_option_function<std::string>(flag_of(key), add, what);
+  };
+  of_job("dtype", "bf16, fp16, fp8, fp32 or fp64")->default_str("bf16")->type_name("FORMAT");
+  of_job("optimizer", "sgd, momentum or adamw")->default_str("adamw")->type_name("NAME");
+  of_job("tuning", "what is trained of a model that is finetuned: full, lora, qlora, ...")->type_name("KIND");
+  of_job("expert_skew", "rows of the busiest expert-parallel rank over the mean")->default_str("1")->type_name("N");
   verb->add_option("--stack", o->stack, "software whose constants apply: catalogue name or YAML file")
       ->capture_default_str()
       ->type_name("NAME|FILE");
-  add_number(*verb, "--top", o->top, 1, 1000, o->problems, "plans to show; the first 10 at least are simulated")
-      ->default_str("5");
+  verb->add_option("--fix", o->fix, "only plans whose key has this value: --fix tp=8; several times")
+      ->type_name("KEY=VALUE")
+      ->take_all();
+  verb->add_option("--forbid", o->forbid, "no plan whose key has this value: --forbid recompute=full; several times")
+      ->type_name("KEY=VALUE")
+      ->take_all();
+  verb->add_flag("--offload", o->offload, "plans with the optimiser in the memory of the host as well");
+  add_number(*verb, "--top", o->top, 1, 1000, o->problems, "kinds of plans to show")->default_str("5");
   add_number(*verb, "--threads", o->threads, 0, 4096, o->problems, "threads of the search; 0: all cores")
       ->default_str("0");
   add_number(*verb, "--headroom", o->headroom, 0, 0.9, o->problems,

@@ -24,8 +24,6 @@
 namespace forerun::cli {
 namespace {
 
-constexpr std::size_t most_instructions = 20'000'000;  // about 5 GB and a minute
-
 struct Options {
   std::string file;
   std::vector<std::string> calibrations;
@@ -54,15 +52,15 @@ Problems size_problems(const PricedScenario& scenario, const Plan& plan, const O
   const std::size_t folded = instructions_run(lower(scenario, plan)),
                     count = every_rank ? instructions_run(lower(scenario, plan, {.every_rank = true, .different = {}}))
                                        : folded;
-  if (count <= most_instructions) return {};
+  if (count <= simulation_limit) return {};
   const bool noise = o.disturbances.jitter > 0;
   const std::string hint =
-      !every_rank                  ? "a smaller global batch, or a larger micro-batch, has fewer passes"
-      : folded > most_instructions ? "even one rank of each kind is too large: make the global batch smaller"
+      !every_rank                 ? "a smaller global batch, or a larger micro-batch, has fewer passes"
+      : folded > simulation_limit ? "even one rank of each kind is too large: make the global batch smaller"
       : noise ? "--jitter needs every rank, because ranks that are simulated as one would share their noise; leave it "
                 "out, or use a smaller plan"
               : "leave out --every-rank: ranks that do the same at the same time are simulated as one";
-  return {{{}, fmt::format("this would be a simulation of {} tasks; {} are the most", count, most_instructions), hint}};
+  return {{{}, fmt::format("this would be a simulation of {} tasks; {} are the most", count, simulation_limit), hint}};
 }
 
 int print_simulation(const Options& o, const PricedScenario& scenario, const Plan& plan, const Simulation& s) {

@@ -20,12 +20,21 @@ std::string step_line(const std::string& step, double tokens_per_second, double 
                      recomputes ? fmt::format(", HFU {}", format_percent(hfu)) : "");
 }
 
+Dollars per_billion_tokens(Dollars step, const Estimate& e) {
+  return step / (e.tokens_per_second * e.step.median.value()) * 1e9;
+}
+
+std::string cost_text(const PricedScenario& scenario, const Estimate& e) {
+  return e.cost ? fmt::format("cost {} a step, {} a billion tokens", format(*e.cost),
+                              format(per_billion_tokens(*e.cost, e)))
+                : fmt::format("no cost: {} has no price (`price` in a device's file)", scenario.device().name);
+}
+
 std::string to_text(const EstimateAnswer& answer, int width) {
   const Estimate& e = answer.estimate;
   std::string text = headline(answer.scenario.given, answer.plan);
   text += step_line(band(e.step), e.tokens_per_second, e.mfu, e.hfu, e.breakdown.recompute > Seconds{0});
-  text += fmt::format("energy {} a step{}\n\n", format(e.energy),
-                      e.cost ? fmt::format(", cost {} a step", format(*e.cost)) : "");
+  text += fmt::format("energy {} a step, {}\n\n", format(e.energy), cost_text(answer.scenario, e));
   text += breakdown_table(e.breakdown, e.step.median, band_note(e.step), width) + "\n";
   text += memory_table(e.memory, width) + "\n";
   text += traffic_table(e.traffic, width) + "\n";
@@ -50,6 +59,7 @@ Json to_json(const Estimate& e) {
           {"hfu", e.hfu},
           {"energy_j", e.energy.value()},
           {"cost_usd", e.cost ? Json(e.cost->value()) : Json()},
+          {"cost_usd_per_billion_tokens", e.cost ? Json(per_billion_tokens(*e.cost, e).value()) : Json()},
           {"memory", to_json(e.memory)},
           {"breakdown", to_json(e.breakdown)},
           {"bytes", to_json(e.traffic)}};
@@ -57,7 +67,8 @@ Json to_json(const Estimate& e) {
 
 SimulatedFigures figures(const Estimate& closed_form, Seconds step) {
   const double ratio = step / closed_form.step.median;
-  return {closed_form.tokens_per_second / ratio, closed_form.mfu / ratio, closed_form.hfu / ratio, ratio - 1};
+  return {closed_form.tokens_per_second / ratio, closed_form.mfu / ratio, closed_form.hfu / ratio,
+          closed_form.cost ? std::optional(*closed_form.cost * ratio) : std::nullopt, ratio - 1};
 }
 
 }  // namespace forerun

@@ -76,8 +76,10 @@ void add_no_fit(Json& answer, const MemoryUse& memory, const std::vector<Change>
 Json to_json(const std::vector<Change>& changes) {
   Json list = Json::array();
   for (const Change& change : changes)
-    list.push_back(
-        {{"change", change.what}, {"plan", to_json(change.plan)}, {"memory_total", whole_bytes(change.total)}});
+    list.push_back({{"change", change.what},
+                    {"plan", to_json(change.plan)},
+                    {"memory_total", whole_bytes(change.total)},
+                    {"step_time_s", change.step ? Json(change.step->value()) : Json()}});
   return list;
 }
 

@@ -20,9 +20,11 @@ std::string to_text(const NoFitAnswer& answer, int width) {
                   summary(answer.nearest.plan), memory_table(answer.nearest.memory, width));
   text += "The smallest changes that would fit:\n";
   for (const Change& change : advice.changes)
-    text += fmt::format("  {}: {} ({})\n", change.what, summary(change.plan), format(change.total));
-  return advice.changes.empty() ? text + "  none of more devices, larger devices or shorter sequences is enough\n"
-                                : text;
+    text += fmt::format("  {}: {} ({}{})\n", change.what, summary(change.plan), format(change.total),
+                        change.step ? ", " + format(*change.step) : "");
+  return advice.changes.empty()
+             ? text + "  none of offload, more devices, larger devices or shorter sequences is enough\n"
+             : text;
 }
 
 std::string json_text(const NoFitAnswer& answer) {

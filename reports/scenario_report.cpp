@@ -10,6 +10,7 @@
 #include "costmodel/parameters.hpp"
 #include "reports/value_json.hpp"
 #include "strategies/plan/plan_fields.hpp"
+#include "strategies/plan/plan_remarks.hpp"
 #include "workloads/jobs/job_fields.hpp"
 
 namespace forerun {
@@ -47,7 +48,9 @@ std::string headline(const Scenario& s) {
 }
 
 std::string headline(const Scenario& scenario, const Plan& plan) {
-  return fmt::format("{}plan: {}\n\n", headline(scenario), summary(plan));
+  std::string text = fmt::format("{}plan: {}\n", headline(scenario), summary(plan));
+  for (const std::string& remark : remarks_on(scenario, plan)) text += fmt::format("note: {}\n", remark);
+  return text + "\n";
 }
 
 Json to_json(const Plan& p) { return to_json(plan_fields().write(p)); }
@@ -61,6 +64,7 @@ Json to_json(const Scenario& s) {
 Json headline_json(const Scenario& scenario, const Plan& plan) {
   Json json = to_json(scenario);
   json["plan"] = to_json(plan);
+  json["remarks"] = remarks_on(scenario, plan);
   return json;
 }
 

@@ -13,10 +13,10 @@ namespace forerun {
 std::string counted(std::size_t n, std::string_view noun);  // "1 plan", "3 plans"
 
 std::string headline(const Scenario&);               // two lines
-std::string headline(const Scenario&, const Plan&);  // and the plan, and an empty line
+std::string headline(const Scenario&, const Plan&);  // and the plan, remarks on it, and an empty line
 nlohmann::ordered_json to_json(const Plan&);         // the keys of plan.yaml
 nlohmann::ordered_json to_json(const Scenario&);
-nlohmann::ordered_json headline_json(const Scenario&, const Plan&);  // the scenario's fields, and `plan`
+nlohmann::ordered_json headline_json(const Scenario&, const Plan&);  // the scenario's, `plan`, `remarks`
 
 // The user's calibrations, the rung of the times, how MFU counts, whose software figures they are.
 std::string sources(const PricedScenario&);

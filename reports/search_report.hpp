@@ -5,21 +5,24 @@
 #include <string>
 #include <vector>
 
+#include "strategies/search/advice.hpp"
 #include "strategies/search/search.hpp"
 #include "strategies/search/simulated_ranking.hpp"
 
 namespace forerun {
 
-// At least one plan.
 struct SearchAnswer {
   const PricedScenario& scenario;
   const SearchResult& result;
-  const std::vector<SimulatedPlan>& plans;  // those to show, the best first
+  const Wishes& wishes;
+  const Ranking& ranking;  // of at least one kind
+  std::vector<CheaperBatch> batches;
 };
 
 std::string to_text(const SearchAnswer&, int width);
-// The scenario, `plans` (each as an estimate, and `simulated`: step_time_s and difference, or null), `without` (of each
-// feature the best plan without it), `rule_of_thumb`, `certificate`.
+// The scenario, `ranked_by`, `plans` (each as an estimate, `simulated`: step_time_s and difference, or null, `ties`:
+// variants that are as fast), `without` (of each feature the best plan without it), `rule_of_thumb`, `cheaper_batches`,
+// `certificate`, `conditions` and `not_in_the_space`.
 std::string json_text(const SearchAnswer&);
 
 nlohmann::ordered_json to_json(const Certificate&);

@@ -85,6 +85,8 @@ class Table {
 
   [[nodiscard]] Value write(const T& object, Defaults rare = Defaults::left_out) const;
   [[nodiscard]] std::string summary(const T& object) const;
+  // The parts of the summary of `object` that another does not have, without what separates them.
+  [[nodiscard]] std::vector<std::string> summary_beside(const T& other, const T& object) const;
   [[nodiscard]] std::vector<Info> infos() const;  // of maps the row itself, then those inside
 
   // By path: "offload.optimizer", "network.0.latency".
@@ -207,6 +209,19 @@ std::string Table<T>::summary(const T& object) const {
   std::string text;
   for (const Row<T>& row : rows_) text += row.says ? row.says(object) : "";
   return text;
+}
+
+template <class T>
+std::vector<std::string> Table<T>::summary_beside(const T& other, const T& object) const {
+  std::vector<std::string> parts;
+  for (const Row<T>& row : rows_) {
+    if (!row.says || row.says(object) == row.says(other)) continue;
+    std::string part = row.says(object);
+    if (part.empty()) part = row.info.key + " " + flow_yaml(row.write(object, Defaults::written));
+    part.erase(0, part.find_first_not_of(", "));
+    parts.push_back(std::move(part));
+  }
+  return parts;
 }
 
 template <class T>

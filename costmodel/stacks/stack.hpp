@@ -11,6 +11,7 @@
 #include "base/result.hpp"
 #include "base/schedule_kind.hpp"
 #include "base/vocabulary.hpp"
+#include "costmodel/stacks/stack_rules.hpp"
 #include "hardware/device.hpp"
 #include "workloads/jobs/job.hpp"
 #include "workloads/operators/operators.hpp"
@@ -86,6 +87,7 @@ struct Stack {
   std::optional<UpdateRecipe> single_device;  // for full training on one device, instead of the above
   int zero = 0;  // sharding of the optimiser where a plan does not say
   std::vector<int> zero_levels{0, 1, 2, 3};  // that it has; 0 is always possible where there is nothing to shard over
+  ZeroExchange zero_in_pipelines = ZeroExchange::every_pass;  // of levels 2 and 3
   bool has_tp = true, has_cp = true, has_ep = true, has_pp = true;
   std::vector<ScheduleKind> schedules{ScheduleKind::one_f_one_b, ScheduleKind::interleaved};  // of pipelines
   // Blocks and head fill the pipeline's stages until each exceeds its share of the weights (chunks_by_weights);
@@ -95,6 +97,7 @@ struct Stack {
   // by default.
   int layers_per_chunk = 0;
   std::vector<CpKind> cp_kinds{CpKind::ring, CpKind::all_gather};  // of context parallelism
+  std::vector<StackRule> rules;  // `requires`: what it refuses beside that
   bool sequence_parallel = false;  // with tensor parallelism, where a plan does not say
   AttentionKernel attention = AttentionKernel::flash2;
   // What `recompute: selective` runs again: operators that keep their output but not what is inside (Megatron's core

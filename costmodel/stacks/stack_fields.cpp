@@ -52,12 +52,37 @@ const Table<Stack>& supported_fields() {
           .required("zero", &Stack::zero_levels, list(integer(0, 3)), "levels of sharding")
           .required("dimensions", std::identity{}, dimensions(), "of parallelism, beside data parallelism")
           .usual("schedules", &Stack::schedules, list(choice(all_to(ScheduleKind::zb_auto))), "of pipelines")
+          .usual("zero_in_pipelines", &Stack::zero_in_pipelines, choice(all_to(ZeroExchange::once_a_step)),
+                 "when replicas of a pipeline exchange what levels 2 and 3 cut")
           .usual("layers_per_chunk", &Stack::layers_per_chunk, integer(0, 1000),
                  "of an interleaved pipeline in its published configurations; 0: it does not interleave by itself")
           .usual("cut", &Stack::cuts_by_weights, cut(),
                  "how blocks fill the stages of a pipeline: evenly, or until each exceeds its share of the weights")
           .usual("cp", &Stack::cp_kinds, list(choice<CpKind>({all_cp_kinds.begin(), all_cp_kinds.end()})),
                  "kinds of context parallelism");
+  return table;
+}
+
+Kind<Expression> condition() {
+  return {.words = {"condition", "", "over " + rule_name_text()},
+          .read =
+              [](Expression& value, const YamlNode& node) {
+                Result<Expression> read = Expression::parse(node.text(), rule_names());
+                if (read) {
+                  value = *std::move(read);
+                } else {
+                  for (const Problem& problem : read.error()) node.report(problem.message, problem.hint);
+                }
+              },
+          .write = [](const Expression& value, Defaults) { return Value{value.text()}; }};
+}
+
+const Table<StackRule>& rule_fields() {
+  static const Table<StackRule> table =
+      Table<StackRule>()
+          .required("must", &StackRule::must, condition(), "what holds of every plan that it accepts, for each block")
+          .required("says", &StackRule::says, text(), "why")
+          .required("source", &StackRule::source, text(), "the software's file, document or issue that says so");
   return table;
 }
 
@@ -123,6 +148,7 @@ void add_states(Table<Stack>& table) {
 
 void add_abilities(Table<Stack>& table) {
   table.usual("supports", std::identity{}, nested(supported_fields()), "which plans it can run");
+  table.rare("requires", &Stack::rules, list(nested(rule_fields())), "plans that it refuses beside those");
   table.required("sequence_parallel", &Stack::sequence_parallel, flag(),
                  "with tensor parallelism, where a plan does not say");
   table.required("attention", &Stack::attention, choice(all_to(AttentionKernel::flash3)), "its attention kernels");

@@ -90,7 +90,7 @@ std::string json_text(const ExecutionAnswer& answer) {
   json["cores"] = c.cores;
   json["others"] = or_null(c.others);
   json["expert_skew"] = c.expert_skew;
-  json["remarks"] = remarks_of(one, answer.run);
+  for (const std::string& remark : remarks_of(one, answer.run)) json["remarks"].push_back(remark);
   json["time"] = to_json(c.time);
   json["memory"] = to_json(c.memory);
   json["bytes"] = to_json(c.bytes);

@@ -43,6 +43,9 @@ std::string figures_text(const SimulationAnswer& answer) {
   const SimulatedFigures f = figures(closed_form, s.step);
   text += step_line(format(s.step), f.tokens_per_second, f.mfu, f.hfu,
                     s.roles[busiest(s)].breakdown.recompute > Seconds{0});
+  if (f.cost)
+    text += fmt::format("cost {} a step, {} a billion tokens\n", format(*f.cost),
+                        format(per_billion_tokens(*f.cost, closed_form)));
   return text + fmt::format("closed form {}: simulated {:+.1f} %\n", band(closed_form.step), 100 * f.difference) + size;
 }
 
@@ -79,6 +82,7 @@ Json figures_json(const SimulationAnswer& answer) {
           {"tokens_per_s", known(f.tokens_per_second)},
           {"mfu", known(f.mfu)},
           {"hfu", known(f.hfu)},
+          {"cost_usd", f.cost ? known(f.cost->value()) : Json()},
           {"closed_form",
            {{"step_time_s", closed_form.step.median.value()},
             {"low", closed_form.step.low().value()},

@@ -21,6 +21,7 @@ DataParallel::DataParallel(const ClosedFormContext& context, const SplitPrices& 
       hides_(data_parallel_overlap(context.scenario.given.stack, plan)),
       contention_(context.scenario.given.stack.contention),
       exchanges_(plan, hides_),
+      reduce_hides_(exchanges_.reduces_in_last_pass() ? hides_ : 0),
       back_(splits_backward(plan) ? PassKind::weight_gradient : PassKind::backward),
       replicas_(replicas),
       scratch_(scratch) {
@@ -40,7 +41,7 @@ ReplicaElements DataParallel::elements_of(const BlockPrice& price) const {
 // Whether every unit of the chunk is a bucket of its own.
 bool DataParallel::unit_by_unit(const StageLayout::ChunkKind& chunk) const {
   const double size = context_.scenario.given.stack.bucket;
-  if (plan_.zero >= 2 || size == 0) return true;
+  if (zero_in_step(plan_) >= 2 || size == 0) return true;
   std::array<double, 2> all{}, least{1e300, 1e300};
   each_run(chunk.runs, prices_, [&](const BlockPrice& price, int n) {
     const ReplicaElements elements = elements_of(price);
@@ -208,7 +209,7 @@ Seconds DataParallel::reduce_after(int stage) const {
     if (!last) clock.repeat((turn - 1) * chunk.backward, 1, Seconds{0}, 1);
     for (const BucketRun& run : runs_of(chunk)) {
       const PassPrice& pass = run.unit->pass(back_);
-      clock.repeat(pass.total, pass.busy(), hides_ * run.reduce, run.n);
+      clock.repeat(pass.total, pass.busy(), reduce_hides_ * run.reduce, run.n);
     }
     double n = 1;
     if (!last && clock.lane == backlog) {  // equal chunks before it find what it found
@@ -216,7 +217,7 @@ Seconds DataParallel::reduce_after(int stage) const {
       clock.now += (n - 1) * (clock.now - start);
     }
     alone += n * (last ? 1 : turn) * chunk.backward;
-    stops += n * (1 - hides_) * chunk.reduce;
+    stops += n * (1 - reduce_hides_) * chunk.reduce;
   }
   return clock.now + clock.lane + stops - alone;
 }
@@ -251,7 +252,7 @@ ReplicaVolume DataParallel::volume(const StageLayout::StageKind& stage) {
     for (const BucketRun& run : runs_of(scratch_.chunks[kind])) {
       const double n = copies * run.n;
       if (exchanges_.gathers()) replicas_.count_gather(run.elements, n, volume);
-      if (plan_.zero == 3)
+      if (zero_in_step(plan_) == 3)
         replicas_.count_gather(gathered_of(*run.unit), (run.unit->runs_backward ? 2 : 1) * n * runs,
                                volume);  // in forward and in backward
       exchanges_.reduces() ? replicas_.count_reduce(run.elements, n, volume)

@@ -62,6 +62,7 @@ class DataParallel {
   const Plan& plan_;
   double micro_batches_, hides_, contention_;
   StepExchanges exchanges_;
+  double reduce_hides_;
   PassKind back_;  // the pass behind whose units gradients are ready
   ReplicaPrices& replicas_;
   ReplicaScratch& scratch_;

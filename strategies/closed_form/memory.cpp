@@ -26,8 +26,8 @@ void PlanPricer::memory(const SplitPrices& prices, const Plan& plan, MemoryUse& 
   const std::int64_t m = micro_batches_of(given.job, plan);
   const Bytes element = size_of(activation_dtype(given.job));
   ShardedUnits sharded{.plan = plan, .overlap = data_parallel_overlap(given.stack, plan)};
-  if (plan.zero == 3) sharded.gathered = element;
-  if (plan.zero >= 2) sharded.gradients = sharded_gradient(context_.state, plan);
+  if (zero_in_step(plan) == 3) sharded.gathered = element;
+  if (zero_in_step(plan) >= 2) sharded.gradients = sharded_gradient(context_.state, plan);
 
   lay_out(prices, plan);
   const StageLayout& layout = *layout_;

@@ -60,7 +60,7 @@ void PlanPricer::pass_times(const SplitPrices& prices, const Plan& plan, Replica
   hop_ = hop_of(prices, plan);
   const bool splits = splits_backward(plan);
   std::optional<UnitDelays> delays;
-  if (plan.zero >= 2 || plan.offload.activations)
+  if (zero_in_step(plan) >= 2 || plan.offload.activations)
     delays.emplace(context_, prices, plan, replicas, replica_scratch_.done);
   chunk_sums_.assign(layout_->chunk_kinds().size(), {});
   for (std::size_t k = 0; k < chunk_sums_.size(); ++k) {

@@ -8,7 +8,7 @@ ReplicaPrices::ReplicaPrices(const ClosedFormContext& context, ExchangeTable& ex
     : exchanges_(exchanges),
       parameter_(size_of(activation_dtype(context.scenario.given.job))),
       gradient_(context.state.reduction),
-      zero_(plan.zero) {
+      zero_(zero_in_step(plan)) {
   const RankGrid grid(plan);
   groups_[0] = {grid.axis(GroupKind::shard), grid.axis(GroupKind::replica)};
   if (context.has_experts) groups_[1] = {grid.axis(GroupKind::expert_shard), grid.axis(GroupKind::expert_replica)};

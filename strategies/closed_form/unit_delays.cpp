@@ -28,7 +28,7 @@ PassDelay UnitDelays::operator()(const StageLayout::ChunkKind& chunk, PassKind k
   if (kind != PassKind::forward) {  // what no gradient is wanted of is last, and needs no parameters
     while (!units_.empty() && !units_.back()->runs_backward) units_.pop_back();
   }
-  return {plan_.zero >= 2 ? sharding(kind) : Seconds{0}, away};
+  return {zero_in_step(plan_) >= 2 ? sharding(kind) : Seconds{0}, away};
 }
 
 // The last of the equal units that follow each other here.

@@ -190,8 +190,13 @@ void check_pipeline(Reasons& r, const Scenario& s, const Plan& p) {
 
 void check_sharding(Reasons& r, const Scenario& s, const Plan& p) {
   const int replicas = p.dp * p.cp;
-  r.add_if(p.zero > 0 && replicas == 1, FORERUN_SAY("zero {} shards over dp x cp, which is 1", p.zero),
+  const bool shared_experts = is_mixture(s.model) && std::int64_t{p.ep} * p.etp != std::int64_t{p.tp} * replicas;
+  r.add_if(p.zero > 0 && replicas == 1 && shared_experts,
+           FORERUN_SAY("zero {} shards over dp x cp, which is 1, but experts have copies", p.zero),
            FORERUN_SAY("write zero: 0"));
+  r.add_if(p.zero < 2 && p.zero_exchange == ZeroExchange::once_a_step,
+           FORERUN_SAY("zero_exchange once_a_step with zero {}", p.zero),
+           FORERUN_SAY("leave it out, or write zero: 2 or 3"));
   if (p.sharding_group == 0) return;
   r.add_if(p.zero == 0, FORERUN_SAY("sharding_group {} with zero 0, which shards nothing", p.sharding_group),
            FORERUN_SAY("write zero: 1, 2 or 3, or leave sharding_group out"));
@@ -311,16 +316,22 @@ void check_stack(Reasons& r, const Stack& stack, const Plan& p) {
 
 }  // namespace
 
-Problems check_stack(const Stack& stack, const Plan& plan) {
+Problems check_stack(const Scenario& scenario, const Plan& plan) {
   Reasons reasons(true);
-  check_stack(reasons, stack, plan);
-  return reasons.take();
+  check_stack(reasons, scenario.stack, plan);
+  Problems problems = reasons.take();
+  for (Problem& refusal : StackFacts(scenario).refusals(plan)) problems.push_back(std::move(refusal));
+  return problems;
 }
 
-bool supports(const Stack& stack, const Plan& plan) {
+bool supports(const Stack& stack, const StackFacts& facts, const Plan& plan) {
   Reasons reasons(false);
   check_stack(reasons, stack, plan);
-  return !reasons.any();
+  return !reasons.any() && facts.allow(plan);
+}
+
+bool supports(const Scenario& scenario, const Plan& plan) {
+  return supports(scenario.stack, StackFacts(scenario), plan);
 }
 
 bool suits_model(const Scenario& scenario, const Split& split) {

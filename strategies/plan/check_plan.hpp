@@ -4,6 +4,7 @@
 #include "base/result.hpp"
 #include "strategies/plan/scenario.hpp"
 #include "strategies/plan/shard.hpp"
+#include "strategies/plan/stack_facts.hpp"
 
 namespace forerun {
 
@@ -13,9 +14,11 @@ Problems check_plan(const Scenario&, const Plan&);
 
 bool is_valid(const Scenario&, const Plan&);  // the same without texts
 
-// What of the plan the named software does not have. Apart from the above, because a measured run of it is a fact.
-Problems check_stack(const Stack&, const Plan&);
-bool supports(const Stack&, const Plan&);
+// What of the plan the scenario's software does not have or refuses, with the source. Apart from the above, because a
+// measured run of it is a fact.
+Problems check_stack(const Scenario&, const Plan&);
+bool supports(const Scenario&, const Plan&);
+bool supports(const Stack&, const StackFacts&, const Plan&);  // for who asks of many plans
 
 // The part of it that depends on the split alone: heads, sequence, experts. The search asks once a split.
 bool suits_model(const Scenario&, const Split&);

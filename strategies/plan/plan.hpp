@@ -62,6 +62,7 @@ struct Plan {
   int etp = 1;
   int dp = 1;
   int zero = 0;                   // 1: optimiser states, 2: and gradients, 3: and parameters, sharded over dp x cp
+  ZeroExchange zero_exchange = ZeroExchange::every_pass;  // of what levels 2 and 3 cut
   int sharding_group = 0;         // HSDP: ranks that share one copy; 0: all of dp x cp
   int micro_batch = 1;            // sequences
   Recompute recompute = Recompute::none;
@@ -77,6 +78,13 @@ inline bool splits_backward(const Plan& plan) { return plan.pp > 1 && splits_bac
 inline bool runs_both_ways(const Plan& plan) {
   return plan.pp > 1 && traits(plan.schedule).route == ChunkRoute::both_ways;
 }
+
+// Are parameters and gradients that ZeRO-2 and 3 cut whole from the first pass of a step to the last?
+inline bool exchanges_once(const Plan& plan) {
+  return plan.zero >= 2 && plan.zero_exchange == ZeroExchange::once_a_step;
+}
+// The level as the passes of a step see it: exchanging once is ZeRO-1 for them.
+inline int zero_in_step(const Plan& plan) { return exchanges_once(plan) ? 1 : plan.zero; }
 
 inline int gpus(const Plan& plan) { return plan.tp * plan.cp * plan.dp * plan.pp; }
 

@@ -125,6 +125,11 @@ void add_replicas(Table<Plan>& table) {
              "1: optimiser states, 2: and gradients, 3: and parameters are sharded over dp x cp")
       .otherwise("the stack's, where dp or cp is above 1")
       .says([](const Plan& p) { return fmt::format(", zero {}", p.zero); });
+  table
+      .rare("zero_exchange", &Plan::zero_exchange, choice(all_to(ZeroExchange::once_a_step)),
+            "when replicas exchange what levels 2 and 3 cut: around every pass, or once a step (whole in between)")
+      .otherwise("in a pipeline as the stack does, else every_pass")
+      .says([](const Plan& p) { return exchanges_once(p) ? " once a step" : ""; });
   table.usual("micro_batch", &Plan::micro_batch, degree(), "sequences of a micro-batch").says([](const Plan& p) {
     return fmt::format(", micro-batch {}", p.micro_batch);
   });

@@ -79,6 +79,7 @@ Plan read_plan(const YamlNode& node, const Stack& stack) {
   Plan plan = plan_fields().read(node, &given);
   if (!given.contains("sp")) plan.sp = stack.sequence_parallel && plan.tp > 1;
   if (!given.contains("zero")) plan.zero = plan.dp > 1 || plan.cp > 1 ? stack.zero : 0;
+  if (!given.contains("zero_exchange") && plan.pp > 1 && plan.zero >= 2) plan.zero_exchange = stack.zero_in_pipelines;
   return plan;
 }
 
@@ -129,7 +130,7 @@ Problems contradictions(const PlanFile& file, MapReader map) {
   };
   add(check(file.scenario.job.tuning, file.scenario.model), "job");
   add(check_plan(file.scenario, file.plan), "plan");
-  add(check_stack(file.scenario.stack, file.plan), "plan");
+  add(check_stack(file.scenario, file.plan), "plan");
   return problems;
 }
 

@@ -15,7 +15,7 @@ std::int64_t updated_parameters(const Plan& plan, std::int64_t dense, std::int64
 }
 
 Bytes sharded_gradient(const StateBytes& state, const Plan& plan) {
-  return plan.zero == 3 ? state.unit_gradient : state.gradient;
+  return zero_in_step(plan) == 3 ? state.unit_gradient : state.gradient;
 }
 
 std::int64_t second_table(const Model& model, const Plan& plan) {
@@ -28,10 +28,13 @@ std::int64_t trained_second_table(const Scenario& given, const Plan& plan) {
 
 std::int64_t exchanged_by_ends(const Scenario& given, const Plan& plan) {
   const std::int64_t whole = trained_second_table(given, plan);
-  return plan.zero >= 2 ? shard_sizes(whole, RankGrid(plan).size(GroupKind::shard)).largest : whole;
+  return zero_in_step(plan) >= 2 ? shard_sizes(whole, RankGrid(plan).size(GroupKind::shard)).largest : whole;
 }
 
-bool table_apart(const Plan& plan) { return plan.zero >= 2 || (plan.zero == 1 && !ends_meet(plan)); }
+bool table_apart(const Plan& plan) {
+  const int zero = zero_in_step(plan);
+  return zero >= 2 || (zero == 1 && !ends_meet(plan));
+}
 
 namespace {
 
@@ -40,7 +43,7 @@ namespace {
 Bytes frozen_memory(const Scenario& given, const Plan& plan, const StageWeights& weights, Bytes fp8_copies) {
   const std::int64_t whole = weights.frozen + weights.frozen_experts;
   const Bytes own = size_of(activation_dtype(given.job));
-  if (plan.zero == 3)
+  if (zero_in_step(plan) == 3)
     return static_cast<double>(updated_parameters(plan, weights.frozen, weights.frozen_experts)) * own;
   return static_cast<double>(whole) * (fp8_copies > Bytes{0} ? fp8_copies : own);
 }
@@ -67,13 +70,14 @@ StageMemory held_memory(const Scenario& given, const StateBytes& state, const Pl
   // Every rank keeps its share of what ZeRO cuts; routed experts have fewer copies than the rest.
   const auto all = static_cast<double>(weights.dense + weights.expert),
              cut = static_cast<double>(updated_parameters(plan, weights.dense, weights.expert));
-  const auto share = [&](int from_zero) { return plan.zero >= from_zero ? cut : all; };
+  const int in_step = zero_in_step(plan);
+  const auto share = [&](int from_zero) { return in_step >= from_zero ? cut : all; };
   StageMemory held;
   // Below ZeRO-3 the copy in the compute format is whole; what is stored wider is sharded with the optimizer from
   // ZeRO-2 on.
-  held.parameters = plan.zero == 3 ? share(3) * state.parameter
-                                   : share(state.working > Bytes{0} ? 2 : 3) * state.parameter +
-                                         share(3) * (state.working + fp8_copies);
+  held.parameters = in_step == 3 ? cut * state.parameter
+                                 : (plan.zero >= 2 && state.working > Bytes{0} ? cut : all) * state.parameter +
+                                       all * (state.working + fp8_copies);
   held.parameters += frozen_memory(given, plan, weights, fp8_copies);
   held.gradients = updates_in_backward(given, plan) ? static_cast<double>(weights.largest) * state.gradient
                                                     : share(2) * state.gradient;

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <map>
 
 #include "strategies/closed_form/block_price.hpp"
 #include "strategies/plan/check_plan.hpp"
@@ -33,30 +34,45 @@ struct Candidate {
 
 // What one thread has seen. Merging is a minimum and a sum, so its order does not matter.
 struct Findings {
+  using Variants = std::vector<Candidate<Seconds>>;  // sorted
+
   Certificate certificate;
-  std::vector<Candidate<Seconds>> best;  // sorted
+  std::map<PlanKind, Variants> kinds;
   std::array<std::optional<Candidate<Seconds>>, feature_count> without;
   std::optional<Candidate<Bytes>> smallest;
 
-  void rank(const Candidate<Seconds>& candidate, std::size_t top) {
-    if (best.size() == top && !candidate.before(best.back())) return;
-    const auto at = std::find_if(best.begin(), best.end(), [&](const auto& other) { return candidate.before(other); });
-    best.insert(at, candidate);
-    if (best.size() > top) best.pop_back();
+  static void rank(Variants& variants, const Candidate<Seconds>& candidate, std::size_t most) {
+    if (variants.size() == most && !candidate.before(variants.back())) return;
+    const auto at = std::ranges::find_if(variants, [&](const auto& other) { return candidate.before(other); });
+    variants.insert(at, candidate);
+    if (variants.size() > most) variants.pop_back();
   }
   template <class Key>
   static void keep(std::optional<Candidate<Key>>& kept, const Candidate<Key>& candidate) {
     if (!kept || candidate.before(*kept)) kept = candidate;
   }
-  void merge(const Findings& other, std::size_t top) {
+  void merge(const Findings& other, std::size_t variants) {
     certificate.total += other.certificate.total;
     certificate.evaluated += other.certificate.evaluated;
     certificate.pruned_memory += other.certificate.pruned_memory;
-    for (const auto& candidate : other.best) rank(candidate, top);
+    for (const auto& [kind, candidates] : other.kinds) {
+      for (const auto& candidate : candidates) rank(kinds[kind], candidate, variants);
+    }
     for (std::size_t f = 0; f < feature_count; ++f) {
       if (other.without[f]) keep(without[f], *other.without[f]);
     }
     if (other.smallest) keep(smallest, *other.smallest);
+  }
+  // The variants of the `top` best kinds, all in one order.
+  [[nodiscard]] Variants best(std::size_t top) const {
+    std::vector<const Variants*> order;
+    for (const auto& [kind, variants] : kinds) order.push_back(&variants);
+    std::ranges::sort(order, [](const Variants* a, const Variants* b) { return a->front().before(b->front()); });
+    order.resize(std::min(order.size(), top));
+    Variants best;
+    for (const Variants* variants : order) best.insert(best.end(), variants->begin(), variants->end());
+    std::ranges::sort(best, [](const auto& a, const auto& b) { return a.before(b); });
+    return best;
   }
 };
 
@@ -69,7 +85,7 @@ class Worker {
   void visit(const Split& split, std::size_t split_index) {
     const SplitPrices prices = splits_(split);
     Place place{split_index, 0};
-    for_each_plan(context_.scenario.given, split, [&](const Plan& plan) {
+    const auto look = [&](const Plan& plan) {
       ++found.certificate.total;
       form_.memory(prices, plan, estimate_.memory);
       if (!estimate_.memory.fits(options_.headroom)) {
@@ -79,13 +95,14 @@ class Worker {
         ++found.certificate.evaluated;
         form_.time(prices, plan, estimate_);
         const Candidate<Seconds> candidate{estimate_.step.median, place, plan};
-        found.rank(candidate, options_.top);
+        Findings::rank(found.kinds[kind_of(plan)], candidate, options_.variants);
         for (std::size_t f = 0; f < feature_count; ++f) {
           if (!uses(plan, static_cast<Feature>(f))) Findings::keep(found.without[f], candidate);
         }
       }
       ++place.plan;
-    });
+    };
+    for_each_plan(context_.scenario.given, split, look, options_.wishes);
   }
 
   Findings found;
@@ -106,7 +123,7 @@ RankedPlan priced(const ClosedFormContext& context, const Plan& plan) {
 }
 
 Findings explore(const ClosedFormContext& context, const SearchOptions& options) {
-  const std::vector<Split> all = splits(context.scenario.given);
+  const std::vector<Split> all = splits(context.scenario.given, options.wishes);
   tbb::enumerable_thread_specific<Worker> workers([&] { return Worker(context, options); });
   std::atomic<std::size_t> done{0};
   tbb::task_arena arena(options.threads > 0 ? options.threads : tbb::task_arena::automatic);
@@ -119,15 +136,17 @@ Findings explore(const ClosedFormContext& context, const SearchOptions& options)
     });
   });
   Findings findings;
-  for (const Worker& worker : workers) findings.merge(worker.found, options.top);
+  for (const Worker& worker : workers) findings.merge(worker.found, options.variants);
   return findings;
 }
 
 }  // namespace
 
+PlanKind kind_of(const Plan& p) { return {p.tp, p.cp, p.pp, p.ep, p.dp}; }
+
 std::string_view to_string(Feature feature) {
-  static constexpr std::array<std::string_view, feature_count> names{"TP", "SP", "CP",   "PP",       "virtual stages",
-                                                                     "EP", "DP", "ZeRO", "recompute"};
+  static constexpr std::array<std::string_view, feature_count> names{"TP", "SP", "CP",   "PP",        "virtual stages",
+                                                                     "EP", "DP", "ZeRO", "recompute", "offload"};
   return names[static_cast<std::size_t>(feature)];
 }
 
@@ -151,6 +170,8 @@ bool uses(const Plan& plan, Feature feature) {
       return plan.zero > 0;
     case Feature::recompute:
       return plan.recompute != Recompute::none;
+    case Feature::offload:
+      return plan.offload != Offload{};
   }
   return false;
 }
@@ -159,7 +180,7 @@ SearchResult search(const ClosedFormContext& context, const SearchOptions& optio
   const Findings findings = explore(context, options);
   SearchResult result;
   result.certificate = findings.certificate;
-  for (const auto& candidate : findings.best) result.best.push_back(priced(context, candidate.plan));
+  for (const auto& candidate : findings.best(options.top)) result.best.push_back(priced(context, candidate.plan));
   if (!result.best.empty()) {
     for (std::size_t f = 0; f < feature_count; ++f) {
       const auto feature = static_cast<Feature>(f);
@@ -167,7 +188,7 @@ SearchResult search(const ClosedFormContext& context, const SearchOptions& optio
       const auto& best = findings.without[f];
       result.left_out.push_back({feature, best ? std::optional(priced(context, best->plan)) : std::nullopt});
     }
-    result.rule_of_thumb = rule_of_thumb(context, options.headroom);
+    result.rule_of_thumb = rule_of_thumb(context, options.headroom, options.wishes);
   } else if (findings.smallest) {
     const Plan& plan = findings.smallest->plan;
     NearestPlan nearest{plan, {}};
@@ -177,9 +198,10 @@ SearchResult search(const ClosedFormContext& context, const SearchOptions& optio
   return result;
 }
 
-std::optional<RankedPlan> rule_of_thumb(const ClosedFormContext& context, double headroom) {
+std::optional<RankedPlan> rule_of_thumb(const ClosedFormContext& context, double headroom, const Wishes& wishes) {
   const Scenario& given = context.scenario.given;
   const int node = node_of(given.cluster).devices;
+  const StackFacts facts(given, wishes.conditions);
   const auto tensor = [&](int tp) {
     Split split;
     split.tp = tp, split.sp = tp > 1 && (given.stack.sequence_parallel || is_mixture(given.model));
@@ -193,15 +215,17 @@ std::optional<RankedPlan> rule_of_thumb(const ClosedFormContext& context, double
       }
       plan.sp = tensor(plan.tp).sp, plan.pp = devices / plan.tp, plan.dp = given.gpus / devices,
       plan.recompute = recompute;
-      plan.zero = plan.dp > 1 ? plan.pp > 1 ? std::min(given.stack.zero, 1) : given.stack.zero : 0;
+      const bool once = plan.pp > 1 && given.stack.zero_in_pipelines == ZeroExchange::once_a_step;
+      plan.zero = plan.dp > 1 ? plan.pp > 1 && !once ? std::min(given.stack.zero, 1) : given.stack.zero : 0;
+      if (once && plan.zero >= 2) plan.zero_exchange = ZeroExchange::once_a_step;
       if (is_mixture(given.model)) {  // experts over as much of the node as their number allows
         for (const int ep : divisors(node)) {
           Plan wider = plan;
           wider.ep = ep;
-          if (is_valid(given, wider) && supports(given.stack, wider)) plan = wider;
+          if (is_valid(given, wider) && supports(given.stack, facts, wider)) plan = wider;
         }
       }
-      if (!is_valid(given, plan) || !supports(given.stack, plan)) continue;
+      if (!is_valid(given, plan) || !supports(given.stack, facts, plan)) continue;
       RankedPlan ranked = priced(context, plan);
       if (ranked.estimate.memory.fits(headroom)) return ranked;
     }

@@ -22,6 +22,8 @@ struct Disturbances {
   bool operator==(const Disturbances&) const = default;
 };
 
+inline constexpr std::size_t simulation_limit = 20'000'000;  // tasks of a plan: about 5 GB and a minute
+
 struct SimulationOptions {
   bool every_rank = false;
   Disturbances disturbances;

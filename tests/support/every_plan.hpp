@@ -25,14 +25,17 @@ void visit_details(const Scenario& given, Plan plan, Visit visit) {
     for (int v = 1; v <= blocks + 2; ++v) {
       plan.cut = cut, plan.virtual_stages = v;
       if (v > 1 && (cut == StageCut::list || !cuts_equally(plan, blocks))) continue;
-      for (int zero = 0; zero <= (plan.pp > 1 ? 1 : 3); ++zero) {
+      const bool once = plan.pp > 1 && given.stack.zero_in_pipelines == ZeroExchange::once_a_step;
+      const int last_zero = plan.dp * plan.cp == 1 ? 0 : plan.pp > 1 && !once ? 1 : 3;
+      for (int zero = 0; zero <= last_zero; ++zero) {
+        plan.zero_exchange = once && zero >= 2 ? ZeroExchange::once_a_step : ZeroExchange::every_pass;
         for (int micro_batch = 1; micro_batch <= 64; micro_batch *= 2) {
           for (const Recompute recompute : {Recompute::none, Recompute::selective, Recompute::full}) {
             plan.zero = zero, plan.micro_batch = micro_batch, plan.recompute = recompute;
             for (int schedule = 0; schedule <= static_cast<int>(ScheduleKind::zb_auto); ++schedule) {
               plan.schedule = static_cast<ScheduleKind>(schedule);
               if (plan.pp == 1 && plan.schedule != ScheduleKind::one_f_one_b) continue;
-              if (is_valid(given, plan) && supports(given.stack, plan)) visit(plan);
+              if (is_valid(given, plan) && supports(given, plan)) visit(plan);
             }
           }
         }

@@ -30,7 +30,7 @@ inline std::vector<std::string> candidates(const fields::Info& info) {
     texts.push_back("[" + std::string(number) + "]");
     texts.push_back(number + (" " + unit));
   }
-  texts.insert(texts.end(), {"true", "false", "some words", "[one, two]"});
+  texts.insert(texts.end(), {"true", "false", "some words", "[one, two]", "tp = 1", "pp = 1 or dp > 2"});
   return texts;
 }
 

@@ -22,7 +22,10 @@ std::span<U> part_of(std::span<U> all, std::int64_t first, std::int64_t count) {
 // Dense weights first, then experts: neighbours in a piece are neighbours in memory.
 template <class T>
 FlatWeights<T>::FlatWeights(RankContext& rank)
-    : rank_(rank), zero_(rank.plan.zero), trains_(rank.program.step == StepKind::training), units_(rank.stage.units) {
+    : rank_(rank),
+      zero_(zero_in_step(rank.plan)),
+      trains_(rank.program.step == StepKind::training),
+      units_(rank.stage.units) {
   for (const Unit& unit : units_) {
     const std::vector<Weight>& list = weights_.emplace_back(weights_of(rank.given, rank.plan, unit, rank.rank));
     std::int64_t dense = 0, experts = 0;

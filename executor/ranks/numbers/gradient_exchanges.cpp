@@ -62,7 +62,7 @@ std::span<A> of_weight(std::span<A> all, std::int64_t first, std::int64_t count)
 // Of the gradients of a weight that all of a tensor group hold: what ZeRO keeps on other ranks is not held.
 template <class T>
 Summed<Arithmetic<T>> replicated_gradient(KernelContext<T>& k, std::size_t unit, const Weight& w) {
-  if (k.rank.plan.zero < 2) return {w.count, of_weight(k.flat.gradients(unit, false), w.first, w.count), 0};
+  if (zero_in_step(k.rank.plan) < 2) return {w.count, of_weight(k.flat.gradients(unit, false), w.first, w.count), 0};
   const WeightPiece& piece = k.flat.piece(alone(unit), Share::dense);
   const std::int64_t own = k.flat.place(unit, Share::dense).first + piece.own.first;  // in the unit
   const std::int64_t first = std::max(w.first, own), last = std::min(w.first + w.count, own + piece.own.count);
@@ -81,17 +81,19 @@ std::function<void()> GradientExchanges<T>::between_replicas(KernelContext<T>& k
   const auto unit = static_cast<std::size_t>(c.units->first), holder = k.weights.holder(unit, c.share);
   const WeightPiece& piece = k.flat.piece(holder == unit ? *c.units : alone(holder), c.share);
   if (c.flow == Flow::dp_all_gather) {
-    const std::span<T> whole = plan.zero == 3 ? k.weights.template part<T>(*units[unit].gathered, unit, c.share)
-                                              : k.flat.whole_parameters(piece);
+    const std::span<T> whole = zero_in_step(plan) == 3
+                                   ? k.weights.template part<T>(*units[unit].gathered, unit, c.share)
+                                   : k.flat.whole_parameters(piece);
     return [&among, own = k.flat.own_parameters(piece), whole] { among.all_gather(Elements(own), Elements(whole)); };
   }
-  const std::span<A> whole = plan.zero >= 2 ? k.weights.template part<A>(*units[unit].gradients, unit, c.share)
-                                            : k.flat.whole_gradients(piece);
-  if (plan.zero == 0) return [&among, whole] { among.all_reduce(Elements(whole), Reduction::sum); };
+  const std::span<A> whole = zero_in_step(plan) >= 2 ? k.weights.template part<A>(*units[unit].gradients, unit, c.share)
+                                                     : k.flat.whole_gradients(piece);
+  if (zero_in_step(plan) == 0) return [&among, whole] { among.all_reduce(Elements(whole), Reduction::sum); };
   const GroupKind copies = RankGrid::replica_group(c.share == Share::experts);
   const bool between_copies = c.group == copies;
   // From ZeRO-2 on a rank adds its shard to what it keeps, once all replicas have their part in it.
-  const bool keeps = plan.zero >= 2 && (between_copies || plan.sharding_group == 0 || k.rank.grid.size(copies) == 1);
+  const bool keeps =
+      zero_in_step(plan) >= 2 && (between_copies || plan.sharding_group == 0 || k.rank.grid.size(copies) == 1);
   const std::span<A> shard = of_weight(whole, piece.own.first, piece.own.count),
                      kept = keeps ? k.flat.own_gradients(piece) : std::span<A>{};
   return [&on = k.on, &among, whole, shard, kept, between_copies] {
@@ -138,7 +140,7 @@ void GradientExchanges<T>::sum_ends(KernelContext<T>& k, const Communication& c,
   const auto found = std::ranges::find_if(units, [](const Unit& unit) { return unit.table > 0; });
   const auto unit = static_cast<std::size_t>(found - units.begin());
   std::span<Arithmetic<T>> held;
-  if (k.rank.plan.zero >= 2) {
+  if (zero_in_step(k.rank.plan) >= 2) {
     held = k.flat.own_gradients(k.flat.piece(alone(unit), Share::table));
   } else {
     const Weight& table = *std::ranges::find(k.flat.weights(unit), WeightKind::table, &Weight::kind);

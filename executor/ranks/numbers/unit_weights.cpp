@@ -98,14 +98,15 @@ std::span<U> UnitWeights<T>::part(TensorId id, std::size_t unit, Share share) {
 
 template <class T>
 void UnitWeights<T>::begin_tensor(TensorId id) {
-  if (rank_.plan.zero == 3) fill_alone(id);
+  if (zero_in_step(rank_.plan) == 3) fill_alone(id);
   const auto is = [id](const Unit& unit) { return unit.gradients == id || unit.early == id; };
-  if (rank_.plan.zero >= 2 && std::ranges::any_of(rank_.stage.units, is)) clear(rank_.backend, rank_.tensor<A>(id));
+  if (zero_in_step(rank_.plan) >= 2 && std::ranges::any_of(rank_.stage.units, is))
+    clear(rank_.backend, rank_.tensor<A>(id));
 }
 
 template <class T>
 void UnitWeights<T>::end_tensor(TensorId id) {
-  if (rank_.plan.zero >= 2) keep_alone(id);
+  if (zero_in_step(rank_.plan) >= 2) keep_alone(id);
 }
 
 // Weights of a unit that no other rank shares: nothing is gathered before they are used.

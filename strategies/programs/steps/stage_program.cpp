@@ -21,7 +21,7 @@ std::uint32_t tokens_of_blocks(const SplitPrograms& programs) {
 
 double data_parallel_overlap(const Stack& stack, const Plan& plan) {
   const bool forbidden = plan.overlap.dp && !*plan.overlap.dp;
-  return forbidden ? 0 : plan.zero == 3 ? stack.overlap.zero3 : stack.overlap.dp;
+  return forbidden ? 0 : zero_in_step(plan) == 3 ? stack.overlap.zero3 : stack.overlap.dp;
 }
 
 double pipeline_overlap(const Stack& stack, const Plan& plan) {

@@ -1,5 +1,6 @@
 // When replicas exchange what they exchange once a step: parameters that ZeRO-1 and 2 left in shards are gathered
-// before the first forward, gradients of ZeRO-0 and 1 are reduced after the last backward. What goes in one piece is
+// before the first forward, gradients of ZeRO-0 and 1 are reduced after the last backward; ZeRO-2 and 3 that exchange
+// once a step do the same, but reduce only after all passes (PyTorch's pipelines). What goes in one piece is
 // cut_buckets' affair (ZeRO-2 gathers unit by unit). The lowering writes it as instructions
 // (training/training_stage.hpp), the closed form as delays (closed_form/data_parallel.hpp).
 #pragma once
@@ -12,7 +13,10 @@ class StepExchanges {
  public:
   // `overlap`: the share of them that may hide (data_parallel_overlap).
   StepExchanges(const Plan& plan, double overlap)
-      : gathers_(plan.zero == 1 || plan.zero == 2), reduces_(plan.zero < 2), beside_(overlap > 0) {}
+      : gathers_(zero_in_step(plan) == 1 || zero_in_step(plan) == 2),
+        reduces_(zero_in_step(plan) < 2),
+        beside_(overlap > 0),
+        late_(exchanges_once(plan)) {}
 
   [[nodiscard]] bool gathers() const { return gathers_; }
   [[nodiscard]] bool reduces() const { return reduces_; }
@@ -35,12 +39,12 @@ class StepExchanges {
   }
 
   // In the last pass of a chunk that makes gradients of weights: behind the unit that completes them.
-  [[nodiscard]] bool reduces_in_last_pass() const { return reduces_ && beside_; }
+  [[nodiscard]] bool reduces_in_last_pass() const { return reduces_ && beside_ && !late_; }
   // After all passes.
-  [[nodiscard]] bool reduces_at_end() const { return reduces_ && !beside_; }
+  [[nodiscard]] bool reduces_at_end() const { return reduces_ && !reduces_in_last_pass(); }
 
  private:
-  bool gathers_, reduces_, beside_;
+  bool gathers_, reduces_, beside_, late_;
 };
 
 }  // namespace forerun

@@ -75,10 +75,11 @@ struct UnitScript {
 // `overlap`: the share of exchanges between replicas that may hide (data_parallel_overlap).
 inline UnitScript unit_script(const Plan& plan, PassKind kind, double overlap) {
   const bool forward = kind == PassKind::forward, weights = kind == PassKind::weight_gradient;
-  return {.gathers = plan.zero == 3 && !weights,
-          .scatters = plan.zero >= 2 && (weights || kind == PassKind::backward),
-          .keeps_early = plan.zero >= 2 && kind == PassKind::input_gradient,
-          .takes_early = plan.zero >= 2 && weights,
+  const int zero = zero_in_step(plan);
+  return {.gathers = zero == 3 && !weights,
+          .scatters = zero >= 2 && (weights || kind == PassKind::backward),
+          .keeps_early = zero >= 2 && kind == PassKind::input_gradient,
+          .takes_early = zero >= 2 && weights,
           .copies_out = plan.offload.activations && forward,
           .copies_back = plan.offload.activations && !forward && !weights,
           .ahead = overlap > 0};

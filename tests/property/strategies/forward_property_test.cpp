@@ -31,7 +31,8 @@ ForwardBatch some_batch(const Plan& plan) {
 
 DrawnForward some_forward_step() {
   auto [given, plan] = test::some_lowered_plan({1, 2, 4, 8, 16, 32});
-  plan.zero = 0, plan.sharding_group = 0, plan.offload = {}, plan.recompute = Recompute::none;
+  plan.zero = 0, plan.zero_exchange = ZeroExchange::every_pass, plan.sharding_group = 0, plan.offload = {},
+  plan.recompute = Recompute::none;
   RC_PRE(plan.pp == 1 || traits(plan.schedule).route == ChunkRoute::round_robin);
   if (plan.schedule == ScheduleKind::zb_auto) plan.activation_limit = 1;
   ForwardBatch batch = some_batch(plan);

@@ -50,13 +50,15 @@ TEST(Table, DropsTheLeastImportantColumnsAndSaysSo) {
   EXPECT_NE(plans().text(20).find("not shown: memory,\nbubble"), std::string::npos) << plans().text(20);
 }
 
-TEST(Table, CutsTextButNeverNumbers) {
+TEST(Table, WrapsTextButNeverNumbers) {
   Table table({{.title = "plan", .align = Align::left}, {.title = "step"}});
   table.row({"a rather long name of a plan", "123456789"});
   EXPECT_EQ(table.text(20),  // 9 for the number, 2 between, 9 for the text
             "plan            step\n"
             "--------------------\n"
-            "a rather…  123456789\n");
+            "a rather   123456789\n"
+            "long name\n"
+            "of a plan\n");
   EXPECT_NE(table.text(3).find("123456789"), std::string::npos);
 }
 

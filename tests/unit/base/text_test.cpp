@@ -1,6 +1,7 @@
 // Is the word found that a person meant, and none where nothing is near?
 #include "base/text.hpp"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 namespace forerun {
@@ -64,6 +65,14 @@ TEST(Text, QuotesAreShortAndPrintable) {
   EXPECT_EQ(quoted("a\nb\x1b[0m"sv), "'a?b?[0m'");
   EXPECT_EQ(quoted(std::string(61, 'x')), "'" + std::string(60, 'x') + "…'");
   EXPECT_EQ(quoted(std::string(60, 'x')), "'" + std::string(60, 'x') + "'");
+}
+
+TEST(Wrapped, BreaksAtSpacesAndWithinLongWords) {
+  using testing::ElementsAre;
+  EXPECT_THAT(wrapped("tp 8, pp 4, dp 2", 8), ElementsAre("tp 8, pp", "4, dp 2"));
+  EXPECT_THAT(wrapped("a/long/path of it", 4), ElementsAre("a/lo", "ng/p", "ath", "of", "it"));
+  EXPECT_THAT(wrapped("größe", 3), ElementsAre("grö", "ße"));
+  EXPECT_THAT(wrapped("", 3), ElementsAre(""));
 }
 
 }  // namespace

@@ -13,7 +13,34 @@ namespace {
 
 using testing::HasSubstr;
 
-TEST(StackFields, AllCount) { test::expect_every_key_to_count(stack_fields(), {Stack{}}); }
+TEST(StackFields, AllCount) {
+  Stack strict;
+  strict.rules = {{.must = *Expression::parse("zero <= 1", rule_names()), .says = "so", .source = "a file"}};
+  test::expect_every_key_to_count(stack_fields(), {Stack{}, strict});
+}
+
+// Rules name values by their place in an enum.
+TEST(StackRules, NameWhatPlansName) {
+  EXPECT_EQ(rule_names().size(), rule_name_count);
+  const auto name_of = [](RuleName name) { return rule_names()[static_cast<std::size_t>(name)].name; };
+  EXPECT_EQ(name_of(RuleName::tp), "tp");
+  EXPECT_EQ(name_of(RuleName::zero_exchange), "zero_exchange");
+  EXPECT_EQ(name_of(RuleName::micro_batches), "micro_batches");
+  EXPECT_EQ(name_of(RuleName::heads), "heads");
+  EXPECT_EQ(name_of(RuleName::hidden), "hidden");
+}
+
+TEST(StackRules, OfEveryShippedStackSayWhyAndWhere) {
+  std::size_t rules = 0;
+  for (const std::string& name : stack_names()) {
+    const Stack stack = *find_stack(name);
+    for (const StackRule& rule : stack.rules) {
+      EXPECT_FALSE(rule.says.empty() || rule.source.empty() || rule.must.used().empty()) << name;
+      ++rules;
+    }
+  }
+  EXPECT_GT(rules, 20U);
+}
 
 TEST(StackFields, WriteEveryShippedStackWithItsFit) {
   for (const std::string& name : stack_names()) {

@@ -12,6 +12,12 @@ namespace {
 
 using testing::HasSubstr;
 
+const Change* change_with(const Advice& advice, const std::string& words) {
+  const auto found = std::ranges::find_if(
+      advice.changes, [&](const Change& change) { return change.what.find(words) != std::string::npos; });
+  return found == advice.changes.end() ? nullptr : &*found;
+}
+
 // 70 B parameters at 18 bytes are 1260 GB; eight H100s have 680.
 Scenario too_large() {
   return test::scenario(*find_model("llama3-70b"), "dgx-h100", 8, {.sequence = 8192, .global_batch = 128});
@@ -30,28 +36,35 @@ TEST(Advice, SaysWhatBindsAndByHowMuch) {
 TEST(Advice, OfferedChangesFitIndeed) {
   const Scenario given = too_large();
   const ClosedFormContext context(test::priced(given));
-  const Advice advice = advise(context, *search(context).nearest, 0.03);
+  const Advice advice = advise(context, *search(context).nearest, {.headroom = 0.03});
   ASSERT_GE(advice.changes.size(), 2U);
   for (const Change& change : advice.changes) {
     Scenario changed = given;
     changed.gpus = gpus(change.plan);
-    if (changed.gpus == given.gpus)
+    if (change.what.find(" each) instead of") != std::string::npos)
       changed.cluster =
           *find_cluster(find_device(change.what.substr(4, change.what.find(' ', 4) - 4))->default_cluster);
     EXPECT_EQ(to_string(check_plan(changed, change.plan)), "") << change.what;
     const MemoryUse use = test::memory_of(changed, change.plan);
     EXPECT_TRUE(use.fits(0.03)) << change.what;
     EXPECT_EQ(use.total(), change.total) << change.what;
+    EXPECT_GT(change.step.value(), Seconds{0}) << change.what;
   }
+}
+
+TEST(Advice, OffersTheHostForTheOptimiser) {
+  const ClosedFormContext context(test::priced(too_large()));
+  const Change* host = change_with(advise(context, *search(context).nearest), "on the host");
+  ASSERT_NE(host, nullptr);
 }
 
 TEST(Advice, OffersTheFewestWholeNodesThatFit) {
   const Scenario given = too_large();
   const ClosedFormContext context(test::priced(given));
   const Advice advice = advise(context, *search(context).nearest);
-  ASSERT_FALSE(advice.changes.empty());
-  EXPECT_THAT(advice.changes.front().what, HasSubstr(" devices instead of 8"));
-  const int offered = gpus(advice.changes.front().plan);
+  const Change* more = change_with(advice, " devices instead of 8");
+  ASSERT_NE(more, nullptr);
+  const int offered = gpus(more->plan);
   for (int fewer = 16; fewer < offered; fewer += 8) {
     Scenario smaller = given;
     smaller.gpus = fewer;
@@ -76,6 +89,21 @@ TEST(Advice, OffersAShorterSequenceWhereActivationsBind) {
   EXPECT_TRUE(search(ClosedFormContext(test::priced(given))).best.empty());
 }
 
+TEST(CheaperBatches, NameTheNextThatMoreReplicasDivide) {
+  const auto named = [](int batch) {
+    const ClosedFormContext context(
+        test::priced(test::scenario(test::small_dense(), "dgx-h100", 64, {.sequence = 2048, .global_batch = batch})));
+    std::vector<int> batches;
+    for (const CheaperBatch& cheaper : cheaper_batches(context, search(context).best.front())) {
+      EXPECT_GE(cheaper.saving, 0.1);
+      batches.push_back(cheaper.global_batch);
+    }
+    return batches;
+  };
+  EXPECT_THAT(named(65), testing::Contains(64));
+  EXPECT_THAT(named(64), testing::IsEmpty());
+}
+
 TEST(BindingCategory, IsTheLargestAtThePeak) {
   const MemoryUse use{.stages = {{.parameters = Bytes{9}}, {.parameters = Bytes{1}, .activations = Bytes{5}}},
                       .peak_stage = 1};
@@ -83,7 +111,8 @@ TEST(BindingCategory, IsTheLargestAtThePeak) {
 }
 
 TEST(Adjust, NamesSingleChangesThatFitAndAllOfThemOnlyWhereNoneDoes) {
-  Scenario given = test::scenario(*find_model("llama2-7b"), "dgx-h100", 8, {.sequence = 4096, .global_batch = 64});
+  Scenario given =
+      test::scenario(*find_model("llama2-7b"), "dgx-h100", 8, {.sequence = 4096, .global_batch = 64}, "deepspeed");
   const Plan plan{.dp = 8, .zero = 1, .micro_batch = 8};
   const auto changes = adjust(ClosedFormContext(test::priced(given)), plan);
   ASSERT_FALSE(changes.empty());

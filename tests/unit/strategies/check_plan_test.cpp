@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "strategies/plan/plan_remarks.hpp"
 #include "tests/support/scenarios.hpp"
 
 namespace forerun {
@@ -54,13 +55,14 @@ TEST(CheckPlan, RefusesOptionsWithoutAMeaning) {
 }
 
 TEST(CheckStack, RefusesWhatTheSoftwareDoesNotHave) {
-  const Stack fsdp = *find_stack("pytorch-fsdp");
+  Scenario fsdp = dense(8);
+  fsdp.stack = *find_stack("pytorch-fsdp");
   const Plan megatron{.tp = 2, .pp = 2, .dp = 2, .zero = 1};
   EXPECT_EQ(check_stack(fsdp, megatron).size(), 3U) << "tp, pp and the level of ZeRO, all at once";
   EXPECT_FALSE(supports(fsdp, megatron));
   EXPECT_TRUE(supports(fsdp, {.dp = 8, .zero = 3}));
   EXPECT_TRUE(supports(fsdp, {}));  // one device has nothing to shard over
-  EXPECT_TRUE(supports(*find_stack("megatron-core"), megatron));
+  EXPECT_TRUE(supports(dense(8), megatron));
 }
 
 TEST(CheckPlan, CountsDevices) {
@@ -137,7 +139,13 @@ TEST(CheckPlan, AddsUpListedStages) {
 }
 
 TEST(CheckPlan, ShardsOverSomething) {
-  EXPECT_THAT(reason(dense(8), {.tp = 8, .zero = 1}), HasSubstr("zero 1 shards over dp x cp, which is 1"));
+  expect_valid(dense(8), {.tp = 8, .zero = 1});  // nothing is sharded, which recipes write all the same
+  EXPECT_THAT(remarks_on(dense(8), {.tp = 8, .zero = 1}),
+              testing::ElementsAre("zero 1 shards over dp x cp, which is 1: nothing is sharded"));
+  EXPECT_THAT(reason(mixture(8), {.tp = 8, .sp = true, .zero = 1}), HasSubstr("but experts have copies"));
+  expect_valid(dense(8), {.pp = 2, .dp = 4, .zero = 2, .zero_exchange = ZeroExchange::once_a_step});
+  EXPECT_THAT(reason(dense(8), {.dp = 8, .zero = 1, .zero_exchange = ZeroExchange::once_a_step}),
+              HasSubstr("zero_exchange once_a_step with zero 1"));
   expect_valid(dense(8), {.cp = 8, .zero = 3});
   expect_valid(dense(8), {.pp = 2, .dp = 4, .zero = 2});
 }

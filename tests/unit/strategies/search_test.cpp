@@ -6,6 +6,7 @@
 
 #include <array>
 #include <limits>
+#include <map>
 
 #include "strategies/closed_form/block_price.hpp"
 #include "strategies/plan/check_plan.hpp"
@@ -103,11 +104,20 @@ TEST_P(Search, FindsWhatTryingEverythingFinds) {
   }
 }
 
+std::map<PlanKind, std::size_t> by_kind(const SearchResult& result) {
+  std::map<PlanKind, std::size_t> variants;
+  for (const RankedPlan& ranked : result.best) ++variants[kind_of(ranked.plan)];
+  return variants;
+}
+
 TEST_P(Search, ReturnsPlansThatCanBeRun) {
   const Scenario& given = GetParam().given;
   const ClosedFormContext context(test::priced(given));
   const SearchResult result = search(context, {.top = 20, .headroom = GetParam().headroom});
-  EXPECT_EQ(result.best.size(), static_cast<std::size_t>(std::min<std::int64_t>(20, result.certificate.evaluated)));
+  EXPECT_EQ(result.best.empty(), result.certificate.evaluated == 0);
+  EXPECT_LE(std::ssize(result.best), result.certificate.evaluated);
+  for (const auto& [kind, variants] : by_kind(result)) EXPECT_LE(variants, SearchOptions{}.variants);
+  EXPECT_LE(by_kind(result).size(), 20U);
   Seconds before{0};
   for (const RankedPlan& ranked : result.best) {
     EXPECT_EQ(to_string(check_plan(given, ranked.plan)), "");
@@ -181,8 +191,50 @@ TEST(SearchOptions, LimitTheListAndTellHowFar) {
                                                  EXPECT_GE(done, last);
                                                  last = done;
                                                }});
-  EXPECT_EQ(result.best.size(), 2U);
+  EXPECT_EQ(by_kind(result).size(), 2U);
   EXPECT_EQ(last, 1);
+}
+
+Wishes wished(const std::vector<std::string>& fix, const std::vector<std::string>& forbid, bool offload = false) {
+  const Result<Wishes> wishes = read_wishes(fix, forbid, offload);
+  EXPECT_TRUE(wishes) << to_string(wishes.error());
+  return wishes ? *wishes : Wishes{};
+}
+
+TEST(Wishes, NarrowTheSpace) {
+  const ClosedFormContext context(
+      test::priced(test::scenario(test::small_mixture(), "dgx-h100", 8, {.sequence = 1024, .global_batch = 48})));
+  const auto plans = [&](const Wishes& wishes) { return search(context, {.top = 50, .wishes = wishes}).best; };
+  for (const RankedPlan& ranked : plans(wished({"tp=2", "recompute=full"}, {"cp=2", "zero=1"}))) {
+    EXPECT_EQ(ranked.plan.tp, 2);
+    EXPECT_EQ(ranked.plan.recompute, Recompute::full);
+    EXPECT_NE(ranked.plan.cp, 2);
+    EXPECT_NE(ranked.plan.zero, 1);
+  }
+  EXPECT_FALSE(plans(wished({"tp=2"}, {})).empty());
+  EXPECT_TRUE(plans(wished({"tp=3"}, {})).empty());
+}
+
+// Values that the space has not by itself.
+TEST(Wishes, AddWhatTheyFix) {
+  const ClosedFormContext context(
+      test::priced(test::scenario(test::small_mixture(), "dgx-h100", 8, {.sequence = 1024, .global_batch = 48})));
+  const auto first = [&](const Wishes& wishes) {
+    const SearchResult result = search(context, {.wishes = wishes});
+    EXPECT_FALSE(result.best.empty());
+    return result.best.empty() ? Plan{} : result.best.front().plan;
+  };
+  EXPECT_EQ(first(wished({"micro_batch=3"}, {})).micro_batch, 3);
+  EXPECT_EQ(first(wished({"etp=2"}, {})).etp, 2);
+  EXPECT_EQ(first(wished({"sharding_group=4"}, {})).sharding_group, 4);
+  EXPECT_TRUE(first(wished({"offload.optimizer=true"}, {})).offload.optimizer);
+  EXPECT_FALSE(first(wished({}, {}, true)).offload.optimizer) << "where it fits, the host only costs time";
+}
+
+TEST(Wishes, SayAllThatIsWrongWithThem) {
+  const Result<Wishes> wishes = read_wishes({"tq=2", "tp", "cp_kind=rings"}, {"heads=4"}, false);
+  ASSERT_FALSE(wishes);
+  EXPECT_EQ(wishes.error().size(), 4U) << to_string(wishes.error());
 }
 
 TEST(RuleOfThumb, FillsTheNodeThenCutsThePipelineThenReplicates) {

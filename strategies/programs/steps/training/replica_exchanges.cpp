@@ -27,31 +27,31 @@ std::int64_t ReplicaExchanges::held(const PlacedUnit& unit, Share share) const {
   return 0;
 }
 
-Communication ReplicaExchanges::communication(Flow flow, GroupKind group, const ReplicaPiece& piece,
-                                              Bytes element) const {
+Communication ReplicaExchanges::communication(Flow flow, GroupKind group, const ReplicaPiece& piece, Bytes element,
+                                              double hidden) const {
   return {.flow = flow,
           .group = group,
           .elements = piece.elements,
           .element = element,
-          .hidden = overlap_,
+          .hidden = hidden,
           .units = piece.units,
           .share = piece.share};
 }
 
 void ReplicaExchanges::gather(const ReplicaPiece& piece, TokenId token) {
-  const Communication c = communication(Flow::dp_all_gather, shard_group(piece.share), piece, parameter_);
+  const Communication c = communication(Flow::dp_all_gather, shard_group(piece.share), piece, parameter_, overlap_);
   emit_.push({.lane = Lane::dp, .token = token, .work = emit_.work(c)});
 }
 
 void ReplicaExchanges::reduce(const ReplicaPiece& piece, ReduceTokens tokens, std::vector<TokenId>& issued) {
   const auto issue = [&](Flow flow, GroupKind group, const ReplicaPiece& part, TokenId token) {
-    const Communication c = communication(flow, group, part, state_.reduction);
+    const Communication c = communication(flow, group, part, state_.reduction, exchanges_once(plan_) ? 0 : overlap_);
     emit_.push({.lane = Lane::dp, .token = token, .work = emit_.work(c)});
     issued.push_back(token);
   };
   const GroupKind group = shard_group(piece.share);
   if (has_peers(piece.share))
-    issue(plan_.zero == 0 ? Flow::dp_all_reduce : Flow::dp_reduce_scatter, group, piece, tokens.shards);
+    issue(zero_in_step(plan_) == 0 ? Flow::dp_all_reduce : Flow::dp_reduce_scatter, group, piece, tokens.shards);
   const GroupKind replica = RankGrid::replica_group(piece.share == Share::experts);
   if (plan_.sharding_group == 0 || grid_.size(replica) == 1) return;
   ReplicaPiece share = piece;

@@ -38,7 +38,7 @@ class ReplicaExchanges {
   void reduce(const ReplicaPiece&, ReduceTokens, std::vector<TokenId>& issued);
 
  private:
-  [[nodiscard]] Communication communication(Flow, GroupKind, const ReplicaPiece&, Bytes element) const;
+  [[nodiscard]] Communication communication(Flow, GroupKind, const ReplicaPiece&, Bytes element, double hidden) const;
 
   const Plan& plan_;
   RankGrid grid_;

@@ -32,7 +32,7 @@ void TrainingStage::prologue() {
 // In the order of forward: buckets of a share after each other, or (ZeRO-2) the shares of a unit.
 std::vector<ReplicaPiece> TrainingStage::pieces_at_start(const TrainingChunk& own) const {
   std::vector<ReplicaPiece> pieces;
-  if (plan_.zero == 1) {
+  if (zero_in_step(plan_) == 1) {
     for (const Share share : all_shares) {
       const std::vector<Bucket>& buckets = own.buckets_of(share);
       for (auto bucket = buckets.rbegin(); bucket != buckets.rend(); ++bucket)
@@ -98,9 +98,9 @@ std::int64_t TrainingStage::own_gradients() const {
     for (const Share share : all_shares) {
       const auto kept = [&](std::int64_t elements) {
         const int ranks = replicas_.grid().size(replicas_.shard_group(share));
-        return plan_.zero == 0 ? elements : shard_sizes(elements, ranks).largest;
+        return zero_in_step(plan_) == 0 ? elements : shard_sizes(elements, ranks).largest;
       };
-      if (const std::vector<Bucket>& buckets = own.buckets_of(share); plan_.zero == 1 && !buckets.empty()) {
+      if (const std::vector<Bucket>& buckets = own.buckets_of(share); zero_in_step(plan_) == 1 && !buckets.empty()) {
         for (const Bucket& bucket : buckets) sum += kept(bucket.elements);
       } else {
         for (const PlacedUnit& unit : own.chunk.units) sum += kept(replicas_.held(unit, share));

@@ -45,14 +45,14 @@ void place_shards(const Plan& plan, const ReplicaExchanges& replicas, Bytes para
     return first;
   };
   const Bytes gradient = sharded_gradient(replicas.state(), plan);
-  if (plan.zero == 3) own.gathered = of_units("gathered parameters", parameter, true);
-  if (plan.zero >= 2) own.gradients = of_units("gradients before they are scattered", gradient, false);
+  if (zero_in_step(plan) == 3) own.gathered = of_units("gathered parameters", parameter, true);
+  if (zero_in_step(plan) >= 2) own.gradients = of_units("gradients before they are scattered", gradient, false);
   for (std::size_t u = 0; u < own.size(); ++u) {
     Unit& unit = emit.program().units[own.chunk.first_unit + u];
     const auto n = static_cast<TensorId>(u);
     if (own.gathered) unit.gathered = *own.gathered + n;
     if (own.gradients) unit.gradients = *own.gradients + n;
-    const std::int64_t early = plan.zero >= 2 && splits_backward(plan) ? own.chunk.units[u].program->early : 0;
+    const std::int64_t early = zero_in_step(plan) >= 2 && splits_backward(plan) ? own.chunk.units[u].program->early : 0;
     if (early > 0)
       unit.early =
           emit.tensor("gradients that wait for W", MemoryKind::activations, static_cast<double>(early) * gradient);
@@ -61,7 +61,7 @@ void place_shards(const Plan& plan, const ReplicaExchanges& replicas, Bytes para
 }
 
 void cut(const Stack& stack, const Plan& plan, const ReplicaExchanges& replicas, TrainingChunk& own) {
-  if (plan.zero >= 2) return;
+  if (zero_in_step(plan) >= 2) return;
   const std::vector<PlacedUnit>& units = own.chunk.units;
   for (const Share share : {Share::dense, Share::experts}) {
     std::vector<std::int64_t> parameters;
