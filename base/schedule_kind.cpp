@@ -31,7 +31,7 @@ constexpr std::string_view no_virtual_stages = "write schedule: interleaved, or 
 
 }  // namespace
 
-const std::array<ScheduleTraits, 8> all_schedules{{
+constexpr decltype(all_schedules) all_schedules{{
     {.name = "gpipe",
      .what = "all forward passes, then all backward passes (Huang et al. 2019)",
      .formula = PipelineFormula::forwards_first,
@@ -78,6 +78,7 @@ const std::array<ScheduleTraits, 8> all_schedules{{
      .needs_times = true,
      .virtual_stages_hint = no_virtual_stages},
 }};
+static_assert(!all_schedules.back().name.empty(), "every schedule has a row");
 
 std::string_view to_string(ScheduleKind kind) { return traits(kind).name; }
 

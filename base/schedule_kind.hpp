@@ -14,6 +14,7 @@
 namespace forerun {
 
 enum class ScheduleKind : std::uint8_t { gpipe, one_f_one_b, interleaved, zb_h1, zb_h2, zb_v, dualpipe, zb_auto };
+inline constexpr ScheduleKind last_schedule = ScheduleKind::zb_auto;
 
 // Which stages the chunks of a model lie on, in the order of the layers.
 enum class ChunkRoute : std::uint8_t {
@@ -47,7 +48,7 @@ struct ScheduleTraits {
   std::string (*suitable)(const PipelineShape&) = nullptr;
 };
 
-extern const std::array<ScheduleTraits, 8> all_schedules;  // by kind
+extern const std::array<ScheduleTraits, static_cast<std::size_t>(last_schedule) + 1> all_schedules;  // by kind
 inline const ScheduleTraits& traits(ScheduleKind kind) { return all_schedules[static_cast<std::size_t>(kind)]; }
 
 std::string_view to_string(ScheduleKind);

@@ -51,7 +51,7 @@ const Table<Stack>& supported_fields() {
       Table<Stack>()
           .required("zero", &Stack::zero_levels, list(integer(0, 3)), "levels of sharding")
           .required("dimensions", std::identity{}, dimensions(), "of parallelism, beside data parallelism")
-          .usual("schedules", &Stack::schedules, list(choice(all_to(ScheduleKind::zb_auto))), "of pipelines")
+          .usual("schedules", &Stack::schedules, list(choice(all_to(last_schedule))), "of pipelines")
           .usual("zero_in_pipelines", &Stack::zero_in_pipelines, choice(all_to(ZeroExchange::once_a_step)),
                  "when replicas of a pipeline exchange what levels 2 and 3 cut")
           .usual("layers_per_chunk", &Stack::layers_per_chunk, integer(0, 1000),

@@ -16,7 +16,7 @@ std::vector<std::string> words_of(const Values& values) {
 
 std::vector<std::string> schedules() {
   std::vector<std::string> words;
-  for (int kind = 0; kind <= static_cast<int>(ScheduleKind::zb_auto); ++kind)
+  for (int kind = 0; kind <= static_cast<int>(last_schedule); ++kind)
     words.emplace_back(to_string(static_cast<ScheduleKind>(kind)));
   return words;
 }

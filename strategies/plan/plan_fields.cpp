@@ -92,7 +92,7 @@ void add_pipeline(Table<Plan>& table) {
   });
   table.usual("virtual_stages", &Plan::virtual_stages, degree(), "chunks of blocks a stage")
       .says(above_one(" x", &Plan::virtual_stages));
-  table.usual("schedule", &Plan::schedule, choice(all_to(ScheduleKind::zb_auto)), "order of the passes of a stage")
+  table.usual("schedule", &Plan::schedule, choice(all_to(last_schedule)), "order of the passes of a stage")
       .otherwise(
           "interleaved where virtual_stages is above 1, else 1f1b",
           [](Plan& p) { p.schedule = p.virtual_stages > 1 ? ScheduleKind::interleaved : ScheduleKind::one_f_one_b; })

@@ -32,7 +32,7 @@ TEST(TheMap, SaysWhatHeadersPullIn) {
   for (const char* header : {"strategies/simulation/simulation.hpp", "strategies/closed_form/closed_form.hpp"}) {
     const std::size_t headers = pulled_in(this_tree(), header).size();
     std::cout << header << " pulls in " << headers << " own headers\n";
-    EXPECT_LE(headers, 62U) << header;
+    EXPECT_LE(headers, 30U) << header;
   }
 }
 TEST(TheMap, NamesOnlyFilesThatAreThereInItsDocuments) { EXPECT_THAT(dead_paths(this_tree()), IsEmpty()); }

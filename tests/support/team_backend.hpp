@@ -44,9 +44,6 @@ class HostMachine {
 template <class T>
 class HostTeamOperators final : public cuda::TeamOperators<T, HostMachine> {
  public:
-  using A = Arithmetic<T>;
-  using Sums = std::span<A>;
-
   HostTeamOperators(Backend& cpu, int threads)
       : cuda::TeamOperators<T, HostMachine>(HostMachine(threads)), cpu_(cpu.operators<T>()) {}
 
@@ -55,23 +52,23 @@ class HostTeamOperators final : public cuda::TeamOperators<T, HostMachine> {
     cpu_.product(turn_a, turn_b, m, n, k, a, b, c);
   }
   void add_product(Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k, Matrix<const T> a,
-                   Matrix<const T> b, Matrix<A> c) override {
+                   Matrix<const T> b, Matrix<Arithmetic<T>> c) override {
     cpu_.add_product(turn_a, turn_b, m, n, k, a, b, c);
   }
   [[nodiscard]] std::int64_t attention_scratch(const AttentionShape& s) const override {
     return cpu_.attention_scratch(s);
   }
-  void attention_forward(const AttentionShape& s, const AttentionInput<T>& in, Matrix<T> out, Sums log_sum_exp,
-                         Sums scratch) override {
+  void attention_forward(const AttentionShape& s, const AttentionInput<T>& in, Matrix<T> out, Sums<T> log_sum_exp,
+                         Sums<T> scratch) override {
     cpu_.attention_forward(s, in, out, log_sum_exp, scratch);
   }
-  void merge_attention(const AttentionShape& s, Matrix<const T> out, std::span<const A> log_sum_exp, Sums sum,
-                       Sums sum_log_sum_exp) override {
+  void merge_attention(const AttentionShape& s, Matrix<const T> out, ConstSums<T> log_sum_exp, Sums<T> sum,
+                       Sums<T> sum_log_sum_exp) override {
     cpu_.merge_attention(s, out, log_sum_exp, sum, sum_log_sum_exp);
   }
   void attention_backward(const AttentionShape& s, const AttentionInput<T>& in, Matrix<const T> out,
-                          std::span<const A> log_sum_exp, Matrix<const T> dout, Matrix<T> dq, Matrix<T> dk,
-                          Matrix<T> dv, Sums scratch) override {
+                          ConstSums<T> log_sum_exp, Matrix<const T> dout, Matrix<T> dq, Matrix<T> dk, Matrix<T> dv,
+                          Sums<T> scratch) override {
     cpu_.attention_backward(s, in, out, log_sum_exp, dout, dq, dk, dv, scratch);
   }
 

@@ -121,7 +121,7 @@ void read_pipeline(const TrainingRow& row, const Scenario& scenario, Plan& plan,
     plan.schedule = ScheduleKind::zb_auto;
     plan.activation_limit = schedule == "zb-2p" ? 2 : 1;
   }
-  if (plan.schedule == ScheduleKind::zb_v) plan.virtual_stages = 2;
+  plan.virtual_stages = std::max(plan.virtual_stages, traits(plan.schedule).least_virtual_stages);
   if (row.stages.empty() && stack.cuts_by_weights && plan.virtual_stages == 1) {
     plan.cut = StageCut::list;
     plan.stages = chunks_by_weights(scenario.model, plan.pp);

@@ -39,7 +39,7 @@ class Lists {
 template <class... List>
 Lists(CudaBackend&, const List&...) -> Lists<sizeof...(List)>;
 
-// The lane in use (team_operators.hpp).
+// The lane in use (team_launch.hpp).
 class LaneMachine {
  public:
   explicit LaneMachine(CudaBackend& on) : on_(&on), losses_(new_device_memory(sizeof(double))) {
@@ -78,10 +78,6 @@ class LaneMachine {
 template <class T>
 class CudaOperators final : public TeamOperators<T, LaneMachine> {
  public:
-  using A = Arithmetic<T>;
-  using Sums = std::span<A>;
-  using ConstSums = std::span<const A>;
-
   explicit CudaOperators(CudaBackend& on) : TeamOperators<T, LaneMachine>(LaneMachine(on)), on_(on) {}
 
   void product(Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k, Matrix<const T> a,
@@ -89,7 +85,7 @@ class CudaOperators final : public TeamOperators<T, LaneMachine> {
     on_.products().multiply(turn_a, turn_b, m, n, k, a, b, /*added=*/false, c);
   }
   void add_product(Turn turn_a, Turn turn_b, std::int64_t m, std::int64_t n, std::int64_t k, Matrix<const T> a,
-                   Matrix<const T> b, Matrix<A> c) override {
+                   Matrix<const T> b, Matrix<Arithmetic<T>> c) override {
     on_.products().multiply(turn_a, turn_b, m, n, k, a, b, /*added=*/true, c);
   }
 
@@ -98,21 +94,21 @@ class CudaOperators final : public TeamOperators<T, LaneMachine> {
     const std::int64_t delta = s.sequences * s.queries * s.heads;
     return delta <= forerun::attention_scratch<T>(s) ? delta : 0;
   }
-  void attention_forward(const AttentionShape& s, const AttentionInput<T>& in, Matrix<T> out, Sums log_sum_exp,
-                         Sums /*scratch*/) override {
-    const auto positions = this->machine_.lists(in.query_positions, in.key_positions);
+  void attention_forward(const AttentionShape& s, const AttentionInput<T>& in, Matrix<T> out, Sums<T> log_sum_exp,
+                         Sums<T> /*scratch*/) override {
+    const auto positions = this->machine().lists(in.query_positions, in.key_positions);
     cuda::attention_forward<T>(on_.stream(), s, in, positions[0], positions[1], out, log_sum_exp.data());
   }
-  void merge_attention(const AttentionShape& s, Matrix<const T> out, ConstSums log_sum_exp, Sums sum,
-                       Sums sum_log_sum_exp) override {
+  void merge_attention(const AttentionShape& s, Matrix<const T> out, ConstSums<T> log_sum_exp, Sums<T> sum,
+                       Sums<T> sum_log_sum_exp) override {
     cuda::merge_attention<T>(on_.stream(), s, out, log_sum_exp.data(), sum.data(), sum_log_sum_exp.data());
   }
   void attention_backward(const AttentionShape& s, const AttentionInput<T>& in, Matrix<const T> out,
-                          ConstSums log_sum_exp, Matrix<const T> dout, Matrix<T> dq, Matrix<T> dk, Matrix<T> dv,
-                          Sums scratch) override {
+                          ConstSums<T> log_sum_exp, Matrix<const T> dout, Matrix<T> dq, Matrix<T> dk, Matrix<T> dv,
+                          Sums<T> scratch) override {
     const std::int64_t delta = s.sequences * s.queries * s.heads;
-    A* const room = std::ssize(scratch) >= delta ? scratch.data() : this->template scratch_of<A>(delta);
-    const auto positions = this->machine_.lists(in.query_positions, in.key_positions);
+    auto* const room = std::ssize(scratch) >= delta ? scratch.data() : this->template scratch_of<Arithmetic<T>>(delta);
+    const auto positions = this->machine().lists(in.query_positions, in.key_positions);
     cuda::attention_backward<T>(on_.stream(), s, in, positions[0], positions[1], out, log_sum_exp.data(), dout, dq, dk,
                                 dv, room);
   }
