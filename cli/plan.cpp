@@ -54,14 +54,14 @@ std::string flag_of(std::string key) {
 
 // What the flags say of the job, as a plan file would.
 Job read_job(const Options& o, const Stack& stack, Problems& problems) {
-  Job job{.sequence = o.sequence, .global_batch = o.global_batch};
+  Job job{.sequence = o.sequence, .global_batch = o.global_batch, .dtype = stack.dtype};
   for (const auto& [key, text] : o.job) {
     if (key == "tuning") job.kind = JobKind::finetune;
     const Result<void> done = job_fields().set(job, key, text);
     if (done) continue;
     for (Problem problem : done.error()) {
       problem.at = {};
-    problem.message = fmt::format("{}: {}", flag_of(key), problem.message);
+      problem.message = fmt::format("{}: {}", flag_of(key), problem.message);
       problems.push_back(std::move(problem));
     }
   }
@@ -192,7 +192,7 @@ void add_plan(CLI::App& app, int& code) {
     const auto add = [o, key](const std::string& text) { o->job.emplace_back(key, text); };
     return verb->add_option_function<std::string>(flag_of(key), add, what);
   };
-  of_job("dtype", "bf16, fp16, fp8, fp32 or fp64")->default_str("bf16")->type_name("FORMAT");
+  of_job("dtype", "bf16, fp16, fp8, fp32 or fp64")->default_str("the stack's: bf16 of most")->type_name("FORMAT");
   of_job("optimizer", "sgd, momentum or adamw")->default_str("adamw")->type_name("NAME");
   of_job("tuning", "what is trained of a model that is finetuned: full, lora, qlora, ...")->type_name("KIND");
   of_job("expert_skew", "rows of the busiest expert-parallel rank over the mean")->default_str("1")->type_name("N");

@@ -62,10 +62,15 @@ class DatasheetKernels final : public KernelModel {
 
 }  // namespace
 
+std::optional<FlopsPerSecond> power_limited_rate(const Device& device, const GemmParameters& parameters) {
+  if (!parameters.teraflops_per_watt || !device.peak.contains(DType::bf16)) return std::nullopt;
+  const FlopsPerSecond limit{device.power.value() * *parameters.teraflops_per_watt * 1e12};
+  return limit < peak(device, DType::bf16) ? std::optional(limit) : std::nullopt;
+}
+
 double sustained_share(const Device& device, const GemmParameters& parameters) {
-  if (!parameters.teraflops_per_watt) return parameters.compute;
-  const double limit = device.power.value() * *parameters.teraflops_per_watt * 1e12;
-  return parameters.compute * std::min(1.0, limit / peak(device, DType::bf16).value());
+  const std::optional<FlopsPerSecond> limit = power_limited_rate(device, parameters);
+  return parameters.compute * (limit ? *limit / peak(device, DType::bf16) : 1.0);
 }
 
 std::unique_ptr<KernelModel> make_datasheet_kernels(const Device& device, const FamilyParameters& parameters,

@@ -46,5 +46,7 @@ std::unique_ptr<KernelModel> make_kernels(const Device&, const FamilyParameters&
 
 // Rate that large 16-bit products sustain: the issue limit, or the clock that the power limit leaves.
 double sustained_share(const Device&, const GemmParameters&);
+// The 16-bit rate that the power limit allows, where it is below the peak.
+std::optional<FlopsPerSecond> power_limited_rate(const Device&, const GemmParameters&);
 
 }  // namespace forerun

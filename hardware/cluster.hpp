@@ -42,6 +42,7 @@ struct Node {
   Link host;        // device to host memory and NIC (PCIe, NVLink-C2C), per device
   int nics = 0;     // per node, spread evenly over the devices; 0: the node stands alone
   Link nic;         // one NIC
+  Bytes host_memory;  // of the whole node; 0: not known
 
   bool operator==(const Node&) const = default;
 };

@@ -60,6 +60,10 @@ Table<Node> make_node_fields() {
   table.required("nic", &Node::nic, nested(link_fields()), "one NIC, where there are any")
       .only([](const Node& node) { return node.nics > 0; }, [](const Node&) { return "a node without NICs"; },
             "'nics' above 0");
+  table
+      .rare("host_memory", &Node::host_memory, unset_as(Bytes{0}, positive<Bytes>()),
+            "of the node, for what plans offload")
+      .otherwise("not known: it is not checked");
   table.checked(check_nics);
   return table;
 }
@@ -128,7 +132,7 @@ void check_cluster(const Cluster& cluster, MapReader& map) {
 Table<Cluster> make_cluster_fields() {
   Table<Cluster> table;
   table.required("name", &Cluster::name, text(), "as reports print it");
-  table.rare("aliases", &Cluster::aliases, list(text()), "other names by which it is found");
+  table.rare("aliases", &Cluster::aliases, list(text()), "other names by which it is found").label("it finds the file");
   table.required("nodes", &Cluster::nodes, groups(), "kinds of nodes");
   table.rare("network", &Cluster::network, tiers(), "tiers above the nodes, from the node outwards");
   table.rare("max_gpus", &Cluster::max_gpus, integer_or_unset(most_gpus), "devices that there are at most")

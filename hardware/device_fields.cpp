@@ -1,5 +1,8 @@
 #include "hardware/device_fields.hpp"
 
+#include <algorithm>
+#include <array>
+
 #include "base/text.hpp"
 #include "base/units.hpp"
 
@@ -19,7 +22,12 @@ std::vector<std::string> dtype_names() {
 
 std::vector<Info> a_row_each(const Words& rate) {
   std::vector<Info> rows;
-  for (const std::string& name : dtype_names()) rows.push_back({name, rate, "", "dense peak of " + name});
+  constexpr std::array multiplied{DType::fp64, DType::fp32, DType::bf16, DType::fp16, DType::fp8};
+  for (const DType dtype : all_dtypes) {
+    const std::string name(to_string(dtype));
+    const bool used = std::ranges::find(multiplied, dtype) != multiplied.end();
+    rows.push_back({name, rate, "", "dense peak of " + name + (used ? "" : " (a label: no job multiplies in it yet)")});
+  }
   return rows;
 }
 
@@ -58,7 +66,7 @@ const Table<DeviceMemory>& device_memory_fields() {
 
 void add_names(Table<Device>& table) {
   table.required("name", &Device::name, text(), "as reports print it");
-  table.rare("aliases", &Device::aliases, list(text()), "other names by which it is found");
+  table.rare("aliases", &Device::aliases, list(text()), "other names by which it is found").label("it finds the file");
   table.required("vendor", &Device::vendor, word({"nvidia", "amd", "intel", "other"}), "who makes it");
   table.required("family", &Device::family,
                  word({"volta", "turing", "ampere", "ada", "hopper", "blackwell", "cdna3", "cpu", "textbook"}),
@@ -72,8 +80,10 @@ void add_figures(Table<Device>& table) {
   table.required("sms", &Device::sms, integer(1, most_units), "streaming multiprocessors, compute units or cores");
   table.required("clock", &Device::clock, positive<Hertz>(), "boost clock at which the peaks are quoted");
   table.required("launch_overhead", &Device::launch_overhead, quantity<Seconds>(), "floor of one kernel on the device");
-  table.required("concurrent_streams", &Device::concurrent_streams, integer(1, most_units),
-                 "kernels that may run at the same time");
+  table
+      .usual("concurrent_streams", &Device::concurrent_streams, integer(1, most_units),
+             "kernels that may run at the same time")
+      .label("kernels of one lane run one after the other");
   table.required("power", &Device::power, positive<Watts>(), "limit of the board");
   table.usual("price", &Device::price, maybe(quantity<DollarsPerSecond>()), "on demand, where one is published");
   table.rare("cluster", &Device::default_cluster, text(), "the cluster that a bare mention of the device means");

@@ -44,7 +44,7 @@ std::string to_text(const EstimateAnswer& answer, int width) {
 std::string json_text(const EstimateAnswer& answer) {
   Json json = headline_json(answer.scenario.given, answer.plan);
   json.update(to_json(answer.estimate));
-  add_calibrations(json, answer.scenario);
+  add_sources(json, answer.scenario);
   add_no_fit(json, answer.estimate.memory, answer.would_fit);
   return indented(json);
 }

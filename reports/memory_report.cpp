@@ -29,6 +29,12 @@ std::string memory_table(const MemoryUse& m, int width) {
   table.rule();
   table.row({"total", format(m.total()), format_percent(m.total() / m.capacity)});
   table.row({"capacity", format(m.capacity), ""});
+  if (m.host > Bytes{0}) {
+    table.rule();
+    const bool known = m.host_capacity > Bytes{0};
+    table.row({"host memory of a node", format(m.host), known ? format_percent(m.host / m.host_capacity) : ""});
+    table.row({"its capacity", known ? format(m.host_capacity) : "not known", ""});
+  }
   return table.text(width);
 }
 
@@ -51,12 +57,14 @@ Json to_json(const MemoryUse& m) {
           {"peak", to_json(m.peak())},
           {"reserve", whole_bytes(m.reserve)},
           {"context", whole_bytes(m.context)},
+          {"host", whole_bytes(m.host)},
+          {"host_capacity", m.host_capacity > Bytes{0} ? Json(whole_bytes(m.host_capacity)) : Json()},
           {"stages", stages}};
 }
 
 std::string no_fit_text(const Plan& plan, const MemoryUse& memory, const std::vector<Change>& would_fit) {
-  std::string text = fmt::format("does not fit: short by {} at stage {}; {} bind\n", format(-memory.headroom()),
-                                 memory.peak_stage, binding_category(memory));
+  std::string text =
+      fmt::format("does not fit: short by {}; {} bind\n", format(memory.short_by()), binding_category(memory));
   for (const Change& change : would_fit)
     text += fmt::format("  would fit: {} ({})\n", change.what, format(change.total));
   if (would_fit.empty()) {
@@ -79,6 +87,7 @@ Json to_json(const std::vector<Change>& changes) {
     list.push_back({{"change", change.what},
                     {"plan", to_json(change.plan)},
                     {"memory_total", whole_bytes(change.total)},
+                    {"host_memory", whole_bytes(change.host)},
                     {"step_time_s", change.step ? Json(change.step->value()) : Json()}});
   return list;
 }

@@ -20,7 +20,8 @@ std::string to_text(const NoFitAnswer& answer, int width) {
                   summary(answer.nearest.plan), memory_table(answer.nearest.memory, width));
   text += "The smallest changes that would fit:\n";
   for (const Change& change : advice.changes)
-    text += fmt::format("  {}: {} ({}{})\n", change.what, summary(change.plan), format(change.total),
+    text += fmt::format("  {}: {} ({}{}{})\n", change.what, summary(change.plan), format(change.total),
+                        change.host > Bytes{0} ? ", " + format(change.host) + " of a node's memory" : "",
                         change.step ? ", " + format(*change.step) : "");
   return advice.changes.empty()
              ? text + "  none of offload, more devices, larger devices or shorter sequences is enough\n"

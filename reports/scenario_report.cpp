@@ -6,6 +6,7 @@
 
 #include "base/text.hpp"
 #include "base/units.hpp"
+#include "costmodel/kernel_model.hpp"
 #include "costmodel/own_calibrations.hpp"
 #include "costmodel/parameters.hpp"
 #include "reports/value_json.hpp"
@@ -68,21 +69,32 @@ Json headline_json(const Scenario& scenario, const Plan& plan) {
   return json;
 }
 
+std::optional<FlopsPerSecond> power_limit(const PricedScenario& s) {
+  return power_limited_rate(s.device(), s.parameters->gemm);
+}
+
 std::string sources(const PricedScenario& s) {
   const bool fitted = s.parameters->evidence >= Evidence::fitted;
   const std::string kernels =
       fitted ? fmt::format("products and attention fitted to measurements of {}, the rest by ", s.device().name) : "";
-  return own_sources(s) + fmt::format(
-                              "Times: {} rung: {}family '{}' ({}); 80 % bands of steps {}.\n"
-                              "MFU counts attention over the full square, as Narayanan et al. 2021 do, against the "
-                              "dense {} peak. Software figures: {} ({}).\n",
-                              to_string(s.parameters->evidence), kernels, s.parameters->family, s.parameters->source,
-                              s.given.stack.spread ? "from runs of this software that its fit did not see"
-                                                   : "from kernels alone, not checked against runs of this software",
-                              to_string(s.given.job.dtype), s.given.stack.name, s.given.stack.source);
+  const auto limit = power_limit(s);
+  const std::string power = limit ? fmt::format("Products are limited by {} ({} in 16 bits), not by the peak.\n",
+                                                format(s.device().power), format(*limit))
+                                  : "";
+  return power + own_sources(s) +
+         fmt::format(
+             "Times: {} rung: {}family '{}' ({}); 80 % bands of steps {}.\n"
+             "MFU counts attention over the full square, as Narayanan et al. 2021 do, against the "
+             "dense {} peak. Software figures: {} ({}).\n",
+             to_string(s.parameters->evidence), kernels, s.parameters->family, s.parameters->source,
+             s.given.stack.spread ? "from runs of this software that its fit did not see"
+                                  : "from kernels alone, not checked against runs of this software",
+             to_string(s.given.job.dtype), s.given.stack.name, s.given.stack.source);
 }
 
-void add_calibrations(Json& answer, const PricedScenario& s) {
+void add_sources(Json& answer, const PricedScenario& s) {
+  const auto limit = power_limit(s);
+  answer["power_limited_flops"] = limit ? Json(limit->value()) : Json();
   if (s.own->empty()) return;
   answer["calibrations"] = Json::array();
   for (const CalibrationFile& file : s.own->files)

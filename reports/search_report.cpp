@@ -210,7 +210,7 @@ std::string json_text(const SearchAnswer& answer) {
   json["certificate"] = to_json(answer.result.certificate);
   json["conditions"] = condition_texts(answer.wishes);
   json["not_in_the_space"] = beyond_the_space(answer.scenario.given, answer.wishes);
-  add_calibrations(json, answer.scenario);
+  add_sources(json, answer.scenario);
   return indented(json);
 }
 

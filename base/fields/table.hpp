@@ -64,6 +64,11 @@ class Table {
     rows_.back().says = std::move(part);
     return *this;
   }
+  // Of the row above: no figure depends on it; `reason` says what it is there for.
+  Table& label(const std::string& reason) {
+    rows_.back().info.what += " (a label: " + reason + ")";
+    return *this;
+  }
   // Contradictions between keys; asked after all of them were read, problems or not. The map gives their places.
   Table& checked(std::function<void(const T&, MapReader&)> check) {
     checks_.push_back({std::move(check), false});

@@ -201,7 +201,7 @@ void add_speeds(Table<Stack>& table) {
 Table<Stack> make_stack_fields() {
   Table<Stack> table;
   table.required("name", &Stack::name, text(), "as reports print it");
-  table.rare("aliases", &Stack::aliases, list(text()), "other names by which it is found");
+  table.rare("aliases", &Stack::aliases, list(text()), "other names by which it is found").label("it finds the file");
   table.required("source", &Stack::source, text(), "where its figures come from");
   add_states(table);
   add_abilities(table);

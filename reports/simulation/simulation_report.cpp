@@ -112,7 +112,7 @@ std::string to_text(const SimulationAnswer& answer, int width, bool colours) {
 std::string json_text(const SimulationAnswer& answer) {
   Json json = headline_json(answer.scenario.given, answer.simulation.program.plan);
   json.update(figures_json(answer));
-  add_calibrations(json, answer.scenario);
+  add_sources(json, answer.scenario);
   add_no_fit(json, answer.simulation.memory, answer.would_fit);
   return indented(json);
 }

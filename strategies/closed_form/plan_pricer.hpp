@@ -28,6 +28,7 @@ class PlanPricer {
   const PassTimes& times(const SplitPrices&, const Plan&);  // of the passes of all chunks
 
  private:
+  [[nodiscard]] std::vector<ChunkMemory> copies_on_host(const SplitPrices&) const;
   struct Hop {
     Seconds all, stops;
     double spread = 0;

@@ -63,7 +63,9 @@ Kind<Draft> job() {
   Kind<Draft> kind{.words = {"map", "", ""}, .read = {}, .write = {}, .inside = job_fields().infos()};
   kind.read = [](Draft& draft, const YamlNode& node) {
     Scenario& scenario = draft.file.scenario;
-    scenario.job = job_fields().read(node);
+    Given given;
+    scenario.job = job_fields().read(node, &given);
+    if (!given.contains("dtype")) scenario.job.dtype = scenario.stack.dtype;
     scenario.job.tuning = completed(scenario.job.tuning, scenario.stack);
   };
   kind.write = [](const Draft& draft, Defaults rare) { return job_fields().write(draft.file.scenario.job, rare); };

@@ -88,6 +88,12 @@ StageMemory held_memory(const Scenario& given, const StateBytes& state, const Pl
   return held;
 }
 
+Bytes held_on_host(const Scenario& given, const StateBytes& state, const Plan& plan, const StageWeights& weights) {
+  const auto own = static_cast<double>(updated_parameters(plan, weights.dense, weights.expert));
+  if (plan.offload.optimizer) return own * (state.optimizer + size_of(DType::fp32));
+  return given.stack.moments_paged ? own * state.optimizer : Bytes{0};
+}
+
 StageMemory held_forward_memory(const Scenario& given, const Plan& plan, const StageWeights& weights, Bytes boundary) {
   const std::int64_t all = weights.dense + weights.expert + weights.frozen + weights.frozen_experts;
   StageMemory held;

@@ -34,6 +34,11 @@ StageMemory held_memory(const Scenario&, const StateBytes&, const Plan&, const S
 // In a forward step: weights in the format of activations, the buffer of one send (`boundary`: the largest).
 StageMemory held_forward_memory(const Scenario&, const Plan&, const StageWeights&, Bytes boundary);
 
+// What a device of a stage keeps in the memory of its node for the whole step: under offload.optimizer the states of
+// its share and their gradients in fp32 (16 bytes a parameter of Adam: DeepSpeed's estimator of ZeRO-Offload), or
+// moments that are paged.
+Bytes held_on_host(const Scenario&, const StateBytes&, const Plan&, const StageWeights&);
+
 // Of one element of a unit's gradients until they are scattered (ZeRO-2 and 3).
 Bytes sharded_gradient(const StateBytes&, const Plan&);
 

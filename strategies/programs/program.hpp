@@ -95,6 +95,7 @@ struct Communication {
 struct HostCopy {
   Bytes bytes;
   bool to_host = true;
+  bool activations = false;  // that stay there until they are fetched
 };
 
 // The optimiser on the host: `parameters` updated where their states live.
@@ -182,6 +183,7 @@ struct StageProgram {
   std::vector<Body> bodies;
   std::vector<Call> calls;
   StageMemory held;  // for the whole step; `communication`: buffers of sends
+  Bytes held_on_host;  // the same in the memory of the node
 };
 
 // Of the unit that an instruction is inside.

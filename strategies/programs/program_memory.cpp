@@ -23,9 +23,28 @@ MemoryCurve memory_curve(const StageProgram& stage) {
   return curve;
 }
 
+namespace {
+
+Bytes most_on_host(const StageProgram& stage) {
+  Bytes now = stage.held_on_host, most = now;
+  for (const Call& call : stage.calls) {
+    for (const Instruction& in : stage.bodies[call.body].instructions) {
+      if (in.code != Code::run) continue;
+      const HostCopy* copy = std::get_if<HostCopy>(&stage.works[in.work]);
+      if (copy == nullptr || !copy->activations) continue;
+      now += copy->to_host ? copy->bytes : -1.0 * copy->bytes;
+      most = max(most, now);
+    }
+  }
+  return most;
+}
+
+}  // namespace
+
 ProgramMemory program_memory(const StageProgram& stage) {
   ProgramMemory found;
   found.peak = stage.held;
+  found.on_host = most_on_host(stage);
   const MemoryCurve curve = memory_curve(stage);
   if (curve.peak() == 0) return found;
   found.call = call_at(curve.peak_position()), found.instruction = instruction_at(curve.peak_position());

@@ -14,6 +14,7 @@ class MemoryCurve;
 
 struct ProgramMemory {
   StageMemory peak;                 // by category, when the stage holds most
+  Bytes on_host;                    // the most that it keeps in the memory of its node
   std::uint32_t call = 0, instruction = 0;  // at whose issue that is
   std::vector<std::pair<std::string_view, Bytes>> alive;  // at the peak: what comes and goes, by name, largest first
 };

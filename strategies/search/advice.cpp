@@ -58,7 +58,8 @@ class Looking {
   [[nodiscard]] std::optional<Change> change(std::string what, const Scenario& scenario) const {
     const std::optional<RankedPlan> plan = fastest(scenario);
     if (!plan) return std::nullopt;
-    return Change{std::move(what), plan->plan, plan->estimate.memory.total(), plan->estimate.step.median};
+    return Change{std::move(what), plan->plan, plan->estimate.memory.total(), plan->estimate.memory.host,
+                  plan->estimate.step.median};
   }
 
   SearchOptions& options() { return options_; }
@@ -145,6 +146,7 @@ std::vector<int> nearby_batches(int global_batch, int gpus) {
 }  // namespace
 
 std::string binding_category(const MemoryUse& memory) {
+  if (memory.total() <= memory.capacity && !memory.fits_host()) return "what is offloaded to the host";
   const StageMemory& peak = memory.peak();
   const MemoryCategory* largest = nullptr;
   for (const MemoryCategory& category : memory_categories) {
@@ -163,7 +165,7 @@ void keep_if_it_fits(const ClosedFormContext& context, std::string what, const P
   if (!is_valid(given, plan) || !supports(given, plan)) return;
   MemoryUse memory;
   ClosedForm(context).memory(price_split(context.scenario, context.kinds, split_of(plan)), plan, memory);
-  if (memory.fits()) changes.push_back({std::move(what), plan, memory.total(), std::nullopt});
+  if (memory.fits()) changes.push_back({std::move(what), plan, memory.total(), memory.host, std::nullopt});
 }
 
 }  // namespace
@@ -241,7 +243,7 @@ std::vector<CheaperBatch> cheaper_batches(const ClosedFormContext& context, cons
 
 Advice advise(const ClosedFormContext& context, const NearestPlan& nearest, const SearchOptions& options) {
   Advice advice{.binding = binding_category(nearest.memory),
-                .short_by = nearest.memory.total() - (1 - options.headroom) * nearest.memory.capacity,
+                .short_by = nearest.memory.short_by(options.headroom),
                 .changes = {}};
   const Scenario& given = context.scenario.given;
   const Looking looking(options);

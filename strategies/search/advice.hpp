@@ -13,6 +13,7 @@ struct Change {
   std::string what;   // "128 GPUs instead of 8"
   Plan plan;          // that fits then
   Bytes total;        // memory of that plan at its peak
+  Bytes host;         // of a node's own memory
   std::optional<Seconds> step;  // in closed form, of the fastest plan with that change; none: it was not looked for
 };
 

@@ -110,9 +110,12 @@ Simulation replay_step(const PricedScenario& scenario, Program program, const Si
   s.step = to_seconds(s.timeline.makespan);
   if (s.program.step == StepKind::training) settle_step(scenario.given.stack, s);
   s.memory.stages.resize(static_cast<std::size_t>(s.program.plan.pp));
+  s.memory.on_host.resize(s.memory.stages.size());
   for (const RoleReport& role : s.roles) {
     StageMemory& stage = s.memory.stages[static_cast<std::size_t>(role.stage)];
     if (role.memory.peak.allocated() > stage.allocated()) stage = role.memory.peak;
+    Bytes& on_host = s.memory.on_host[static_cast<std::size_t>(role.stage)];
+    on_host = max(on_host, role.memory.on_host);
   }
   finish(scenario, s.program.plan, s.memory);
   if (s.complete()) {

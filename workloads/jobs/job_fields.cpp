@@ -39,7 +39,8 @@ Table<Job> make_job_fields() {
   table.usual("kind", &Job::kind, job_kind(), "training from scratch, or of a trained model");
   table.required("sequence", &Job::sequence, integer(1, most_tokens), "tokens in a sequence");
   table.required("global_batch", &Job::global_batch, integer(1, most_tokens), "sequences a step, over all replicas");
-  table.usual("dtype", &Job::dtype, job_formats(), "format of the matrix products; fp8 keeps everything else in bf16");
+  table.usual("dtype", &Job::dtype, job_formats(), "format of the matrix products; fp8 keeps everything else in bf16")
+      .otherwise("the stack's: bf16 of most");
   table.usual("optimizer", &Job::optimizer, choice(all_to(Optimizer::adamw)),
               "keeps 0, 1 or 2 values a parameter beside the master copy");
   table.rare("tuning", tuned, choice(all_to(TuningKind::qlora)), "what of the model is trained")

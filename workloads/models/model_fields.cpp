@@ -31,8 +31,8 @@ void check_whole(const Model& model, MapReader& map) {
 
 void add_names(Table<Model>& table) {
   table.required("name", &Model::name, text(), "as reports print it");
-  table.rare("aliases", &Model::aliases, list(text()), "other names by which it is found");
-  table.rare("source", &Model::source, text(), "where its shapes are published");
+  table.rare("aliases", &Model::aliases, list(text()), "other names by which it is found").label("it finds the file");
+  table.rare("source", &Model::source, text(), "where its shapes are published").label("for people");
   table.rare("parameters", &Model::published, published_size(), "what is published of its size, which its shapes make");
 }
 

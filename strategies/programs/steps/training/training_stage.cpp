@@ -41,6 +41,7 @@ StageProgram TrainingStage::lower() {
   passes();
   epilogue();
   emit_.program().held = held_memory(given_, plan_, weights(), boundary_bytes(given_, split_of(plan_)));
+  emit_.program().held_on_host = held_on_host(given_, replicas_.state(), plan_, weights());
   return emit_.take();
 }
 

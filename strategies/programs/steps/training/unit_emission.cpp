@@ -85,7 +85,8 @@ std::vector<TensorId> UnitEmission::saved(std::size_t u) const {
 void UnitEmission::copy(std::size_t u, Lane lane, const Operands& operands) {
   Bytes sum{0};
   for (const TensorId id : saved(u)) sum += emit_.program().tensors[id].bytes;
-  emit_.push({.lane = lane, .token = copy_of(u), .work = emit_.work(HostCopy{sum, lane == Lane::to_host})}, operands);
+  emit_.push({.lane = lane, .token = copy_of(u), .work = emit_.work(HostCopy{sum, lane == Lane::to_host, true})},
+             operands);
 }
 
 void UnitEmission::copy_out(std::size_t u) { copy(u, Lane::to_host, {.reads = saved(u)}); }
