@@ -44,9 +44,17 @@ void PlanPricer::add_blocks(const SplitPrices& prices, const Plan& plan, const S
     e.traffic.add(price.traffic, n);
     for (std::size_t i = 0; i < error_kinds; ++i) error[i] += n * price.error[i];
   });
-  const double n = (stage.sends_on + stage.sends_back) * step.runs;
-  charge(e.breakdown, Dimension::pp, {n * hop_.stops, n * (hop_.all - hop_.stops)});
-  error[of_communication] += n * hop_.stops * hop_.spread;
+  const auto send = [&](std::optional<std::size_t> boundary, double n) {
+    if (!boundary) return;
+    const Hop& hop = hops_[*boundary];
+    charge(e.breakdown, Dimension::pp, {n * hop.stops, n * (hop.all - hop.stops)});
+    error[of_communication] += n * hop.stops * hop.spread;
+  };
+  for (std::size_t k = 0; k < stage.copies.size(); ++k) {
+    const StageLayout::ChunkKind& chunk = layout_->chunk_kinds()[k];
+    const double n = stage.copies[k] * step.runs;
+    if (n > 0) send(chunk.sends_on, n), send(chunk.sends_back, n);
+  }
 }
 
 PlanPricer::Errors PlanPricer::break_down(const SplitPrices& prices, const Plan& plan, const Step& step,

@@ -6,8 +6,9 @@
 #include "costmodel/kernel_model.hpp"
 #include "costmodel/timing.hpp"
 #include "sim/tick.hpp"
-#include "strategies/plan/scenario.hpp"
+#include "strategies/plan/boundaries.hpp"
 #include "strategies/plan/rank_grid.hpp"
+#include "strategies/plan/scenario.hpp"
 
 namespace forerun {
 namespace {
@@ -77,6 +78,12 @@ Placements placements_of(const Topology& topology, const Plan& plan) {
   Placements list;
   for (std::size_t k = 0; k < group_count; ++k) list[k] = place(topology, {grid.axis(static_cast<GroupKind>(k))});
   return list;
+}
+
+WorkPrice price_message_over(const PricedScenario& scenario, const Communication& message, Placements placements,
+                             const Boundary& boundary) {
+  placements[static_cast<std::size_t>(GroupKind::next_stage)] = placement_of(scenario.topology, boundary);
+  return price_works(scenario, {message}, placements).front();
 }
 
 void count_traffic(const Communication& c, const Plan& plan, double times, Traffic& traffic) {

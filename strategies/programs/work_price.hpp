@@ -9,6 +9,7 @@
 namespace forerun {
 
 struct Axis;
+struct Boundary;
 struct Placement;
 struct PricedScenario;
 struct Timing;
@@ -31,6 +32,8 @@ Placements placements_of(const Topology&, const Plan&);
 // Of works of one block's program. Where the host cannot launch the kernels of a part (forward, recompute, both
 // gradients) as fast as they run, they are stretched to the time that it needs.
 std::vector<WorkPrice> price_works(const PricedScenario&, const std::vector<Work>&, const Placements&);
+// Of a message between two stages.
+WorkPrice price_message_over(const PricedScenario&, const Communication&, Placements, const Boundary&);
 // Adds what one rank hands to `times` of them.
 void count_traffic(const Communication&, const Plan&, double times, Traffic&);
 Timing communication_time(const PricedScenario&, const Communication&, const Placements&);
