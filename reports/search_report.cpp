@@ -45,7 +45,7 @@ std::string plans_table(const std::vector<SimulatedPlan>& plans, int width) {
     table.row({fmt::format("{}", i + 1), summary(plans[i].ranked.plan), plans[i].step ? format(*plans[i].step) : "-",
                band(e.step), format_count(f.tokens_per_second), format_percent(f.mfu), format(e.memory.total()),
                share(e.breakdown.compute + e.breakdown.recompute, e), share(communication, e),
-               share(e.breakdown.bubble, e), share(e.breakdown.optimizer + e.breakdown.host, e)});
+               share(e.breakdown.bubble, e), share(e.breakdown.optimizer + e.breakdown.offload + e.breakdown.host, e)});
   }
   return table.text(width);
 }

@@ -137,9 +137,10 @@ void PlanPricer::sum_stages(const Plan& plan, std::int64_t tied) {
                             (splits_backward(plan) ? chunk.input_gradient + chunk.weight_gradient : chunk.backward));
       sum.alone += copies * (chunk.forward_alone + chunk.back_alone);
     }
-    sum.update = sum.update_alone = optimizer_time(context_, plan, sum.weights.dense, sum.weights.expert);
+    sum.update = update_time(context_, plan, sum.weights.dense, sum.weights.expert);
+    sum.update_alone = sum.update.all();
     if (tied > 0 && kind.first == plan.pp - 1)
-      sum.update_alone = optimizer_time(context_, plan, sum.weights.dense - tied, sum.weights.expert);
+      sum.update_alone = update_time(context_, plan, sum.weights.dense - tied, sum.weights.expert).all();
     sum.summed = summed_time(plan, sum);
     sum.mirror = mirror_time(plan, sum);
   }
@@ -172,8 +173,8 @@ PlanPricer::Step PlanPricer::run(const Plan& plan, std::int64_t micro_batches, D
     step.late = arrival - ideal;
     const Seconds ready =
         finish_[static_cast<std::size_t>(stage)] - lead + exchange.after + sum.summed.median + sum.mirror;
-    if (stage == 0 || stage == plan.pp - 1) ends_ready = max(ends_ready, ready), at_ends = max(at_ends, sum.update);
-    step.end = max(step.end, ready + sum.update);
+    if (stage == 0 || stage == plan.pp - 1) ends_ready = max(ends_ready, ready), at_ends = max(at_ends, sum.update.all());
+    step.end = max(step.end, ready + sum.update.all());
     if (kind == step.busiest) step.after = exchange.after;
   }
   if (step.tied > 0) step.end = max(step.end, ends_ready + step.tie.median + at_ends);

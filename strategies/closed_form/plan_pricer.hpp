@@ -4,6 +4,7 @@
 
 #include "strategies/closed_form/chunk_memory.hpp"
 #include "strategies/closed_form/context.hpp"
+#include "strategies/closed_form/data_parallel.hpp"
 #include "strategies/closed_form/estimate.hpp"
 #include "strategies/closed_form/exchange_table.hpp"
 #include "strategies/closed_form/replica_buckets.hpp"
@@ -12,7 +13,6 @@
 
 namespace forerun {
 
-class DataParallel;
 class ReplicaPrices;
 
 class PlanPricer {
@@ -43,7 +43,8 @@ class PlanPricer {
   struct StageSum {
     StageWeights weights;  // on a rank
     Seconds work, alone;  // of one micro-batch
-    Seconds update, update_alone;  // of the optimiser; without the second copy of a tied table
+    UpdateTime update;
+    Seconds update_alone;  // without the second copy of a tied table
     Timing summed;  // gradients of what a tensor group holds whole, under sequence parallelism
     Seconds mirror;  // DualPipe: gradients of the stage that holds the same chunks
   };

@@ -91,7 +91,8 @@ PlanPricer::Errors PlanPricer::break_down(const SplitPrices& prices, const Plan&
   charge(
       e.breakdown, Dimension::dp,
       {exposed, data_parallel_overlap(stack, plan) > 0 ? max(Seconds{0}, volume.communication - exposed) : Seconds{0}});
-  e.breakdown.optimizer = busiest.update;
+  e.breakdown.optimizer = busiest.update.update;
+  e.breakdown.offload += busiest.update.copies;
   e.breakdown.host = context_.floor;
   if (plan.pp > 1) e.breakdown.bubble = step.length - e.breakdown.total();  // without a pipeline only rounding is left
   return error;
