@@ -15,15 +15,16 @@ namespace forerun {
 
 using Json = nlohmann::ordered_json;
 
-std::string step_line(const std::string& step, double tokens_per_second, double mfu, double hfu, bool recomputes) {
-  return fmt::format("step {}, {} tokens/s, MFU {}{}\n", step, format_count(tokens_per_second), format_percent(mfu),
-                     recomputes ? fmt::format(", HFU {}", format_percent(hfu)) : "");
+std::string step_line(const std::string& step, const SimulatedFigures& f, bool recomputes) {
+  return fmt::format("step {}, {} tokens/s, MFU {} (full square {}){}\n", step, format_count(f.tokens_per_second),
+                     format_percent(f.mfu), format_percent(f.mfu_full_square),
+                     recomputes ? fmt::format(", HFU {}", format_percent(f.hfu)) : "");
 }
 
 std::string to_text(const EstimateAnswer& answer, int width) {
   const Estimate& e = answer.estimate;
   std::string text = headline(answer.scenario.given, answer.plan);
-  text += step_line(band(e.step), e.tokens_per_second, e.mfu, e.hfu, e.breakdown.recompute > Seconds{0});
+  text += step_line(band(e.step), figures(e, e.step.median), e.breakdown.recompute > Seconds{0});
   text += fmt::format("energy {} a step{}\n\n", format(e.energy),
                       e.cost ? fmt::format(", cost {} a step", format(*e.cost)) : "");
   text += breakdown_table(e.breakdown, e.step.median, band_note(e.step), width) + "\n";
@@ -41,23 +42,19 @@ std::string json_text(const EstimateAnswer& answer) {
 }
 
 Json to_json(const Estimate& e) {
-  return {{"step_time_s", e.step.median.value()},
-          {"low", e.step.low().value()},
-          {"high", e.step.high().value()},
-          {"evidence", to_string(e.step.evidence)},
-          {"tokens_per_s", e.tokens_per_second},
-          {"mfu", e.mfu},
-          {"hfu", e.hfu},
-          {"energy_j", e.energy.value()},
-          {"cost_usd", e.cost ? Json(e.cost->value()) : Json()},
-          {"memory", to_json(e.memory)},
-          {"breakdown", to_json(e.breakdown)},
+  return {{"step_time_s", e.step.median.value()}, {"low", e.step.low().value()},
+          {"high", e.step.high().value()},        {"evidence", to_string(e.step.evidence)},
+          {"tokens_per_s", e.tokens_per_second},  {"mfu", e.mfu},
+          {"mfu_full_square", e.mfu_full_square}, {"hfu", e.hfu},
+          {"energy_j", e.energy.value()},         {"cost_usd", e.cost ? Json(e.cost->value()) : Json()},
+          {"memory", to_json(e.memory)},          {"breakdown", to_json(e.breakdown)},
           {"bytes", to_json(e.traffic)}};
 }
 
 SimulatedFigures figures(const Estimate& closed_form, Seconds step) {
   const double ratio = step / closed_form.step.median;
-  return {closed_form.tokens_per_second / ratio, closed_form.mfu / ratio, closed_form.hfu / ratio, ratio - 1};
+  return {closed_form.tokens_per_second / ratio, closed_form.mfu / ratio, closed_form.mfu_full_square / ratio,
+          closed_form.hfu / ratio, ratio - 1};
 }
 
 }  // namespace forerun

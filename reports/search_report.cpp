@@ -32,6 +32,7 @@ std::string plans_table(const std::vector<SimulatedPlan>& plans, int width) {
                {"closed form (80 % band)", Align::left},
                {"tokens/s", Align::right, 1},
                {"MFU"},
+               {"full square", Align::right, 6},
                {"memory"},
                {"compute %", Align::right, 4},
                {"comm. %", Align::right, 2},
@@ -43,7 +44,8 @@ std::string plans_table(const std::vector<SimulatedPlan>& plans, int width) {
     for (const Seconds t : e.breakdown.exposed) communication += t;
     const SimulatedFigures f = figures(e, plans[i].best_known());
     table.row({fmt::format("{}", i + 1), summary(plans[i].ranked.plan), plans[i].step ? format(*plans[i].step) : "-",
-               band(e.step), format_count(f.tokens_per_second), format_percent(f.mfu), format(e.memory.total()),
+               band(e.step), format_count(f.tokens_per_second), format_percent(f.mfu),
+               format_percent(f.mfu_full_square), format(e.memory.total()),
                share(e.breakdown.compute + e.breakdown.recompute, e), share(communication, e),
                share(e.breakdown.bubble, e), share(e.breakdown.optimizer + e.breakdown.offload + e.breakdown.host, e)});
   }

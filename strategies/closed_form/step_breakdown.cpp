@@ -120,6 +120,7 @@ void PlanPricer::rate(const SplitPrices& prices, const Plan& plan, double runs, 
   }
   e.tokens_per_second = static_cast<double>(tokens_per_step(context_.scenario.given.job)) / step.value();
   e.mfu = context_.model_flops / (context_.peak_rate * step);
+  e.mfu_full_square = context_.full_square_flops / (context_.peak_rate * step);
   e.hfu = (context_.model_flops + devices / plan.pp * recomputed) / (context_.peak_rate * step);
   const double working = (e.breakdown.compute + e.breakdown.recompute + e.breakdown.optimizer) / step;
   e.energy = devices * device.power * step * (working + (1 - working) * context_.scenario.parameters->idle_power);
