@@ -15,9 +15,10 @@ namespace forerun {
 
 using Json = nlohmann::ordered_json;
 
-std::string step_line(const std::string& step, double tokens_per_second, double mfu, double hfu, bool recomputes) {
-  return fmt::format("step {}, {} tokens/s, MFU {}{}\n", step, format_count(tokens_per_second), format_percent(mfu),
-                     recomputes ? fmt::format(", HFU {}", format_percent(hfu)) : "");
+std::string step_line(const std::string& step, const SimulatedFigures& f, bool recomputes) {
+  return fmt::format("step {}, {} tokens/s, MFU {} (full square {}){}\n", step, format_count(f.tokens_per_second),
+                     format_percent(f.mfu), format_percent(f.mfu_full_square),
+                     recomputes ? fmt::format(", HFU {}", format_percent(f.hfu)) : "");
 }
 
 Dollars per_billion_tokens(Dollars step, const Estimate& e) {
@@ -33,7 +34,7 @@ std::string cost_text(const PricedScenario& scenario, const Estimate& e) {
 std::string to_text(const EstimateAnswer& answer, int width) {
   const Estimate& e = answer.estimate;
   std::string text = headline(answer.scenario.given, answer.plan);
-  text += step_line(band(e.step), e.tokens_per_second, e.mfu, e.hfu, e.breakdown.recompute > Seconds{0});
+  text += step_line(band(e.step), figures(e, e.step.median), e.breakdown.recompute > Seconds{0});
   text += fmt::format("energy {} a step, {}\n\n", format(e.energy), cost_text(answer.scenario, e));
   text += breakdown_table(e.breakdown, e.step.median, band_note(e.step), width) + "\n";
   text += memory_table(e.memory, width) + "\n";
@@ -56,6 +57,7 @@ Json to_json(const Estimate& e) {
           {"evidence", to_string(e.step.evidence)},
           {"tokens_per_s", e.tokens_per_second},
           {"mfu", e.mfu},
+          {"mfu_full_square", e.mfu_full_square},
           {"hfu", e.hfu},
           {"energy_j", e.energy.value()},
           {"cost_usd", e.cost ? Json(e.cost->value()) : Json()},
@@ -67,8 +69,12 @@ Json to_json(const Estimate& e) {
 
 SimulatedFigures figures(const Estimate& closed_form, Seconds step) {
   const double ratio = step / closed_form.step.median;
-  return {closed_form.tokens_per_second / ratio, closed_form.mfu / ratio, closed_form.hfu / ratio,
-          closed_form.cost ? std::optional(*closed_form.cost * ratio) : std::nullopt, ratio - 1};
+  return {closed_form.tokens_per_second / ratio,
+          closed_form.mfu / ratio,
+          closed_form.mfu_full_square / ratio,
+          closed_form.hfu / ratio,
+          closed_form.cost ? std::optional(*closed_form.cost * ratio) : std::nullopt,
+          ratio - 1};
 }
 
 }  // namespace forerun

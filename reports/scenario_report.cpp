@@ -84,8 +84,9 @@ std::string sources(const PricedScenario& s) {
   return power + own_sources(s) +
          fmt::format(
              "Times: {} rung: {}family '{}' ({}); 80 % bands of steps {}.\n"
-             "MFU counts attention over the full square, as Narayanan et al. 2021 do, against the "
-             "dense {} peak. Software figures: {} ({}).\n",
+             "MFU and HFU count of attention what mask and window leave (full square: all of it, as "
+             "Narayanan et al. 2021 do), "
+             "against the dense {} peak. Software figures: {} ({}).\n",
              to_string(s.parameters->evidence), kernels, s.parameters->family, s.parameters->source,
              s.given.stack.spread ? "from runs of this software that its fit did not see"
                                   : "from kernels alone, not checked against runs of this software",

@@ -53,6 +53,7 @@ std::string plans_table(const Ranking& ranking, int width) {
                {"closed form (80 % band)", Align::left},
                {"tokens/s", Align::right, 1},
                {"MFU"},
+               {"full square", Align::right, 6},
                {"memory"},
                {"cost/step", Align::right, 2},
                {"compute %", Align::right, 5},
@@ -66,10 +67,10 @@ std::string plans_table(const Ranking& ranking, int width) {
     for (const Seconds t : e.breakdown.exposed) communication += t;
     const SimulatedFigures f = figures(e, plan.best_known());
     table.row({fmt::format("{}", i + 1), with_ties(ranking.kinds[i]), format(plan.best_known()), band(e.step),
-               format_count(f.tokens_per_second), format_percent(f.mfu), format(e.memory.total()),
-               f.cost ? format(*f.cost) : "-", share(e.breakdown.compute + e.breakdown.recompute, e),
-               share(communication, e), share(e.breakdown.bubble, e),
-               share(e.breakdown.optimizer + e.breakdown.host, e)});
+               format_count(f.tokens_per_second), format_percent(f.mfu), format_percent(f.mfu_full_square),
+               format(e.memory.total()), f.cost ? format(*f.cost) : "-",
+               share(e.breakdown.compute + e.breakdown.recompute, e), share(communication, e),
+               share(e.breakdown.bubble, e), share(e.breakdown.optimizer + e.breakdown.offload + e.breakdown.host, e)});
   }
   return table.text(width);
 }

@@ -76,6 +76,13 @@ Placement place_members(const Topology& topology, const std::vector<int>& ranks)
                   [&](int component) { return members_in_each(ranks, component); });
 }
 
+Placement place_pair(const Topology& topology, std::size_t level, BytesPerSecond share) {
+  Placement pair =
+      place_by(topology, 2, [&](int component) { return component >= topology.levels[level].size ? 2 : 1; });
+  if (level > 0) pair.levels[level].share = share;
+  return pair;
+}
+
 Bytes wire_bytes(CollectiveKind kind, std::int64_t elements, Bytes element_size, int k) {
   if (k <= 1) return Bytes{0};
   const auto [largest, smallest] = shard_sizes(elements, k);

@@ -1,6 +1,7 @@
 // Collectives and the groups that run them: exact bytes, and where the members sit on the cluster.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <string_view>
 #include <vector>
@@ -43,6 +44,8 @@ struct Placement {
 Placement place(const Topology&, const std::vector<Axis>&);
 // One group: these ranks. Never slower than the worst group of its shape.
 Placement place_members(const Topology&, const std::vector<int>& ranks);
+// Two ranks with this level in common and none below it; across it each may send `share` (inside a node not read).
+Placement place_pair(const Topology&, std::size_t level, BytesPerSecond share);
 
 // Bytes as nccl-tests counts them: for all-gather and reduce-scatter the whole tensor, for all-to-all what one rank
 // holds.

@@ -16,10 +16,11 @@ struct Row {
   const char* label;
   Seconds CriticalPath::* time;  // nullptr: communication, a line a dimension
 };
-constexpr std::array<Row, 6> rows{{{"compute_s", "compute", &CriticalPath::compute},
+constexpr std::array<Row, 7> rows{{{"compute_s", "compute", &CriticalPath::compute},
                                    {"recompute_s", "recompute", &CriticalPath::recompute},
                                    {"communication_s", "communication", nullptr},
                                    {"optimizer_s", "optimizer", &CriticalPath::optimizer},
+                                   {"offload_s", "offload", &CriticalPath::offload},
                                    {"host_s", "host", &CriticalPath::host},
                                    {"waiting_s", "nothing runs", &CriticalPath::waiting}}};
 

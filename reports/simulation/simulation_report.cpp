@@ -41,8 +41,7 @@ std::string figures_text(const SimulationAnswer& answer) {
     return text +
            fmt::format("the step never ends: nothing moves after {}\n", format(to_seconds(s.timeline.makespan))) + size;
   const SimulatedFigures f = figures(closed_form, s.step);
-  text += step_line(format(s.step), f.tokens_per_second, f.mfu, f.hfu,
-                    s.roles[busiest(s)].breakdown.recompute > Seconds{0});
+  text += step_line(format(s.step), f, s.roles[busiest(s)].breakdown.recompute > Seconds{0});
   if (f.cost)
     text += fmt::format("cost {} a step, {} a billion tokens\n", format(*f.cost),
                         format(per_billion_tokens(*f.cost, closed_form)));
@@ -81,6 +80,7 @@ Json figures_json(const SimulationAnswer& answer) {
           {"step_time_s", known(s.step.value())},
           {"tokens_per_s", known(f.tokens_per_second)},
           {"mfu", known(f.mfu)},
+          {"mfu_full_square", known(f.mfu_full_square)},
           {"hfu", known(f.hfu)},
           {"cost_usd", f.cost ? known(f.cost->value()) : Json()},
           {"closed_form",

@@ -31,10 +31,14 @@ void add_memory(const BlockProgram& block, const Body& body, PassPrice& price) {
   price.left = sum;
 }
 
-// As the utilisation convention counts: attention over the full square.
-Flops model_flops(const Kernel& kernel) {
-  const FusedAttention* attention = std::get_if<FusedAttention>(&kernel);
-  return attention != nullptr ? flops(kernel) / attention->visible : flops(kernel);
+// As utilisation counts: what mask and window leave, also where software writes out all scores.
+Flops useful_flops(const Computation& c, double visible) {
+  Flops sum{0};
+  for (const Kernel& kernel : c.kernels) {
+    const bool scores = c.kind == OperatorKind::attention_core && std::holds_alternative<Gemm>(kernel);
+    sum += (scores ? visible : 1) * flops(kernel);
+  }
+  return sum;
 }
 
 class BlockPricer {
@@ -89,7 +93,7 @@ class BlockPricer {
       if (const Communication* c = std::get_if<Communication>(&work)) {
         p.traffic.add(c->flow, c->elements, c->element, grid_.size(c->group));
       } else if (const Computation* k = std::get_if<Computation>(&work); k != nullptr && k->part == Part::recompute) {
-        for (const Kernel& kernel : k->kernels) p.recomputed += model_flops(kernel);
+        p.recomputed += useful_flops(*k, block_.visible);
       }
     }
   }

@@ -9,9 +9,10 @@
 namespace forerun {
 namespace {
 
-// Of all blocks and the head for one sequence; attention over the full square, as the MFU convention counts it. Forward
-// and both gradients; what a job does not train has no W.
-Flops flops_of_sequence(const Scenario& given) {
+// Of all blocks and the head for one sequence: forward and both gradients; what a job does not train has no W.
+// Attention is two products forward and four back (a fused backward does a fifth again), over the full square of
+// positions, or masked over the share of them that mask and window leave.
+Flops flops_of_sequence(const Scenario& given, bool masked) {
   Implementation how;
   how.tuning = given.job.tuning;
   how.attention = AttentionImplementation::unfused;
@@ -19,7 +20,12 @@ Flops flops_of_sequence(const Scenario& given) {
   const Split whole;
   Flops sum{0};
   const BlockKinds kinds = block_kinds(model);
-  const auto all = [](const std::vector<Operator>& list) { return forward_flops(list) + backward_flops(list); };
+  const auto all = [&](const std::vector<Operator>& list) {
+    Flops of_list{0};
+    for (const Operator& op : list)
+      of_list += (masked && op.core ? op.core->visible : 1) * (forward_flops({op}) + backward_flops({op}));
+    return of_list;
+  };
   for (std::size_t k = 0; k < kinds.distinct.size(); ++k) {
     const Block& block = kinds.distinct[k];
     sum += all(block_operators(model, block, local_tokens(given.job, whole, block), how)) * kinds.before[k].back();
@@ -36,7 +42,9 @@ ClosedFormContext::ClosedFormContext(PricedScenario priced)
       kinds(block_kinds(scenario.given.model)),
       state(state_bytes(scenario.given.stack.precision, scenario.given.job)),
       has_experts(is_mixture(scenario.given.model)),
-      model_flops(flops_of_sequence(scenario.given) * static_cast<double>(scenario.given.job.global_batch)),
+      model_flops(flops_of_sequence(scenario.given, true) * static_cast<double>(scenario.given.job.global_batch)),
+      full_square_flops(flops_of_sequence(scenario.given, false) *
+                        static_cast<double>(scenario.given.job.global_batch)),
       peak_rate(static_cast<double>(scenario.given.gpus) * peak(scenario.device(), scenario.given.job.dtype)),
       floor(whole_ticks(scenario.given.stack.host_per_step)) {}
 

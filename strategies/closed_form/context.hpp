@@ -18,7 +18,8 @@ struct ClosedFormContext {
   BlockKinds kinds;
   StateBytes state;
   bool has_experts;
-  Flops model_flops;          // of one step, all devices, without recompute
+  // Of one step, all devices, without recompute: with what mask and window leave of attention, and with all of it.
+  Flops model_flops, full_square_flops;
   FlopsPerSecond peak_rate;   // of all devices
   Seconds floor;              // host_per_step in whole picoseconds
 };

@@ -7,6 +7,7 @@
 #include "sim/tick.hpp"
 #include "strategies/programs/held_memory.hpp"
 #include "strategies/programs/steps/stage_program.hpp"
+#include "strategies/programs/work_price.hpp"
 
 namespace forerun {
 
@@ -262,23 +263,21 @@ ReplicaVolume DataParallel::volume(const StageLayout::StageKind& stage) {
   return volume;
 }
 
-Seconds optimizer_time(const ClosedFormContext& context, const Plan& plan, std::int64_t dense, std::int64_t expert) {
+UpdateTime update_time(const ClosedFormContext& context, const Plan& plan, std::int64_t dense, std::int64_t expert) {
   const Scenario& given = context.scenario.given;
   const auto whole_ticks = [](Seconds time) { return to_seconds(to_ticks(time)); };
   const std::int64_t own = updated_parameters(plan, dense, expert);
-  if (own == 0) return Seconds{0};
+  if (own == 0) return {};
   if (!plan.offload.optimizer) {
     const Bytes moved = optimizer_bytes(given.stack, context.state, static_cast<double>(own));
-    return whole_ticks(max(context.scenario.kernels->time(Streaming{StreamingKind::optimizer, moved}).median,
-                           given.stack.host_per_kernel));  // one launch
+    return {whole_ticks(max(context.scenario.kernels->time(Streaming{StreamingKind::optimizer, moved}).median,
+                            given.stack.host_per_kernel)),  // one launch
+            Seconds{0}};
   }
-  const Node& node = node_of(given.cluster);
-  const auto copy = [&](Bytes bytes) {
-    return whole_ticks(static_cast<double>(own) * bytes / node.host.bandwidth + node.host.latency);
+  const auto copy = [&](Bytes element) {
+    return whole_ticks(host_copy_time(given, static_cast<double>(own) * element));
   };
-  return copy(context.state.gradient) +
-         whole_ticks(Seconds{static_cast<double>(own) * node.devices / given.stack.host_update_rate}) +
-         copy(context.state.parameter);
+  return {whole_ticks(host_update_time(given, own)), copy(context.state.gradient) + copy(context.state.parameter)};
 }
 
 }  // namespace forerun

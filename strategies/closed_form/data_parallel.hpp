@@ -68,6 +68,11 @@ class DataParallel {
   ReplicaScratch& scratch_;
 };
 
-Seconds optimizer_time(const ClosedFormContext&, const Plan&, std::int64_t dense, std::int64_t expert);
+// Of the optimiser, where it runs; and of gradients to the host and parameters back, where that is the host.
+struct UpdateTime {
+  Seconds update, copies;
+  [[nodiscard]] Seconds all() const { return update + copies; }
+};
+UpdateTime update_time(const ClosedFormContext&, const Plan&, std::int64_t dense, std::int64_t expert);
 
 }  // namespace forerun

@@ -18,9 +18,10 @@ struct Estimate {
   MemoryUse memory;
   Traffic traffic;      // of the rank that sends most, a step
   double tokens_per_second = 0;  // all devices
-  // Model FLOPs (full attention square, as Narayanan et al. 2021 count) over the job's dense peak x devices x step.
+  // Model FLOPs over the job's dense peak x devices x step, of attention what mask and window leave.
   double mfu = 0;
-  double hfu = 0;  // the same with recomputed FLOPs
+  double mfu_full_square = 0;  // of attention the full square, as Narayanan et al. 2021 count
+  double hfu = 0;              // as mfu, with recomputed FLOPs
   Joules energy;  // of all devices, a step
   std::optional<Dollars> cost;  // of a step, where the device has a price
 };

@@ -52,7 +52,7 @@ class ForwardForm {
         kinds_(block_kinds(given_.model)),
         shapes_(shapes_of(batch)),
         table_(forward_schedule(plan.pp, plan.virtual_stages, static_cast<int>(batch.size()))) {
-    layout_.assign(kinds_, plan);
+    layout_.assign(kinds_, scenario.topology, plan);
     for (const MicroBatch& shape : shapes_.distinct) price(shape);
   }
 
@@ -76,12 +76,14 @@ class ForwardForm {
     passes_.emplace_back();
     for (const StageLayout::ChunkKind& kind : layout_.chunk_kinds())
       passes_.back().push_back(price_pass(prices_.back(), kind));
-    messages_.push_back(plan_.pp > 1 ? price_message(prices_.back().boundary) : Message{});
+    messages_.emplace_back();
+    for (const Boundary& boundary : layout_.boundaries())
+      messages_.back().push_back(price_message(prices_.back().boundary, boundary));
   }
 
-  [[nodiscard]] Message price_message(Bytes boundary) const {
-    const Communication c = pipeline_message(given_, plan_, Flow::pp_send_forward, boundary);
-    const WorkPrice price = price_works(scenario_, {c}, placements_of(scenario_.topology, plan_)).front();
+  [[nodiscard]] Message price_message(Bytes bytes, const Boundary& boundary) const {
+    const Communication c = pipeline_message(given_, plan_, Flow::pp_send_forward, bytes);
+    const WorkPrice price = price_message_over(scenario_, c, placements_of(scenario_.topology, plan_), boundary);
     return {(1 - c.hidden) * price.time, c.hidden * price.time, price.error};
   }
 
@@ -119,8 +121,9 @@ class ForwardForm {
     const auto kind = static_cast<std::size_t>(layout_.kinds_on(stage)[static_cast<std::size_t>(pass.chunk)]);
     add(on, passes_[shape][kind].time, passes_[shape][kind].error);
     on.now = max(on.now, arrived_[at]) + passes_[shape][kind].time;
-    if (!layout_.chunk_kinds()[kind].sends_on) return true;
-    const Message& message = messages_[shape];
+    const std::optional<std::size_t> boundary = layout_.chunk_kinds()[kind].sends_on;
+    if (!boundary) return true;
+    const Message& message = messages_[shape][*boundary];
     add(on, message.stops, message.error);
     if (message.stops > Seconds{0}) {
       on.lane = max(on.now, on.lane) + message.stops;
@@ -172,7 +175,7 @@ class ForwardForm {
   StageLayout layout_;
   std::vector<SplitPrices> prices_;                    // by shape
   std::vector<std::vector<ForwardPassPrice>> passes_;  // by shape and kind of chunk
-  std::vector<Message> messages_;                      // by shape
+  std::vector<std::vector<Message>> messages_;         // by shape and boundary
   std::vector<OnStage> stages_;
   std::vector<Seconds> arrived_;  // [chunk][micro-batch]: its input
 };

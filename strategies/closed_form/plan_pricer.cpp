@@ -29,14 +29,20 @@ void PlanPricer::lay_out(const SplitPrices& prices, const Plan& plan) {
 }
 
 // A message between stages: what of it stops the sender, and what its receiver waits for beyond that.
-PlanPricer::Hop PlanPricer::hop_of(const SplitPrices& prices, const Plan& plan) {
-  if (plan.pp == 1) return {};
-  const Communication message = pipeline_message(context_.scenario.given, plan, Flow::pp_send_forward, prices.boundary);
-  Timing t =
-      exchanges_({CollectiveKind::send, prices.boundary / message.pieces}, RankGrid(plan).axis(GroupKind::next_stage));
+PlanPricer::Hop PlanPricer::hop_over(const Boundary& boundary, const Communication& message, Bytes whole,
+                                     const Plan& plan) {
+  Timing t = exchanges_(whole / message.pieces, boundary);
   if (message.pieces > 1)
-    t = in_turn(t, exchanges_({CollectiveKind::all_gather, prices.boundary}, RankGrid(plan).axis(GroupKind::tp)));
+    t = in_turn(t, exchanges_({CollectiveKind::all_gather, whole}, RankGrid(plan).axis(GroupKind::tp)));
   return {.all = t.median, .stops = (1 - message.hidden) * t.median, .spread = t.spread};
+}
+
+void PlanPricer::price_hops(const SplitPrices& prices, const Plan& plan) {
+  hops_.clear();
+  if (plan.pp == 1) return;
+  const Communication message = pipeline_message(context_.scenario.given, plan, Flow::pp_send_forward, prices.boundary);
+  for (const Boundary& boundary : layout_->boundaries())
+    hops_.push_back(hop_over(boundary, message, prices.boundary, plan));
 }
 
 void PlanPricer::sum_blocks(const SplitPrices& prices, const Plan& plan, const StageLayout::ChunkKind& kind,
@@ -57,7 +63,7 @@ void PlanPricer::sum_blocks(const SplitPrices& prices, const Plan& plan, const S
 }
 
 void PlanPricer::pass_times(const SplitPrices& prices, const Plan& plan, ReplicaPrices& replicas) {
-  hop_ = hop_of(prices, plan);
+  price_hops(prices, plan);
   const bool splits = splits_backward(plan);
   std::optional<UnitDelays> delays;
   if (zero_in_step(plan) >= 2 || plan.offload.activations)
@@ -79,11 +85,17 @@ void PlanPricer::pass_times(const SplitPrices& prices, const Plan& plan, Replica
         wait(PassKind::input_gradient, sum.input_gradient, true),
             wait(PassKind::weight_gradient, sum.weight_gradient, true);
     }
-    if (kind.sends_on) sum.forward += hop_.stops;
-    if (kind.sends_back) sum.backward += hop_.stops, sum.input_gradient += hop_.stops;
+    if (kind.sends_on) sum.forward += hops_[*kind.sends_on].stops;
+    if (kind.sends_back) {
+      const Seconds stops = hops_[*kind.sends_back].stops;
+      sum.backward += stops, sum.input_gradient += stops;
+    }
   }
   times_.assign(plan.pp, chunks_per_stage(plan));
-  times_.link = hop_.all - hop_.stops;
+  for (int stage = 0; stage < plan.pp && plan.pp > 1; ++stage) {
+    const Hop& hop = hop_after(stage);
+    times_.links[static_cast<std::size_t>(stage)] = hop.all - hop.stops;
+  }
   times_.barrier = context_.scenario.given.stack.steps_synchronize;
   const std::vector<int>& kinds = layout_->kinds_on_stages();
   for (std::size_t i = 0; i < kinds.size(); ++i) {
@@ -125,9 +137,10 @@ void PlanPricer::sum_stages(const Plan& plan, std::int64_t tied) {
                             (splits_backward(plan) ? chunk.input_gradient + chunk.weight_gradient : chunk.backward));
       sum.alone += copies * (chunk.forward_alone + chunk.back_alone);
     }
-    sum.update = sum.update_alone = optimizer_time(context_, plan, sum.weights.dense, sum.weights.expert);
+    sum.update = update_time(context_, plan, sum.weights.dense, sum.weights.expert);
+    sum.update_alone = sum.update.all();
     if (tied > 0 && kind.first == plan.pp - 1)
-      sum.update_alone = optimizer_time(context_, plan, sum.weights.dense - tied, sum.weights.expert);
+      sum.update_alone = update_time(context_, plan, sum.weights.dense - tied, sum.weights.expert).all();
     sum.summed = summed_time(plan, sum);
     sum.mirror = mirror_time(plan, sum);
   }
@@ -153,15 +166,15 @@ PlanPricer::Step PlanPricer::run(const Plan& plan, std::int64_t micro_batches, D
     const StageSum& sum = stage_sums_[kind];
     const ReplicaExchange exchange = replicas.exchange(stage, arrival);
     const Seconds lead = starts_at_once ? Seconds{0} : ideal,
-                  first = times_.forward[static_cast<std::size_t>(stage * times_.chunks)] + times_.link;
+                  first = times_.forward[times_.at(stage, 0)] + times_.links[static_cast<std::size_t>(stage)];
     step.before = max(step.before, exchange.before);
     arrival += exchange.late + first;
     ideal += first;
     step.late = arrival - ideal;
     const Seconds ready =
         finish_[static_cast<std::size_t>(stage)] - lead + exchange.after + sum.summed.median + sum.mirror;
-    if (stage == 0 || stage == plan.pp - 1) ends_ready = max(ends_ready, ready), at_ends = max(at_ends, sum.update);
-    step.end = max(step.end, ready + sum.update);
+    if (stage == 0 || stage == plan.pp - 1) ends_ready = max(ends_ready, ready), at_ends = max(at_ends, sum.update.all());
+    step.end = max(step.end, ready + sum.update.all());
     if (kind == step.busiest) step.after = exchange.after;
   }
   if (step.tied > 0) step.end = max(step.end, ends_ready + step.tie.median + at_ends);
@@ -189,8 +202,9 @@ Seconds PlanPricer::lower_bound(const Plan& plan, double runs) const {
     const StageSum& sum = stage_sums_[layout_->kind_of_stage(stage)];
     const ChunkSum& first = chunk_sums_[static_cast<std::size_t>(layout_->kinds_on(stage)[0])];
     longest = max(longest, coming + runs * sum.alone + max(going, sum.update_alone));
-    if (waits) coming += first.forward_alone + hop_.all;
-    if (waits && !splits) going += first.back_alone + hop_.all;
+    if (!waits || stage + 1 == plan.pp) continue;
+    coming += first.forward_alone + hop_after(stage).all;
+    if (!splits) going += first.back_alone + hop_after(stage).all;
   }
   // Replayed kernels end at whole picoseconds, and those that share processors more than once.
   constexpr double rounding = 1e-9;

@@ -4,6 +4,7 @@
 
 #include "strategies/closed_form/chunk_memory.hpp"
 #include "strategies/closed_form/context.hpp"
+#include "strategies/closed_form/data_parallel.hpp"
 #include "strategies/closed_form/estimate.hpp"
 #include "strategies/closed_form/exchange_table.hpp"
 #include "strategies/closed_form/replica_buckets.hpp"
@@ -12,13 +13,12 @@
 
 namespace forerun {
 
-class DataParallel;
 class ReplicaPrices;
 
 class PlanPricer {
  public:
   explicit PlanPricer(const ClosedFormContext& context)
-      : context_(context), exchanges_(context.scenario), layouts_(context.kinds) {}
+      : context_(context), exchanges_(context.scenario), layouts_(context.kinds, context.scenario.topology) {}
   PlanPricer(const PlanPricer&) = delete;
   PlanPricer& operator=(const PlanPricer&) = delete;
 
@@ -44,7 +44,8 @@ class PlanPricer {
   struct StageSum {
     StageWeights weights;  // on a rank
     Seconds work, alone;  // of one micro-batch
-    Seconds update, update_alone;  // of the optimiser; without the second copy of a tied table
+    UpdateTime update;
+    Seconds update_alone;  // without the second copy of a tied table
     Timing summed;  // gradients of what a tensor group holds whole, under sequence parallelism
     Seconds mirror;  // DualPipe: gradients of the stage that holds the same chunks
   };
@@ -61,7 +62,9 @@ class PlanPricer {
   using Errors = std::array<Seconds, error_kinds>;  // time x spread
 
   void lay_out(const SplitPrices&, const Plan&);
-  [[nodiscard]] Hop hop_of(const SplitPrices&, const Plan&);
+  [[nodiscard]] Hop hop_over(const Boundary&, const Communication& message, Bytes boundary, const Plan&);
+  void price_hops(const SplitPrices&, const Plan&);
+  [[nodiscard]] const Hop& hop_after(int stage) const { return hops_[layout_->boundary_after(stage)]; }
   void pass_times(const SplitPrices&, const Plan&, ReplicaPrices&);
   void sum_blocks(const SplitPrices&, const Plan&, const StageLayout::ChunkKind&, ChunkSum&) const;
   void sum_stages(const Plan&, std::int64_t tied);
@@ -85,7 +88,7 @@ class PlanPricer {
   std::vector<StageSum> stage_sums_;  // by kind of stage
   std::vector<ChunkMemory> chunk_memories_;
   std::vector<StageMemory> held_;  // by kind of stage, without what comes and goes
-  Hop hop_;
+  std::vector<Hop> hops_;  // over each of the layout's boundaries
   PassTimes times_;
   std::vector<Seconds> finish_;  // of each stage
   std::vector<UnitRun> units_;

@@ -10,16 +10,19 @@ std::uint64_t route(const Plan& plan) { return static_cast<std::uint64_t>(traits
 
 }  // namespace
 
-void StageLayout::assign(const BlockKinds& kinds, const Plan& plan) {
+void StageLayout::assign(const BlockKinds& kinds, const Topology& topology, const Plan& plan) {
   kinds_ = &kinds;
   chunks_ = chunk_count(plan), stages_ = plan.pp, ends_meet_ = ends_meet(plan),
   locals_ = static_cast<std::size_t>(chunks_per_stage(plan));
   chunk_begins(plan, static_cast<int>(kinds.of_layer.size()), begin_);
+  find_boundaries(topology, plan);
   find_chunk_kinds(plan);
   on_stage_.clear();
   for (int stage = 0; stage < stages_; ++stage) {
-    for (int local = 0; local < static_cast<int>(locals_); ++local)
-      on_stage_.push_back(kind_of_chunk_[static_cast<std::size_t>(chunk_on(plan, stage, local))]);
+    for (int local = 0; local < static_cast<int>(locals_); ++local) {
+      const int chunk = chunk_on(plan, stage, local) + direction_of(plan, local) * chunks_;
+      on_stage_.push_back(kind_of_chunk_[static_cast<std::size_t>(chunk)]);
+    }
   }
   for (const int kind : on_stage_) ++chunk_kinds_[static_cast<std::size_t>(kind)].count;
   find_stage_kinds();
@@ -47,21 +50,41 @@ std::vector<StageLayout::Run> StageLayout::runs_of(int chunk) const {
   return runs;
 }
 
+void StageLayout::find_boundaries(const Topology& topology, const Plan& plan) {
+  boundaries_.clear(), after_.clear();
+  for (const Boundary& boundary : boundaries_of(topology, plan)) {
+    const auto known = std::find(boundaries_.begin(), boundaries_.end(), boundary);
+    after_.push_back(static_cast<std::size_t>(known - boundaries_.begin()));
+    if (known == boundaries_.end()) boundaries_.push_back(boundary);
+  }
+}
+
+int StageLayout::kind_of(const ChunkKind& found) {
+  const auto known = std::find_if(chunk_kinds_.begin(), chunk_kinds_.end(), [&](const ChunkKind& kind) {
+    return kind.sends_on == found.sends_on && kind.sends_back == found.sends_back &&
+           equal_blocks(kind.first, found.first);
+  });
+  const int number = static_cast<int>(known - chunk_kinds_.begin());
+  if (known == chunk_kinds_.end()) {
+    chunk_kinds_.push_back(found);
+    chunk_kinds_.back().runs = runs_of(found.first);
+  }
+  return number;
+}
+
 void StageLayout::find_chunk_kinds(const Plan& plan) {
   chunk_kinds_.clear(), kind_of_chunk_.clear();
-  const auto sends = [&](int chunk, int to) {
-    return to >= 0 && to < chunks_ && stage_of(plan, to) != stage_of(plan, chunk);
-  };
-  for (int chunk = 0; chunk < chunks_; ++chunk) {
-    const ChunkKind found{
-        .first = chunk, .count = 0, .sends_on = sends(chunk, chunk + 1), .sends_back = sends(chunk, chunk - 1)};
-    const auto known = std::find_if(chunk_kinds_.begin(), chunk_kinds_.end(), [&](const ChunkKind& kind) {
-      return kind.sends_on == found.sends_on && kind.sends_back == found.sends_back && equal_blocks(kind.first, chunk);
-    });
-    kind_of_chunk_.push_back(static_cast<int>(known - chunk_kinds_.begin()));
-    if (known != chunk_kinds_.end()) continue;
-    chunk_kinds_.push_back(found);
-    chunk_kinds_.back().runs = runs_of(chunk);
+  for (int up = 0; up < (runs_both_ways(plan) ? 2 : 1); ++up) {
+    const auto sends = [&](int chunk, int to) -> std::optional<std::size_t> {
+      if (to < 0 || to >= chunks_) return std::nullopt;
+      const int here = stage_of(plan, chunk, up), there = stage_of(plan, to, up);
+      if (here == there) return std::nullopt;
+      return after_[boundary_between(here, there, stages_)];
+    };
+    for (int chunk = 0; chunk < chunks_; ++chunk) {
+      kind_of_chunk_.push_back(
+          kind_of({.first = chunk, .sends_on = sends(chunk, chunk + 1), .sends_back = sends(chunk, chunk - 1)}));
+    }
   }
 }
 
@@ -101,14 +124,14 @@ void StageLayout::describe(StageKind& stage) const {
 
 const StageLayout& LayoutTable::operator()(const Plan& plan) {
   if (plan.cut == StageCut::list) {
-    listed_.assign(kinds_, plan);
+    listed_.assign(kinds_, topology_, plan);
     return listed_;
   }
   const std::uint64_t key = static_cast<std::uint64_t>(plan.pp) << 32 |
                             static_cast<std::uint64_t>(plan.virtual_stages) << 4 | route(plan) << 2 |
                             static_cast<std::uint64_t>(plan.cut);
   const auto [found, fresh] = known_.try_emplace(key);
-  if (fresh) found->second.assign(kinds_, plan);
+  if (fresh) found->second.assign(kinds_, topology_, plan);
   return found->second;
 }
 

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <unordered_map>
 
 #include "strategies/closed_form/block_price.hpp"
+#include "strategies/plan/boundaries.hpp"
 
 namespace forerun {
 
@@ -18,11 +20,11 @@ class StageLayout {
     UnitRef unit;
     int n = 0;
   };
-  // Chunks of one kind hold equal blocks in the same order and send to other stages on the same sides.
+  // Chunks of one kind hold equal blocks in the same order and send to other stages over equal boundaries.
   struct ChunkKind {
     int first = 0;  // the first chunk of this kind
     int count = 0;  // times that a stage holds such a chunk
-    bool sends_on = false, sends_back = false;
+    std::optional<std::size_t> sends_on = {}, sends_back = {};  // over which of boundaries()
     std::vector<Run> runs = {};  // from the first layer to the last, the embedding and the head among them
   };
   // Stages of one kind hold chunks of the same kinds in the same order.
@@ -33,7 +35,7 @@ class StageLayout {
     std::vector<Run> units;            // of all its chunks, each unit once
   };
 
-  void assign(const BlockKinds&, const Plan&);  // reuses its storage
+  void assign(const BlockKinds&, const Topology&, const Plan&);  // reuses its storage
 
   [[nodiscard]] const std::vector<ChunkKind>& chunk_kinds() const {
     return chunk_kinds_;
@@ -50,6 +52,9 @@ class StageLayout {
   [[nodiscard]] std::size_t kind_of_stage(int stage) const {
     return static_cast<std::size_t>(kind_of_stage_[static_cast<std::size_t>(stage)]);
   }
+  // Different ones; and which of them lies after a stage (after the last one: before the first).
+  [[nodiscard]] const std::vector<Boundary>& boundaries() const { return boundaries_; }
+  [[nodiscard]] std::size_t boundary_after(int stage) const { return after_[static_cast<std::size_t>(stage)]; }
   // Most messages of one micro-batch that a stage sends to the next ones, and back.
   [[nodiscard]] int most_sends_on() const { return most_sends_on_; }
   [[nodiscard]] int most_sends_back() const { return most_sends_back_; }
@@ -62,17 +67,22 @@ class StageLayout {
   [[nodiscard]] bool equal_blocks(int a, int b) const;
   [[nodiscard]] std::vector<Run> runs_of(int chunk) const;
   void describe(StageKind&) const;
+  void find_boundaries(const Topology&, const Plan&);
   void find_chunk_kinds(const Plan&);
+  [[nodiscard]] int kind_of(const ChunkKind&);
   void find_stage_kinds();
 
   const BlockKinds* kinds_ = nullptr;
   int chunks_ = 0, stages_ = 0;
   bool ends_meet_ = true;
   std::size_t locals_ = 1;
+  std::vector<Boundary> boundaries_;
+  std::vector<std::size_t> after_;
   std::vector<std::size_t> begin_;  // first layer of each chunk, and the end
   std::vector<ChunkKind> chunk_kinds_;
   std::vector<StageKind> stage_kinds_;
-  std::vector<int> kind_of_chunk_, on_stage_, kind_of_stage_;
+  std::vector<int> kind_of_chunk_;  // of the second copy of a model that runs both ways after those of the first
+  std::vector<int> on_stage_, kind_of_stage_;
   int most_sends_on_ = 0, most_sends_back_ = 0;
 };
 
@@ -86,16 +96,17 @@ void each_run_back(const std::vector<StageLayout::Run>& runs, const SplitPrices&
   for (auto run = runs.rbegin(); run != runs.rend(); ++run) visit(prices.unit(run->unit), run->n);
 }
 
-// Layouts of one model's plans: each shape of a pipeline is laid out once.
+// Layouts of one model's plans on all devices of one cluster: each shape of a pipeline is laid out once.
 class LayoutTable {
  public:
-  explicit LayoutTable(const BlockKinds& kinds) : kinds_(kinds) {}
+  LayoutTable(const BlockKinds& kinds, const Topology& topology) : kinds_(kinds), topology_(topology) {}
 
   // Stays as it is until a plan with a list of stages is laid out.
   const StageLayout& operator()(const Plan&);
 
  private:
   const BlockKinds& kinds_;
+  const Topology& topology_;
   std::unordered_map<std::uint64_t, StageLayout> known_;
   StageLayout listed_;
 };

@@ -44,9 +44,17 @@ void PlanPricer::add_blocks(const SplitPrices& prices, const Plan& plan, const S
     e.traffic.add(price.traffic, n);
     for (std::size_t i = 0; i < error_kinds; ++i) error[i] += n * price.error[i];
   });
-  const double n = (stage.sends_on + stage.sends_back) * step.runs;
-  charge(e.breakdown, Dimension::pp, {n * hop_.stops, n * (hop_.all - hop_.stops)});
-  error[of_communication] += n * hop_.stops * hop_.spread;
+  const auto send = [&](std::optional<std::size_t> boundary, double n) {
+    if (!boundary) return;
+    const Hop& hop = hops_[*boundary];
+    charge(e.breakdown, Dimension::pp, {n * hop.stops, n * (hop.all - hop.stops)});
+    error[of_communication] += n * hop.stops * hop.spread;
+  };
+  for (std::size_t k = 0; k < stage.copies.size(); ++k) {
+    const StageLayout::ChunkKind& chunk = layout_->chunk_kinds()[k];
+    const double n = stage.copies[k] * step.runs;
+    if (n > 0) send(chunk.sends_on, n), send(chunk.sends_back, n);
+  }
 }
 
 PlanPricer::Errors PlanPricer::break_down(const SplitPrices& prices, const Plan& plan, const Step& step,
@@ -83,7 +91,8 @@ PlanPricer::Errors PlanPricer::break_down(const SplitPrices& prices, const Plan&
   charge(
       e.breakdown, Dimension::dp,
       {exposed, data_parallel_overlap(stack, plan) > 0 ? max(Seconds{0}, volume.communication - exposed) : Seconds{0}});
-  e.breakdown.optimizer = busiest.update;
+  e.breakdown.optimizer = busiest.update.update;
+  e.breakdown.offload += busiest.update.copies;
   e.breakdown.host = context_.floor;
   if (plan.pp > 1) e.breakdown.bubble = step.length - e.breakdown.total();  // without a pipeline only rounding is left
   return error;
@@ -111,6 +120,7 @@ void PlanPricer::rate(const SplitPrices& prices, const Plan& plan, double runs, 
   }
   e.tokens_per_second = static_cast<double>(tokens_per_step(context_.scenario.given.job)) / step.value();
   e.mfu = context_.model_flops / (context_.peak_rate * step);
+  e.mfu_full_square = context_.full_square_flops / (context_.peak_rate * step);
   e.hfu = (context_.model_flops + devices / plan.pp * recomputed) / (context_.peak_rate * step);
   const double working = (e.breakdown.compute + e.breakdown.recompute + e.breakdown.optimizer) / step;
   e.energy = devices * device.power * step * (working + (1 - working) * context_.scenario.parameters->idle_power);

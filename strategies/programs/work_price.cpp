@@ -6,8 +6,9 @@
 #include "costmodel/kernel_model.hpp"
 #include "costmodel/timing.hpp"
 #include "sim/tick.hpp"
-#include "strategies/plan/scenario.hpp"
+#include "strategies/plan/boundaries.hpp"
 #include "strategies/plan/rank_grid.hpp"
+#include "strategies/plan/scenario.hpp"
 
 namespace forerun {
 namespace {
@@ -46,13 +47,8 @@ class WorkPricer {
     of(price, ErrorKind::communication) = t.median * t.spread;
     return price;
   }
-  WorkPrice operator()(const HostCopy& copy) {
-    return {.time = copy.bytes / node_of(s_.given.cluster).host.bandwidth + node_of(s_.given.cluster).host.latency};
-  }
-  WorkPrice operator()(const HostUpdate& update) {
-    const Node& node = node_of(s_.given.cluster);
-    return {.time = Seconds{static_cast<double>(update.parameters) * node.devices / s_.given.stack.host_update_rate}};
-  }
+  WorkPrice operator()(const HostCopy& copy) { return {.time = host_copy_time(s_.given, copy.bytes)}; }
+  WorkPrice operator()(const HostUpdate& update) { return {.time = host_update_time(s_.given, update.parameters)}; }
   WorkPrice operator()(const FrameworkFloor&) { return {.time = s_.given.stack.host_per_step}; }
 
   [[nodiscard]] double stretch(const Work& work) const {
@@ -77,6 +73,22 @@ Placements placements_of(const Topology& topology, const Plan& plan) {
   Placements list;
   for (std::size_t k = 0; k < group_count; ++k) list[k] = place(topology, {grid.axis(static_cast<GroupKind>(k))});
   return list;
+}
+
+WorkPrice price_message_over(const PricedScenario& scenario, const Communication& message, Placements placements,
+                             const Boundary& boundary) {
+  placements[static_cast<std::size_t>(GroupKind::next_stage)] = placement_of(scenario.topology, boundary);
+  return price_works(scenario, {message}, placements).front();
+}
+
+Seconds host_copy_time(const Scenario& given, Bytes bytes) {
+  const Link& host = node_of(given.cluster).host;
+  return bytes / host.bandwidth + host.latency;
+}
+
+Seconds host_update_time(const Scenario& given, std::int64_t parameters) {
+  const int sharing = std::min(given.gpus, node_of(given.cluster).devices);
+  return Seconds{static_cast<double>(parameters) * sharing / given.stack.host_update_rate};
 }
 
 void count_traffic(const Communication& c, const Plan& plan, double times, Traffic& traffic) {

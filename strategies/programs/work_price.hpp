@@ -9,8 +9,10 @@
 namespace forerun {
 
 struct Axis;
+struct Boundary;
 struct Placement;
 struct PricedScenario;
+struct Scenario;
 struct Timing;
 struct Topology;
 
@@ -31,6 +33,12 @@ Placements placements_of(const Topology&, const Plan&);
 // Of works of one block's program. Where the host cannot launch the kernels of a part (forward, recompute, both
 // gradients) as fast as they run, they are stretched to the time that it needs.
 std::vector<WorkPrice> price_works(const PricedScenario&, const std::vector<Work>&, const Placements&);
+// Of a message between two stages.
+WorkPrice price_message_over(const PricedScenario&, const Communication&, Placements, const Boundary&);
+// Over a device's own link to its host; and the optimiser on the host, whose processors all devices of a node that the
+// plan uses share equally.
+Seconds host_copy_time(const Scenario&, Bytes);
+Seconds host_update_time(const Scenario&, std::int64_t parameters);
 // Adds what one rank hands to `times` of them.
 void count_traffic(const Communication&, const Plan&, double times, Traffic&);
 Timing communication_time(const PricedScenario&, const Communication&, const Placements&);

@@ -6,6 +6,7 @@ namespace forerun {
 
 void PassTimes::assign(int stage_count, int chunks_per_stage) {
   stages = stage_count, chunks = chunks_per_stage;
+  links.resize(static_cast<std::size_t>(stages));
   for (std::vector<Seconds>* list : {&forward, &backward, &input_gradient, &weight_gradient}) {
     list->resize(static_cast<std::size_t>(stages) * static_cast<std::size_t>(chunks));
   }
@@ -34,7 +35,8 @@ Seconds run_table(const ScheduleTable& table, const Plan& plan, const PassTimes&
         const Pass& pass = passes[position];
         const int chunk = chunk_on(plan, s, pass.chunk), up = direction_of(plan, pass.chunk);
         const auto message = [&](std::vector<Seconds>& list, int from) {
-          return done(list, from, pass.micro_batch) + (stage_of(plan, from, up) == s ? Seconds{0} : t.link);
+          const int sender = stage_of(plan, from, up);
+          return done(list, from, pass.micro_batch) + (sender == s ? Seconds{0} : t.link(sender, s));
         };
         const std::size_t i = t.at(s, pass.chunk);
         if (pass.kind == PassKind::forward) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "base/quantity.hpp"
+#include "strategies/plan/boundaries.hpp"
 #include "strategies/plan/plan.hpp"
 #include "strategies/schedules/schedule_table.hpp"
 
@@ -15,13 +16,16 @@ struct PassTimes {
   int stages = 1, chunks = 1;
   std::vector<Seconds> forward, backward;  // backward: B and W together
   std::vector<Seconds> input_gradient, weight_gradient;  // apart, for schedules that split them
-  Seconds link;
+  std::vector<Seconds> links;  // of a message: [s] between stage s and the next one, the last with the first
   // All stages wait for each other after a step; otherwise it counts how long each is busy with it.
   bool barrier = true;
 
   [[nodiscard]] std::size_t at(int stage, int chunk) const {
     return static_cast<std::size_t>(stage) * static_cast<std::size_t>(chunks) + static_cast<std::size_t>(chunk);
   }
+  // Between two stages that send to each other.
+  [[nodiscard]] Seconds link(int from, int to) const { return links[boundary_between(from, to, stages)]; }
+  void link_all(Seconds time) { links.assign(static_cast<std::size_t>(stages), time); }
   void assign(int stage_count, int chunks_per_stage);  // times that were there stay
   bool operator==(const PassTimes&) const = default;
 };

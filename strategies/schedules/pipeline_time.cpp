@@ -12,14 +12,16 @@ namespace {
 Seconds gpipe(const PassTimes& t, double m, std::vector<Seconds>& finish) {
   Seconds forward{0}, longest{0};
   for (const Seconds f : t.forward) forward += f, longest = max(longest, f);
-  Seconds now = forward + (m - 1) * longest + (t.stages - 1.0) * t.link;
-  Seconds backward{0};
+  Seconds now = forward + (m - 1) * longest;
+  for (int s = 0; s + 1 < t.stages; ++s) now += t.links[static_cast<std::size_t>(s)];
+  Seconds backward{0}, links{0};
   longest = Seconds{0};
   for (int s = t.stages - 1; s >= 0; --s) {
     const Seconds b = t.backward[static_cast<std::size_t>(s)];
     backward += b;
     longest = max(longest, b);
-    finish[static_cast<std::size_t>(s)] = now + backward + (m - 1) * longest + (t.stages - 1.0 - s) * t.link;
+    if (s + 1 < t.stages) links += t.links[static_cast<std::size_t>(s)];
+    finish[static_cast<std::size_t>(s)] = now + backward + (m - 1) * longest + links;
   }
   return finish[0];
 }
@@ -30,7 +32,7 @@ Seconds PipelineTime::one_f_one_b(const PassTimes& t, double m) {
   trip_.assign(static_cast<std::size_t>(t.stages),
                Seconds{0});  // of one micro-batch from each stage to the last one and back
   for (std::size_t j = trip_.size(); j-- > 0;) {
-    trip_[j] = t.forward[j] + t.backward[j] + (j + 1 < trip_.size() ? trip_[j + 1] + 2.0 * t.link : Seconds{0});
+    trip_[j] = t.forward[j] + t.backward[j] + (j + 1 < trip_.size() ? trip_[j + 1] + 2.0 * t.links[j] : Seconds{0});
   }
   const Seconds all = trip_[0];
   Seconds rest = all - t.forward[0] - t.backward[0];  // D
@@ -49,8 +51,9 @@ Seconds PipelineTime::one_f_one_b(const PassTimes& t, double m) {
     const auto shorter = static_cast<std::size_t>(t.stages) - static_cast<std::size_t>(left);
     longest = max(longest, all + trips * (f + b + rest) + (left > 0 ? trip_[shorter] : Seconds{0}));
     if (i + 1 < t.stages) {
-      before += f + b + 2.0 * t.link;
-      rest -= t.forward[static_cast<std::size_t>(i) + 1] + t.backward[static_cast<std::size_t>(i) + 1] + 2.0 * t.link;
+      const auto next = static_cast<std::size_t>(i) + 1;
+      before += f + b + 2.0 * t.links[next - 1];
+      rest -= t.forward[next] + t.backward[next] + 2.0 * t.links[next - 1];
     }
   }
   return longest;
@@ -71,7 +74,7 @@ class PipelineTime::Journey {
     here.free = start + static_cast<double>(t_.stages) * pass;
     here.work += pass;
     end_ = start + pass;
-    arrival_ = start + (pass + t_.link);
+    arrival_ = start + (pass + t_.links[static_cast<std::size_t>(stage)]);
   }
   [[nodiscard]] Seconds end() const { return end_; }  // of the last visit
   // Time that the first `count` passes of a stage need, K micro-batches a chunk in turn.
@@ -101,24 +104,26 @@ Seconds PipelineTime::interleaved(const PassTimes& t, double m) {
   Seconds there = out.end(), home = back.end(), longest{0};
   Seconds beyond{0}, beyond_back{0};  // of the last chunk on the stages after this one
   Seconds all_beyond{0};  // of all chunks there
+  Seconds links{0};  // from this stage to the last one
   for (int s = t.stages - 1; s >= 0; --s) {
     const OnStage &outwards = out_[static_cast<std::size_t>(s)], &homewards = back_[static_cast<std::size_t>(s)];
     const Seconds work = outwards.work + homewards.work, start = outwards.start, end = homewards.start;
     const double before = std::min(2.0 * (t.stages - 1 - s) + (t.chunks - 1.0) * t.stages + 1, m * t.chunks);
     const Seconds zero{0};
     // The last stage turns a micro-batch round at once; from there its gradient comes back to this one.
-    const Seconds turn = s == t.stages - 1 ? zero : t.link;
+    const Seconds turn = s == t.stages - 1 ? zero : t.links[static_cast<std::size_t>(s)];
+    links += turn;
     const Seconds first = max(zero, there + beyond_back + turn - (start + out.first_passes(s, before)));
     const Seconds second = max(zero, home + beyond + turn - (end + back.first_passes(s, before)));
     longest = max(longest, start + m * work + (before < m * t.chunks ? first + second : max(first, second)) + end);
     if (s < t.stages - 1) {
       // With long links every pass waits for a round trip of the passes in flight; of chunks of average length.
-      longest = max(longest, m / (2.0 * (t.stages - 1 - s) + 1) *
-                                 (outwards.work + all_beyond + t.chunks * 2.0 * (t.stages - 1 - s) * t.link));
+      longest =
+          max(longest, m / (2.0 * (t.stages - 1 - s) + 1) * (outwards.work + all_beyond + t.chunks * 2.0 * links));
     }
     all_beyond += work;
-    beyond += t.forward[t.at(s, last)] + (s == t.stages - 1 ? zero : t.link);
-    beyond_back += t.backward[t.at(s, last)] + (s == t.stages - 1 ? zero : t.link);
+    beyond += t.forward[t.at(s, last)] + turn;
+    beyond_back += t.backward[t.at(s, last)] + turn;
   }
   return longest;
 }
@@ -143,7 +148,7 @@ Seconds PipelineTime::operator()(const Plan& plan, const PassTimes& t, std::int6
   const Seconds total = left;
   for (int s = 0; s < t.stages; ++s) {  // the last gradients go down the stages
     finish[static_cast<std::size_t>(s)] = left;
-    left -= t.backward[t.at(s, 0)] + t.link;
+    left -= t.backward[t.at(s, 0)] + t.links[static_cast<std::size_t>(s)];
   }
   return total;
 }

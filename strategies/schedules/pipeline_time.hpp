@@ -1,17 +1,17 @@
 // How long a pipeline takes, from the times of its passes alone.
 //
 // F_i, B_i: forward and backward (B includes W) of one micro-batch on stage i, M micro-batches, K stages. A message
-// needs `link` between two stages and stops nobody but its receiver.
+// needs L_i between stage i and the next one and stops nobody but its receiver.
 //
 // * GPipe: two flow shops one after the other; exact:
-//     sum F + (M-1) max F + sum B + (M-1) max B + 2 (K-1) link
-// * 1F1B: stage i holds n = min(K - i, M) micro-batches. It cannot start before sum_{j<i} (F_j + link), works
-//   M (F_i + B_i), and after its last backward the stages before it need sum_{j<i} (B_j + link): the first and the last
+//     sum F + (M-1) max F + sum B + (M-1) max B + 2 sum L
+// * 1F1B: stage i holds n = min(K - i, M) micro-batches. It cannot start before sum_{j<i} (F_j + L_j), works
+//   M (F_i + B_i), and after its last backward the stages before it need sum_{j<i} (B_j + L_j): the first and the last
 //   together are A_i. Before its first backward it has work for (n-1) F_i, but the first micro-batch needs the round
-//   trip D_i = sum_{j>i} (F_j + B_j) + 2 (K-1-i) link; after its last forward it has work for (n-1) B_i. Hence
+//   trip D_i = sum_{j>i} (F_j + B_j) + 2 sum_{j>=i} L_j; after its last forward it has work for (n-1) B_i. Hence
 //     A_i + M (F_i + B_i) + max(0, D_i - (n-1) F_i) + max(0, D_i - (n-1) B_i)
 //   Every n-th micro-batch of a stage waits for a round trip, floor((M-1)/n) (F_i + B_i + D_i) together, then comes one
-//   trip of the stage that holds (M-1) mod n, and the last micro-batch goes all the way: sum (F + B) + 2 (K-1) link.
+//   trip of the stage that holds (M-1) mod n, and the last micro-batch goes all the way: sum (F + B + 2 L).
 //   The time is the largest of these over the stages. Each is a lower bound, and exact for equal stages without links:
 //     (M + K - 1) (F + B)
 // * interleaved: the same, with the arrival of the first micro-batch at each chunk followed through the chunks. A lower

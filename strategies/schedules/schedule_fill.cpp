@@ -63,10 +63,10 @@ class Filler {
     return list[static_cast<std::size_t>(s) * static_cast<std::size_t>(m_) + static_cast<std::size_t>(i)];
   }
   Seconds arrival(int s) {
-    return s == 0 ? Seconds{0} : done(forward_done_, s - 1, of(s).f) + t_.link;
+    return s == 0 ? Seconds{0} : done(forward_done_, s - 1, of(s).f) + time_of(t_.links, s - 1);
   }  // of the next activation
   Seconds gradient(int s) {
-    return s == last() ? done(forward_done_, s, of(s).b) : done(backward_done_, s + 1, of(s).b) + t_.link;
+    return s == last() ? done(forward_done_, s, of(s).b) : done(backward_done_, s + 1, of(s).b) + time_of(t_.links, s);
   }
   [[nodiscard]] double released(int s) const { return limits_.released[static_cast<std::size_t>(s)]; }
   [[nodiscard]] double limit(int s) const { return std::max(limits_.held, static_cast<double>(t_.stages - s)) + 1e-9; }
@@ -131,7 +131,7 @@ class Filler {
     std::vector<int> more(stages_.size(), 0);
     Seconds returned = of(last()).now + time_of(t_.input_gradient, last());
     for (int s = last() - 1; s >= 0; --s) {
-      const Seconds ready = returned + t_.link, f = time_of(t_.forward, s);
+      const Seconds ready = returned + time_of(t_.links, s), f = time_of(t_.forward, s);
       Seconds now = of(s).now;
       int& n = more[static_cast<std::size_t>(s)];
       while (n + 1 < m_ && n + 2 <= limit(s) && (choices_.past_the_brim ? now < ready : now + f <= ready))
@@ -163,7 +163,8 @@ class Filler {
     if (s == last() || of(s).f < of(s + 1).f + 2) return false;
     const Stage& next = of(s + 1);
     const Stage& stage = of(s);
-    const Seconds returned = next.now + time_of(t_.forward, s + 1) + time_of(t_.input_gradient, s + 1) + t_.link;
+    const Seconds returned =
+        next.now + time_of(t_.forward, s + 1) + time_of(t_.input_gradient, s + 1) + time_of(t_.links, s);
     const double over = stage.held + 1 - limit(s), each = 1 - released(s);
     const double room =
         over <= 0 || each <= 0 ? 0 : std::min(std::ceil(over / each), static_cast<double>(stage.b - stage.w));

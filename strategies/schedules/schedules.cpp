@@ -212,7 +212,7 @@ Seconds span_of(const ScheduleTable& table, const Plan& plan, const PassTimes& t
   Seconds longest{0}, lead{0};
   for (std::size_t s = 0; s < finish.size(); ++s) {
     longest = max(longest, finish[s] - lead);
-    lead += times.forward[s] + times.link;
+    lead += times.forward[s] + times.links[s];
   }
   return longest;
 }

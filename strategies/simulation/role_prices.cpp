@@ -1,6 +1,7 @@
 #include "strategies/simulation/role_prices.hpp"
 
 #include "costmodel/collectives/collective.hpp"
+#include "strategies/plan/boundaries.hpp"
 #include "strategies/plan/rank_grid.hpp"
 #include "strategies/plan/scenario.hpp"
 
@@ -12,15 +13,28 @@ Placements placements_of(const Topology& topology, const Plan& plan, int rank) {
   Placements list;
   for (std::size_t k = 0; k < group_count; ++k) {
     const auto kind = static_cast<GroupKind>(k);
-    if (grid.size(kind) == 1) {
-      list[k] = place(topology, {{1, 1}});
-    } else if (kind == GroupKind::next_stage) {
-      list[k] = place(topology, {grid.axis(kind)});
+    if (grid.size(kind) == 1 || kind == GroupKind::next_stage) {
+      list[k] = place(topology, {{1, 1}});  // of messages: by boundary
     } else {
       list[k] = place_members(topology, grid.members(kind, rank));
     }
   }
   return list;
+}
+
+// Each message by what lies between its two stages.
+void price_messages(const PricedScenario& scenario, const Plan& plan, const StageProgram& stage,
+                    const Placements& placements, std::vector<WorkPrice>& prices) {
+  const std::vector<Boundary> boundaries = boundaries_of(scenario.topology, plan);
+  for (const Body& body : stage.bodies) {
+    for (const Instruction& in : body.instructions) {
+      if (in.code != Code::run || !body.to_stage) continue;
+      const Communication* c = std::get_if<Communication>(&stage.works[in.work]);
+      if (c == nullptr || c->group != GroupKind::next_stage) continue;
+      const Boundary& boundary = boundaries[boundary_between(stage.stage, *body.to_stage, plan.pp)];
+      prices[in.work] = price_message_over(scenario, *c, placements, boundary);
+    }
+  }
 }
 
 }  // namespace
@@ -37,6 +51,7 @@ std::vector<WorkPrice> prices_of_role(const PricedScenario& scenario, const Prog
     const auto priced = price_works(scenario, block, placements);
     prices.insert(prices.end(), priced.begin(), priced.end());
   }
+  price_messages(scenario, program.plan, stage, placements, prices);
   return prices;
 }
 

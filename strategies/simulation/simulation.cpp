@@ -59,6 +59,8 @@ CriticalPath critical(const Simulation& s) {
       (k->part == Part::recompute ? path.recompute : k->part == Part::update ? path.optimizer : path.compute) += time;
     } else if (std::holds_alternative<FrameworkFloor>(*work)) {
       path.host += time;
+    } else if (std::holds_alternative<HostCopy>(*work)) {
+      path.offload += time;
     } else {
       path.optimizer += time;
     }
@@ -129,7 +131,8 @@ Simulation replay_step(const PricedScenario& scenario, Program program, const Si
 }  // namespace
 
 Seconds CriticalPath::total() const {
-  return std::accumulate(communication.begin(), communication.end(), compute + recompute + optimizer + host + waiting);
+  return std::accumulate(communication.begin(), communication.end(),
+                         compute + recompute + optimizer + offload + host + waiting);
 }
 
 Simulation simulate(const PricedScenario& scenario, const Plan& plan, const ScheduleTable& table,

@@ -33,7 +33,7 @@ struct SimulationOptions {
 // What the critical path consists of: `total` is the time from the first task to the last, which is the step where
 // stages wait for each other after it.
 struct CriticalPath {
-  Seconds compute, recompute, optimizer, host, waiting;  // waiting: nothing runs (a delay)
+  Seconds compute, recompute, optimizer, offload, host, waiting;  // waiting: nothing runs (a delay)
   std::array<Seconds, 5> communication{};  // by Dimension
   [[nodiscard]] Seconds total() const;
 };

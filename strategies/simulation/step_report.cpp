@@ -146,9 +146,7 @@ class Reporter {
     }
     if (who && latest == timeline_.start[index(step.task)]) {
       if (*who == Lane::to_host || *who == Lane::from_host) {
-        const Call& call =
-            stage_.calls[std::min<std::size_t>(graph_.origin[index(step.task)].call, stage_.calls.size() - 1)];
-        (stage_.bodies[call.body].chunk ? b.offload : b.optimizer) += to_seconds(length);
+        b.offload += to_seconds(length);
       } else if (*who == Lane::pp_forward || *who == Lane::pp_backward) {
         b.bubble += to_seconds(length);
       } else {

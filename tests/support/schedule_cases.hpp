@@ -18,4 +18,11 @@ inline PassTimes some_times(int stages, int chunks, int least = 0) {
   return t;
 }
 
+// Below `below`: the same between all stages, or not.
+inline void draw_links(PassTimes& t, int below) {
+  t.link_all(Seconds{static_cast<double>(any(0, below))});
+  if (any(0, 2) == 0) return;
+  for (Seconds& link : t.links) link = Seconds{static_cast<double>(any(0, below))};
+}
+
 }  // namespace forerun::test

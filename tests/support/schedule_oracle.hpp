@@ -126,7 +126,7 @@ class ScheduleDrawing {
     if (found == made.end()) {
       ++missing_[i];  // never
     } else {
-      after(found->second, i, stage_[found->second] == stage_[i] ? 0 : t_.link.value());
+      after(found->second, i, stage_[found->second] == stage_[i] ? 0 : t_.link(stage_[found->second], stage_[i]).value());
     }
   }
 
@@ -165,7 +165,7 @@ inline PassTimes equal_times(int stages, int chunks, double forward, double inpu
     t.weight_gradient[i] = Seconds{weight_gradient / chunks};
     t.backward[i] = t.input_gradient[i] + t.weight_gradient[i];
   }
-  t.link = Seconds{link};
+  t.link_all(Seconds{link});
   return t;
 }
 

@@ -116,8 +116,8 @@ class Validator {
     }
     // Against the 16-bit peak, so that one constant may serve runs of either format: the stronger baseline.
     const Device& device = scenario.device();
-    run.predicted_mfu =
-        e.mfu * (peak(device, scenario.given.job.dtype) / peak(device, activation_dtype(scenario.given.job)));
+    run.predicted_mfu = e.mfu_full_square *
+                        (peak(device, scenario.given.job.dtype) / peak(device, activation_dtype(scenario.given.job)));
     return run;
   }
 

@@ -53,7 +53,7 @@ struct ScoredRun {
   Bytes predicted_total, capacity;  // reserve and context included
   bool predicted_fits = true;
   std::optional<bool> fits;  // what happened; nullopt: not known
-  double predicted_mfu = 0;  // model FLOPs over the 16-bit peak
+  double predicted_mfu = 0;  // model FLOPs, attention over the full square as sources count it, over the 16-bit peak
 };
 
 // Runs that ran out of memory though predicted to fit with more than a tenth of the capacity free, and runs that ran

@@ -137,6 +137,15 @@ void unfused_core(Operator& op, const Model& model, const Attention& a, const Si
        Until::weight_gradient);
 }
 
+double visible_share(const Attention& a, const TokenShape& shape) {
+  double all = 0, visible = 0;
+  for (const SequenceRun& run : shape.sequences) {
+    const double pairs = static_cast<double>(run.count * run.queries) * static_cast<double>(run.length);
+    all += pairs, visible += pairs * forerun::visible_share(run.length, run.length, a.window.value_or(0));
+  }
+  return all > 0 ? visible / all : 1;
+}
+
 void append(std::vector<Operator>& list, const Model& model, const Block& block, const Attention& a,
             const TokenShape& shape, const Implementation& how) {
   const Sizes d = sizes(a);
@@ -149,7 +158,7 @@ void append(std::vector<Operator>& list, const Model& model, const Block& block,
   list.push_back(positions(model, a, d, shape, how));
 
   Operator core{.kind = OperatorKind::attention_core,
-                .core = MixerCore{d.query(), d.key() + d.value(), d.output(), d.kv_heads}};
+                .core = MixerCore{d.query(), d.key() + d.value(), d.output(), d.kv_heads, visible_share(a, shape)}};
   core.output = tensor(shape.tokens, d.output(), how.dtype);
   if (how.attention == AttentionImplementation::flash) {
     flash_core(core, a, d, shape, how);

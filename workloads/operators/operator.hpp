@@ -93,6 +93,7 @@ enum class Projection : std::uint8_t { none, qkv, attention_output, up, down };
 struct MixerCore {
   std::int64_t queries = 0, keys_values = 0, outputs = 0;
   std::int64_t kv_heads = 0;
+  double visible = 1;  // share of all pairs of positions that mask and window leave
 };
 
 // A tensor that lives from the forward part to the backward parts. Recomputing its producer lets it go: its result

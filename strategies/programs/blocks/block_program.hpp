@@ -45,6 +45,7 @@ struct BlockProgram {
                borrowed_frozen = 0;  // of a tied table that the embedding on this device holds: not among the above
   std::uint32_t tokens = 0;  // that its passes number from 1 on: of the one that has most
   bool runs_backward = false;
+  double visible = 1;  // of its attention: share of all pairs of positions that mask and window leave
 
   [[nodiscard]] const Body& pass(PassKind kind) const { return passes[static_cast<std::size_t>(kind)]; }
 };

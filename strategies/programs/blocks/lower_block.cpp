@@ -26,7 +26,7 @@ BlockParts parts(const Scenario& given, const MicroBatch& batch, int hidden, con
   return list;
 }
 
-void count_parameters(const BlockParts& parts, BlockProgram& block) {
+void count(const BlockParts& parts, BlockProgram& block) {
   for (const Operator& op : parts.operators) {
     block.parameters += op.parameters - op.expert_parameters;
     block.expert_parameters += op.expert_parameters;
@@ -34,6 +34,7 @@ void count_parameters(const BlockParts& parts, BlockProgram& block) {
     if (op.weight_gradient.empty()) block.early += op.parameters;
     block.frozen += op.frozen - op.frozen_experts;
     block.frozen_experts += op.frozen_experts;
+    if (op.core) block.visible = op.core->visible;
   }
 }
 
@@ -93,7 +94,7 @@ BlockParts head_parts(const Scenario& given, const MicroBatch& batch, const Spli
 BlockProgram lower(const BlockParts& parts, Recompute mode, bool apart) {
   BlockProgram block;
   block.runs_backward = parts.runs_backward;
-  count_parameters(parts, block);
+  count(parts, block);
   BlockEmission emit(block, parts.row, parts.operators.size());
   emit.begin(PassKind::forward);
   const ForwardTrace trace = ForwardPass(parts, emit)(Part::forward);
@@ -130,7 +131,7 @@ BlockProgram lower_head(const Scenario& given, const Split& split) {
 
 BlockProgram lower_forward(const BlockParts& parts) {
   BlockProgram block;
-  count_parameters(parts, block);
+  count(parts, block);
   BlockEmission emit(block, parts.row, parts.operators.size());
   emit.begin(PassKind::forward);
   static_cast<void>(ForwardPass(parts, emit)(Part::forward));

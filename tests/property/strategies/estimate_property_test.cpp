@@ -67,6 +67,30 @@ RC_GTEST_PROP(Estimates, CountTokensAndUtilisationAlike, ()) {  // I-43
   RC_ASSERT((plan.recompute == Recompute::full) == (e.hfu > e.mfu) || plan.recompute == Recompute::selective);
 }
 
+// 100 scenarios, 50 plans each: sequences from 512 to 16 M positions, with and without windows.
+RC_GTEST_PROP(Estimates, UseNoMoreThanThePeak, ()) {
+  Scenario given = test::some_scenario();
+  if (given.model.positions == Positions::learned) given.model.positions = Positions::rotary;
+  given.job.sequence = 512 << *rc::gen::inRange(0, 16);
+  const int window = *rc::gen::element(0, 128, 4096, 131072);
+  for (Block& block : given.model.blocks) {
+    if (window > 0) block.attention()->window = window;
+  }
+  const std::vector<Plan> plans = test::all_plans(given);
+  RC_PRE(!plans.empty());
+  const PricedScenario priced = test::priced(given);
+  for (int i = 0; i < 50; ++i) {
+    const Plan plan = *rc::gen::elementOf(plans);
+    const Estimate e = estimate(priced, plan);
+    RC_LOG() << given.model.name << ", sequence " << given.job.sequence << ", window " << window << ": "
+             << summary(plan) << ": MFU " << e.mfu << ", HFU " << e.hfu << '\n';
+    RC_ASSERT(e.mfu > 0);
+    RC_ASSERT(e.hfu >= e.mfu);
+    RC_ASSERT(e.hfu <= 1);
+    RC_ASSERT(e.mfu_full_square >= e.mfu);
+  }
+}
+
 // `rates` times as fast everywhere, and `latencies` times as long to start anything.
 PricedScenario scaled(const PricedScenario& from, double rates, double latencies) {
   PricedScenario to = from;

@@ -49,7 +49,7 @@ Case some_case() {
 
 PassTimes some_times(const Case& c) {
   PassTimes t = test::some_times(c.plan.pp, chunks_per_stage(c.plan));
-  t.link = Seconds{static_cast<double>(any(0, 40))};
+  test::draw_links(t, 40);
   return t;
 }
 
@@ -58,6 +58,8 @@ double total(const std::vector<Seconds>& list) {
   for (const Seconds time : list) sum += time.value();
   return sum;
 }
+// Links from the first stage to the last.
+double between_neighbours(const PassTimes& t) { return total(t.links) - t.links.back().value(); }
 double longest(const std::vector<Seconds>& list) { return std::max_element(list.begin(), list.end())->value(); }
 
 RC_GTEST_PROP(Schedules, AreValid, ()) {
@@ -107,7 +109,7 @@ RC_GTEST_PROP(GPipe, OfAnyStagesIsTwoFlowShops, ()) {  // I-23, I-26
     const Case c = some_case(ScheduleKind::gpipe);
     if (c.plan.pp == 1) continue;
     const PassTimes t = some_times(c);
-    const double links = 2 * (c.plan.pp - 1) * t.link.value();
+    const double links = 2 * between_neighbours(t);
     const double expected = total(t.forward) + (c.micro_batches - 1) * longest(t.forward) + total(t.backward) +
                             (c.micro_batches - 1) * longest(t.backward) + links;
     RC_ASSERT(c.drawn(t).makespan() == expected);
@@ -132,7 +134,8 @@ RC_GTEST_PROP(Schedules, AreNoFasterThanTheBusiestStage, ()) {  // I-24
       }
       RC_ASSERT(makespan >= work + (chunks == 1 ? others : 0));
       const auto first = static_cast<std::size_t>(s * chunks);
-      others += (t.forward[first] + t.link + (splits ? Seconds{0} : t.backward[first] + t.link)).value();
+      const Seconds link = t.links[static_cast<std::size_t>(s)];
+      others += (t.forward[first] + link + (splits ? Seconds{0} : t.backward[first] + link)).value();
     }
   }
 }
@@ -202,7 +205,7 @@ RC_GTEST_PROP(Schedules, OfOneMicroBatchGoThereAndBack, ()) {  // I-28
   for (int i = 0; i < per_case; ++i) {
     const Case c = case_of(test::either() ? ScheduleKind::gpipe : ScheduleKind::one_f_one_b, any(1, 17), 1, 1);
     const PassTimes t = some_times(c);
-    RC_ASSERT(c.drawn(t).makespan() == total(t.forward) + total(t.backward) + 2 * (c.plan.pp - 1) * t.link.value());
+    RC_ASSERT(c.drawn(t).makespan() == total(t.forward) + total(t.backward) + 2 * between_neighbours(t));
   }
 }
 
@@ -212,11 +215,11 @@ RC_GTEST_PROP(ZeroBubble, OfOneMicroBatchLeavesTheWeightsForTheWayBack, ()) {
   for (int i = 0; i < per_case; ++i) {
     const Case c = case_of(test::either() ? ScheduleKind::zb_h1 : ScheduleKind::zb_h2, any(1, 17), 1, 1);
     const PassTimes t = some_times(c);
-    double now = total(t.forward) + (c.plan.pp - 1) * t.link.value(), end = 0;
+    double now = total(t.forward) + between_neighbours(t), end = 0;
     for (int s = c.plan.pp - 1; s >= 0; --s) {
       now += t.input_gradient[static_cast<std::size_t>(s)].value();
       end = std::max(end, now + t.weight_gradient[static_cast<std::size_t>(s)].value());
-      now += t.link.value();
+      if (s > 0) now += t.links[static_cast<std::size_t>(s) - 1].value();
     }
     RC_ASSERT(c.drawn(t).makespan() == end);
   }
@@ -250,7 +253,7 @@ RC_GTEST_PROP(Schedules, TakeNoLessWhenAPassTakesLonger, ()) {  // I-29
         t.weight_gradient[at] += more, t.backward[at] += more;
         break;
       default:
-        t.link += more;
+        t.links[static_cast<std::size_t>(any(0, t.stages))] += more;
     }
     RC_ASSERT(c.drawn(t).makespan() >= before);
   }

@@ -40,17 +40,13 @@ PassTimes nearly_equal(int stages, int chunks) {
   return t;
 }
 
-Seconds some_link(const PassTimes& t) {
-  return Seconds{static_cast<double>(any(0, static_cast<int>(t.forward[0].value()) + 1))};
-}
-
 // Relative to the larger: both sides are sums of some hundred whole numbers, in different orders.
 bool equal(const Both& b) { return std::abs(b.error()) < 1e-12; }
 
 RC_GTEST_PROP(PipelineTime, OfGPipeIsExact, ()) {  // I-23
   for (int i = 0; i < per_case; ++i) {
     PassTimes t = test::some_times(any(2, 17), 1, 1);
-    t.link = Seconds{static_cast<double>(any(0, 60))};
+    test::draw_links(t, 60);
     RC_ASSERT(equal(both(ScheduleKind::gpipe, 1, t, any(1, 60))));
   }
 }
@@ -58,7 +54,7 @@ RC_GTEST_PROP(PipelineTime, OfGPipeIsExact, ()) {  // I-23
 RC_GTEST_PROP(PipelineTime, OfOneForwardOneBackwardIsNeverTooLong, ()) {
   for (int i = 0; i < per_case; ++i) {
     PassTimes t = any(0, 2) == 0 ? nearly_equal(any(2, 17), 1) : test::some_times(any(2, 17), 1, 1);
-    t.link = some_link(t);
+    test::draw_links(t, static_cast<int>(t.forward[0].value()) + 1);
     RC_ASSERT(both(ScheduleKind::one_f_one_b, 1, t, any(1, 60)).error() <= 1e-12);
   }
 }
@@ -67,7 +63,7 @@ RC_GTEST_PROP(PipelineTime, OfInterleavedIsNeverTooLong, ()) {
   for (int i = 0; i < per_case; ++i) {
     const int k = any(2, 17), v = any(2, 4);
     PassTimes t = any(0, 2) == 0 ? nearly_equal(k, v) : test::some_times(k, v, 1);
-    t.link = some_link(t);
+    test::draw_links(t, static_cast<int>(t.forward[0].value()) + 1);
     RC_ASSERT(both(ScheduleKind::interleaved, v, t, k * any(1, 4)).error() <= 1e-12);
   }
 }
@@ -125,7 +121,7 @@ TEST(PipelineTime, OfNearlyEqualStagesIsClose) {
         const double f = 40 * (blocks + (draw(3) == 0 ? 1 : 0)) + (c + 1 == t.forward.size() ? draw(80) : 0);
         t.forward[c] = t.input_gradient[c] = t.weight_gradient[c] = Seconds{f}, t.backward[c] = Seconds{2 * f};
       }
-      t.link = Seconds{static_cast<double>(draw(4 * blocks))};
+      t.link_all(Seconds{static_cast<double>(draw(4 * blocks))});
       errors.push_back(std::abs(both(kind, v, t, m).error()));
     }
     std::sort(errors.begin(), errors.end());

@@ -15,9 +15,24 @@ const Job job{.sequence = 4096, .global_batch = 8, .dtype = DType::fp16};
 constexpr double B = 8, L = 4096, D = 4096, layers = 32;
 
 TEST(ModelFlops, AreThoseOfTheCourse) {
-  // I-4: 72 B L D^2 + 12 B L^2 D a layer.
+  // I-4: 72 B L D^2 + 12 B L^2 D a layer. The mask leaves position i of L the i positions up to it: L (L + 1) / 2 pairs.
   const ClosedFormContext context(test::priced(test::course_scenario(8, job)));
-  EXPECT_EQ(context.model_flops.value(), layers * (72 * B * L * D * D + 12 * B * L * L * D));
+  EXPECT_EQ(context.full_square_flops.value(), layers * (72 * B * L * D * D + 12 * B * L * L * D));
+  EXPECT_EQ(context.model_flops.value(), layers * (72 * B * L * D * D + 12 * B * (L * (L + 1) / 2) * D));
+}
+
+TEST(ModelFlops, CountOfAWindowWhatItLeaves) {
+  // The first W positions see 1, 2, ..., W others and themselves, each of the rest W.
+  constexpr double W = 1024, pairs = W * (W + 1) / 2 + (L - W) * W;
+  Scenario given = test::course_scenario(8, job);
+  for (Block& block : given.model.blocks) block.attention()->window = 1024;
+  const PricedScenario priced = test::priced(given);
+  const ClosedFormContext context(priced);
+  const double products = 72 * B * L * D * D;
+  EXPECT_DOUBLE_EQ(context.model_flops.value(), layers * (products + 12 * B * pairs * D));
+  EXPECT_DOUBLE_EQ(context.full_square_flops.value(), layers * (products + 12 * B * L * L * D));
+  const Estimate e = estimate(priced, {.dp = 8});
+  EXPECT_DOUBLE_EQ(e.mfu / e.mfu_full_square, (products + 12 * B * pairs * D) / (products + 12 * B * L * L * D));
 }
 
 TEST(Utilisation, OfTheHardwareCountsWhatIsDoneAgain) {

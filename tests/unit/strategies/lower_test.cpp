@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "strategies/closed_form/block_price.hpp"
+#include "strategies/plan/check_plan.hpp"
 #include "strategies/plan_runs.hpp"
 #include "strategies/simulation/simulation.hpp"
 #include "tests/support/linear_costs.hpp"
@@ -88,21 +89,44 @@ TEST(Step, OfAPipelineHoldsBuffersOfItsSends) {
 }
 
 TEST(Step, OfAnOffloadedOptimizerCopiesGradientsThereAndParametersBack) {
-  // E80: 7 B parameters in 2 bytes over 32 GB/s take 0.4375 s each way; here M7's 6.44 B, and 8 devices that share a
-  // host of 4 G updates a second.
+  // E80: 7 B parameters in 2 bytes over 32 GB/s take 0.4375 s each way; here M7's 6.44 B, and a host of 4 G updates a
+  // second that serves one device alone.
   Scenario given = test::course_scenario(1, {.sequence = 512, .global_batch = 1, .dtype = DType::fp16});
   given.cluster.nodes[0].node.host = {.bandwidth = BytesPerSecond{32e9}, .latency = Seconds{0}};
   given.stack.host_update_rate = 4e9;
   EXPECT_NEAR(
       price_works(test::priced(given), {HostCopy{.bytes = Bytes{14e9}, .to_host = true}}, {}).front().time.value(),
       0.4375, 1e-12);
-  const double psi = 12.0 * 32 * 4096 * 4096, copy = 2 * psi / 32e9,
-               update = psi * node_of(given.cluster).devices / 4e9;
+  const double psi = 12.0 * 32 * 4096 * 4096, copy = 2 * psi / 32e9, update = psi / 4e9;
   const Simulation s = simulate(test::with_costs(given, {}), {.offload = {.optimizer = true, .activations = false}});
   EXPECT_NEAR(copy, 0.4027, 1e-4);  // E81
   EXPECT_NEAR(s.step.value(), copy + update + copy, 1e-9);
-  EXPECT_NEAR(s.roles[0].breakdown.optimizer.value(), copy + update + copy, 1e-9);
+  EXPECT_NEAR(s.roles[0].breakdown.optimizer.value(), update, 1e-9);
+  EXPECT_NEAR(s.roles[0].breakdown.offload.value(), copy + copy, 1e-9);
   EXPECT_EQ(s.memory.peak().optimizer, Bytes{0});
+}
+
+// Llama-3-8B's 8,030,261,248 parameters on H100s, whose own links to the host carry 64 GB/s: bf16 gradients there and
+// parameters back are 16.06 GB each way, 0.251 s. The host updates 4 G parameters a second: for one device in 2.008 s,
+// for eight that each update all of them in 16.06 s. With ZeRO-1 each of the eight has an eighth of both.
+TEST(Step, OfAnOffloadedOptimizerSharesTheHostWithTheDevicesOfItsNodeThatRun) {
+  const double psi = 8'030'261'248, copies = 2 * 2 * psi / 64e9, update = psi / 4e9;
+  EXPECT_NEAR(copies + update, 2.5, 0.02);
+  const struct {
+    int gpus, zero;
+    double copies, update;
+  } cases[] = {{1, 0, copies, update}, {8, 0, copies, 8 * update}, {8, 1, copies / 8, update}};
+  for (const auto& c : cases) {
+    const Job job{.sequence = 2048, .global_batch = c.gpus};
+    const Scenario given = test::scenario(*find_model("llama3-8b"), "dgx-h100", c.gpus, job, "deepspeed");
+    const Plan plan{.dp = c.gpus, .zero = c.zero, .recompute = Recompute::full, .offload = {.optimizer = true}};
+    ASSERT_TRUE(is_valid(given, plan));
+    const PricedScenario priced = test::priced(given);
+    for (const Breakdown& b : {estimate(priced, plan).breakdown, simulate(priced, plan).roles[0].breakdown}) {
+      EXPECT_NEAR(b.offload.value(), c.copies, 1e-3 * c.copies);  // and twice a link's latency
+      EXPECT_NEAR(b.optimizer.value(), c.update, 1e-6 * c.update);
+    }
+  }
 }
 
 TEST(Step, OfOffloadedActivationsHoldsTwoLayersAndWaitsForTheHost) {

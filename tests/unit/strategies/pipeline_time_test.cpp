@@ -15,7 +15,7 @@ Seconds pipeline_time(ScheduleKind schedule, const std::vector<Seconds>& forward
   plan.pp = static_cast<int>(forward.size()), plan.virtual_stages = v, plan.schedule = schedule;
   PassTimes times;
   times.assign(plan.pp, v);
-  times.link = link;
+  times.link_all(link);
   for (std::size_t i = 0; i < times.forward.size(); ++i) {
     times.forward[i] = forward[i / static_cast<std::size_t>(v)] / v;
     times.backward[i] = backward[i / static_cast<std::size_t>(v)] / v;
