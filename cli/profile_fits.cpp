@@ -38,7 +38,9 @@ std::string stem_of(const std::string& calibration) { return calibration.substr(
 Result<void> save_kernels(const std::string& path, const std::string& header, const SampleFits& fitted) {
   if (fitted.kernels.devices.empty())
     return fail(Problem{{path, 0, 0}, "too few samples of every kind to fit", "run forerun profile without --resume"});
-  return write_whole(path, header + to_yaml(fitted.kernels.devices.front()));
+  KernelCalibration own = fitted.kernels.devices.front();
+  own.software = "forerun";  // attention and streaming kernels are this project's own
+  return write_whole(path, header + to_yaml(own));
 }
 
 }  // namespace forerun::cli

@@ -63,8 +63,10 @@ Json to_json(const MemoryUse& m) {
 }
 
 std::string no_fit_text(const Plan& plan, const MemoryUse& memory, const std::vector<Change>& would_fit) {
-  std::string text =
-      fmt::format("does not fit: short by {}; {} bind\n", format(memory.short_by()), binding_category(memory));
+  const bool on_device = memory.total() > memory.capacity;
+  std::string text = fmt::format("does not fit: short by {}{}; {} bind\n", format(memory.short_by()),
+                                 on_device ? fmt::format(" at stage {}", memory.peak_stage) : " of a node's memory",
+                                 binding_category(memory));
   for (const Change& change : would_fit)
     text += fmt::format("  would fit: {} ({})\n", change.what, format(change.total));
   if (would_fit.empty()) {

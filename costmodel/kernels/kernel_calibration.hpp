@@ -1,6 +1,7 @@
 // Fitted kernels of one device as a file: costmodel/data/devices/DEVICE.yaml, and what `forerun fit` writes.
 //
 //   device: h100-sxm-80gb
+//   software: forerun                 # where it is of kernels that only this stack runs: others refuse the file
 //   fits:
 //     - kind: gemm
 //       dtype: bf16
@@ -40,6 +41,7 @@ class YamlNode;
 struct KernelCalibration {
   std::string device;  // its name, not an alias
   std::vector<KernelFit> fits;
+  std::string software = {};  // the stack whose kernels these are; empty: of libraries that any may call
 
   bool operator==(const KernelCalibration&) const = default;
 };

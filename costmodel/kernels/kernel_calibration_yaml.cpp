@@ -214,13 +214,16 @@ KernelCalibration read_kernel_calibration(const YamlNode& node) {
   MapReader map = node.map();
   KernelCalibration calibration;
   calibration.device = read_device_name(map.required("device"));
+  if (const auto software = map.optional("software")) calibration.software = software->text();
   for (const YamlNode& item : map.required("fits").items()) calibration.fits.push_back(read_fit(item));
   map.finish();
   return calibration;
 }
 
 std::string to_yaml(const KernelCalibration& calibration) {
-  std::string text = fmt::format("device: {}\nfits:\n", fields::yaml_scalar(calibration.device));
+  std::string text = fmt::format("device: {}\n", fields::yaml_scalar(calibration.device));
+  if (!calibration.software.empty()) text += fmt::format("software: {}\n", fields::yaml_scalar(calibration.software));
+  text += "fits:\n";
   for (const KernelFit& fit : calibration.fits) text += fit_text(fit);
   return text;
 }

@@ -19,7 +19,8 @@ struct SimulationAnswer {
 };
 
 std::string to_text(const SimulationAnswer&, int width, bool colours);
-// The scenario, plan, complete, step_time_s, tokens_per_s, mfu, mfu_full_square, hfu (all null after a failure), closed_form,
+// The scenario, plan, complete, step_time_s, tokens_per_s, mfu, mfu_full_square, hfu (all null after a failure),
+// closed_form,
 // disturbances, tasks, roles (stage, ranks, passes in flight, breakdown, memory with what is alive at its peak, bytes),
 // critical_path, memory, bytes, blocked.
 std::string json_text(const SimulationAnswer&);

@@ -173,7 +173,8 @@ PlanPricer::Step PlanPricer::run(const Plan& plan, std::int64_t micro_batches, D
     step.late = arrival - ideal;
     const Seconds ready =
         finish_[static_cast<std::size_t>(stage)] - lead + exchange.after + sum.summed.median + sum.mirror;
-    if (stage == 0 || stage == plan.pp - 1) ends_ready = max(ends_ready, ready), at_ends = max(at_ends, sum.update.all());
+    if (stage == 0 || stage == plan.pp - 1)
+      ends_ready = max(ends_ready, ready), at_ends = max(at_ends, sum.update.all());
     step.end = max(step.end, ready + sum.update.all());
     if (kind == step.busiest) step.after = exchange.after;
   }

@@ -11,6 +11,23 @@
 
 namespace forerun {
 
+namespace {
+
+Problems of_other_software(const OwnCalibrations& own, const Stack& stack) {
+  Problems problems;
+  for (const CalibrationFile& file : own.files) {
+    const auto* kernels = std::get_if<KernelCalibration>(&file.of);
+    if (kernels == nullptr || kernels->software.empty() || kernels->software == stack.name) continue;
+    problems.push_back({file.subject,
+                        fmt::format("a calibration of kernels that only {} runs, but the software is {}",
+                                    kernels->software, stack.name),
+                        fmt::format("write stack: {}, or leave this calibration out", kernels->software)});
+  }
+  return problems;
+}
+
+}  // namespace
+
 Result<PricedScenario> price(Scenario scenario, const OwnCalibrations& own) {
   Problems problems = check(scenario.model);
   if (!is_homogeneous(scenario.cluster)) {
@@ -52,6 +69,7 @@ Result<PricedScenario> price(Scenario scenario, const OwnCalibrations& own) {
   if (parameters) {
     for (Problem& problem : mismatches(own, scenario.cluster, parameters->nccl)) problems.push_back(std::move(problem));
   }
+  for (Problem& problem : of_other_software(own, scenario.stack)) problems.push_back(std::move(problem));
   if (!problems.empty()) return fail(std::move(problems));
 
   scenario.model.dropout = scenario.model.dropout && scenario.stack.dropout;

@@ -50,7 +50,7 @@ TEST(ZeroBubble, GainsOverOneForwardOneBackwardWhatWasMeasured) {
       const double measured = base->measured / run.measured, simulated = base->simulated / run.simulated;
       std::printf("%2d layers, batch %3d, %-11s measured %.3f x 1F1B, simulated %.3f; memory %2.0f and %4.1f GiB\n",
                   job.first, job.second, run.schedule.c_str(), measured, simulated, run.memory, run.simulated_memory);
-      EXPECT_NEAR(simulated, measured, 0.04) << run.schedule;
+      EXPECT_NEAR(simulated, measured, 0.055) << run.schedule;
       ++compared;
       for (const Measured& other : list) {
         if (other.memory > run.memory) {
