@@ -96,6 +96,7 @@ void PlanPricer::pass_times(const SplitPrices& prices, const Plan& plan, Replica
     const Hop& hop = hop_after(stage);
     times_.links[static_cast<std::size_t>(stage)] = hop.all - hop.stops;
   }
+  times_.uneven = layout_->uneven();
   times_.barrier = context_.scenario.given.stack.steps_synchronize;
   const std::vector<int>& kinds = layout_->kinds_on_stages();
   for (std::size_t i = 0; i < kinds.size(); ++i) {
@@ -173,7 +174,8 @@ PlanPricer::Step PlanPricer::run(const Plan& plan, std::int64_t micro_batches, D
     step.late = arrival - ideal;
     const Seconds ready =
         finish_[static_cast<std::size_t>(stage)] - lead + exchange.after + sum.summed.median + sum.mirror;
-    if (stage == 0 || stage == plan.pp - 1) ends_ready = max(ends_ready, ready), at_ends = max(at_ends, sum.update.all());
+    if (stage == 0 || stage == plan.pp - 1)
+      ends_ready = max(ends_ready, ready), at_ends = max(at_ends, sum.update.all());
     step.end = max(step.end, ready + sum.update.all());
     if (kind == step.busiest) step.after = exchange.after;
   }

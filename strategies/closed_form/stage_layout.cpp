@@ -17,6 +17,8 @@ void StageLayout::assign(const BlockKinds& kinds, const Topology& topology, cons
   chunk_begins(plan, static_cast<int>(kinds.of_layer.size()), begin_);
   find_boundaries(topology, plan);
   find_chunk_kinds(plan);
+  uneven_ = false;
+  for (int chunk = 2; chunk + 1 < chunks_; ++chunk) uneven_ |= !equal_blocks(1, chunk);
   on_stage_.clear();
   for (int stage = 0; stage < stages_; ++stage) {
     for (int local = 0; local < static_cast<int>(locals_); ++local) {

@@ -52,6 +52,8 @@ class StageLayout {
   [[nodiscard]] std::size_t kind_of_stage(int stage) const {
     return static_cast<std::size_t>(kind_of_stage_[static_cast<std::size_t>(stage)]);
   }
+  // Whether chunks between the first and the last hold unequal blocks.
+  [[nodiscard]] bool uneven() const { return uneven_; }
   // Different ones; and which of them lies after a stage (after the last one: before the first).
   [[nodiscard]] const std::vector<Boundary>& boundaries() const { return boundaries_; }
   [[nodiscard]] std::size_t boundary_after(int stage) const { return after_[static_cast<std::size_t>(stage)]; }
@@ -74,7 +76,7 @@ class StageLayout {
 
   const BlockKinds* kinds_ = nullptr;
   int chunks_ = 0, stages_ = 0;
-  bool ends_meet_ = true;
+  bool ends_meet_ = true, uneven_ = false;
   std::size_t locals_ = 1;
   std::vector<Boundary> boundaries_;
   std::vector<std::size_t> after_;

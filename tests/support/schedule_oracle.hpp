@@ -126,7 +126,8 @@ class ScheduleDrawing {
     if (found == made.end()) {
       ++missing_[i];  // never
     } else {
-      after(found->second, i, stage_[found->second] == stage_[i] ? 0 : t_.link(stage_[found->second], stage_[i]).value());
+      after(found->second, i,
+            stage_[found->second] == stage_[i] ? 0 : t_.link(stage_[found->second], stage_[i]).value());
     }
   }
 
