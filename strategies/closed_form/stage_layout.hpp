@@ -25,6 +25,8 @@ class StageLayout {
     int first = 0;  // the first chunk of this kind
     int count = 0;  // times that a stage holds such a chunk
     std::optional<std::size_t> sends_on = {}, sends_back = {};  // over which of boundaries()
+    // On the same stage, which nothing is sent to: the unit behind this chunk, and the one before it.
+    std::optional<UnitRef> hands_on = {}, hands_back = {};
     std::vector<Run> runs = {};  // from the first layer to the last, the embedding and the head among them
   };
   // Stages of one kind hold chunks of the same kinds in the same order.
@@ -67,6 +69,8 @@ class StageLayout {
   [[nodiscard]] std::size_t begin(int chunk) const { return begin_[static_cast<std::size_t>(chunk)]; }
   [[nodiscard]] std::size_t end(int chunk) const { return begin_[static_cast<std::size_t>(chunk) + 1]; }
   [[nodiscard]] bool equal_blocks(int a, int b) const;
+  [[nodiscard]] UnitRef first_unit(int chunk) const;
+  [[nodiscard]] UnitRef last_unit(int chunk) const;
   [[nodiscard]] std::vector<Run> runs_of(int chunk) const;
   void describe(StageKind&) const;
   void find_boundaries(const Topology&, const Plan&);
