@@ -12,21 +12,23 @@ namespace {
 constexpr std::size_t index(MemoryKind kind) { return static_cast<std::size_t>(kind); }
 
 // Walks a pass in the order of its instructions: memory follows that, not time.
-void add_memory(const BlockProgram& block, const Body& body, PassPrice& price) {
-  std::array<Bytes, memory_kinds> now{};
+void add_memory(const BlockProgram& block, PassKind kind, PassPrice& price) {
+  const bool forward = kind == PassKind::forward;
+  const TensorId made = forward ? BlockProgram::output : BlockProgram::input_gradient;
+  price.found = block.tensors[forward ? BlockProgram::input : BlockProgram::output_gradient].kind;
+  std::array<Bytes, memory_kinds>& now = price.at_end;
   Bytes sum{0};
+  const auto add = [&](TensorId id, double sign) {
+    const Tensor& tensor = block.tensors[id];
+    (id == made ? price.made : now[index(tensor.kind)]) += sign * tensor.bytes;
+    sum += sign * tensor.bytes;
+  };
+  const Body& body = block.pass(kind);
   for (const Instruction& in : body.instructions) {
-    for (std::uint32_t i = in.first_touch; i < in.first_touch + in.allocates; ++i) {
-      const Tensor& tensor = block.tensors[body.touches[i]];
-      now[index(tensor.kind)] += tensor.bytes;
-      sum += tensor.bytes;
-    }
-    if (sum > price.peak) price.peak = sum, price.at_peak = now;
-    for (std::uint32_t i = in.first_touch + in.allocates; i < in.first_touch + in.allocates + in.releases; ++i) {
-      const Tensor& tensor = block.tensors[body.touches[i]];
-      now[index(tensor.kind)] -= tensor.bytes;
-      sum -= tensor.bytes;
-    }
+    const TensorId* touch = body.touches.data() + in.first_touch;
+    for (std::uint32_t i = 0; i < in.allocates; ++i) add(*touch++, 1);
+    if (sum > price.peak) price.peak = sum, price.at_peak = now, price.made_at_peak = price.made;
+    for (std::uint32_t i = 0; i < in.releases; ++i) add(*touch++, -1);
   }
   price.left = sum;
 }
@@ -75,7 +77,7 @@ class BlockPricer {
     PassPrice price;
     PassClock clock(block_.works, prices_, contention_);
     clock.run(block_.pass(kind), price);
-    add_memory(block_, block_.pass(kind), price);
+    add_memory(block_, kind, price);
     return price;
   }
 

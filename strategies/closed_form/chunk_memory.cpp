@@ -8,46 +8,71 @@ namespace {
 
 constexpr std::size_t index(MemoryKind kind) { return static_cast<std::size_t>(kind); }
 
-// Walks the units of a chunk.
+// Walks the units of a chunk. A tensor between two units is of the kind that the one behind says; until the walk comes
+// there, it is `pending`.
 class Walk {
  public:
   explicit Walk(PassMemory& memory) : memory_(memory) { memory = {}; }
 
-  // What crosses the border of the chunk is alive from here on (a negative number: no longer).
+  // Comes or (a negative number) goes.
   void add(Bytes bytes, MemoryKind kind) {
     now_ += bytes, by_kind_[index(kind)] += bytes;
-    if (now_ > memory_.peak) memory_.peak = now_, memory_.at_peak = by_kind_;
-    memory_.left = now_;
+    consider(now_, by_kind_, pending_);
+  }
+  void receive(Bytes bytes) {
+    now_ += bytes, pending_ += bytes;
+    consider(now_, by_kind_, pending_);
   }
   // `n` equal units.
   void run(const PassPrice& pass, int n) {
-    const Bytes first = now_ + pass.peak, last = now_ + (n - 1.0) * pass.left + pass.peak;
-    if (max(first, last) > memory_.peak) {
-      memory_.peak = max(first, last);
-      memory_.at_peak = by_kind_;
-      memory_.at_peak[index(MemoryKind::activations)] += last > first ? (n - 1.0) * pass.left : Bytes{0};
-      for (std::size_t k = 0; k < memory_kinds; ++k) memory_.at_peak[k] += pass.at_peak[k];
+    settle(pass.found);
+    const double others = n - 1.0;
+    std::array<Bytes, memory_kinds> first = by_kind_, last = by_kind_;
+    for (std::size_t k = 0; k < memory_kinds; ++k) {
+      const Bytes change = pass.at_end[k] + (k == index(pass.found) ? pass.made : Bytes{0});
+      by_kind_[k] += others * change + pass.at_end[k];
+      first[k] += pass.at_peak[k], last[k] += others * change + pass.at_peak[k];
     }
-    now_ += static_cast<double>(n) * pass.left;
-    by_kind_[index(MemoryKind::activations)] += static_cast<double>(n) * pass.left;
-    memory_.left = now_;
+    if (n > 1) {
+      first[index(pass.found)] += pass.made_at_peak;
+      consider(now_ + pass.peak, first, Bytes{0});
+    }
+    consider(now_ + others * pass.left + pass.peak, last, pass.made_at_peak);
+    now_ += static_cast<double>(n) * pass.left, pending_ = pass.made;
   }
+  // What was made is of this kind; `sent`: it goes.
+  void settle(MemoryKind kind, Bytes sent = Bytes{0}) {
+    by_kind_[index(kind)] += pending_;
+    memory_.at_peak[index(kind)] += pending_at_peak_;
+    pending_ = pending_at_peak_ = Bytes{0};
+    now_ -= sent, by_kind_[index(kind)] -= sent;
+  }
+  void finish() { memory_.left = now_, memory_.left_transient = by_kind_[index(MemoryKind::transient)]; }
 
-  [[nodiscard]] Bytes now() const { return now_; }
-  // `n` more of the last step, each of which changes the activations by `change`: the highest is the last of them, or
-  // none.
+  struct State {
+    Bytes now;
+    std::array<Bytes, memory_kinds> by_kind{};
+  };
+  [[nodiscard]] State state() const { return {now_, by_kind_}; }
+  // `n` more of the last step, which began at `start` and between equal units changes memory by equal amounts: the
+  // highest is the last of them, or none.
   template <class Step>
-  void repeat(Bytes change, int n, Step step) {
-    const bool rises = change > Bytes{0} && n > 0;
-    const Bytes skipped = static_cast<double>(rises ? n - 1 : n) * change;
-    now_ += skipped, by_kind_[index(MemoryKind::activations)] += skipped;
+  void repeat(const State& start, int n, Step step) {
+    const bool rises = now_ > start.now && n > 0;
+    const double skipped = rises ? n - 1 : n;
+    now_ += skipped * (now_ - start.now);
+    for (std::size_t k = 0; k < memory_kinds; ++k) by_kind_[k] += skipped * (by_kind_[k] - start.by_kind[k]);
     if (rises) step();
   }
 
  private:
+  void consider(Bytes sum, const std::array<Bytes, memory_kinds>& by_kind, Bytes pending) {
+    if (sum > memory_.peak) memory_.peak = sum, memory_.at_peak = by_kind, pending_at_peak_ = pending;
+  }
+
   PassMemory& memory_;
-  Bytes now_;
-  std::array<Bytes, memory_kinds> by_kind_{};
+  Bytes now_, pending_, pending_at_peak_;
+  std::array<Bytes, memory_kinds> by_kind_{};  // without what is pending
 };
 
 double trained(const BlockPrice& price) {
@@ -98,12 +123,12 @@ void walk_script(const UnitScript& script, const std::vector<UnitRun>& runs, Uni
     const BlockPrice *here = runs[r].unit, *behind = r + 1 < runs.size() ? runs[r + 1].unit : nullptr;
     for (int i = 0; i < runs[r].n; ++i) {
       const bool last = i + 1 == runs[r].n;
-      const Bytes start = walk.now();
+      const Walk::State start = walk.state();
       script.step(before, *here, last ? behind : here, memory);
       before = here;
       if (i == 0 || last) continue;
       const int alike = runs[r].n - 2 - i;
-      walk.repeat(walk.now() - start, alike, [&] { script.step(here, *here, here, memory); });
+      walk.repeat(start, alike, [&] { script.step(here, *here, here, memory); });
       i += alike;
     }
   }
@@ -118,7 +143,8 @@ class ChunkWalker {
 
   void operator()(PassKind kind, Bytes received, Bytes sent, PassMemory& memory) {
     Walk walk(memory);
-    if (received > Bytes{0}) walk.add(received, MemoryKind::transient);
+    const std::optional<UnitRef>& behind = kind == PassKind::forward ? chunk_.hands_on : chunk_.hands_back;
+    if (received > Bytes{0}) walk.receive(received);
     if (sharded_.any()) {
       runs_.clear();
       in_turn(kind, [&](const BlockPrice& price, int n) { runs_.push_back({&price, n}); });
@@ -127,7 +153,8 @@ class ChunkWalker {
     } else {
       in_turn(kind, [&](const BlockPrice& price, int n) { walk.run(price.pass(kind), n); });
     }
-    if (sent > Bytes{0}) walk.add(-1.0 * sent, MemoryKind::transient);
+    walk.settle(behind ? prices_.unit(*behind).pass(kind).found : MemoryKind::transient, sent);
+    walk.finish();
   }
 
  private:
@@ -231,11 +258,11 @@ StagePeak peak_of_interleaved(const OwnChunks& own, int stages, int stage, std::
 
 StagePeak peak_of_table(const OwnChunks& own, const ScheduleTable& table, int stage) {
   StagePeak peak;
-  Bytes now{0};
+  Bytes now{0}, transient{0};  // from one pass to another: what a chunk hands on to the next one of its stage
   for (const Pass& pass : table.of(stage)) {
     const PassMemory& memory = own[static_cast<std::size_t>(pass.chunk)].of(pass.kind);
-    peak.consider(now, memory);
-    now += memory.left;
+    peak.consider(now, memory, transient);
+    now += memory.left, transient += memory.left_transient;
   }
   return peak;
 }

@@ -11,6 +11,7 @@ namespace forerun {
 // From the start of a pass.
 struct PassMemory {
   Bytes peak, left;  // the most above the start, the difference at the end
+  Bytes left_transient;  // of `left`; the rest are activations
   std::array<Bytes, memory_kinds> at_peak{};
 };
 
@@ -56,11 +57,12 @@ void chunk_memory(const SplitPrices&, const StageLayout::ChunkKind&, const Shard
 // The most above the start that a stage holds: `start` before the pass that makes it, and that pass.
 struct StagePeak {
   Bytes start, total;
+  Bytes start_transient;  // of `start`; the rest are activations
   const PassMemory* pass = nullptr;
 
-  void consider(Bytes before, const PassMemory& memory) {
+  void consider(Bytes before, const PassMemory& memory, Bytes transient_before = Bytes{0}) {
     if (pass != nullptr && before + memory.peak <= total) return;
-    start = before, total = before + memory.peak, pass = &memory;
+    start = before, total = before + memory.peak, start_transient = transient_before, pass = &memory;
   }
 };
 

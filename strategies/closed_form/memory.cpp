@@ -13,7 +13,7 @@ namespace {
 void add(StageMemory& memory, const StagePeak& peak) {
   if (peak.pass == nullptr) return;
   const auto& at = peak.pass->at_peak;
-  memory.activations += peak.start;
+  memory.activations += peak.start - peak.start_transient, memory.transient += peak.start_transient;
   for (const MemoryCategory& category : memory_categories) {
     if (category.kind) memory.*category.bytes += at[static_cast<std::size_t>(*category.kind)];
   }

@@ -22,7 +22,11 @@ struct PassPrice {
   Seconds recompute;
   std::array<Delay, 5> delay{};  // by Dimension
   Bytes peak, left;  // the most above the start, and the difference at the end
-  std::array<Bytes, memory_kinds> at_peak{};
+  // Of each kind at the peak and at the end, without the boundary tensor that the pass makes: the unit that finds it
+  // says of which kind it is.
+  std::array<Bytes, memory_kinds> at_peak{}, at_end{};
+  Bytes made_at_peak, made;
+  MemoryKind found = MemoryKind::transient;  // of the boundary tensor that this pass finds
 
   // Of the pass alone: how much of it keeps the processors busy.
   [[nodiscard]] double busy() const { return total > Seconds{0} ? std::min(1.0, (compute + recompute) / total) : 1; }

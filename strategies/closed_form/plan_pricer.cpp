@@ -96,6 +96,7 @@ void PlanPricer::pass_times(const SplitPrices& prices, const Plan& plan, Replica
     const Hop& hop = hop_after(stage);
     times_.links[static_cast<std::size_t>(stage)] = hop.all - hop.stops;
   }
+  times_.uneven = layout_->uneven();
   times_.barrier = context_.scenario.given.stack.steps_synchronize;
   const std::vector<int>& kinds = layout_->kinds_on_stages();
   for (std::size_t i = 0; i < kinds.size(); ++i) {

@@ -17,6 +17,8 @@ void StageLayout::assign(const BlockKinds& kinds, const Topology& topology, cons
   chunk_begins(plan, static_cast<int>(kinds.of_layer.size()), begin_);
   find_boundaries(topology, plan);
   find_chunk_kinds(plan);
+  uneven_ = false;
+  for (int chunk = 2; chunk + 1 < chunks_; ++chunk) uneven_ |= !equal_blocks(1, chunk);
   on_stage_.clear();
   for (int stage = 0; stage < stages_; ++stage) {
     for (int local = 0; local < static_cast<int>(locals_); ++local) {
@@ -35,6 +37,18 @@ bool StageLayout::equal_blocks(int a, int b) const {
     if (kinds_->of_layer[i] != kinds_->of_layer[j]) return false;
   }
   return true;
+}
+
+UnitRef StageLayout::first_unit(int chunk) const {
+  if (has_embedding(chunk)) return {UnitRef::Kind::embedding};
+  if (begin(chunk) < end(chunk)) return {.block = kinds_->of_layer[begin(chunk)]};
+  return {ends_meet_ ? UnitRef::Kind::head : UnitRef::Kind::lone_head};
+}
+
+UnitRef StageLayout::last_unit(int chunk) const {
+  if (has_head(chunk)) return {ends_meet_ ? UnitRef::Kind::head : UnitRef::Kind::lone_head};
+  if (begin(chunk) < end(chunk)) return {.block = kinds_->of_layer[end(chunk) - 1]};
+  return {UnitRef::Kind::embedding};
 }
 
 // Of neighbours of one kind.
@@ -61,8 +75,8 @@ void StageLayout::find_boundaries(const Topology& topology, const Plan& plan) {
 
 int StageLayout::kind_of(const ChunkKind& found) {
   const auto known = std::find_if(chunk_kinds_.begin(), chunk_kinds_.end(), [&](const ChunkKind& kind) {
-    return kind.sends_on == found.sends_on && kind.sends_back == found.sends_back &&
-           equal_blocks(kind.first, found.first);
+    return kind.sends_on == found.sends_on && kind.sends_back == found.sends_back && kind.hands_on == found.hands_on &&
+           kind.hands_back == found.hands_back && equal_blocks(kind.first, found.first);
   });
   const int number = static_cast<int>(known - chunk_kinds_.begin());
   if (known == chunk_kinds_.end()) {
@@ -82,8 +96,10 @@ void StageLayout::find_chunk_kinds(const Plan& plan) {
       return after_[boundary_between(here, there, stages_)];
     };
     for (int chunk = 0; chunk < chunks_; ++chunk) {
-      kind_of_chunk_.push_back(
-          kind_of({.first = chunk, .sends_on = sends(chunk, chunk + 1), .sends_back = sends(chunk, chunk - 1)}));
+      ChunkKind found{.first = chunk, .sends_on = sends(chunk, chunk + 1), .sends_back = sends(chunk, chunk - 1)};
+      if (!found.sends_on && chunk + 1 < chunks_) found.hands_on = first_unit(chunk + 1);
+      if (!found.sends_back && chunk > 0) found.hands_back = last_unit(chunk - 1);
+      kind_of_chunk_.push_back(kind_of(found));
     }
   }
 }

@@ -25,6 +25,8 @@ class StageLayout {
     int first = 0;  // the first chunk of this kind
     int count = 0;  // times that a stage holds such a chunk
     std::optional<std::size_t> sends_on = {}, sends_back = {};  // over which of boundaries()
+    // On the same stage, which nothing is sent to: the unit behind this chunk, and the one before it.
+    std::optional<UnitRef> hands_on = {}, hands_back = {};
     std::vector<Run> runs = {};  // from the first layer to the last, the embedding and the head among them
   };
   // Stages of one kind hold chunks of the same kinds in the same order.
@@ -52,6 +54,8 @@ class StageLayout {
   [[nodiscard]] std::size_t kind_of_stage(int stage) const {
     return static_cast<std::size_t>(kind_of_stage_[static_cast<std::size_t>(stage)]);
   }
+  // Whether chunks between the first and the last hold unequal blocks.
+  [[nodiscard]] bool uneven() const { return uneven_; }
   // Different ones; and which of them lies after a stage (after the last one: before the first).
   [[nodiscard]] const std::vector<Boundary>& boundaries() const { return boundaries_; }
   [[nodiscard]] std::size_t boundary_after(int stage) const { return after_[static_cast<std::size_t>(stage)]; }
@@ -65,6 +69,8 @@ class StageLayout {
   [[nodiscard]] std::size_t begin(int chunk) const { return begin_[static_cast<std::size_t>(chunk)]; }
   [[nodiscard]] std::size_t end(int chunk) const { return begin_[static_cast<std::size_t>(chunk) + 1]; }
   [[nodiscard]] bool equal_blocks(int a, int b) const;
+  [[nodiscard]] UnitRef first_unit(int chunk) const;
+  [[nodiscard]] UnitRef last_unit(int chunk) const;
   [[nodiscard]] std::vector<Run> runs_of(int chunk) const;
   void describe(StageKind&) const;
   void find_boundaries(const Topology&, const Plan&);
@@ -74,7 +80,7 @@ class StageLayout {
 
   const BlockKinds* kinds_ = nullptr;
   int chunks_ = 0, stages_ = 0;
-  bool ends_meet_ = true;
+  bool ends_meet_ = true, uneven_ = false;
   std::size_t locals_ = 1;
   std::vector<Boundary> boundaries_;
   std::vector<std::size_t> after_;

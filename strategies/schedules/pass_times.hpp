@@ -17,6 +17,8 @@ struct PassTimes {
   std::vector<Seconds> forward, backward;  // backward: B and W together
   std::vector<Seconds> input_gradient, weight_gradient;  // apart, for schedules that split them
   std::vector<Seconds> links;  // of a message: [s] between stage s and the next one, the last with the first
+  // Chunks between the first and the last, which also hold the embedding and the head, hold unequal blocks.
+  bool uneven = false;
   // All stages wait for each other after a step; otherwise it counts how long each is busy with it.
   bool barrier = true;
 

@@ -128,6 +128,13 @@ Seconds PipelineTime::interleaved(const PassTimes& t, double m) {
   return longest;
 }
 
+namespace {
+
+// So many micro-batches are enough for the order to repeat.
+std::int64_t enough(const Plan& plan) { return 6 * plan.pp; }
+
+}  // namespace
+
 Seconds PipelineTime::operator()(const Plan& plan, const PassTimes& t, std::int64_t micro_batches,
                                  std::vector<Seconds>& finish) {
   const double m = static_cast<double>(micro_batches);
@@ -140,6 +147,7 @@ Seconds PipelineTime::operator()(const Plan& plan, const PassTimes& t, std::int6
     case PipelineFormula::forwards_first:
       return gpipe(t, m, finish);
     case PipelineFormula::one_forward_one_backward:
+      if (t.chunks > 1 && t.uneven) return by_table(plan, t, micro_batches, finish);
       break;
     case PipelineFormula::table:
       return by_table(plan, t, micro_batches, finish);
@@ -152,13 +160,6 @@ Seconds PipelineTime::operator()(const Plan& plan, const PassTimes& t, std::int6
   }
   return total;
 }
-
-namespace {
-
-// So many micro-batches are enough for the order to repeat.
-std::int64_t enough(const Plan& plan) { return 6 * plan.pp; }
-
-}  // namespace
 
 const ScheduleTable& PipelineTime::table(const Plan& plan, const PassTimes& t, std::int64_t micro_batches) {
   if (traits(plan.schedule).needs_times) {

@@ -17,7 +17,8 @@
 // * interleaved: the same, with the arrival of the first micro-batch at each chunk followed through the chunks. A lower
 //   bound where links are short, an estimate where they are not; exact for equal chunks without links:
 //     (M + (K-1)/v) (F + B)
-// * all others: the table of the schedule is run for few micro-batches, and what each further one adds is extrapolated.
+// * all others, and interleaved chunks of unequal blocks: the table of the schedule is run for few micro-batches, and
+//   what each further one adds is extrapolated.
 #pragma once
 
 #include <map>

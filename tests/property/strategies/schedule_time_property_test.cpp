@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 #include <rapidcheck/gtest.h>
 
+#include <random>
+
 #include "strategies/plan/chunks.hpp"
 #include "strategies/schedules/schedules.hpp"
 #include "tests/support/schedule_cases.hpp"
@@ -32,6 +34,7 @@ PassTimes nearly_equal(int stages, int chunks) {
   const int block = any(2, 10), blocks = any(2, 9);
   PassTimes t;
   t.assign(stages, chunks);
+  t.uneven = chunks > 1;
   for (std::size_t i = 0; i < t.forward.size(); ++i) {
     const int own = (blocks + (any(0, 3) == 0 ? 1 : 0)) * block + (i + 1 == t.forward.size() ? any(0, 2 * block) : 0);
     t.forward[i] = Seconds{static_cast<double>(own)}, t.backward[i] = 2.0 * t.forward[i];
@@ -59,11 +62,12 @@ RC_GTEST_PROP(PipelineTime, OfOneForwardOneBackwardIsNeverTooLong, ()) {
   }
 }
 
+// Of equal links; with unequal ones it may be too long by what the test at the end prints.
 RC_GTEST_PROP(PipelineTime, OfInterleavedIsNeverTooLong, ()) {
   for (int i = 0; i < per_case; ++i) {
     const int k = any(2, 17), v = any(2, 4);
     PassTimes t = any(0, 2) == 0 ? nearly_equal(k, v) : test::some_times(k, v, 1);
-    test::draw_links(t, static_cast<int>(t.forward[0].value()) + 1);
+    t.link_all(Seconds{static_cast<double>(any(0, static_cast<int>(t.forward[0].value()) + 1))});
     RC_ASSERT(both(ScheduleKind::interleaved, v, t, k * any(1, 4)).error() <= 1e-12);
   }
 }
@@ -92,14 +96,13 @@ RC_GTEST_PROP(PipelineTime, OfLongSchedulesIsExtrapolatedExactlyForEqualStages, 
 
 // 3,000 pipelines of nearly equal stages each, links up to a tenth of a forward. The errors are printed; the limits are
 // what was measured, rounded up, so that they do not grow unseen. Schedules that are run as a table have more
-// micro-batches than that table, so that they are extrapolated. Interleaved is the weakest: the closed form follows
-// only the first micro-batches through unequal chunks.
+// micro-batches than that table, so that they are extrapolated; so are interleaved chunks of unequal blocks.
 TEST(PipelineTime, OfNearlyEqualStagesIsClose) {
   const struct {
     ScheduleKind kind;
     int v;
     double p95, worst;
-  } kinds[] = {{ScheduleKind::one_f_one_b, 1, 0.006, 0.03}, {ScheduleKind::interleaved, 3, 0.04, 0.13},
+  } kinds[] = {{ScheduleKind::one_f_one_b, 1, 0.006, 0.03}, {ScheduleKind::interleaved, 3, 0.001, 0.015},
                {ScheduleKind::zb_h1, 1, 1e-9, 0.001},       {ScheduleKind::zb_h2, 1, 1e-9, 0.02},
                {ScheduleKind::zb_v, 2, 1e-9, 0.008},        {ScheduleKind::dualpipe, 1, 0.002, 0.014}};
   for (const auto& [kind, v, p95, worst] : kinds) {
@@ -111,11 +114,12 @@ TEST(PipelineTime, OfNearlyEqualStagesIsClose) {
     };
     for (int i = 0; i < 3000; ++i) {
       const int k = kind == ScheduleKind::dualpipe ? 2 + 2 * draw(5) : 2 + draw(10);
-      const int m = kind == ScheduleKind::interleaved   ? k * (1 + draw(6))
+      const int m = kind == ScheduleKind::interleaved   ? k * (1 + draw(20))
                     : kind == ScheduleKind::one_f_one_b ? 1 + draw(8 * k)
                                                         : 6 * k + 2 + 2 * draw(3 * k);
       PassTimes t;
       t.assign(k, kind == ScheduleKind::dualpipe ? 2 : v);
+      t.uneven = v > 1;
       const int blocks = 2 + draw(7);
       for (std::size_t c = 0; c < t.forward.size(); ++c) {
         const double f = 40 * (blocks + (draw(3) == 0 ? 1 : 0)) + (c + 1 == t.forward.size() ? draw(80) : 0);
@@ -130,6 +134,29 @@ TEST(PipelineTime, OfNearlyEqualStagesIsClose) {
     EXPECT_LE(errors[2850], p95) << to_string(kind);
     EXPECT_LE(errors[2999], worst) << to_string(kind);
   }
+}
+
+// 3,000 interleaved pipelines of equal chunks but for an embedding and a head, on nodes that hold some stages each:
+// every so many messages take up to a quarter of a forward, the others next to nothing.
+TEST(PipelineTime, OfInterleavedStagesOnSeveralNodesIsClose) {
+  std::vector<double> errors;
+  std::mt19937 random(1);
+  const auto draw = [&](int below) { return static_cast<double>(random() % static_cast<unsigned>(below)); };
+  for (int i = 0; i < 3000; ++i) {
+    const int in_node = 1 << (1 + static_cast<int>(draw(2))), k = in_node * (2 + static_cast<int>(draw(3))),
+              v = 2 + static_cast<int>(draw(3)), m = k * (1 + static_cast<int>(draw(8)));
+    PassTimes t = test::equal_times(k, v, 200.0 * v, 200.0 * v, 200.0 * v);
+    t.forward.front() += Seconds{draw(20)}, t.backward.front() += Seconds{draw(40)};
+    t.forward.back() += Seconds{draw(60)}, t.backward.back() += Seconds{draw(120)};
+    const Seconds far{draw(50)}, near{draw(3)};
+    for (int s = 0; s < k; ++s) t.links[static_cast<std::size_t>(s)] = (s + 1) % in_node == 0 ? far : near;
+    errors.push_back(std::abs(both(ScheduleKind::interleaved, v, t, m).error()));
+  }
+  std::sort(errors.begin(), errors.end());
+  fmt::print("median {:.3f} %, 95 of 100 within {:.3f} %, worst {:.3f} %\n", 100 * errors[1500], 100 * errors[2850],
+             100 * errors[2999]);
+  EXPECT_LE(errors[2850], 0.001);
+  EXPECT_LE(errors[2999], 0.015);
 }
 
 }  // namespace
