@@ -174,6 +174,8 @@ void add_traits(Table<Stack>& table) {
   add("compiled", &Stack::compiled, "chains of element-wise operators are one kernel");
   add("scatter_sends", &Stack::scatter_sends,
       "what a whole tensor-parallel group holds goes to the next stage in pieces that are gathered there");
+  add("buffers_each_micro_batch", &Stack::buffers_each_micro_batch,
+      "pipelines have a buffer for each micro-batch that a chunk receives, in both directions, for the whole step");
   add("steps_synchronize", &Stack::steps_synchronize, "all stages wait for each other before the update");
 }
 

@@ -54,6 +54,13 @@ bool updates_in_backward(const Scenario& given, const Plan& plan) {
          given.job.global_batch == plan.micro_batch;
 }
 
+// Buffers of messages: one forward, one backward. PyTorch's stages receive each micro-batch of a chunk in a buffer of
+// its own, both ways; of those in flight the input is an activation already, in whose place their output is kept.
+double pipeline_buffers(const Scenario& given, const Plan& plan) {
+  if (!given.stack.buffers_each_micro_batch) return 2;
+  return 2 * static_cast<double>(micro_batches_of(given.job, plan)) * chunks_per_stage(plan);
+}
+
 }  // namespace
 
 std::int64_t summed_over_tp(const Scenario& given, const Plan& plan, const StageWeights& weights) {
@@ -83,7 +90,7 @@ StageMemory held_memory(const Scenario& given, const StateBytes& state, const Pl
                                                     : share(2) * state.gradient;
   held.gradients += share(2) * state.gradient_copy;
   held.optimizer = plan.offload.optimizer || given.stack.moments_paged ? Bytes{0} : share(1) * state.optimizer;
-  if (plan.pp > 1) held.communication = 2.0 * boundary;  // sends are buffered: one forward, one backward
+  if (plan.pp > 1) held.communication = pipeline_buffers(given, plan) * boundary;
   held.workspace = given.stack.workspace;
   return held;
 }
