@@ -137,6 +137,10 @@ TEST(Fit, KernelsAndCollectivesTogetherNeedAFolder) {
                    scratch.path())
           .code,
       0);
+  write(scratch.path() / "own.yaml", "software: forerun\n" + read_text(scratch.path() / "c/h100-sxm-80gb.yaml"));
+  const Answer others = forerun_says("estimate plan.yaml --calibration own.yaml", scratch.path());
+  EXPECT_EQ(others.code, 2);
+  EXPECT_THAT(others.err, HasSubstr("a calibration of kernels that only forerun runs, but the software is"));
   const Answer wrong_verb =
       forerun_says("validate kernels s.csv --calibration c/collectives-hopper.yaml", scratch.path());
   EXPECT_EQ(wrong_verb.code, 2);

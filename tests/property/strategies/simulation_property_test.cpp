@@ -43,6 +43,7 @@ RC_GTEST_PROP(Simulations, HoldTheMemoryOfTheClosedForm, ()) {
       RC_LOG() << "stage " << s << ": " << expected.stages[s].allocated().value() << " "
                << found.stages[s].allocated().value() << '\n';
       RC_ASSERT(expected.stages[s].allocated() == found.stages[s].allocated());
+      RC_ASSERT(expected.on_host[s] == found.on_host[s]);
       for (const MemoryCategory& category : memory_categories) {
         const Bytes closed = expected.stages[s].*category.bytes, drawn = found.stages[s].*category.bytes;
         RC_LOG() << category.key << ": " << closed.value() << " " << drawn.value() << '\n';

@@ -50,13 +50,17 @@ const std::vector<std::string>& plan_texts() {
       "job: {sequence: 4096, global_batch: 8, dtype: fp8}\nplan: {tp: 2, cp: 2, cp_kind: all_gather, pp: 2, zero: 1}\n",
       "model: deepseek-v2-lite\ncluster: {use: gb200-nvl72, gpus: 72}\nstack: megatron-bridge\n"
       "job: {sequence: 1024, global_batch: 72}\nplan: {dp: 72, zero: 1, recompute: full}\n",
-      "model: bert-large\ncluster: {use: dgx-v100, gpus: 8}\nstack: megatron-deepspeed\n"
+      "model: gpt2-medium\ncluster: {use: dgx-v100, gpus: 8}\nstack: megatron-deepspeed\n"
       "job: {sequence: 512, global_batch: 64, dtype: fp16}\nplan: {tp: 2, pp: 2, dp: 2, zero: 1, micro_batch: 4}\n",
-      "model: gpt2-medium\ncluster: {use: dgx-a100, gpus: 4}\nstack: forerun\n"
+      "model: llama2-7b\ncluster: {use: dgx-a100, gpus: 4}\nstack: forerun\n"
       "job: {kind: finetune, tuning: frozen, trainable_blocks: 2, sequence: 512, global_batch: 8, dtype: fp32}\n"
       "plan: {tp: 2, sp: true, dp: 2}\n",
       "model: gpt2-medium\ncluster: {use: dgx-a100, gpus: 2}\nstack: course\n"
       "job: {kind: finetune, tuning: adapter, width: 64, sequence: 512, global_batch: 8, dtype: fp16}\nplan: {dp: 2}\n",
+      "model: gpt2\ncluster: {use: dgx-a100, gpus: 2}\nstack: forerun\n"
+      "job: {sequence: 256, global_batch: 4, dtype: fp64}\nplan: {dp: 2}\n",
+      "model: gpt2\ncluster: {use: this-machine, gpus: 2}\nstack: forerun\n"
+      "job: {sequence: 64, global_batch: 4, dtype: fp32}\nplan: {dp: 2}\n",
   };
   return texts;
 }
