@@ -9,6 +9,7 @@
 #include <memory>
 
 #include "base/files/name_or_path.hpp"
+#include "base/files/yaml.hpp"
 #include "base/text.hpp"
 #include "cli/arguments.hpp"
 #include "cli/common.hpp"
@@ -66,7 +67,28 @@ Job read_job(const Options& o, const Stack& stack, Problems& problems) {
     }
   }
   job.tuning = completed(job.tuning, stack);
+  // As a plan file with this job would be read: keys that a kind of tuning needs, formats that it does not have.
+  const auto written = YamlDocument::parse(fields::flow_yaml(job_fields().write(job)), "the job");
+  if (written && problems.empty()) {
+    static_cast<void>(job_fields().read(written->root()));
+    for (Problem problem : written->problems()) {
+      problem.at = {};
+      problem.hint += "; --job KEY=VALUE sets any key of the job (forerun catalog keys job)";
+      problems.push_back(std::move(problem));
+    }
+  }
   return job;
+}
+
+// A file that is there and is no plan is not written over.
+Problems overwrite_problems(const std::string& path) {
+  std::error_code ignored;
+  if (!std::filesystem::is_regular_file(path, ignored) || std::filesystem::file_size(path, ignored) == 0) return {};
+  std::ifstream stream(path);
+  for (std::string line; std::getline(stream, line);) {
+    if (line.starts_with("plan:")) return {};
+  }
+  return {{{path, 0, 0}, "this file is there and is no plan", "name another file, or remove this one first"}};
 }
 
 // All that is wrong with the flags at once.
@@ -83,6 +105,7 @@ Result<PricedScenario> read_scenario(const Options& o, Wishes& wishes) {
   const Result<Wishes> asked = read_wishes(o.fix, o.forbid, o.offload);
   collect(problems, asked);
   if (o.save) collect(problems, output_problems(*o.save));
+  if (o.save) collect(problems, overwrite_problems(*o.save));
   const Result<OwnCalibrations> own = load_calibrations(o.calibrations);
   collect(problems, own);
   if (!problems.empty()) return fail(std::move(problems));
@@ -108,6 +131,7 @@ int explain_no_fit(const ClosedFormContext& context, const SearchResult& result,
                    const SearchOptions& options) {
   const Wishes& wishes = options.wishes;
   if (!result.nearest) {
+    if (const Problems reasons = why_empty(context.scenario.given, wishes); !reasons.empty()) return refuse(reasons);
     const int fewer = usable_devices_below(context.scenario.given, wishes);
     return refuse(
         {{{},
@@ -131,6 +155,7 @@ std::string reference(const std::string& text, const std::string& saved) {
 }
 
 int save(const Options& o, const Scenario& scenario, const Plan& plan) {
+  std::fflush(stdout);
   std::ofstream stream(*o.save);
   stream << to_yaml(PlanFile{scenario, plan, reference(o.model, *o.save), reference(o.cluster, *o.save),
                              reference(o.stack, *o.save)});
@@ -199,7 +224,19 @@ void add_plan(CLI::App& app, int& code) {
   verb->add_option("--stack", o->stack, "software whose constants apply: catalogue name or YAML file")
       ->capture_default_str()
       ->type_name("NAME|FILE");
-  verb->add_option("--fix", o->fix, "only plans whose key has this value: --fix tp=8; several times")
+  const auto set_job = [o](const std::vector<std::string>& settings) {
+    for (const std::string& text : settings) {
+      const std::size_t at = text.find('=');
+      o->job.emplace_back(text.substr(0, at), at == std::string::npos ? "" : text.substr(at + 1));
+    }
+    return true;
+  };
+  verb->add_option("--job", set_job, "any key of the job: --job rank=16; several times; see forerun catalog keys job")
+      ->type_name("KEY=VALUE")
+      ->take_all();
+  verb->add_option("--fix", o->fix,
+                   "only plans whose key has this value, or that fulfil a condition: --fix tp=8, --fix \"tp <= 4\"; "
+                   "several times")
       ->type_name("KEY=VALUE")
       ->take_all();
   verb->add_option("--forbid", o->forbid, "no plan whose key has this value: --forbid recompute=full; several times")

@@ -22,7 +22,7 @@ std::string to_text(const NoFitAnswer& answer, int width) {
   for (const Change& change : advice.changes)
     text += fmt::format("  {}: {} ({}{}{})\n", change.what, summary(change.plan), format(change.total),
                         change.host > Bytes{0} ? ", " + format(change.host) + " of a node's memory" : "",
-                        change.step ? ", " + format(*change.step) : "");
+                        change.step ? ", a step takes " + format(*change.step) : "");
   return advice.changes.empty()
              ? text + "  none of offload, more devices, larger devices or shorter sequences is enough\n"
              : text;

@@ -41,11 +41,32 @@ Json calibration_json(const CalibrationFile& file, const Cluster& cluster) {
 
 std::string counted(std::size_t n, std::string_view noun) { return fmt::format("{} {}{}", n, noun, n == 1 ? "" : "s"); }
 
+namespace {
+
+std::string size_text(const Model& model) {
+  const std::int64_t all = parameter_count(model), active = active_parameter_count(model);
+  const std::string text = format_count(static_cast<double>(all)) + " parameters";
+  return active == all ? text : fmt::format("{}, {} active", text, format_count(static_cast<double>(active)));
+}
+
+// What is trained, where it is not all: "finetune lora (rank: 8, target: [q_proj, v_proj])".
+std::string kind_text(const Job& job) {
+  std::string text(to_string(job.kind));
+  if (job.tuning.kind == TuningKind::full) return text;
+  std::string keys = fields::flow_yaml(tuning_fields().write(job.tuning));
+  if (keys.size() > 2) keys = " (" + keys.substr(1, keys.size() - 2) + ")";
+  return fmt::format("{} {}{}", text, to_string(job.tuning.kind), keys);
+}
+
+}  // namespace
+
 std::string headline(const Scenario& s) {
-  return fmt::format("{} ({} parameters), {}, sequence {}, global batch {}, {}\n{}: {} x {}, software {}\n",
-                     s.model.name, format_count(static_cast<double>(parameter_count(s.model))), to_string(s.job.kind),
-                     s.job.sequence, s.job.global_batch, to_string(s.job.dtype), s.cluster.name, s.gpus,
-                     node_of(s.cluster).device.name, s.stack.name);
+  const std::string optimizer =
+      s.job.optimizer == Optimizer::adamw ? "" : fmt::format(", {}", to_string(s.job.optimizer));
+  const std::string skew = s.job.expert_skew == 1 ? "" : fmt::format(", expert skew {}", s.job.expert_skew);
+  return fmt::format("{} ({}), {}, sequence {}, global batch {}, {}{}{}\n{}: {} x {}, software {}\n", s.model.name,
+                     size_text(s.model), kind_text(s.job), s.job.sequence, s.job.global_batch, to_string(s.job.dtype),
+                     optimizer, skew, s.cluster.name, s.gpus, node_of(s.cluster).device.name, s.stack.name);
 }
 
 std::string headline(const Scenario& scenario, const Plan& plan) {
@@ -57,9 +78,14 @@ std::string headline(const Scenario& scenario, const Plan& plan) {
 Json to_json(const Plan& p) { return to_json(plan_fields().write(p)); }
 
 Json to_json(const Scenario& s) {
-  return {{"model", s.model.name}, {"cluster", s.cluster.name},
-          {"gpus", s.gpus},        {"device", node_of(s.cluster).device.name},
-          {"stack", s.stack.name}, {"job", to_json(job_fields().write(s.job))}};
+  return {{"model", s.model.name},
+          {"parameters", parameter_count(s.model)},
+          {"active_parameters", active_parameter_count(s.model)},
+          {"cluster", s.cluster.name},
+          {"gpus", s.gpus},
+          {"device", node_of(s.cluster).device.name},
+          {"stack", s.stack.name},
+          {"job", to_json(job_fields().write(s.job))}};
 }
 
 Json headline_json(const Scenario& scenario, const Plan& plan) {
@@ -78,9 +104,10 @@ std::string sources(const PricedScenario& s) {
   const std::string kernels =
       fitted ? fmt::format("products and attention fitted to measurements of {}, the rest by ", s.device().name) : "";
   const auto limit = power_limit(s);
-  const std::string power = limit ? fmt::format("Products are limited by {} ({} in 16 bits), not by the peak.\n",
-                                                format(s.device().power), format(*limit))
-                                  : "";
+  const std::string power =
+      limit ? fmt::format("Products are limited by {} to {} of the peak.\n", format(s.device().power),
+                          format_percent(*limit / peak(s.device(), DType::bf16)))
+            : "";
   return power + own_sources(s) +
          fmt::format(
              "Times: {} rung: {}family '{}' ({}); 80 % bands of steps {}.\n"
@@ -95,7 +122,7 @@ std::string sources(const PricedScenario& s) {
 
 void add_sources(Json& answer, const PricedScenario& s) {
   const auto limit = power_limit(s);
-  answer["power_limited_flops"] = limit ? Json(limit->value()) : Json();
+  answer["power_limited_share"] = limit ? Json(*limit / peak(s.device(), DType::bf16)) : Json();
   if (s.own->empty()) return;
   answer["calibrations"] = Json::array();
   for (const CalibrationFile& file : s.own->files)

@@ -16,6 +16,7 @@
 #include "reports/memory_report.hpp"
 #include "reports/scenario_report.hpp"
 #include "strategies/plan/plan_fields.hpp"
+#include "strategies/plan/plan_remarks.hpp"
 #include "strategies/search/search_space.hpp"
 
 namespace forerun {
@@ -132,10 +133,26 @@ std::string batches_text(const SearchAnswer& answer) {
   return text;
 }
 
+std::string cost_of_best(const SearchAnswer& answer) {
+  const SimulatedPlan& best = answer.ranking.kinds.front().best;
+  Estimate e = best.ranked.estimate;
+  const SimulatedFigures f = figures(e, best.best_known());
+  if (!f.cost) return "At #1: " + cost_text(answer.scenario, e) + ".\n";
+  return fmt::format("At #1: cost {} a step, {} a billion tokens.\n", format(*f.cost),
+                     format(per_billion_tokens(*e.cost, e) * (*f.cost / *e.cost)));
+}
+
+std::string remarks_text(const SearchAnswer& answer) {
+  std::string text;
+  for (const std::string& remark : remarks_on(answer.scenario.given, answer.ranking.kinds.front().best.ranked.plan))
+    text += fmt::format("note: {}\n", remark);
+  return text;
+}
+
 // The plan against which the closed form says what each choice is worth.
 std::string worth_title(const Ranking& ranking) {
   const std::string rule = "(rule of thumb: TP up to the node, then PP, then DP)";
-  if (ranking.kinds.front().best.rank == 0) return fmt::format("What each choice is worth {}:\n", rule);
+  if (ranking.kinds.front().best.rank == 0) return fmt::format("What each choice is worth in closed form {}:\n", rule);
   const auto first = std::ranges::find_if(ranking.kinds, [](const RankedKind& kind) { return kind.best.rank == 0; });
   const std::string which = first == ranking.kinds.end()
                                 ? "its first plan"
@@ -164,7 +181,16 @@ Json to_json(const std::optional<RankedPlan>& ranked) { return ranked ? to_json(
 
 Json to_json(const SimulatedPlan& plan) {
   Json json = to_json(plan.ranked);
-  json["simulated"] = plan.step ? Json{{"step_time_s", plan.step->value()}, {"difference", plan.difference()}} : Json();
+  json["simulated"] = Json();
+  if (!plan.step) return json;
+  const SimulatedFigures f = figures(plan.ranked.estimate, *plan.step);
+  json["simulated"] = {{"step_time_s", plan.step->value()},
+                       {"tokens_per_s", f.tokens_per_second},
+                       {"mfu", f.mfu},
+                       {"mfu_full_square", f.mfu_full_square},
+                       {"hfu", f.hfu},
+                       {"cost_usd", f.cost ? Json(f.cost->value()) : Json()},
+                       {"difference", plan.difference()}};
   return json;
 }
 
@@ -172,7 +198,9 @@ Json to_json(const RankedKind& kind) {
   Json json = to_json(kind.best);
   json["ties"] = Json::array();
   for (const SimulatedPlan& tie : kind.ties)
-    json["ties"].push_back({{"plan", to_json(tie.ranked.plan)}, {"step_time_s", tie.best_known().value()}});
+    json["ties"].push_back({{"plan", to_json(tie.ranked.plan)},
+                            {"step_time_s", tie.ranked.estimate.step.median.value()},
+                            {"simulated_step_time_s", tie.step ? Json(tie.step->value()) : Json()}});
   return json;
 }
 
@@ -189,8 +217,8 @@ std::string to_text(const SearchAnswer& answer, int width) {
   const RankedPlan& best = answer.ranking.kinds.front().best.ranked;
   return headline(answer.scenario.given) + "\n" + plans_table(answer.ranking, width) + "\n" +
          paragraph(ranked_by(answer.ranking) + within_the_band(answer.ranking), width) + batches_text(answer) +
-         "At #1: " + cost_text(answer.scenario, best.estimate) +
-         ".\n\nThe best plan, where its time goes in closed form:\n" +
+         cost_of_best(answer) + remarks_text(answer) +
+         "\nThe best plan, where the time of its slowest stage goes in closed form:\n" +
          breakdown_table(best.estimate.breakdown, best.estimate.step.median, band_note(best.estimate.step), width) +
          "\nMemory of its fullest device:\n" + memory_table(best.estimate.memory, width) + "\n" +
          worth_title(answer.ranking) + worth_table(answer.result, width) + "\n" + certificate_text(answer, width) +
@@ -200,6 +228,7 @@ std::string to_text(const SearchAnswer& answer, int width) {
 std::string json_text(const SearchAnswer& answer) {
   Json json = to_json(answer.scenario.given);
   json["ranked_by"] = answer.ranking.simulated > 0 ? "simulation" : "closed form";
+  json["remarks"] = remarks_on(answer.scenario.given, answer.ranking.kinds.front().best.ranked.plan);
   json["plans"] = Json::array();
   for (const RankedKind& kind : answer.ranking.kinds) json["plans"].push_back(to_json(kind));
   json["without"] = Json::array();

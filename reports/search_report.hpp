@@ -20,7 +20,7 @@ struct SearchAnswer {
 };
 
 std::string to_text(const SearchAnswer&, int width);
-// The scenario, `ranked_by`, `plans` (each as an estimate, `simulated`: step_time_s and difference, or null, `ties`:
+// The scenario, `ranked_by`, `remarks`, `plans` (each as an estimate, `simulated`: the same figures, or null, `ties`:
 // variants that are as fast), `without` (of each feature the best plan without it), `rule_of_thumb`, `cheaper_batches`,
 // `certificate`, `conditions` and `not_in_the_space`.
 std::string json_text(const SearchAnswer&);

@@ -218,6 +218,39 @@ int usable_devices_below(Scenario scenario, const Wishes& wishes) {
   return 0;
 }
 
+namespace {
+
+std::optional<Plan> first_plan(const Scenario& scenario, const Wishes& wishes) {
+  std::optional<Plan> first;
+  for (const Split& split : splits(scenario, wishes)) {
+    const auto keep = [&](const Plan& plan) {
+      if (!first) first = plan;
+    };
+    for_each_plan(scenario, split, keep, wishes);
+    if (first) break;
+  }
+  return first;
+}
+
+}  // namespace
+
+Problems why_empty(const Scenario& scenario, const Wishes& wishes) {
+  Scenario lenient = scenario;
+  lenient.stack.rules.clear();
+  if (const std::optional<Plan> plan = first_plan(lenient, wishes)) return StackFacts(scenario).refusals(*plan);
+  Problems problems;
+  for (std::size_t i = 0; i < wishes.conditions.size(); ++i) {
+    Wishes fewer = wishes;
+    fewer.conditions.erase(fewer.conditions.begin() + static_cast<std::ptrdiff_t>(i));
+    if (first_plan(scenario, fewer))
+      problems.push_back({{},
+                          fmt::format("no plan of the space has {}{}", wishes.conditions[i].text(),
+                                      wishes.conditions.size() > 1 ? " and the other wishes" : ""),
+                          "leave it out, or choose another value"});
+  }
+  return problems;
+}
+
 std::vector<CheaperBatch> cheaper_batches(const ClosedFormContext& context, const RankedPlan& best,
                                           const SearchOptions& options) {
   constexpr double worth_saying = 0.1;

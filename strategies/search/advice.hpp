@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "base/result.hpp"
 #include "strategies/search/search.hpp"
 
 namespace forerun {
@@ -33,6 +34,10 @@ std::vector<Change> adjust(const ClosedFormContext&, const Plan&);
 
 // The largest number of devices below the scenario's with which the space has any plan; 0: none within 4,096 fewer.
 int usable_devices_below(Scenario, const Wishes& = {});
+
+// Why the space has no plan: the rules of the software that refuse the first plan that would be there, or the wish
+// without which there are some. Empty: neither.
+Problems why_empty(const Scenario&, const Wishes&);
 
 // A global batch nearby with which a sequence is at least a tenth cheaper, as where too few replicas divide the one
 // that was asked for.

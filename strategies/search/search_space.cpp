@@ -1,5 +1,7 @@
 #include "strategies/search/search_space.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <numeric>
 
@@ -106,6 +108,7 @@ std::vector<std::string> beyond_the_space(const Scenario& scenario, const Wishes
     if (missing) list.emplace_back(what);
   };
   const Stack& stack = scenario.stack;
+  if (!stack.rules.empty()) list.push_back(fmt::format("what {} refuses (`requires` of its stack)", stack.name));
   add_if(!wishes.offload_optimizer, "the optimiser on the host (--offload)");
   add_if(!wishes.offload_activations, "activations on the host");
   add_if(!wishes.sharding_group, "sharding over a part of the replicas (sharding_group)");

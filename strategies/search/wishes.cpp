@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cctype>
 #include <charconv>
 
 #include "base/text.hpp"
@@ -20,30 +21,40 @@ std::vector<std::string> plan_keys() {
   return keys;
 }
 
+// "tp=8", or a condition: "tp <= 4".
 struct Setting {
-  std::string key, value;
+  std::string key, value;  // of a condition no value
+  std::string condition;
 };
 
 Result<Setting> read_setting(const std::string& flag, const std::string& text) {
-  const std::size_t at = text.find('=');
-  Setting setting{text.substr(0, at), at == std::string::npos ? "" : text.substr(at + 1)};
+  Setting setting;
+  std::size_t end = 0;
+  while (end < text.size() &&
+         (std::isalnum(static_cast<unsigned char>(text[end])) || text[end] == '_' || text[end] == '.'))
+    ++end;
+  setting.key = text.substr(0, end);
   std::ranges::replace(setting.key, '.', '_');
-  if (setting.value.empty())
-    return fail(Problem{{}, fmt::format("{} {} has no value", flag, quoted(text)), "write KEY=VALUE, as tp=8"});
   const std::vector<std::string> keys = plan_keys();
   if (std::ranges::find(keys, setting.key) == keys.end())
     return fail(
         Problem{{}, fmt::format("{}: a plan has no key {}", flag, quoted(setting.key)), suggestion(setting.key, keys)});
+  setting.condition = setting.key + text.substr(end);
+  if (end < text.size() && text[end] == '=') setting.value = text.substr(end + 1);
+  if (text.find_first_not_of(' ', end) == std::string::npos || (text[end] == '=' && setting.value.empty()))
+    return fail(Problem{{}, fmt::format("{} {} has no value", flag, quoted(text)), "write KEY=VALUE, as tp=8"});
   return setting;
 }
 
 Result<Expression> read_condition(const std::string& flag, const Setting& setting, bool holds) {
-  const std::string text = fmt::format("{}{} = {}", holds ? "" : "not ", setting.key, setting.value);
-  Result<Expression> condition = Expression::parse(text, rule_names());
+  Result<Expression> condition =
+      Expression::parse(holds ? setting.condition : fmt::format("not ({})", setting.condition), rule_names());
   if (condition) return condition;
   Problems problems = condition.error();
-  for (Problem& problem : problems)
-    problem.message = fmt::format("{} {}={}: {}", flag, setting.key, setting.value, problem.message);
+  for (Problem& problem : problems) {
+    problem.message = fmt::format("{} {}: {}", flag, setting.condition, problem.message);
+    problem.hint = "write KEY=VALUE or a condition, as \"tp <= 4\" or \"pp = 1 or zero <= 1\"; " + problem.hint;
+  }
   return fail(std::move(problems));
 }
 

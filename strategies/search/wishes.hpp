@@ -20,7 +20,8 @@ struct Wishes {
   [[nodiscard]] bool extend() const { return offload_optimizer || offload_activations || etp || sharding_group; }
 };
 
-// Each "KEY=VALUE" of a key of the plan (offload.optimizer=true). Problems name the flag that is wrong.
+// Each "KEY=VALUE" of a key of the plan (offload.optimizer=true), or a condition that begins with one ("tp <= 4").
+// Problems name the flag that is wrong.
 Result<Wishes> read_wishes(const std::vector<std::string>& fix, const std::vector<std::string>& forbid, bool offload);
 
 }  // namespace forerun
