@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "base/quantity.hpp"
 #include "base/result.hpp"
 #include "base/table.hpp"
 
@@ -28,6 +29,10 @@ Problems problems_of(const Results&... results) {
 }
 
 int refuse(const Problems&);  // prints them to stderr and returns to_fix
+// To stderr. That nobody can read it changes no exit code.
+void say(const std::string& text);
+// Says first what a run of more than a minute, or of more than 4 GiB, is going to need.
+void announce(const std::string& what, Seconds time, Bytes memory = Bytes{0});
 
 // An answer as reports/ writes it.
 void print(const std::string& text);

@@ -34,7 +34,7 @@ int run(const Options& options) {
                               fits ? std::vector<Change>{} : adjust(ClosedFormContext(*scenario), file->plan)};
   print_answer(answer, options.json);
   if (fits) return answered;
-  fmt::print(stderr, "{}", no_fit_text(file->plan, e.memory, answer.would_fit));
+  say(no_fit_text(file->plan, e.memory, answer.would_fit));
   return nothing_fits;
 }
 

@@ -75,7 +75,7 @@ std::optional<bool> same_losses(const Task& task, const Execution& run, const st
 }
 
 int answer_of(bool same) {
-  if (!same) fmt::print(stderr, "error: the losses are not those of one rank\n");
+  if (!same) say("error: the losses are not those of one rank\n");
   return same ? answered : failed;
 }
 
@@ -98,7 +98,7 @@ int print_execution(const ExecuteOptions& o, const Task& task, const Execution& 
     if (const Problems problems = write_trace(run, task.prediction.program, *o.trace); !problems.empty()) {
       return refuse(problems);
     }
-    fmt::print(stderr, "wrote {}: open it at https://ui.perfetto.dev\n", *o.trace);
+    say(fmt::format("wrote {}: open it at https://ui.perfetto.dev\n", *o.trace));
   }
   return answer_of(same.value_or(true));
 }
@@ -166,6 +166,8 @@ int start_processes(const Task& task) {
   return refuse({{{}, "mpirun cannot be started", "install openmpi-bin, or use --communicator threads"}});
 }
 
+int runs_of(const ExecuteOptions& o) { return o.runs > 0 ? o.runs : 5; }
+
 // Several plans, or one several times: a row each.
 int run_all(const ExecuteOptions& o, const std::vector<Task>& tasks) {
   std::vector<std::vector<double>> losses;
@@ -177,7 +179,7 @@ int run_all(const ExecuteOptions& o, const std::vector<Task>& tasks) {
     losses.push_back(std::move(*reference));
     plans.push_back({&task.scenario, &task.prediction.program});
   }
-  const int runs = o.runs > 0 ? o.runs : 5;
+  const int runs = runs_of(o);
   ProgressLine progress(fmt::format("{}, {} runs each", counted(tasks.size(), "plan"), runs));
   const Result<std::vector<Rounds>> all =
       execute_in_turn(plans, run_options(o), runs, [&](double share) { progress(share); });
@@ -204,6 +206,7 @@ int run(const ExecuteOptions& o) {
       return nothing_fits;
     }
   }
+  if (!is_process_of_run()) announce_run(o, *tasks, run_options(o).steps, o.in_turn() ? runs_of(o) : 1);
   if (o.in_turn()) return run_all(o, *tasks);
   const Task& task = tasks->front();
   const bool needs_processes = o.communicator == "mpi" || (o.by_nccl() && task.ranks() > 1);

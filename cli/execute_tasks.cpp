@@ -93,8 +93,8 @@ Result<Measured> read_measured(const ExecuteOptions& o) {
   measured.own = std::move(*own);
   const bool processes = o.communicator == "mpi";
   if (!o.on_gpus() && !only_library_of_host(measured.own, processes ? "mpi" : "in-process")) {
-    fmt::print(stderr, "note: no collectives of {} were profiled: they are predicted from the links of the cluster\n",
-               processes ? "processes" : "threads");
+    say(fmt::format("note: no collectives of {} were profiled: they are predicted from the links of the cluster\n",
+                    processes ? "processes" : "threads"));
   }
   return measured;
 }
@@ -168,6 +168,16 @@ Result<std::vector<Task>> read_tasks(const ExecuteOptions& o) {
   }
   if (!problems.empty()) return fail(std::move(problems));
   return tasks;
+}
+
+void announce_run(const ExecuteOptions& o, const std::vector<Task>& tasks, int steps, int runs) {
+  Seconds time{0};
+  Bytes memory{0};
+  for (const Task& task : tasks) {
+    time += static_cast<double>(steps) * runs * step_on_cores(task.prediction, processors(o));
+    memory = std::max(memory, memory_needed(o, task));
+  }
+  announce("this run", time, memory);
 }
 
 Problems memory_problems(const ExecuteOptions& o, const std::vector<Task>& tasks) {

@@ -45,6 +45,9 @@ bool has_reference(const ExecuteOptions&, const Task&);
 // A task a file. Problems: all of the flags, the build, the machine and every file.
 Result<std::vector<Task>> read_tasks(const ExecuteOptions&);
 
+// Says first what a long or large run will take.
+void announce_run(const ExecuteOptions&, const std::vector<Task>&, int steps, int runs);
+
 // Of plans that need more memory than this machine has: what binds, and what would fit.
 Problems memory_problems(const ExecuteOptions&, const std::vector<Task>&);
 

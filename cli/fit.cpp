@@ -166,6 +166,10 @@ Result<std::string> cluster_name(const Options& o, const Samples& samples) {
   return cluster->name;
 }
 
+void note_skipped(const std::vector<SkippedRows>& skipped) {
+  for (const SkippedRows& rows : skipped) say(fmt::format("note: {} rows left out: {}\n", rows.n, rows.reason));
+}
+
 Problem nothing_fitted(const std::string& file, const SampleFits& fitted) {
   std::vector<std::string> why = fitted.kernels.too_few;
   why.insert(why.end(), fitted.collectives.not_fitted.begin(), fitted.collectives.not_fitted.end());
@@ -180,6 +184,8 @@ int run(const Options& o) {
   if (!o.stack.empty()) return run_stack(o);
   const Result<Samples> samples = read_samples(o.file);
   if (!samples) return refuse(samples.error());
+  note_skipped(samples->kernels.skipped);
+  note_skipped(samples->collectives.skipped);
   const Result<std::string> cluster = cluster_name(o, *samples);
   if (!cluster) return refuse(cluster.error());
   SampleFits fitted;

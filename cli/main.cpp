@@ -1,5 +1,8 @@
 // forerun runs your training or serving job before you do.
+#include <fcntl.h>
+#include <unistd.h>
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <cstdio>
 #include <exception>
 #include <iostream>
@@ -9,6 +12,16 @@
 #include "cli/common.hpp"
 
 namespace {
+
+// A standard stream that the caller closed must not become the file that is opened next. Nobody reads its errors, but
+// that the answer is lost is still found out: /dev/null is opened for reading alone in its place.
+void occupy_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (::fcntl(stream, F_GETFD) != -1 || errno != EBADF) continue;
+    const int opened = ::open("/dev/null", stream == STDERR_FILENO ? O_WRONLY : O_RDONLY);
+    if (opened != -1 && opened != stream) ::dup2(opened, stream), ::close(opened);
+  }
+}
 
 // An answer that nobody could read is no answer: a full disk, a closed stdout.
 int written(int code) {
@@ -21,6 +34,7 @@ int written(int code) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  occupy_standard_streams();
   CLI::App app{
       "forerun runs your training or serving job before you do: how long a step takes, whether it fits, which plan is "
       "best.",

@@ -66,7 +66,7 @@ Problems problems_of(const Options& o) {
     problems.push_back(
         {{}, "--device says which GPU: the cores are measured all at once", "leave it out, or write --backend cuda"});
   }
-  if (o.out && !o.out->ends_with(".yaml"))
+  if (o.out && !o.out->ends_with(".yaml") && !o.out->ends_with(".yml"))
     problems.push_back(
         {{}, fmt::format("--out {}: a calibration is a YAML file", quoted(*o.out)), "end its name in .yaml"});
   for (Problem& problem : o.out || o.backend == "cpu" ? output_problems(out_of(o)) : Problems{})
@@ -147,6 +147,7 @@ int run(const Options& o) {
                          .device = std::max(0, o.device),
                          .dtypes = *dtypes,
                          .seed = static_cast<std::uint64_t>(o.seed)});
+  if (!o.as_process) announce("this profile", Seconds{o.quick ? 120.0 : 600.0});
   ProfileOptions p = profile_options(o, *std::move(dtypes));
   const Machine machine = this_machine();
   if (o.as_process) return profile_as_process(p, machine);
@@ -161,7 +162,7 @@ int run(const Options& o) {
   kernels.finish(), ranks.finish();
   if (!result) return refuse(result.error());
   for (const std::string& reason : mpi.missing) result->remarks.push_back("no collectives of processes: " + reason);
-  for (const std::string& remark : result->remarks) fmt::print(stderr, "note: {}\n", remark);
+  for (const std::string& remark : result->remarks) say(fmt::format("note: {}\n", remark));
   const ProfilePaths paths = paths_of(p.stem);
   const Result<SampleFits> fitted = fit_samples(paths.samples, paths.collectives);
   if (!fitted) return refuse(fitted.error());

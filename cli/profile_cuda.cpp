@@ -37,7 +37,7 @@ int measure_and_fit(const CudaProfile& o) {
   if (!result) return refuse(result.error());
   result->remarks.push_back(counters_remark());  // last: a profiler of counters may hold the clocks
   result->remarks.insert(result->remarks.begin(), sampler.remarks.begin(), sampler.remarks.end());
-  for (const std::string& remark : result->remarks) fmt::print(stderr, "note: {}\n", remark);
+  for (const std::string& remark : result->remarks) say(fmt::format("note: {}\n", remark));
   const std::string samples = paths_of(p.stem).samples;
   const Result<SampleFits> fitted = fit_samples(samples, "");
   if (!fitted) return refuse(fitted.error());

@@ -33,7 +33,7 @@ std::string today() {
   return fmt::format("{:04d}-{:02d}-{:02d}", parts.tm_year + 1900, parts.tm_mon + 1, parts.tm_mday);
 }
 
-std::string stem_of(const std::string& calibration) { return calibration.substr(0, calibration.rfind(".yaml")); }
+std::string stem_of(const std::string& calibration) { return calibration.substr(0, calibration.rfind(".y")); }
 
 Result<void> save_kernels(const std::string& path, const std::string& header, const SampleFits& fitted) {
   if (fitted.kernels.devices.empty())

@@ -1,4 +1,5 @@
-// One line on stderr for work that takes longer than a second.
+// One line on stderr for work that takes longer than a second: on a terminal it is written over, elsewhere (a pipe, a
+// file) a full line comes at most every ten seconds.
 #pragma once
 
 #include <chrono>
@@ -6,8 +7,29 @@
 #include <mutex>
 #include <string>
 #include <thread>
+#include <utility>
 
 namespace forerun::cli {
+
+// Where a line of progress goes, and when it is due.
+class ProgressOutput {
+ public:
+  ProgressOutput();
+
+  // Since the work began. True at most once for each time.
+  [[nodiscard]] bool is_due(std::chrono::duration<double> elapsed);
+  // As it is written: over the line before, or as a line of its own.
+  [[nodiscard]] std::string line(const std::string& text);
+  [[nodiscard]] std::string end() const;  // takes the last line away; "" where there is none, or where lines stay
+
+ private:
+  bool on_terminal_;
+  std::chrono::duration<double> last_{0};
+  std::size_t width_ = 0;  // of what stands there
+};
+
+// "searching:  40 %, 12 s left". The time left is told once a hundredth is done.
+std::string progress_text(const std::string& what, double done, std::chrono::duration<double> elapsed);
 
 class ProgressLine {
  public:
@@ -18,8 +40,8 @@ class ProgressLine {
  private:
   std::string what_;
   std::mutex mutex_;
-  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now(), last_{};
-  bool shown_ = false;
+  std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  ProgressOutput output_;
 };
 
 // The same for work that cannot say how far it is: how long it has taken, while this lives.

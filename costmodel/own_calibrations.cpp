@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/files/file_kind.hpp"
 #include "base/files/yaml.hpp"
 #include "base/text.hpp"
 
@@ -30,6 +31,7 @@ CalibrationFile read_calibration(const YamlNode& root) {
 
 Result<CalibrationFile> read(Result<YamlDocument> document) {
   if (!document) return fail(document.error());
+  if (Problems wrong = wrong_kind(*document, FileKind::calibration); !wrong.empty()) return fail(std::move(wrong));
   CalibrationFile file = read_calibration(document->root());
   if (!document->problems().empty()) return fail(document->problems());
   return file;

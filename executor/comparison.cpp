@@ -44,6 +44,15 @@ std::vector<Compared> compare_bytes(const Simulation& s, const Execution& run) {
   return list;
 }
 
+// What the rows leave of the whole.
+Compared rest_of(const Compared& whole, const std::vector<Compared>& rows) {
+  Compared rest{"rest of the step", whole.predicted, whole.measured};
+  for (const Compared& row : rows) rest.predicted -= row.predicted, rest.measured -= row.measured;
+  constexpr double rounding = 1e-9;
+  if (std::abs(rest.predicted) < rounding * whole.predicted) rest.predicted = 0;
+  return rest;
+}
+
 }  // namespace
 
 Seconds step_on_cores(const Simulation& s, int cores) {
@@ -76,6 +85,7 @@ Comparison compare(const Simulation& s, const Execution& run, int cores, std::sp
     if (row.predicted > 0 || row.measured > 0) c.time.push_back(row);
   }
   if (s.program.plan.pp > 1) c.time.push_back({"waiting for stages", value(b.bubble), value(rank.times.bubble)});
+  c.time.push_back(rest_of(c.step, c.time));
   for (const RankReport& one : run.ranks) {
     if (one.expert_rows_promised > 0)
       c.expert_skew =

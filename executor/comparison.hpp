@@ -24,7 +24,8 @@ struct Compared {
 struct Comparison {
   Compared step;  // seconds; measured: the median of all steps but the first, or of several runs' medians
   double spread = 0;  // of those steps or runs: (largest - smallest) / median of the middle half
-  // seconds of the rank that computes most: computation, what stopped it by dimension, waiting for stages
+  // seconds of the rank that computes most: computation, what stopped it by dimension, waiting for stages, and the rest
+  // of the step (turns on shared cores, ranks that differ, steps that differ from the last): they add up to the step
   std::vector<Compared> time;
   std::vector<Compared> memory;  // bytes at the peak of the rank that holds most, by category
   std::vector<Compared> bytes;  // API bytes of the rank that sends most, by flow

@@ -8,6 +8,7 @@
 #include "executor/rank_executor.hpp"
 #include "runtime/communication/rank_threads.hpp"
 #include "runtime/machine/other_load.hpp"
+#include "runtime/machine/resident_memory.hpp"
 #include "strategies/programs/work_price.hpp"
 
 namespace forerun {
@@ -57,6 +58,7 @@ Result<Execution> execute(const PricedScenario& scenario, const Program& program
                           const std::function<void(int, double)>& after_step) {
   std::vector<RankReport> reports(program.role_of_rank.size());
   const OtherLoad load;
+  forget_peak_resident();
   try {
     run_ranks(static_cast<int>(reports.size()), [&](Communicator& world) {
       reports[static_cast<std::size_t>(world.rank())] = run_rank(world, false, scenario, program, options, after_step);
@@ -66,14 +68,18 @@ Result<Execution> execute(const PricedScenario& scenario, const Program& program
   }
   Execution execution = result_of(std::move(reports));
   execution.others = load.share();
+  execution.resident = peak_resident();
   return execution;
 }
 
 Execution execute_as(Communicator& world, const PricedScenario& scenario, const Program& program,
                      const RunOptions& options, const std::function<void(int, double)>& after_step) {
   std::vector<RankReport> reports;
+  forget_peak_resident();
   reports.push_back(run_rank(world, true, scenario, program, options, after_step));
-  return result_of(std::move(reports));
+  Execution execution = result_of(std::move(reports));
+  execution.resident = peak_resident();
+  return execution;
 }
 
 std::vector<double> warm_steps(const Execution& run) {

@@ -15,6 +15,8 @@ struct Execution {
   std::vector<double> losses;     // of each step: the mean over all its tokens
   std::vector<Seconds> steps;     // the slowest rank's
   std::vector<RankReport> ranks;  // of a process: itself
+  // Of this process at its peak, all its ranks and the program together.
+  std::optional<Bytes> resident;
   std::optional<double> others;  // share of this machine's cores that other programs had meanwhile; not of processes
 };
 

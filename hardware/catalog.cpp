@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/files/embedded.hpp"
+#include "base/files/file_kind.hpp"
 #include "base/files/name_or_path.hpp"
 #include "base/files/yaml.hpp"
 #include "base/text.hpp"
@@ -84,8 +85,9 @@ Problem not_found(std::string_view folder, const std::string& what, const std::s
 }
 
 template <class Read>
-auto read_all(Result<YamlDocument> document, Read read) -> Result<decltype(read(document->root()))> {
+auto read_all(Result<YamlDocument> document, FileKind kind, Read read) -> Result<decltype(read(document->root()))> {
   if (!document) return fail(std::move(document.error()));
+  if (Problems wrong = wrong_kind(*document, kind); !wrong.empty()) return fail(std::move(wrong));
   auto value = read(document->root());
   if (!document->problems().empty()) return fail(document->problems());
   return value;
@@ -101,18 +103,19 @@ std::vector<std::string> device_names() { return names_in(devices_folder); }
 std::vector<std::string> cluster_names() { return names_in(clusters_folder); }
 
 Result<Device> find_device(const std::string& name) {
-  if (is_path(name)) return read_all(YamlDocument::load(name), read_device);
-  if (const auto file = lookup(devices_folder, name)) return read_all(parse(*file), read_device);
+  if (is_path(name)) return read_all(YamlDocument::load(name), FileKind::device, read_device);
+  if (const auto file = lookup(devices_folder, name)) return read_all(parse(*file), FileKind::device, read_device);
   return fail(not_found(devices_folder, "device", name));
 }
 
 Result<Cluster> find_cluster(const std::string& name) {
-  if (is_path(name)) return read_all(YamlDocument::load(name), read_cluster);
-  if (const auto file = lookup(clusters_folder, name)) return read_all(parse(*file), read_cluster);
+  if (is_path(name)) return read_all(YamlDocument::load(name), FileKind::cluster, read_cluster);
+  if (const auto file = lookup(clusters_folder, name)) return read_all(parse(*file), FileKind::cluster, read_cluster);
   if (lookup(devices_folder, name)) {
     const auto device = find_device(name);
     if (!device) return fail(device.error());
-    if (const auto file = lookup(clusters_folder, device->default_cluster)) return read_all(parse(*file), read_cluster);
+    if (const auto file = lookup(clusters_folder, device->default_cluster))
+      return read_all(parse(*file), FileKind::cluster, read_cluster);
   }
   return fail(not_found(clusters_folder, "cluster", name));
 }

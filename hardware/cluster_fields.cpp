@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/files/name_or_path.hpp"
 #include "base/text.hpp"
 #include "hardware/catalog.hpp"
 #include "hardware/device_fields.hpp"
@@ -21,12 +22,15 @@ void check_fabric(const Fabric& fabric, MapReader& map) {
 }
 
 Device named_device(const YamlNode& node) {
-  const std::string name = node.text();
+  const std::string name = beside(node.text(), node.position().file);
   if (name.empty()) return {};  // already reported
   auto found = find_device(name);
   if (found) return *std::move(found);
   for (const Problem& problem : found.error()) {
-    const std::string where = problem.at.file.empty() ? "" : fmt::format("{}:{}: ", problem.at.file, problem.at.line);
+    const bool has_line = problem.at.line > 0;
+    const std::string where = problem.at.file.empty() ? ""
+                              : has_line              ? fmt::format("{}:{}: ", problem.at.file, problem.at.line)
+                                                      : problem.at.file + ": ";
     node.report(where + problem.message, problem.hint);
   }
   return {};

@@ -69,7 +69,7 @@ void add_names(Table<Device>& table) {
   table.rare("aliases", &Device::aliases, list(text()), "other names by which it is found").label("it finds the file");
   table.required("vendor", &Device::vendor, word({"nvidia", "amd", "intel", "other"}), "who makes it");
   table.required("family", &Device::family,
-                 word({"volta", "turing", "ampere", "ada", "hopper", "blackwell", "cdna3", "cpu", "textbook"}),
+                 word({"volta", "ampere", "ada", "hopper", "blackwell", "cdna3", "cpu", "textbook"}),
                  "generation, whose cost parameters hold where the device has none of its own");
 }
 

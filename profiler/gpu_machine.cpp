@@ -43,7 +43,7 @@ HostLink fit_host_link(const std::vector<std::pair<Bytes, Seconds>>& copies) {
 }
 
 std::string family_of(int major, int minor) {
-  if (major == 7) return minor < 5 ? "volta" : "turing";
+  if (major == 7) return minor < 5 ? "volta" : "";  // Turing has no parameters
   if (major == 8) return minor < 9 ? "ampere" : "ada";
   if (major == 9) return "hopper";
   return major >= 10 && major <= 12 ? "blackwell" : "";

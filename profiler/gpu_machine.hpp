@@ -28,7 +28,7 @@ struct MeasuredGpu {
   HostLink to_device, to_host;  // PCIe or what is in its place, pinned memory
 };
 
-// As the catalogue names families: volta, turing (not in it), ampere, ada, hopper, blackwell; "" for what is older than
+// As the catalogue names families: volta, ampere, ada, hopper, blackwell; "" for what is older than
 // all.
 std::string family_of(int major, int minor);
 

@@ -103,7 +103,7 @@ Result<GpuProfileResult> profile_gpu(const ProfileOptions& o, EventSampler& samp
     return fail(Problem{
         {},
         fmt::format("{} has compute capability {}.{}, of which no family is known", gpu.name, gpu.major, gpu.minor),
-        "families are volta, turing, ampere, ada, hopper and blackwell (7.0 to 12.x)"});
+        "families are volta, ampere, ada, hopper and blackwell (7.0 to 12.x without 7.5)"});
   }
   Result<SampleFile> file =
       SampleFile::open(paths_of(o.stem).samples, kernel_columns, {gpu_identity(gpu), result.device}, o.resume);

@@ -39,7 +39,7 @@ class Sweep {
 
  private:
   static constexpr std::size_t reference_every = 40;
-  static constexpr std::size_t part_of_passes = 250;  // what an interruption may lose
+  static constexpr std::size_t part_of_passes = 50;  // what an interruption may lose: some ten seconds
   static constexpr const char* source = "profile";
 
   [[nodiscard]] std::size_t passes() const { return static_cast<std::size_t>(o_.passes); }

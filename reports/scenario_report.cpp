@@ -26,6 +26,16 @@ std::string own_sources(const PricedScenario& s) {
   return text;
 }
 
+// Words of the plan's line that are this program's own.
+std::string words_of(const Plan& plan) {
+  std::vector<std::string> words;
+  if (plan.virtual_stages > 1)
+    words.push_back(fmt::format("x{0}: a stage holds {0} chunks of blocks", plan.virtual_stages));
+  if (plan.pp > 1 && plan.cut == StageCut::even_with_ends)
+    words.emplace_back("even_with_ends: embedding and head count as a block each where blocks are cut into chunks");
+  return words.empty() ? "" : fmt::format("({})\n", join(words, "; "));
+}
+
 Json calibration_json(const CalibrationFile& file, const Cluster& cluster) {
   Json json = {{"file", file.subject.file}};
   if (const auto* kernels = std::get_if<KernelCalibration>(&file.of)) {
@@ -70,7 +80,7 @@ std::string headline(const Scenario& s) {
 }
 
 std::string headline(const Scenario& scenario, const Plan& plan) {
-  std::string text = fmt::format("{}plan: {}\n", headline(scenario), summary(plan));
+  std::string text = fmt::format("{}plan: {}\n{}", headline(scenario), summary(plan), words_of(plan));
   for (const std::string& remark : remarks_on(scenario, plan)) text += fmt::format("note: {}\n", remark);
   return text + "\n";
 }

@@ -35,7 +35,7 @@ std::string traffic_table(const Traffic& traffic, int width) {
   Table table({{"bytes a step", Align::left}, {"API"}, {"wire"}});
   for (const Row& row : rows)
     table.row({row.dimension + " " + row.name, format(row.volume.api), format(row.volume.wire)});
-  return table.text(width);
+  return table.text(width) + "API: handed to the calls of one rank; wire: what of it leaves the rank.\n";
 }
 
 nlohmann::ordered_json to_json(const Traffic& traffic) {

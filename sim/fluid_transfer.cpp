@@ -73,7 +73,7 @@ class Run {
       progress.left = std::max(0.0, progress.left - to_seconds(now_ - progress.since).value() * progress.rate);
       progress.since = now_;
       progress.rate = fluid_.rate(flow);
-      schedule(task, now_ + to_ticks(Seconds{progress.left / progress.rate}));
+      schedule(task, later(now_, to_ticks(Seconds{progress.left / progress.rate})));
     }
   }
 

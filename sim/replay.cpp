@@ -80,7 +80,7 @@ class Run {
     if (shares(task)) {
       shared_.start(task, work);
     } else {
-      schedule(task, now_ + work);
+      schedule(task, later(now_, work));
     }
   }
 

@@ -34,7 +34,8 @@ class SharedWork {
     for (const FlowId flow : fluid_.changed()) {
       Job& job = jobs_[index(flow)];
       progress(job, now, fluid_.rate(flow));
-      finishes(job.task, now + static_cast<Tick>(std::ceil(job.left / job.rate - 0.5 - 1e-4)));
+      const double ticks = std::ceil(job.left / job.rate - 0.5 - 1e-4);
+      finishes(job.task, ticks < static_cast<double>(clock_end) ? later(now, static_cast<Tick>(ticks)) : clock_end);
     }
   }
 

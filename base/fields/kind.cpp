@@ -18,17 +18,51 @@ std::string range_text(Number least, Number most) {
   return above ? fmt::format("at most {}", most) : "";
 }
 
+// What files may say of a quantity: no machine is outside, and times computed from what is inside fit the simulator's
+// clock. Textbook machines have links without limit: most rates have no upper end that a file could want.
 template <class Q>
-Words quantity_of(std::string range) {
-  const QuantityWords words = quantity_words<Q>();
-  return {std::string(words.what), fmt::format("{}, as {}", words.base_unit, words.example), std::move(range)};
+struct Range {
+  Q least, most;  // least: of what something is divided by; others begin at zero
+};
+constexpr double beyond = 1e30;
+Range<Seconds> range_of(Seconds) { return {Seconds{1e-12}, Seconds{10}}; }
+Range<Hertz> range_of(Hertz) { return {Hertz{1e3}, Hertz{1e12}}; }
+Range<Bytes> range_of(Bytes) { return {Bytes{1}, Bytes{1e15}}; }
+Range<Flops> range_of(Flops) { return {Flops{1}, Flops{beyond}}; }
+Range<BytesPerSecond> range_of(BytesPerSecond) { return {BytesPerSecond{1e6}, BytesPerSecond{beyond}}; }
+Range<FlopsPerSecond> range_of(FlopsPerSecond) { return {FlopsPerSecond{1e6}, FlopsPerSecond{beyond}}; }
+Range<Joules> range_of(Joules) { return {Joules{1e-12}, Joules{beyond}}; }
+Range<Watts> range_of(Watts) { return {Watts{1}, Watts{1e6}}; }
+Range<Dollars> range_of(Dollars) { return {Dollars{1e-12}, Dollars{1e12}}; }
+Range<DollarsPerSecond> range_of(DollarsPerSecond) { return {DollarsPerSecond{1e-12}, DollarsPerSecond{1e6}}; }
+
+template <class Q>
+std::string range_text(const Range<Q>& range) {
+  const bool below = range.least > Q{}, above = range.most.value() < beyond;
+  if (below && above) return fmt::format("{} to {}", to_yaml(range.least), to_yaml(range.most));
+  return below ? "at least " + to_yaml(range.least) : above ? "at most " + to_yaml(range.most) : "";
 }
 
 template <class Q>
-void read_positive(Q& value, const YamlNode& node) {
+void read_between(Q& value, const YamlNode& node, const Range<Q>& range) {
   value = node.quantity<Q>();
   const bool readable = node.is_scalar() && parse_quantity<Q>(node.text()).has_value();
-  if (readable && !(value > Q{})) node.report(quoted(node.text()) + " must be more than zero");
+  if (!readable || (value >= range.least && value <= range.most)) return;
+  if (value == Q{}) {
+    node.report(quoted(node.text()) + " must be more than zero");
+  } else {
+    node.report(quoted(node.text()) + " is out of range", "write " + range_text(range));
+  }
+  value = range.least;
+}
+
+template <class Q>
+Kind<Q> between(const Range<Q>& range) {
+  const QuantityWords words = quantity_words<Q>();
+  return {
+      .words = {std::string(words.what), fmt::format("{}, as {}", words.base_unit, words.example), range_text(range)},
+      .read = [range](Q& value, const YamlNode& node) { read_between(value, node, range); },
+      .write = [](const Q& value, Defaults) { return Value{to_yaml(value)}; }};
 }
 
 }  // namespace
@@ -70,17 +104,12 @@ Kind<std::string> word(std::vector<std::string> names) {
 
 template <class Q>
 Kind<Q> quantity() {
-  return {.words = quantity_of<Q>(""),
-          .read = [](Q& value, const YamlNode& node) { value = node.quantity<Q>(); },
-          .write = [](const Q& value, Defaults) { return Value{to_yaml(value)}; }};
+  return between(Range<Q>{Q{}, range_of(Q{}).most});
 }
 
 template <class Q>
 Kind<Q> positive() {
-  Kind<Q> kind = quantity<Q>();
-  kind.words = quantity_of<Q>("more than 0");
-  kind.read = read_positive<Q>;
-  return kind;
+  return between(range_of(Q{}));
 }
 
 #define FORERUN_KINDS_OF(Q)       \

@@ -45,9 +45,9 @@ Kind<bool> flag();
 Kind<std::string> text();
 Kind<std::string> word(std::vector<std::string> names);  // one of these
 template <class Q>
-Kind<Q> quantity();
+Kind<Q> quantity();  // between zero and what no machine exceeds
 template <class Q>
-Kind<Q> positive();  // a quantity that something is divided by: zero is refused
+Kind<Q> positive();  // something is divided by it: zero, and what is next to nothing, is refused as well
 
 // Every value of an enum that counts from 0.
 template <class E>

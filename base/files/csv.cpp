@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "base/problem_list.hpp"
+
 namespace forerun {
 namespace {
 
@@ -13,16 +15,27 @@ class Parser {
   }
 
   std::vector<std::vector<CsvCell>> records() {
+    constexpr std::size_t most_cells = 1'000'000, longest_cell = 100'000;
     std::vector<std::vector<CsvCell>> all;
+    std::size_t cells = 0;
     while (next_ < text_.size()) {
+      const Position begins = here();
       std::vector<CsvCell> record = this->record();
       const bool empty_line = record.size() == 1 && record.front().text.empty();
+      if ((cells += record.size()) > most_cells) {
+        problems.add({begins, "the file has more than 1,000,000 cells", "split it"});
+        return all;
+      }
+      for (const CsvCell& cell : record) {
+        if (cell.text.size() > longest_cell)
+          problems.add({cell.at, fmt::format("a cell of {} bytes", cell.text.size()), "is a quote not closed?"});
+      }
       if (!empty_line) all.push_back(std::move(record));
     }
     return all;
   }
 
-  Problems problems;
+  ProblemList problems;
 
  private:
   [[nodiscard]] Position here() const { return {name_, line_, column_}; }
@@ -64,7 +77,7 @@ class Parser {
     while (next_ < text_.size() && !at(',') && !at_line_end()) {
       if (at('"')) {
         if (!stray_)
-          problems.push_back(
+          problems.add(
               {here(), "a quote inside a cell", "put the whole cell in quotes and write each quote in it twice"});
         stray_ = true;
       }
@@ -85,7 +98,7 @@ class Parser {
         return;
       }
     }
-    problems.push_back(
+    problems.add(
         {cell.at, "the quote that opens here is never closed", "close it; a quote inside a cell is written twice"});
   }
 
@@ -108,29 +121,34 @@ std::optional<std::size_t> CsvTable::column(std::string_view name) const {
 Result<CsvTable> parse_csv(std::string_view text, const std::string& name) {
   Parser parser(text, name);
   std::vector<std::vector<CsvCell>> records = parser.records();
-  Problems problems = std::move(parser.problems);
+  ProblemList problems = std::move(parser.problems);
   if (records.empty()) {
-    problems.push_back({{name, 0, 0}, "the file has no header line", "begin with a line of column names"});
-    return fail(std::move(problems));
+    problems.add({{name, 0, 0}, "the file has no header line", "begin with a line of column names"});
+    return fail(problems.problems());
+  }
+  constexpr std::size_t most_columns = 1000;
+  if (records.front().size() > most_columns) {
+    problems.add({{name, 1, 1}, fmt::format("a header of {} columns", records.front().size()), "name at most 1000"});
+    return fail(problems.problems());
   }
   CsvTable table{std::move(records.front()), {}};
   for (std::size_t i = 0; i < table.header.size(); ++i) {
     if (*table.column(table.header[i].text) != i) {
-      problems.push_back({table.header[i].at, fmt::format("column '{}' is named twice", table.header[i].text),
-                          "name each column once"});
+      problems.add({table.header[i].at, fmt::format("column '{}' is named twice", table.header[i].text),
+                    "name each column once"});
     }
   }
   for (std::size_t i = 1; i < records.size(); ++i) {
     if (records[i].size() != table.header.size()) {
-      problems.push_back({records[i].front().at,
-                          fmt::format("{} cells in a file of {} columns", records[i].size(), table.header.size()),
-                          "give every row as many cells as the header; quote cells that hold commas"});
+      problems.add({records[i].front().at,
+                    fmt::format("{} cells in a file of {} columns", records[i].size(), table.header.size()),
+                    "give every row as many cells as the header; quote cells that hold commas"});
     }
     table.rows.push_back(std::move(records[i]));
   }
   if (problems.empty() && table.rows.empty())
-    problems.push_back({{name, 0, 0}, "the file has no rows below its header", "write a row a measurement"});
-  if (!problems.empty()) return fail(std::move(problems));
+    problems.add({{name, 0, 0}, "the file has no rows below its header", "write a row a measurement"});
+  if (!problems.empty()) return fail(problems.problems());
   return table;
 }
 

@@ -13,7 +13,7 @@ bool is_path(std::string_view name) { return name.find('/') != std::string_view:
 std::string beside(const std::string& name, const std::string& file) {
   if (!is_path(name) || std::filesystem::path(name).is_absolute()) return name;
   const std::filesystem::path path = std::filesystem::path(file).parent_path() / name;
-  return std::filesystem::exists(path) ? path.string() : name;
+  return names_file(name) || std::filesystem::exists(path) ? path.string() : name;
 }
 
 std::string lasting(const std::string& name) {

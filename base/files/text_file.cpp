@@ -1,8 +1,13 @@
 #include "base/files/text_file.hpp"
 
+#include <fcntl.h>
+#include <poll.h>
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
+#include <cstdint>
 #include <filesystem>
-#include <fstream>
 #include <optional>
 
 #include "base/text.hpp"
@@ -16,8 +21,49 @@ Problems whole_file(const std::string& name, std::string message, std::string hi
   return {{{.file = name, .line = 0, .column = 0}, std::move(message), std::move(hint)}};
 }
 
-Problems too_large(const std::string& name) {
-  return whole_file(name, "the file is larger than 16 MB", "split it, or check that this is the file you mean");
+// `size`: 0 where it is not known, as of a pipe.
+Problems too_large(const std::string& name, std::uintmax_t size) {
+  const std::string bytes = size == 0 ? "" : ": it has " + std::to_string(size) + " bytes";
+  return whole_file(name, "the file is larger than 16 MB" + bytes, "split it, or check that this is the file you mean");
+}
+
+// Closed at the end of its scope.
+class OpenFile {
+ public:
+  OpenFile(const std::string& path, bool waits)
+      : number_(::open(path.c_str(), O_RDONLY | O_CLOEXEC | (waits ? 0 : O_NONBLOCK))) {}
+  ~OpenFile() {
+    if (number_ >= 0) ::close(number_);
+  }
+  OpenFile(const OpenFile&) = delete;
+  OpenFile& operator=(const OpenFile&) = delete;
+  [[nodiscard]] int number() const { return number_; }
+
+ private:
+  int number_;
+};
+
+// A pipe that nobody opened for writing would be waited for without end. True: something writes, or has written.
+bool has_writer(int pipe, std::string& text) {
+  constexpr int patience = 1500;  // milliseconds
+  pollfd wanted{.fd = pipe, .events = POLLIN, .revents = 0};
+  if (::poll(&wanted, 1, patience) > 0) return true;
+  char first = 0;
+  const ssize_t count = ::read(pipe, &first, 1);
+  if (count == 1) text += first;
+  return count != 0;  // less: a writer that is silent so far
+}
+
+// Until its end, or until it is too large. False: reading failed.
+bool read_all(int file, std::string& text) {
+  char chunk[65536];
+  for (;;) {
+    const ssize_t count = ::read(file, chunk, sizeof chunk);
+    if (count < 0 && errno == EINTR) continue;
+    if (count <= 0) return count == 0;
+    text.append(chunk, static_cast<std::size_t>(count));
+    if (text.size() > largest) return true;
+  }
 }
 
 // Bytes of the UTF-8 character at `i`; 0 when there is none. Overlong forms and surrogates are none.
@@ -77,21 +123,26 @@ Result<std::string> read_text_file(const std::string& path) {
                            relative ? "the path is relative to '" + folder + "'" : "check the path"));
   }
   if (std::filesystem::is_directory(status)) return fail(whole_file(path, "this is a directory", "name a file in it"));
-  std::ifstream in(path, std::ios::binary);
-  if (!in) return fail(whole_file(path, "the file cannot be read", "check its permissions"));
+  const bool is_pipe = status.type() == std::filesystem::file_type::fifo;
+  if (status.type() == std::filesystem::file_type::regular) {
+    const std::uintmax_t size = std::filesystem::file_size(path, error);
+    if (!error && size > largest) return fail(too_large(path, size));
+  }
+  const OpenFile file(path, !is_pipe);
+  if (file.number() < 0) return fail(whole_file(path, "the file cannot be read", "check its permissions"));
   std::string text;
-  char chunk[65536];
-  do {  // the size is not asked for: pipes and devices have none
-    in.read(chunk, sizeof chunk);
-    text.append(chunk, static_cast<std::size_t>(in.gcount()));
-  } while (in && text.size() <= largest);
-  if (in.bad()) return fail(whole_file(path, "reading the file failed", "try again"));
-  if (text.size() > largest) return fail(too_large(path));
+  if (is_pipe) {
+    if (!has_writer(file.number(), text))
+      return fail(whole_file(path, "nothing writes to this pipe", "start what writes to it first, or name a file"));
+    ::fcntl(file.number(), F_SETFL, 0);  // from here on a read waits for the writer
+  }
+  if (!read_all(file.number(), text)) return fail(whole_file(path, "reading the file failed", "try again"));
+  if (text.size() > largest) return fail(too_large(path, 0));
   return text;
 }
 
 Problems check_text(const std::string& text, const std::string& name) {
-  if (text.size() > largest) return too_large(name);
+  if (text.size() > largest) return too_large(name, text.size());
   if (const auto at = first_that_is_no_text(text)) {
     return {{position_of(text, *at, name), "this is not a text file", "save it as UTF-8 text"}};
   }

@@ -7,7 +7,7 @@
 
 namespace forerun {
 
-// Problems: no such file, a directory, not readable, larger than 16 MB.
+// Problems: no such file, a directory, not readable, larger than 16 MB, a pipe that nothing writes to.
 Result<std::string> read_text_file(const std::string& path);
 
 // Problems of a text as YAML or JSON: larger than 16 MB, empty, binary (control characters or invalid UTF-8).

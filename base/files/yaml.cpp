@@ -214,7 +214,8 @@ void MapReader::finish() {
   if (unknown_allowed_ || node_.impl_->kind != Kind::map) return;
   for (const Node* child : node_.impl_->children) {
     if (std::find(asked_.begin(), asked_.end(), child->key) != asked_.end()) continue;
-    child->tree->report({child->key_at, "unknown key " + quoted(child->key), suggestion(child->key, asked_)});
+    const std::string hint = child->tree->problems.would_list(child->key_at) ? suggestion(child->key, asked_) : "";
+    child->tree->report({child->key_at, "unknown key " + quoted(child->key), hint});
   }
 }
 
@@ -238,6 +239,6 @@ Result<YamlDocument> YamlDocument::parse(std::string text, std::string name) {
 }
 
 YamlNode YamlDocument::root() const { return YamlNode({impl_, &impl_->tree.nodes.front()}); }
-const Problems& YamlDocument::problems() const { return impl_->tree.problems; }
+const Problems& YamlDocument::problems() const { return impl_->tree.problems.problems(); }
 
 }  // namespace forerun

@@ -8,7 +8,6 @@
 #include <cassert>
 #include <sstream>
 #include <string_view>
-#include <tuple>
 #include <unordered_map>
 
 #include "base/text.hpp"
@@ -40,6 +39,12 @@ class Locator {
       }
     }
     return here_;
+  }
+
+  // What is behind the place that was asked for last.
+  [[nodiscard]] std::string rest() const {
+    const std::string_view behind = text_.substr(offset_);
+    return std::to_string(std::count(behind.begin(), behind.end(), '\n')) + " lines follow";
   }
 
  private:
@@ -88,9 +93,14 @@ class Builder : public YAML::EventHandler {
 
  private:
   Node& add(Kind kind, const YAML::Mark& mark) {
+    constexpr std::size_t most = 250'000;  // 100 MB of tree; a hundred times the largest file in use
+    const Position at = locator_.at(mark);
+    if (tree_.nodes.size() == most)
+      throw Stop{{at, "the file has more than 250,000 keys and values; " + locator_.rest(),
+                  "split it, or check that this is the file you mean"}};
     Node& node = tree_.nodes.emplace_back();
     node.kind = kind;
-    node.at = locator_.at(mark);
+    node.at = at;
     node.tree = &tree_;
     if (!open_.empty()) {
       node.parent = open_.back();
@@ -164,13 +174,6 @@ std::string_view line_of(std::string_view text, int line) {
 }
 
 }  // namespace
-
-void YamlTree::report(Problem problem) {
-  const auto place = [](const Problem& p) { return std::tie(p.at.line, p.at.column); };
-  const auto [first, last] = std::equal_range(problems.begin(), problems.end(), problem,
-                                              [&](const Problem& a, const Problem& b) { return place(a) < place(b); });
-  if (std::find(first, last, problem) == last) problems.insert(last, std::move(problem));
-}
 
 Result<void> build_tree(YamlTree& tree, const std::string& text) {
   Locator locator(text, tree.file);

@@ -4,9 +4,10 @@
 #include <cstdint>
 #include <deque>
 #include <string>
+#include <utility>
 #include <vector>
 
-#include "base/result.hpp"
+#include "base/problem_list.hpp"
 
 namespace forerun {
 
@@ -28,9 +29,9 @@ struct YamlTreeNode {
 struct YamlTree {
   std::string file;
   std::deque<YamlTreeNode> nodes;  // the root first; a deque, so that pointers stay
-  Problems problems;                 // in order of position
+  ProblemList problems;  // in order of position
 
-  void report(Problem);  // a problem that is known already is not repeated
+  void report(Problem problem) { problems.add_in_order(std::move(problem)); }
 };
 
 // Fills the tree. What makes the rest unreadable comes back; repeated keys, aliases, tags and further documents are

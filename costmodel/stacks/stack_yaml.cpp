@@ -1,4 +1,5 @@
 #include "base/files/embedded.hpp"
+#include "base/files/file_kind.hpp"
 #include "base/files/name_or_path.hpp"
 #include "base/files/text_file.hpp"
 #include "base/files/yaml.hpp"
@@ -17,6 +18,7 @@ StackFile read(const YamlNode& node) {
 
 Result<StackFile> from(Result<YamlDocument> document) {
   if (!document) return fail(document.error());
+  if (Problems wrong = wrong_kind(*document, FileKind::stack); !wrong.empty()) return fail(std::move(wrong));
   StackFile file = read(document->root());
   if (!document->problems().empty()) return fail(document->problems());
   return file;
@@ -52,7 +54,7 @@ Result<EmbeddedFile> file_of(const std::string& name) {
       if (lower(alias) == wanted) return file;
     }
   }
-  return fail(Problem{{}, "no software stack '" + name + "'", suggestion(name, stack_names())});
+  return fail(Problem{{}, "no software stack " + quoted(name), suggestion(name, stack_names())});
 }
 
 }  // namespace

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "base/table.hpp"
+#include "base/units.hpp"
 #include "reports/execution/compared_rows.hpp"
 #include "reports/execution/execution_remarks.hpp"
 #include "reports/json_text.hpp"
@@ -64,6 +66,19 @@ std::string time_text(const ExecutionAnswer& answer, int width) {
                      to_string(band.evidence), measured_text(answer.plan, answer.run));
 }
 
+// Of all ranks of the process, each at its own peak.
+Bytes counted_memory(const Execution& run) {
+  std::int64_t sum = 0;
+  for (const RankReport& rank : run.ranks) sum = std::accumulate(rank.peak.begin(), rank.peak.end(), sum);
+  return Bytes{static_cast<double>(sum)};
+}
+
+std::string resident_text(const Execution& run) {
+  if (!run.resident) return "";
+  return fmt::format("resident at the peak: {} of this process with {} and the program itself; counted of them: {}\n",
+                     format(*run.resident), counted(run.ranks.size(), "rank"), format(counted_memory(run)));
+}
+
 }  // namespace
 
 std::string to_text(const ExecutionAnswer& answer, int width) {
@@ -72,7 +87,7 @@ std::string to_text(const ExecutionAnswer& answer, int width) {
   std::string text = headline(one.scenario.given, one.plan);
   text += loss_table(answer.run, answer.reference, one.scenario.given, width) + "\n" + time_text(answer, width);
   for (const std::string& remark : remarks_of(one, answer.run)) text += remark + "\n\n";
-  text += table_of("memory at the peak", c.memory, bytes_text, width) + "\n";
+  text += table_of("memory at the peak", c.memory, bytes_text, width) + resident_text(answer.run) + "\n";
   if (!c.bytes.empty()) text += table_of("bytes of a step", c.bytes, bytes_text, width) + "\n";
   return text + sources(one.scenario);
 }
@@ -93,6 +108,9 @@ std::string json_text(const ExecutionAnswer& answer) {
   for (const std::string& remark : remarks_of(one, answer.run)) json["remarks"].push_back(remark);
   json["time"] = to_json(c.time);
   json["memory"] = to_json(c.memory);
+  if (answer.run.resident)
+    json["resident"] = {{"peak", whole_bytes(*answer.run.resident)},
+                        {"counted", whole_bytes(counted_memory(answer.run))}};
   json["bytes"] = to_json(c.bytes);
   json["losses"] = answer.run.losses;
   json["reference"] = answer.reference;

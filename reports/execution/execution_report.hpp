@@ -17,7 +17,7 @@ struct ExecutionAnswer {
 
 std::string to_text(const ExecutionAnswer&, int width);
 // The scenario, plan, step (with spread, low, high, evidence), cores, others, expert_skew, remarks, time, memory,
-// bytes, losses, reference, agrees.
+// resident (of the process, and what of it is counted), bytes, losses, reference, agrees.
 std::string json_text(const ExecutionAnswer&);
 
 }  // namespace forerun

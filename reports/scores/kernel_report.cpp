@@ -42,7 +42,12 @@ Json to_json(const KernelGroupScore& group) {
 Json to_json(const KernelValidation& validation) {
   Json groups = Json::array();
   for (const KernelGroupScore& group : validation.groups) groups.push_back(to_json(group));
-  return {{"rows", validation.rows}, {"collectives", validation.collectives}, {"groups", std::move(groups)}};
+  Json skipped = Json::array();
+  for (const SkippedRows& rows : validation.skipped) skipped.push_back({{"reason", rows.reason}, {"n", rows.n}});
+  return {{"rows", validation.rows},
+          {"collectives", validation.collectives},
+          {"skipped", std::move(skipped)},
+          {"groups", std::move(groups)}};
 }
 
 std::string json_text(const KernelValidation& validation) { return indented(to_json(validation)); }
@@ -76,6 +81,7 @@ std::string to_text(const KernelValidation& validation, int width) {
       "Errors are |predicted / measured - 1|; sum: all predicted over all measured; in band: rows inside their 80 % "
       "band.\n";
   if (refitted) text += "Left out: predicted by fits to the file's own rows without the model or shape of the row.\n";
+  for (const SkippedRows& rows : validation.skipped) text += fmt::format("skipped: {:>5}  {}\n", rows.n, rows.reason);
   if (validation.collectives > 0)
     text += fmt::format("{} rows of collectives: see validate collectives\n", validation.collectives);
   return text;

@@ -1,3 +1,4 @@
+#include "base/files/file_kind.hpp"
 #include "base/files/name_or_path.hpp"
 #include "base/files/yaml.hpp"
 #include "hardware/catalog.hpp"
@@ -138,6 +139,7 @@ Problems contradictions(const PlanFile& file, MapReader map) {
 
 Result<PlanFile> read(Result<YamlDocument> document) {
   if (!document) return fail(document.error());
+  if (Problems wrong = wrong_kind(*document, FileKind::plan); !wrong.empty()) return fail(std::move(wrong));
   Draft draft = file_fields().read(document->root());
   Problems problems = document->problems();
   problems.insert(problems.end(), draft.elsewhere.begin(), draft.elsewhere.end());

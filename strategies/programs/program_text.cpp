@@ -14,11 +14,6 @@ std::string_view name_of(PassKind kind) {
   return names[static_cast<std::size_t>(kind)];
 }
 
-std::string heading(const StageProgram& stage, const Body& body) {
-  if (body.chunk) return fmt::format("{} of chunk {}", name_of(body.kind), *body.chunk);
-  return &body == &stage.bodies.front() ? "before all passes" : "after all passes";
-}
-
 // "activation #12": tensors of one name are told apart by their numbers.
 std::string list_of(const StageProgram& stage, std::span<const TensorId> tensors) {
   std::string text;
@@ -45,10 +40,7 @@ std::string work_of(const StageProgram& stage, const Instruction& in) {
 std::string line_of(const StageProgram& stage, const Body& body, const Instruction& in) {
   const std::span operands(body.operands.data() + in.first_operand, std::size_t{in.reads} + in.writes);
   const std::span touches(body.touches.data() + in.first_touch, std::size_t{in.allocates} + in.releases);
-  std::string text = in.code == Code::wait      ? fmt::format("wait for {}", index(in.token))
-                     : in.code == Code::receive ? fmt::format("receive from stage {}", *body.from_stage)
-                                                : work_of(stage, in);
-  if (in.code == Code::run && in.token != TokenId::none) text += fmt::format(" [{}]", index(in.token));
+  std::string text = what_is_done(stage, body, in);
   if (!operands.empty())
     text +=
         fmt::format(": {} -> {}", list_of(stage, operands.first(in.reads)), list_of(stage, operands.subspan(in.reads)));
@@ -57,6 +49,17 @@ std::string line_of(const StageProgram& stage, const Body& body, const Instructi
 }
 
 }  // namespace
+
+std::string heading(const StageProgram& stage, const Body& body) {
+  if (body.chunk) return fmt::format("{} of chunk {}", name_of(body.kind), *body.chunk);
+  return &body == &stage.bodies.front() ? "before all passes" : "after all passes";
+}
+
+std::string what_is_done(const StageProgram& stage, const Body& body, const Instruction& in) {
+  if (in.code == Code::wait) return fmt::format("wait for {}", index(in.token));
+  if (in.code == Code::receive) return fmt::format("receive from stage {}", *body.from_stage);
+  return work_of(stage, in) + (in.token == TokenId::none ? "" : fmt::format(" [{}]", index(in.token)));
+}
 
 std::string program_text(const Program& program) {
   std::string text;

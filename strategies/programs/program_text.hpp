@@ -12,4 +12,8 @@ namespace forerun {
 // (+) and released (-) there.
 std::string program_text(const Program&);
 
+std::string heading(const StageProgram&, const Body&);  // "forward of chunk 0", "after all passes"
+// "wait for 3", "receive from stage 1", "all-gather of 1024 elements [3]": 3 is what waits name.
+std::string what_is_done(const StageProgram&, const Body&, const Instruction&);
+
 }  // namespace forerun

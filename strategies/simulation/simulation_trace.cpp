@@ -43,7 +43,8 @@ std::string_view category(const Work& work, bool stops) {
 
 class StepTrace {
  public:
-  StepTrace(const Simulation& simulation, std::ostream& out) : s_(simulation), out_(out) {}
+  StepTrace(const Simulation& simulation, std::ostream& out, MemoryCounters counters)
+      : s_(simulation), out_(out), counters_(counters) {}
 
   void write() {
     place_tasks();
@@ -160,14 +161,18 @@ class StepTrace {
   void memory(std::uint32_t role) {
     const auto issued = issues(role);
     auto next = issued.begin();
-    std::int64_t known = 0;
+    const std::vector<MemoryCurve::Point> points = memory_curve(stage(role)).points();
+    std::int64_t peak = 0, drawn = 0;
+    for (const MemoryCurve::Point& point : points) peak = std::max(peak, point.bytes);
+    const std::int64_t least = counters_ == MemoryCounters::all ? 1 : std::max<std::int64_t>(1, peak / 100);
     memory_is(role, 0, 0);
-    for (const MemoryCurve::Point& point : memory_curve(stage(role)).points()) {
+    for (const MemoryCurve::Point& point : points) {
       while (next != issued.end() && next->first < point.position) ++next;
       if (next == issued.end() && !s_.complete()) return;
-      if (point.bytes == known) continue;
-      known = point.bytes;
-      memory_is(role, next == issued.end() ? s_.timeline.makespan : next->second, known);
+      const bool visible = std::abs(point.bytes - drawn) >= least || point.bytes == peak;
+      if (!visible || point.bytes == drawn) continue;
+      drawn = point.bytes;
+      memory_is(role, next == issued.end() ? s_.timeline.makespan : next->second, drawn);
     }
   }
 
@@ -224,6 +229,7 @@ class StepTrace {
 
   const Simulation& s_;
   TraceWriter out_;
+  MemoryCounters counters_;
   std::vector<std::vector<Drawn>> drawn_;  // of each role, by track, then start
 };
 
@@ -239,10 +245,12 @@ std::string name_of_role(const Program& program, std::uint32_t role) {
   return fmt::format("{}, stage {}", ranks_of_role(program, role), program.stages[program.roles[role].program].stage);
 }
 
-void write_trace(const Simulation& simulation, std::ostream& out) { StepTrace(simulation, out).write(); }
+void write_trace(const Simulation& simulation, std::ostream& out, MemoryCounters counters) {
+  StepTrace(simulation, out, counters).write();
+}
 
-Problems save_trace(const Simulation& simulation, const std::string& path) {
-  return save_trace_file(path, [&](std::ostream& out) { write_trace(simulation, out); });
+Problems save_trace(const Simulation& simulation, const std::string& path, MemoryCounters counters) {
+  return save_trace_file(path, [&](std::ostream& out) { write_trace(simulation, out, counters); });
 }
 
 }  // namespace forerun

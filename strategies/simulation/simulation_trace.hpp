@@ -15,11 +15,15 @@
 
 namespace forerun {
 
+// A role's memory changes with every tensor, thousands of times a step. Visible: changes of a hundredth of its peak,
+// and the peak itself; what lies between is drawn at the next of them.
+enum class MemoryCounters : bool { visible, all };
+
 // Of a detailed simulation. Equal simulations, equal bytes.
-void write_trace(const Simulation&, std::ostream&);
+void write_trace(const Simulation&, std::ostream&, MemoryCounters = MemoryCounters::visible);
 
 // As save_trace_file (sim/trace/trace_file.hpp).
-Problems save_trace(const Simulation&, const std::string& path);
+Problems save_trace(const Simulation&, const std::string& path, MemoryCounters = MemoryCounters::visible);
 
 std::string ranks_of_role(const Program&, std::uint32_t role);  // "rank 0 (and 7 like it)"
 std::string name_of_role(const Program&, std::uint32_t role);  // "rank 0 (and 7 like it), stage 0"

@@ -75,6 +75,8 @@ void read_fabric(const CollectiveRow& row, Node& node) {
   }
 }
 
+bool is_stated(const std::string& link) { return !link.empty() && link != "?"; }
+
 // A node of as many devices as the group has in one, with the row's ports or the catalogue's.
 void read_network(const CollectiveRow& row, CollectivePlace& place) {
   Node& node = place.cluster.nodes.front().node;
@@ -82,7 +84,7 @@ void read_network(const CollectiveRow& row, CollectivePlace& place) {
   int ports = std::max(node.nics, 1);
   const int devices = node.devices;
   BytesPerSecond each = node.nics > 0 ? node.nic.bandwidth : BytesPerSecond{25e9};
-  place.link = row.inter_link.empty() || row.inter_link == "?" ? place.cluster.name : row.inter_link;
+  place.link = is_stated(row.inter_link) ? row.inter_link : place.cluster.name;
   place.network = network_kind(place.link == row.inter_link ? row.inter_link : "ib", ports);
   if (const auto said = parse_ports(row.inter_link)) {
     ports = said->count > 0 ? said->count : devices;  // "200G Slingshot": a port each
@@ -108,6 +110,16 @@ std::string library_of(const CollectiveRow& row) {
     return lower(row.notes.substr(0, row.notes.find(';')));
   const std::string source = lower(row.source);
   return source.substr(0, source.find_first_of(" (")) + (has(row.notes, "pairwise_nvlink") ? " over a bridge" : "");
+}
+
+// Links that a row names by words which are not known, or "": the catalogue's are taken where a row says nothing.
+std::string unknown_link(const CollectiveRow& row) {
+  constexpr std::array<std::string_view, 7> inside{"nvlink", "nvswitch", "pcie", "shm", "xgmi", "infinity", "host"};
+  const auto named = [&](std::string_view word) { return has(row.intra_link, word); };
+  if (is_stated(row.intra_link) && std::ranges::none_of(inside, named))
+    return "intra_link: " + quoted(row.intra_link) + " is not known";
+  const bool known = network_kind(row.inter_link, 1).name != network_kind("", 1).name || parse_ports(row.inter_link);
+  return !is_stated(row.inter_link) || known ? "" : "inter_link: " + quoted(row.inter_link) + " is not known";
 }
 
 }  // namespace
@@ -143,9 +155,14 @@ const Result<FamilyParameters>& CollectivePlacer::parameters(const std::string& 
   return families_.emplace(family, std::move(parameters)).first->second;
 }
 
+std::string CollectivePlacer::why_not(const CollectiveRow& row) const {
+  const std::string link = unknown_link(row);
+  return link.empty() ? "GPU not in the catalogue: " + row.gpu : link;
+}
+
 std::optional<CollectivePlace> CollectivePlacer::place(const CollectiveRow& row) {
   const std::optional<Cluster>& cluster = cluster_of(row.gpu);
-  if (!cluster) return std::nullopt;
+  if (!cluster || !unknown_link(row).empty()) return std::nullopt;
   CollectivePlace place{
       .cluster = *cluster, .group = {}, .network = {}, .rate = {}, .link = {}, .library = library_of(row)};
   Node& node = place.cluster.nodes.front().node;

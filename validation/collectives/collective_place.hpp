@@ -36,8 +36,10 @@ class CollectivePlacer {
  public:
   // Families have these calibrations over the shipped ones.
   explicit CollectivePlacer(const OwnCalibrations& own = {}) : own_(own.collectives) {}
-  // Nothing: a GPU that the catalogue does not know.
+  // Nothing: a GPU that the catalogue does not know, or links of words that are not known.
   std::optional<CollectivePlace> place(const CollectiveRow&);
+  // Of a row that has no place: "GPU not in the catalogue: A1000".
+  [[nodiscard]] std::string why_not(const CollectiveRow&) const;
   const Result<FamilyParameters>& parameters(const std::string& family);
 
  private:

@@ -5,11 +5,11 @@
 #include <array>
 #include <charconv>
 #include <cmath>
-#include <filesystem>
-#include <set>
 
 #include "base/files/csv.hpp"
+#include "base/files/name_or_path.hpp"
 #include "base/files/text_file.hpp"
+#include "base/problem_list.hpp"
 #include "base/text.hpp"
 #include "costmodel/kernels/kernel_form.hpp"
 
@@ -65,11 +65,11 @@ class Reader {
       if (!table_.column(column)) missing.emplace_back(column);
     }
     if (missing.empty()) return;
-    problems.push_back({{name, 1, 1},
-                        fmt::format("missing {}: {}", missing.size() == 1 ? "column" : "columns", join(missing, ", ")),
-                        "the columns are source, gpu, ngpus, nnodes, intra_link, inter_link, collective, bytes, "
-                        "time_us, notes; or source, gpu, dtype, "
-                        "kind, bytes, ranks, time_us, notes"});
+    problems.add({{name, 1, 1},
+                  fmt::format("missing {}: {}", missing.size() == 1 ? "column" : "columns", join(missing, ", ")),
+                  "the columns are source, gpu, ngpus, nnodes, intra_link, inter_link, collective, bytes, "
+                  "time_us, notes; or source, gpu, dtype, "
+                  "kind, bytes, ranks, time_us, notes"});
   }
 
   void read(const std::vector<CsvCell>& cells, CollectiveRows& into) {
@@ -87,7 +87,7 @@ class Reader {
       return;
     }
     const std::size_t before = problems.size();
-    read_name(row);
+    if (!read_name(row, into)) return;
     row.ranks = static_cast<int>(number(ranks_column_, 1, 1e6));
     row.nodes = nodes(row);
     row.bytes = Bytes{number("bytes", 0, 1e15)};
@@ -105,7 +105,7 @@ class Reader {
     }
   }
 
-  Problems problems;
+  ProblemList problems;
 
  private:
   [[nodiscard]] const CsvCell* find(std::string_view column) const {
@@ -117,18 +117,21 @@ class Reader {
     return cell == nullptr ? "" : cell->text;
   }
 
-  void read_name(CollectiveRow& row) {
+  // Else the row is counted among those that are left out.
+  bool read_name(CollectiveRow& row, CollectiveRows& into) const {
     for (const Name& known : names) {
       if (known.name != bare(row.name)) continue;
       row.kind = known.kind;
       row.custom = known.custom;
-      return;
+      return true;
     }
-    if (!said_.insert(row.name).second) return;
     std::vector<std::string> all;
     for (const Name& known : names) all.emplace_back(known.name);
-    problems.push_back({find(kind_column_)->at, fmt::format("{} is not a collective", forerun::quoted(row.name)),
-                        suggestion(row.name, all)});
+    const CsvCell& cell = *find(kind_column_);
+    const std::string message = forerun::quoted(cell.text) + " is not a collective";
+    count_skipped(into.skipped, fmt::format("{}: {}", kind_column_, message),
+                  {cell.at, message, suggestion(row.name, all)});
+    return false;
   }
 
   int nodes(const CollectiveRow& row) {
@@ -137,9 +140,8 @@ class Reader {
                       : text("nnodes").empty() ? 1
                                                : static_cast<int>(number("nnodes", 1, 1e6));
     if (row.ranks % nodes != 0) {
-      problems.push_back({cells_->front().at,
-                          fmt::format("{} ranks cannot be spread evenly over {} nodes", row.ranks, nodes),
-                          "write a multiple of the nodes"});
+      problems.add({cells_->front().at, fmt::format("{} ranks cannot be spread evenly over {} nodes", row.ranks, nodes),
+                    "write a multiple of the nodes"});
     }
     return nodes;
   }
@@ -150,15 +152,14 @@ class Reader {
     const char* end = cell->text.data() + cell->text.size();
     const auto [stop, error] = std::from_chars(cell->text.data(), end, value);
     if (error == std::errc{} && stop == end && std::isfinite(value) && value >= least && value <= most) return value;
-    problems.push_back({cell->at, fmt::format("{} is not a value for '{}'", forerun::quoted(cell->text), column),
-                        fmt::format("write a number from {:g} to {:g}", least, most)});
+    problems.add({cell->at, fmt::format("{} is not a value for '{}'", forerun::quoted(cell->text), column),
+                  fmt::format("write a number from {:g} to {:g}", least, most)});
     return least;
   }
 
   const CsvTable& table_;
   std::string_view kind_column_, ranks_column_;
   const std::vector<CsvCell>* cells_ = nullptr;
-  std::set<std::string> said_;
 };
 
 }  // namespace
@@ -168,22 +169,22 @@ Result<CollectiveRows> parse_collective_rows(std::string_view text, const std::s
   if (!table) return fail(table.error());
   Reader reader(*table);
   reader.check_columns(name);
-  if (!reader.problems.empty()) return fail(std::move(reader.problems));
+  if (!reader.problems.empty()) return fail(reader.problems.problems());
   CollectiveRows rows;
   for (const auto& cells : table->rows) reader.read(cells, rows);
-  if (!reader.problems.empty()) return fail(std::move(reader.problems));
+  if (!reader.problems.empty()) return fail(reader.problems.problems());
+  if (rows.rows.empty() && rows.others + rows.untimed == 0) return fail(problems_of(rows.skipped));
   return rows;
 }
 
 Result<CollectiveRows> read_collective_rows(const std::string& path) {
   const Result<std::string> text = read_text_file(path);
   if (!text) return fail(text.error());
+  if (Problems problems = check_text(*text, path); !problems.empty()) return fail(std::move(problems));
   Result<CollectiveRows> rows = parse_collective_rows(*text, path);
-  const std::filesystem::path folder = std::filesystem::path(path).parent_path();
-  if (!rows || folder.empty()) return rows;
+  if (!rows) return rows;
   for (CollectiveRow& row : rows->rows) {
-    if (row.gpu.ends_with(".yaml") && std::filesystem::path(row.gpu).is_relative())
-      row.gpu = (folder / row.gpu).string();
+    if (names_file(row.gpu)) row.gpu = beside(row.gpu, path);
   }
   return rows;
 }

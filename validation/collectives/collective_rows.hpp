@@ -15,6 +15,7 @@
 
 #include "base/result.hpp"
 #include "costmodel/collectives/collective.hpp"
+#include "validation/skipped_rows.hpp"
 
 namespace forerun {
 
@@ -33,10 +34,11 @@ struct CollectiveRows {
   std::vector<CollectiveRow> rows;
   std::size_t others = 0;    // rows of kernels, left out
   std::size_t untimed = 0;   // rows whose time is 0 or missing, left out
+  std::vector<SkippedRows> skipped;  // of collectives that are not known
 };
 
-// Problems, all at once with line and column: an unreadable file, missing columns, unknown collectives (each once),
-// numbers that are none, ranks that the nodes do not divide.
+// Problems, all at once with line and column: an unreadable file, missing columns, numbers that are none, ranks that
+// the nodes do not divide, no row of a collective that is known.
 Result<CollectiveRows> read_collective_rows(const std::string& path);
 Result<CollectiveRows> parse_collective_rows(std::string_view text, const std::string& name);
 

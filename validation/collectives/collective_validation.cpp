@@ -183,14 +183,16 @@ void fill_groups(const std::vector<Scored>& scored, const Unseen& unseen, Collec
 Result<CollectiveValidation> score_collectives(const CollectiveRows& rows, WithLeftOut with_left_out,
                                                const OwnCalibrations& own) {
   CollectivePlacer placer(own);
-  CollectiveValidation v{.rows = rows.rows.size() + rows.untimed, .others = rows.others};
+  std::size_t unknown = 0;
+  for (const SkippedRows& one : rows.skipped) unknown += one.n;
+  CollectiveValidation v{.rows = rows.rows.size() + rows.untimed + unknown, .others = rows.others};
   std::vector<Scored> scored;
   std::map<std::string, std::size_t> reasons;
   if (rows.untimed > 0) reasons["no time, or one rank"] = rows.untimed;
   for (const CollectiveRow& row : rows.rows) {
     auto place = placer.place(row);
     if (!place) {
-      ++reasons["GPU not in the catalogue: " + row.gpu];
+      ++reasons[placer.why_not(row)];
       continue;
     }
     const Result<FamilyParameters>& family = placer.parameters(node_of(place->cluster).device.family);
@@ -200,6 +202,7 @@ Result<CollectiveValidation> score_collectives(const CollectiveRows& rows, WithL
   }
   v.scored = scored.size();
   for (const auto& [reason, n] : reasons) v.skipped.push_back({reason, n});
+  for (const SkippedRows& one : rows.skipped) v.skipped.push_back({one.reason, one.n});
   v.in_node = summarise_rows(select(scored, predictions_of(scored), true));
   v.over_network = summarise_rows(select(scored, predictions_of(scored), false));
   Unseen unseen;

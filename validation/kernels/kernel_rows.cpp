@@ -5,12 +5,14 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <filesystem>
+#include <map>
+#include <optional>
 #include <set>
-#include <tuple>
 
 #include "base/files/csv.hpp"
+#include "base/files/name_or_path.hpp"
 #include "base/files/text_file.hpp"
+#include "base/problem_list.hpp"
 #include "base/text.hpp"
 #include "hardware/catalog.hpp"
 
@@ -55,8 +57,7 @@ std::string library_of(const KernelRow& row, const std::vector<std::string>& not
 
 class Reader {
  public:
-  Reader(const CsvTable& table, const std::string& file)
-      : table_(table), folder_(std::filesystem::path(file).parent_path()) {}
+  Reader(const CsvTable& table, const std::string& file) : table_(table), file_(file) {}
 
   void check_columns(const std::string& name) {
     std::vector<std::string> missing;
@@ -64,10 +65,10 @@ class Reader {
       if (!table_.column(column)) missing.emplace_back(column);
     }
     if (missing.empty()) return;
-    problems.push_back({{name, 1, 1},
-                        fmt::format("missing {}: {}", missing.size() == 1 ? "column" : "columns", join(missing, ", ")),
-                        "the columns are source, gpu, dtype, kind, m, n, k, batch, heads, kv_heads, head_dim, q_len, "
-                        "kv_len, bytes, time_us, notes"});
+    problems.add({{name, 1, 1},
+                  fmt::format("missing {}: {}", missing.size() == 1 ? "column" : "columns", join(missing, ", ")),
+                  "the columns are source, gpu, dtype, kind, m, n, k, batch, heads, kv_heads, head_dim, q_len, "
+                  "kv_len, bytes, time_us, notes"});
   }
 
   // Adds the row, or counts it among the collectives, or reports why it is neither.
@@ -79,14 +80,10 @@ class Reader {
       return;
     }
     const std::size_t before = problems.size();
-    if (!contains(kernel_names, row.kind)) {
-      once("kind", "the kind of a kernel", suggestion(row.kind, kernel_names));
-      return;
-    }
+    if (names_file(row.gpu)) row.gpu = beside(row.gpu, file_);
+    if (!knows_words(row, into)) return;
     if (row.source.empty()) row.source = "unnamed";
-    row.gpu = beside(row.gpu);
-    check_device(row.gpu);
-    row.dtype = dtype();
+    row.dtype = *dtype_from(lower(text("dtype")));
     row.time = 1e-6 * Seconds{number("time_us", 1e12)};
     const std::vector<std::string> notes = parts(text("notes"));
     row.library = library_of(row, notes);
@@ -95,7 +92,7 @@ class Reader {
     if (problems.size() == before) into.rows.push_back(std::move(row));
   }
 
-  Problems problems;
+  ProblemList problems;
 
  private:
   [[nodiscard]] const CsvCell* find(std::string_view column) const {
@@ -107,36 +104,41 @@ class Reader {
     return cell == nullptr ? "" : cell->text;
   }
 
-  void report(const CsvCell& cell, std::string_view what, std::string hint) {
-    problems.push_back({cell.at, fmt::format("{} is not {}", quoted(cell.text), what), std::move(hint)});
-  }
-  // The same slip in thousands of rows is one problem.
-  void once(std::string_view column, std::string_view what, std::string hint) {
-    const CsvCell* cell = find(column);
-    if (cell != nullptr && said_.insert(std::string(column) + cell->text).second) report(*cell, what, std::move(hint));
-  }
-
-  void check_device(const std::string& gpu) {
-    if (!seen_.insert(gpu).second) return;
-    if (const auto device = find_device(gpu); !device)
-      once("gpu", "a device that the catalogue knows", device.error().front().hint);
-  }
-
-  DType dtype() {
-    const std::string name = lower(text("dtype"));
-    if (const auto known = dtype_from(name)) return *known;
+  // Whether the kind, the device and the format are known; else the row is counted by the word that is not.
+  bool knows_words(const KernelRow& row, KernelRows& into) {
+    const auto skip = [&](std::string_view column, std::string_view what, std::string hint) {
+      const CsvCell& cell = *find(column);
+      const std::string message = fmt::format("{} is not {}", quoted(cell.text), what);
+      count_skipped(into.skipped, fmt::format("{}: {}", column, message), {cell.at, message, std::move(hint)});
+      return false;
+    };
+    if (!contains(kernel_names, row.kind))
+      return skip("kind", "the kind of a kernel", suggestion(row.kind, kernel_names));
+    if (const std::optional<std::string>& unknown = hint_of_device(row.gpu))
+      return skip("gpu", "a device that the catalogue knows", *unknown);
+    if (dtype_from(lower(text("dtype")))) return true;
     std::vector<std::string> names;
     for (const DType d : all_dtypes) names.emplace_back(to_string(d));
-    once("dtype", "a number format", suggestion(name, names));
-    return DType::bf16;
+    return skip("dtype", "a number format", suggestion(lower(text("dtype")), names));
   }
 
+  // nullopt: the device is known.
+  const std::optional<std::string>& hint_of_device(const std::string& gpu) {
+    const auto [known, fresh] = devices_.try_emplace(gpu);
+    if (!fresh) return known->second;
+    if (const auto device = find_device(gpu); !device) known->second = device.error().front().hint;
+    return known->second;
+  }
+
+  void report(const CsvCell& cell, std::string_view what, std::string hint) {
+    problems.add_in_order({cell.at, fmt::format("{} is not {}", quoted(cell.text), what), std::move(hint)});
+  }
   // A positive number up to `most`; 1 after a problem.
   double number(std::string_view column, double most) {
     const CsvCell* cell = find(column);
     if (cell == nullptr) {
       if (said_.insert(std::string(column)).second)
-        problems.push_back(
+        problems.add_in_order(
             {cells_->front().at, fmt::format("no column '{}', which this kind needs", column), "add it"});
       return 1;
     }
@@ -199,15 +201,11 @@ class Reader {
     return fmt::format("{:g}", std::get<Streaming>(row.kernel).bytes.value());
   }
 
-  [[nodiscard]] std::string beside(const std::string& gpu) const {
-    if (!gpu.ends_with(".yaml") || folder_.empty() || std::filesystem::path(gpu).is_absolute()) return gpu;
-    return (folder_ / gpu).string();
-  }
-
   const CsvTable& table_;
-  std::filesystem::path folder_;
+  const std::string& file_;
   const std::vector<CsvCell>* cells_ = nullptr;
-  std::set<std::string> said_, seen_;  // problems; devices
+  std::set<std::string> said_;  // columns that are missing
+  std::map<std::string, std::optional<std::string>> devices_;  // a hint for those that are not known
 };
 
 }  // namespace
@@ -217,14 +215,11 @@ Result<KernelRows> parse_kernel_rows(std::string_view text, const std::string& n
   if (!table) return fail(table.error());
   Reader reader(*table, name);
   reader.check_columns(name);
-  if (!reader.problems.empty()) return fail(std::move(reader.problems));
+  if (!reader.problems.empty()) return fail(reader.problems.problems());
   KernelRows rows;
   for (const auto& cells : table->rows) reader.read(cells, rows);
-  const auto earlier = [](const Problem& a, const Problem& b) {
-    return std::tie(a.at.line, a.at.column) < std::tie(b.at.line, b.at.column);
-  };
-  std::stable_sort(reader.problems.begin(), reader.problems.end(), earlier);
-  if (!reader.problems.empty()) return fail(std::move(reader.problems));
+  if (!reader.problems.empty()) return fail(reader.problems.problems());
+  if (rows.rows.empty() && rows.collectives == 0) return fail(problems_of(rows.skipped));
   return rows;
 }
 

@@ -15,6 +15,7 @@
 
 #include "base/result.hpp"
 #include "costmodel/kernels/kernel_form.hpp"
+#include "validation/skipped_rows.hpp"
 
 namespace forerun {
 
@@ -33,10 +34,11 @@ struct KernelRow {
 struct KernelRows {
   std::vector<KernelRow> rows;
   std::size_t collectives = 0;  // rows of collectives and messages, left out
+  std::vector<SkippedRows> skipped;  // of unknown kinds, formats and devices
 };
 
-// Problems, all at once with line and column: an unreadable file, missing columns, unknown kinds, formats or devices
-// (each once), shapes and times that are not positive numbers.
+// Problems, all at once with line and column: an unreadable file, missing columns, shapes and times that are not
+// positive numbers, no row of a kind, format and device that are known.
 Result<KernelRows> read_kernel_rows(const std::string& path);
 Result<KernelRows> parse_kernel_rows(std::string_view text, const std::string& name);
 

@@ -96,7 +96,7 @@ std::vector<std::optional<Prediction>> left_out(const std::vector<KernelRow>& ro
 Result<KernelValidation> validate_kernels(const KernelRows& rows, const KernelValidationOptions& options) {
   using Key = std::tuple<std::string, std::string, std::string, std::string, std::string>;
   std::map<Key, std::pair<std::vector<Prediction>, std::vector<Prediction>>> groups;
-  KernelValidation validation{.collectives = rows.collectives};
+  KernelValidation validation{.collectives = rows.collectives, .skipped = rows.skipped};
   Models models(options);
   Problems problems;
   std::vector<std::optional<Prediction>> unseen(rows.rows.size());

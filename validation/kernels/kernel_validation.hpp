@@ -32,6 +32,7 @@ struct KernelGroupScore {
 struct KernelValidation {
   std::vector<KernelGroupScore> groups;     // by source, gpu, dtype, kind, stack
   std::size_t rows = 0, collectives = 0;    // rows scored; rows of collectives, which `validate collectives` scores
+  std::vector<SkippedRows> skipped;         // rows left out
 };
 
 struct KernelValidationOptions {

@@ -6,6 +6,7 @@
 
 #include "base/files/name_or_path.hpp"
 #include "base/text.hpp"
+#include "costmodel/collectives/collective_networks.hpp"
 #include "hardware/catalog.hpp"
 #include "strategies/plan/chunks.hpp"
 #include "validation/training/interconnect.hpp"
@@ -37,6 +38,36 @@ DType read_dtype(const TrainingRow& row, const Stack& stack, std::vector<std::st
   }
   assumed.emplace_back("dtype");
   return stack.dtype;
+}
+
+bool any_of(const std::string& text, std::initializer_list<std::string_view> words) {
+  return std::ranges::any_of(words, [&](std::string_view word) { return says(text, word); });
+}
+
+// A column whose words are not known, or "". Cells may stay empty; what stands there is never taken for another word.
+std::string unknown_word(const TrainingRow& row, bool knows_stack) {
+  const auto unknown = [](std::string_view column, const std::string& text) {
+    return fmt::format("{}: {} is not known", column, quoted(text));
+  };
+  const std::string dtype = lower(row.dtype), tuning = lower(row.tuning), schedule = lower(row.schedule);
+  const std::initializer_list<std::string_view> formats{"bf16", "fp16", "fp8", "fp32"};
+  const std::initializer_list<std::string_view> tunings{"pretrain", "full", "finetune", "lora", "peft", "qlora"};
+  const auto is_one = [](const std::string& text, std::initializer_list<std::string_view> words) {
+    return text.empty() || std::ranges::find(words, text) != words.end();
+  };
+  if (!knows_stack) return unknown("stack", row.stack);
+  if (!is_one(dtype, formats)) return unknown("dtype", row.dtype);
+  if (!is_one(tuning, tunings)) return unknown("tuning", row.tuning);
+  if (!is_one(schedule, {"zb-1p", "zb-2p"}) && !schedule_from(schedule)) return unknown("schedule", row.schedule);
+  if (!is_one(row.stages, {"even", "even_with_ends"})) return unknown("stages", row.stages);
+  if (!row.recompute.empty() && !recompute_from(lower(row.recompute))) return unknown("recompute", row.recompute);
+  if (!row.flash_attention.empty() &&
+      !any_of(row.flash_attention, {"no", "yes", "flash", "sdpa", "fused", "transformerengine", "te/", "cudnn"}))
+    return unknown("flash_attention", row.flash_attention);
+  const bool network = row.interconnect.empty() || parse_interconnect(row.interconnect).says_network() ||
+                       network_kind(row.interconnect, 1).name != "unknown" ||
+                       any_of(row.interconnect, {"nvlink", "nvl", "nvswitch", "pcie", "rdma", "ethernet", "node"});
+  return network ? "" : unknown("interconnect", row.interconnect);
 }
 
 // What a row's techniques say takes the place of the stack's recipes.
@@ -202,7 +233,10 @@ ReadRun RunReader::read(const TrainingRow& row) {
     run.skipped = std::move(reason);
     return run;
   };
+  if (!row.unreadable.empty()) return skip(row.unreadable);
   if (const auto missing = unstated(row); !missing.empty()) return skip("not stated: " + join(missing, ", "));
+  if (std::string word = unknown_word(row, row.stack.empty() || names_stack(row)); !word.empty())
+    return skip(std::move(word));
   if (is_unpacked(row)) return skip("not stated: seq (padded data: the sequence is a maximum)");
   const double devices = double{1} * *row.tp * *row.pp * *row.dp * row.cp.value_or(1);
   if (devices != *row.gpus)

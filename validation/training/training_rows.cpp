@@ -9,6 +9,7 @@
 
 #include "base/files/csv.hpp"
 #include "base/files/text_file.hpp"
+#include "base/problem_list.hpp"
 #include "base/text.hpp"
 
 namespace forerun {
@@ -82,9 +83,9 @@ class Reader {
     for (const NumberColumn& c : number_columns) need(c.name, c.required);
     need("step_time_s", true);
     if (missing.empty()) return;
-    problems.push_back({{name, 1, 1},
-                        fmt::format("missing {}: {}", missing.size() == 1 ? "column" : "columns", join(missing, ", ")),
-                        "tests/validation/data/README.md says what each column holds; cells may stay empty"});
+    problems.add({{name, 1, 1},
+                  fmt::format("missing {}: {}", missing.size() == 1 ? "column" : "columns", join(missing, ", ")),
+                  "tests/validation/data/README.md says what each column holds; cells may stay empty"});
   }
 
   TrainingRow row(const std::vector<CsvCell>& cells) {
@@ -106,12 +107,13 @@ class Reader {
     }
     if (const CsvCell* cell = find("fits")) {
       row.out_of_memory = cell->text == "no";
-      if (cell->text != "no" && cell->text != "yes") report(*cell, "fits", "write yes or no, or leave it empty");
+      if (cell->text != "no" && cell->text != "yes")
+        row.unreadable = fmt::format("fits: {} is not known", quoted(cell->text));
     }
     return row;
   }
 
-  Problems problems;
+  ProblemList problems;
 
  private:
   // The cell of a column; null where it is empty or the file has no such column.
@@ -121,8 +123,7 @@ class Reader {
   }
 
   void report(const CsvCell& cell, std::string_view column, std::string hint) {
-    problems.push_back(
-        {cell.at, fmt::format("{} is not a value for '{}'", quoted(cell.text), column), std::move(hint)});
+    problems.add({cell.at, fmt::format("{} is not a value for '{}'", quoted(cell.text), column), std::move(hint)});
   }
 
   std::optional<int> integer(const CsvCell& cell, const NumberColumn& column) {
@@ -199,10 +200,10 @@ Result<std::vector<TrainingRow>> parse_training_rows(const std::string& text, co
   if (!table) return fail(table.error());
   Reader reader(*table);
   reader.check_columns(name);
-  if (!reader.problems.empty()) return fail(reader.problems);
+  if (!reader.problems.empty()) return fail(reader.problems.problems());
   std::vector<TrainingRow> rows;
   for (const std::vector<CsvCell>& cells : table->rows) rows.push_back(reader.row(cells));
-  if (!reader.problems.empty()) return fail(reader.problems);
+  if (!reader.problems.empty()) return fail(reader.problems.problems());
   return rows;
 }
 

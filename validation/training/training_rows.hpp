@@ -24,6 +24,7 @@ struct TrainingRow {
   std::optional<Seconds> step_time;
   std::optional<Bytes> peak_memory;
   bool out_of_memory = false;  // fits = no
+  std::string unreadable;      // a word that is not known, which leaves the row out
 };
 
 // What a row must state to be predicted: layers, hidden, heads, seq, global_batch, micro_batch, gpus, tp, pp, dp.

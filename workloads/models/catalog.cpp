@@ -1,13 +1,12 @@
 #include "workloads/models/catalog.hpp"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <filesystem>
 #include <optional>
 #include <string_view>
 
 #include "base/files/embedded.hpp"
+#include "base/files/file_kind.hpp"
 #include "base/files/name_or_path.hpp"
 #include "base/files/yaml.hpp"
 #include "base/text.hpp"
@@ -40,6 +39,7 @@ std::string spelling(std::string_view name) {
 
 Result<Model> read_document(const Result<YamlDocument>& document) {
   if (!document) return fail(document.error());
+  if (Problems wrong = wrong_kind(*document, FileKind::model); !wrong.empty()) return fail(std::move(wrong));
   Model model = read_model(document->root());
   if (!document->problems().empty()) return fail(document->problems());
   return model;
@@ -89,7 +89,7 @@ Result<Model> find_model(const std::string& name_or_path) {
   if (!name_or_path.empty() && std::filesystem::is_regular_file(config, ignored))
     return read_hugging_face(config.string());
   return fail(Problem{{},
-                      fmt::format("no model '{}'", name_or_path),
+                      "no model " + quoted(name_or_path),
                       suggestion(name_or_path, model_names()) +
                           " Or give a path to a model's .yaml or to a Hugging Face config.json."});
 }

@@ -6,6 +6,7 @@
 #include <filesystem>
 #include <string_view>
 
+#include "base/files/file_kind.hpp"
 #include "base/text.hpp"
 #include "workloads/models/hugging_face_config.hpp"
 
@@ -56,6 +57,7 @@ bool is_hugging_face(const std::string& path) { return path.ends_with(".json"); 
 Result<Model> read_hugging_face(const std::string& path) {
   const auto document = YamlDocument::load(path);
   if (!document) return fail(document.error());
+  if (Problems wrong = wrong_kind(*document, FileKind::model); !wrong.empty()) return fail(std::move(wrong));
   HuggingFaceConfig config(document->root());
   if (!document->problems().empty()) return fail(document->problems());
 

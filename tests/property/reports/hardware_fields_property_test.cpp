@@ -17,7 +17,7 @@ Device any_device() {
   Device device{.name = some_text(),
                 .aliases = some_list(some_text),
                 .vendor = *rc::gen::element<std::string>("nvidia", "amd", "intel", "other"),
-                .family = *rc::gen::element<std::string>("volta", "turing", "blackwell", "cdna3", "cpu", "textbook")};
+                .family = *rc::gen::element<std::string>("volta", "ada", "blackwell", "cdna3", "cpu", "textbook")};
   device.peak[any_of(DType::nf4)] = some_quantity<FlopsPerSecond>(1, 1e17);
   device.peak[any_of(DType::nf4)] = some_quantity<FlopsPerSecond>(little, 1e3);
   device.memory = {some_quantity<Bytes>(1, 1e13), some_quantity<BytesPerSecond>(little, 1e14)};

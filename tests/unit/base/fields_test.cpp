@@ -174,8 +174,8 @@ TEST(AFieldTable, ExplainsItsRows) {
       ElementsAre("name|text|||required", "doors|integer||2 to 5|4", "colour|choice||red, green|red",
                   "weight|number||0.5 to 3|1.5", "wheels|list of maps|||", "wheels[].size|integer||1 to 30|required",
                   "wheels[].pressure|number||0 to 10|flat", "engine|map|||", "engine.turbo|flag||true, false|false",
-                  "engine.power|power|W, as 700 W|more than 0|required", "seats|integer||1 to 9|one more than doors",
-                  "towed|integer||1 to 3500|what the law says", "log|size|B, as 80 GiB||1 KiB"));
+                  "engine.power|power|W, as 700 W|1 W to 1 MW|required", "seats|integer||1 to 9|one more than doors",
+                  "towed|integer||1 to 3500|what the law says", "log|size|B, as 80 GiB|at most 1 PB|1 KiB"));
 }
 
 TEST(AFieldTable, SaysWithWhatAKeyGoes) {
@@ -247,6 +247,29 @@ TEST(ANumber, IsWrittenWithTheFewestDigitsThatReadBack) {
   EXPECT_EQ(flow_yaml({0.1}), "0.1");
   EXPECT_EQ(flow_yaml({0.1 + 0.2}), "0.30000000000000004");
   EXPECT_EQ(flow_yaml({2.0}), "2");
+}
+
+std::string refusal_of_power(const std::string& power) {
+  const auto document = YamlDocument::parse("turbo: true\npower: " + power, "engine.yaml");
+  static_cast<void>(engine_fields().read(document->root()));
+  return to_string(document->problems());
+}
+
+TEST(AQuantity, BeyondAnyMachineIsRefusedWithItsRange) {
+  EXPECT_EQ(refusal_of_power("1e-300 W"),
+            "engine.yaml:2:8: error: '1e-300 W' is out of range\n  hint: write 1 W to 1 MW\n");
+  EXPECT_EQ(refusal_of_power("0 W"), "engine.yaml:2:8: error: '0 W' must be more than zero\n");
+  EXPECT_NE(refusal_of_power("1.1 MW"), "");
+  EXPECT_EQ(refusal_of_power("1 MW") + refusal_of_power("1 W"), "");
+}
+
+TEST(APath, InAFileIsTakenFromItsFolder) {
+  EXPECT_EQ(beside("a.yaml", "there/plan.yaml"), "there/a.yaml");
+  EXPECT_EQ(beside("../a.yml", "there/plan.yaml"), "there/../a.yml");
+  EXPECT_EQ(beside("/a.yaml", "there/plan.yaml"), "/a.yaml");
+  EXPECT_EQ(beside("a.yaml", "plan.yaml"), "a.yaml");
+  EXPECT_EQ(beside("meta-llama/Llama-3-8B", "there/plan.yaml"), "meta-llama/Llama-3-8B");
+  EXPECT_EQ(beside("h100", "there/plan.yaml"), "h100");
 }
 
 TEST(APath, HasASlashOrEndsAsFilesDo) {

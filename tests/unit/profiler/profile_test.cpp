@@ -189,9 +189,9 @@ TEST_F(Passes, GiveACaseTheirMedianAndSayHowFarTheyLieApart) {
   }
 }
 
-// The first part is whole after 750 measurements; until then nothing is.
+// The first part is whole after 150 measurements; until then nothing is.
 TEST_F(Passes, OfAPartAreLostTogether) {
-  for (const auto& [interrupted_after, kept] : {std::pair<std::size_t, std::size_t>{749, 0}, {760, 250}}) {
+  for (const auto& [interrupted_after, kept] : {std::pair<std::size_t, std::size_t>{149, 0}, {160, 50}}) {
     {
       auto samples = file(three(), false);
       Unsteady sampler;

@@ -45,18 +45,42 @@ TEST(KernelRows, AreKernelsWithTheirLibraryAndGroup) {
 
 TEST(KernelRows, SayAllThatIsWrongAtOnce) {
   const auto read = parse_kernel_rows(header +
-                                          "lab,A100-SXM,bf16,gem,1,1,1,,,,,,,,,5,\n"
-                                          "lab,A100-SXN,bf16,gemm,1,1,1,,,,,,,,,5,\n"
-                                          "lab,A100-SXM,bf17,gemm,0,1,1.5,,,,,,,,,-5,\n"
+                                          "lab,A100-SXM,bf16,gemm,0,1,1.5,,,,,,,,,-5,\n"
                                           "lab,A100-SXM,bf16,attn_prefill,,,,1,8,8,128,64,32,,,5,\n",
                                       "k.csv");
   ASSERT_FALSE(read);
   const std::string said = to_string(read.error());
-  for (const char* part : {"k.csv:2:19: error: 'gem'", "k.csv:3:5: error: 'A100-SXN'", "k.csv:4:14: error: 'bf17'",
-                           "'0' is not a value for 'm'", "'1.5' is not a value for 'k'",
-                           "'-5' is not a value for 'time_us'", "k.csv:5:"}) {
+  for (const char* part : {"k.csv:2:24: error: '0' is not a value for 'm'", "'1.5' is not a value for 'k'",
+                           "'-5' is not a value for 'time_us'", "k.csv:3:"}) {
     EXPECT_THAT(said, testing::HasSubstr(part));
   }
+}
+
+constexpr const char* unknown_words =
+    "lab,A100-SXM,bf16,gem,1,1,1,,,,,,,,,5,\n"
+    "lab,A100-SXN,bf16,gemm,1,1,1,,,,,,,,,5,\n"
+    "lab,A100-SXM,mxfp8,gemm,0,1,1.5,,,,,,,,,-5,\n"
+    "lab,A100-SXM,mxfp8,gemm,16,16,16,,,,,,,,,5,\n";
+
+TEST(KernelRows, OfUnknownWordsAreCountedAndLeaveTheOthers) {
+  const KernelRows read = rows(std::string(unknown_words) + "lab,A100-SXM,bf16,gemm,16,16,16,,,,,,,,,5,\n");
+  EXPECT_EQ(read.rows.size(), 1U);
+  ASSERT_EQ(read.skipped.size(), 3U);
+  EXPECT_EQ(read.skipped[0].reason, "kind: 'gem' is not the kind of a kernel");
+  EXPECT_EQ(read.skipped[1].reason, "gpu: 'A100-SXN' is not a device that the catalogue knows");
+  EXPECT_EQ(read.skipped[2].reason, "dtype: 'mxfp8' is not a number format");
+  EXPECT_EQ(read.skipped[2].n, 2U);
+  const auto validation = validate_kernels(read);
+  ASSERT_TRUE(validation);
+  EXPECT_EQ(validation->skipped.size(), 3U);
+}
+
+TEST(KernelRows, OfUnknownWordsAloneAreRefusedWithPlaces) {
+  const auto read = parse_kernel_rows(header + unknown_words, "k.csv");
+  ASSERT_FALSE(read);
+  const std::string said = to_string(read.error());
+  for (const char* part : {"k.csv:2:19: error: 'gem'", "k.csv:3:5: error: 'A100-SXN'", "k.csv:4:14: error: 'mxfp8'"})
+    EXPECT_THAT(said, testing::HasSubstr(part));
 }
 
 TEST(KernelRows, NameMissingColumns) {

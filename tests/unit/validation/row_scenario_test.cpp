@@ -107,9 +107,24 @@ TEST(RowScenario, SoftwareThatTheRowNamesReplacesTheStacks) {
   TrainingRow row = gpt();
   row.flash_attention = "no (fused softmax)";
   EXPECT_EQ(read(row).scenario.stack.attention, AttentionKernel::unfused);
-  row.stack = "an unheard-of stack";
+  row.stack = "";
   EXPECT_EQ(read(row).scenario.stack.name, "megatron-core");
   EXPECT_THAT(read(row).assumed, Contains("stack"));
+}
+
+TEST(RowScenario, WordsThatAreNotKnownLeaveTheRowOut) {
+  const auto skipped = [](std::string TrainingRow::* column, const char* word) {
+    TrainingRow row = gpt();
+    row.*column = word;
+    return read(row).skipped;
+  };
+  EXPECT_EQ(skipped(&TrainingRow::stack, "an unheard-of stack"), "stack: 'an unheard-of stack' is not known");
+  EXPECT_EQ(skipped(&TrainingRow::dtype, "mxfp8"), "dtype: 'mxfp8' is not known");
+  EXPECT_EQ(skipped(&TrainingRow::schedule, "2f2b"), "schedule: '2f2b' is not known");
+  EXPECT_EQ(skipped(&TrainingRow::recompute, "some"), "recompute: 'some' is not known");
+  EXPECT_EQ(skipped(&TrainingRow::interconnect, "carrier pigeons"), "interconnect: 'carrier pigeons' is not known");
+  EXPECT_EQ(skipped(&TrainingRow::dtype, "FP16"), "");
+  EXPECT_EQ(skipped(&TrainingRow::interconnect, "4 nodes RoCE RDMA"), "");
 }
 
 TEST(RowScenario, AMixtureIsTheCataloguesWithItsLayersCut) {
