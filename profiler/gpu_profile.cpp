@@ -119,6 +119,7 @@ Result<GpuProfileResult> profile_gpu(const ProfileOptions& o, EventSampler& samp
   result.mean_clock = sampler.mean_clock();
   result.remarks = sampler.remarks();
   if (const auto drifted = drift_remark(result.samples.drift)) result.remarks.push_back(*drifted);
+  for (const std::string& failed : result.samples.failed) result.remarks.push_back(failed);
   result.remarks.emplace_back(
       "links between GPUs cannot be measured with one GPU: plans take the fits of public tables");
   if (const auto described = describe(result, o, known, around.power_limit); !described) return fail(described.error());

@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 #include <span>
+#include <stdexcept>
 #include <vector>
 
 namespace forerun {
@@ -53,14 +55,27 @@ class Sweep {
       for (std::size_t i = 0; i < part.size(); ++i) {
         if (progress_) progress_(static_cast<double>(measured_) / static_cast<double>(measurements_), "kernels");
         if (measured_++ % reference_every == 0) check_reference();
-        times[i].push_back(measure(sampler_, *part[i], share, sampler_.ranks()));
+        if (!failed_.contains(part[i])) measure_once(*part[i], share, times[i]);
         if (std::abs(drift_) > std::abs(drift[i])) drift[i] = drift_;
       }
     }
     for (std::size_t i = 0; i < part.size(); ++i) {
+      if (times[i].empty()) continue;
       if (const auto added = add(*part[i], times[i], drift[i]); !added) return added;
     }
     return {};
+  }
+
+  // One case that a library refuses is a remark, not the end of the sweep.
+  void measure_once(const KernelCase& one, const Effort& share, std::vector<RunTimes>& times) {
+    try {
+      times.push_back(measure(sampler_, one, share, sampler_.ranks()));
+    } catch (const std::bad_alloc&) {
+      throw;
+    } catch (const std::runtime_error& error) {
+      failed_.insert(&one);
+      result_.failed.push_back(fmt::format("{} was not measured: {}", key_of(one), error.what()));
+    }
   }
 
   // The pass whose time is the median says the spread.
@@ -91,6 +106,7 @@ class Sweep {
   SampleFile& file_;
   const ProfileProgress& progress_;
   KernelSamples result_;
+  std::set<const KernelCase*> failed_;
   std::size_t measured_ = 0, measurements_ = 0;
   Seconds first_;
   double drift_ = 0;

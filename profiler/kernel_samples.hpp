@@ -3,6 +3,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "profiler/profile_options.hpp"
 #include "profiler/sample_file.hpp"
@@ -11,6 +12,7 @@ namespace forerun {
 
 struct KernelSamples {
   std::size_t rows = 0, kept = 0;  // kept: of an earlier run
+  std::vector<std::string> failed;  // cases that could not be measured, each with what it said
   double drift = 0;                // largest, of the reference product over its first time, less 1
 };
 

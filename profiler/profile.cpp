@@ -136,6 +136,7 @@ Result<ProfileResult> profile(const ProfileOptions& o, Sampler& sampler, const M
     return fail(sampled.error());
   result.overlap = measure_overlap(sampler, o);
   remark(result);
+  for (const std::string& failed : kernels->failed) result.remarks.push_back(failed);
   if (const auto written = write_whole(paths.device, device_text(result, o)); !written) return fail(written.error());
   if (const auto written = write_whole(paths.cluster, cluster_text(result)); !written) return fail(written.error());
   return result;

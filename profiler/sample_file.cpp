@@ -39,6 +39,13 @@ std::string dimensions(const KernelCase& c) {
   return c.table > 0 ? fmt::format("{}x{} of {}", c.rows, c.width, c.table) : fmt::format("{}x{}", c.rows, c.width);
 }
 
+// "out=4;" where a product writes wider elements than it reads: weight gradients, which are added to sums.
+std::string output_note(const Kernel& kernel) {
+  const Gemm* gemm = std::get_if<Gemm>(&kernel);
+  if (gemm == nullptr || static_cast<double>(gemm->output_size) == size_of(gemm->dtype).value()) return "";
+  return fmt::format("out={};", gemm->output_size);
+}
+
 std::string microseconds(Seconds time) { return fmt::format("{:.4f}", time.value() * 1e6); }
 
 // The key of a row that this file's functions wrote, with its source.
@@ -90,8 +97,8 @@ std::string key_of(const KernelCase& c) {
 std::string kernel_row(const std::string& source, const std::string& gpu, const KernelCase& c, Seconds time,
                        const std::string& library, const std::string& remarks) {
   const ShapeText shape = shape_text(c.kernel);
-  return fmt::format("{},{},{},{},{},{},{};{};{};{}", source, gpu, to_string(c.dtype), shape.kind, shape.columns,
-                     microseconds(time), library, c.operation, dimensions(c), remarks);
+  return fmt::format("{},{},{},{},{},{},{};{};{};{}{}", source, gpu, to_string(c.dtype), shape.kind, shape.columns,
+                     microseconds(time), library, c.operation, dimensions(c), output_note(c.kernel), remarks);
 }
 
 std::string key_of(const CollectiveCase& c) { return fmt::format("{},{:.0f},{}", c.kind, c.bytes.value(), c.ranks); }

@@ -159,9 +159,20 @@ class Reader {
     return text(column).empty() ? otherwise : count(column);
   }
 
+  // "out=4" among the notes: bytes of an element that the product writes, where they are not those of its format.
+  static std::optional<int> output_size(const std::vector<std::string>& notes) {
+    for (const std::string& note : notes) {
+      for (const int bytes : {1, 2, 4, 8}) {
+        if (note == fmt::format("out={}", bytes)) return bytes;
+      }
+    }
+    return std::nullopt;
+  }
+
   Kernel kernel(const KernelRow& row, const std::vector<std::string>& notes) {
     if (row.kind == "gemm") {
-      const int output = static_cast<int>(std::clamp(size_of(row.dtype).value(), 2.0, 8.0));
+      const int output =
+          output_size(notes).value_or(static_cast<int>(std::clamp(size_of(row.dtype).value(), 2.0, 8.0)));
       return Gemm{.m = count("m"),
                   .n = count("n"),
                   .k = count("k"),
