@@ -26,7 +26,7 @@ struct Range {
 };
 constexpr double beyond = 1e30;
 Range<Seconds> range_of(Seconds) { return {Seconds{1e-12}, Seconds{10}}; }
-Range<Hertz> range_of(Hertz) { return {Hertz{1e3}, Hertz{1e12}}; }
+Range<Hertz> range_of(Hertz) { return {Hertz{1e3}, Hertz{1e11}}; }
 Range<Bytes> range_of(Bytes) { return {Bytes{1}, Bytes{1e15}}; }
 Range<Flops> range_of(Flops) { return {Flops{1}, Flops{beyond}}; }
 Range<BytesPerSecond> range_of(BytesPerSecond) { return {BytesPerSecond{1e6}, BytesPerSecond{beyond}}; }
@@ -34,7 +34,7 @@ Range<FlopsPerSecond> range_of(FlopsPerSecond) { return {FlopsPerSecond{1e6}, Fl
 Range<Joules> range_of(Joules) { return {Joules{1e-12}, Joules{beyond}}; }
 Range<Watts> range_of(Watts) { return {Watts{1}, Watts{1e6}}; }
 Range<Dollars> range_of(Dollars) { return {Dollars{1e-12}, Dollars{1e12}}; }
-Range<DollarsPerSecond> range_of(DollarsPerSecond) { return {DollarsPerSecond{1e-12}, DollarsPerSecond{1e6}}; }
+Range<DollarsPerSecond> range_of(DollarsPerSecond) { return {DollarsPerSecond{1e-12}, DollarsPerSecond{10}}; }
 
 template <class Q>
 std::string range_text(const Range<Q>& range) {

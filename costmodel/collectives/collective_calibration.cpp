@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 
+#include "base/fields/kind.hpp"
 #include "base/files/embedded.hpp"
 #include "base/files/yaml.hpp"
 #include "base/text.hpp"
@@ -17,6 +18,14 @@ constexpr std::array<std::string_view, 5> generation_names{"volta", "ampere", "h
 const std::vector<std::string> kind_names{"all_reduce", "all_gather", "reduce_scatter",
                                           "all_to_all", "broadcast",  "send"};
 
+// With the ranges that files of hardware have: times that are computed from it fit the simulator's clock.
+template <class Q>
+Q read_within(const fields::Kind<Q>& kind, const YamlNode& node) {
+  Q value{};
+  kind.read(value, node);
+  return value;
+}
+
 template <class Form>
 Form read_form(const YamlNode& node) {
   MapReader map = node.map();
@@ -24,8 +33,9 @@ Form read_form(const YamlNode& node) {
   for (const FormField<Form>& field : fields_of<Form>()) {
     const auto given = map.optional(std::string(field.name));
     if (given)
-      form.*field.member =
-          field.unit == FieldUnit::microseconds ? given->quantity<Seconds>().value() : given->number(0, 1e12);
+      form.*field.member = field.unit == FieldUnit::microseconds
+                               ? read_within(fields::quantity<Seconds>(), *given).value()
+                               : given->number(0, 1e12);
   }
   map.finish();
   return form;
@@ -33,8 +43,8 @@ Form read_form(const YamlNode& node) {
 
 NetworkForm read_network_form(const YamlNode& node) {
   MapReader map = node.map();
-  const NetworkForm form{map.required("latency").quantity<Seconds>().value(), map.required("share").number(0.001, 10),
-                         map.required("pipelining").number(0, 100)};
+  const NetworkForm form{read_within(fields::quantity<Seconds>(), map.required("latency")).value(),
+                         map.required("share").number(0.001, 10), map.required("pipelining").number(0, 100)};
   map.finish();
   return form;
 }
@@ -96,8 +106,8 @@ NetworkCalibration read_network(const YamlNode& node) {
   c.ranks = static_cast<int>(map.required("ranks").integer(2, 1000000));
   c.nodes = static_cast<int>(map.required("nodes").integer(2, 1000000));
   c.cluster = map.optional("cluster", [](const YamlNode& n) { return n.text(); }).value_or("");
-  c.rate =
-      map.optional("rate", [](const YamlNode& n) { return n.quantity<BytesPerSecond>(); }).value_or(BytesPerSecond{});
+  c.rate = map.optional("rate", [](const YamlNode& n) { return read_within(fields::positive<BytesPerSecond>(), n); })
+               .value_or(BytesPerSecond{});
   c.fit.form = read_network_form(map.required("parameters"));
   read_common(map, c);
   map.finish();
@@ -155,7 +165,7 @@ CollectiveCalibration read_collective_calibration(const YamlNode& node) {
   CollectiveCalibration c;
   c.generation = static_cast<NcclGeneration>(
       map.required("generation").one_of({generation_names.begin(), generation_names.end()}));
-  c.port = map.required("port").quantity<BytesPerSecond>();
+  c.port = read_within(fields::positive<BytesPerSecond>(), map.required("port"));
   read_list(map, "node", c.node, [&](const YamlNode& item) { return read_node(item, c.port); });
   read_list(map, "custom", c.custom, read_custom);
   read_list(map, "networks", c.networks, read_network);

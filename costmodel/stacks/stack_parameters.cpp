@@ -68,7 +68,10 @@ StackFitRecord read_stack_fit(const YamlNode& node) {
   MapReader values = map.required("values").map();
   for (const StackParameter& p : stack_parameters()) {
     const auto value = values.optional(p.name, [&p](const YamlNode& n) {
-      return p.is_time ? n.quantity<Seconds>().value() : n.number(p.low / 2, p.high * 2);
+      if (!p.is_time) return n.number(p.low / 2, p.high * 2);
+      Seconds time;
+      fields::quantity<Seconds>().read(time, n);
+      return time.value();
     });
     if (value) record.values.emplace_back(p.name, *value);
   }

@@ -242,9 +242,28 @@ std::vector<Case> wrong_kinds() {
   };
 }
 
+std::vector<Case> calibrations() {
+  const std::string command = "estimate " FORERUN_ROOT "/examples/course/dp.yaml --calibration x.yaml";
+  const std::string kernel =
+      "device: h100-sxm-80gb\nfits: [{kind: gemm, dtype: bf16, parameters: {launch: 1e300 s}}]\n";
+  const std::string collective = read_text(root / "costmodel/data/collectives/hopper.yaml");
+  const std::string own = collective.substr(collective.find("generation:"));
+  return {
+      {"calibration_without_end", command, own.substr(0, own.size() / 2) + "\n  - {", {2}, ""},
+      {"calibration_of_a_slow_port", command, "generation: hopper\nport: 1e-300 B/s\n", {2}, "at least 1 MB/s"},
+      {"calibration_of_kernels_without_end", command, kernel, {2}, ""},
+      {"calibration_of_no_generation", command, "generation: none\n", {2}, "generation"},
+      {"stack_of_no_sense",
+       "catalog stacks x.yaml",
+       changed(read_text(root / "costmodel/data/stacks/course.yaml"), "contention: ", "contention: 1e9 #"),
+       {2},
+       "out of range"},
+  };
+}
+
 std::vector<Case> cases() {
   std::vector<Case> all;
-  for (const auto& part : {plans(), machines(), models(), tables(), wrong_kinds()})
+  for (const auto& part : {plans(), machines(), models(), tables(), wrong_kinds(), calibrations()})
     all.insert(all.end(), part.begin(), part.end());
   return all;
 }
