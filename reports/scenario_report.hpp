@@ -20,8 +20,8 @@ nlohmann::ordered_json headline_json(const Scenario&, const Plan&);  // the scen
 
 // The user's calibrations, the rung of the times, how MFU counts, whose software figures they are.
 std::string sources(const PricedScenario&);
-// `power_limited_share` of the peak (null where the peak binds) and `calibrations`, where there are any: of each file `file`,
-// `device` or `generation`, and `fits` as people read them.
+// `power_limited_share` of the peak (null where the peak binds) and `calibrations`, where there are any: of each file
+// `file`, `device` or `generation`, and `fits` as people read them.
 void add_sources(nlohmann::ordered_json& answer, const PricedScenario&);
 
 }  // namespace forerun

@@ -135,8 +135,8 @@ struct Stack {
   double bucket = 0;  // parameters reduced or gathered in one piece between replicas below ZeRO-3; 0: a block's
   // What all members of a tensor group hold goes to the next stage in tp pieces that are gathered there (without SP).
   bool scatter_sends = false;
-  // Pipelines have a buffer for each micro-batch that a chunk receives, in both directions, for the whole step, and keep
-  // what they sent until its backward pass; otherwise a buffer each way.
+  // Pipelines have a buffer for each micro-batch that a chunk receives, in both directions, for the whole step, and
+  // keep what they sent until its backward pass; otherwise a buffer each way.
   bool buffers_each_micro_batch = false;
   // All stages wait for each other before the update (global gradient norm); otherwise a stage goes on by itself.
   bool steps_synchronize = true;

@@ -11,28 +11,26 @@ namespace {
 
 using namespace test;
 
-constexpr double little = 1e-12;  // what must be above zero
-
 Device any_device() {
   Device device{.name = some_text(),
                 .aliases = some_list(some_text),
                 .vendor = *rc::gen::element<std::string>("nvidia", "amd", "intel", "other"),
                 .family = *rc::gen::element<std::string>("volta", "ada", "blackwell", "cdna3", "cpu", "textbook")};
-  device.peak[any_of(DType::nf4)] = some_quantity<FlopsPerSecond>(1, 1e17);
-  device.peak[any_of(DType::nf4)] = some_quantity<FlopsPerSecond>(little, 1e3);
-  device.memory = {some_quantity<Bytes>(1, 1e13), some_quantity<BytesPerSecond>(little, 1e14)};
+  device.peak[any_of(DType::nf4)] = some_quantity<FlopsPerSecond>(1e6, 1e17);
+  device.peak[any_of(DType::nf4)] = some_quantity<FlopsPerSecond>(1e6, 1e7);
+  device.memory = {some_quantity<Bytes>(1, 1e13), some_quantity<BytesPerSecond>(1e6, 1e14)};
   device.l2 = some_quantity<Bytes>(0, 1e10);
   device.sms = *rc::gen::inRange(1, 100001);
-  device.clock = some_quantity<Hertz>(little, 1e11);
+  device.clock = some_quantity<Hertz>(1e3, 1e11);
   device.launch_overhead = some_quantity<Seconds>(0, 1);
   device.concurrent_streams = *rc::gen::inRange(1, 100001);
-  device.power = some_quantity<Watts>(little, 1e6);
+  device.power = some_quantity<Watts>(1e-3, 1e6);
   device.price = perhaps<DollarsPerSecond>([] { return some_quantity<DollarsPerSecond>(0, 1); });
   device.default_cluster = some_text();
   return device;
 }
 
-Link any_link() { return {some_quantity<BytesPerSecond>(little, 1e13), some_quantity<Seconds>(0, 1)}; }
+Link any_link() { return {some_quantity<BytesPerSecond>(1e6, 1e13), some_quantity<Seconds>(0, 1)}; }
 
 NodeGroup any_group(bool connected, bool counted) {
   NodeGroup group{.count = counted || some_flag() ? *rc::gen::inRange(1, 1000001) : 0};
@@ -40,6 +38,7 @@ NodeGroup any_group(bool connected, bool counted) {
   group.node.fabric = {.kind = any_of(FabricKind::pcie), .link = any_link()};
   group.node.fabric.reduces_in_switch = group.node.fabric.kind == FabricKind::switched && some_flag();
   group.node.host = any_link();
+  if (some_flag()) group.node.host_memory = some_quantity<Bytes>(1, 1e15);
   if (!connected) return group;
   group.node.nics = group.node.devices * *rc::gen::inRange(1, 100);
   group.node.nic = any_link();

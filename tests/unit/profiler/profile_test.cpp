@@ -33,7 +33,7 @@ class Pretender final : public Sampler {
   [[nodiscard]] int ranks() const override { return 1; }
   std::unique_ptr<PreparedCase> prepare(const KernelCase& one, int) override {
     prepared.push_back(key_of(one));
-    if (prepared.size() == fail_after) throw std::runtime_error("power cut");
+    if (prepared.size() == fail_after) throw std::logic_error("power cut");  // no case of its own
     return std::make_unique<Pretended>();
   }
   std::vector<std::string> prepared;
@@ -75,7 +75,7 @@ TEST_F(Profiles, WriteARowACaseAndDescribeTheMachine) {
 TEST_F(Profiles, GoOnWhereTheyWereInterrupted) {
   Pretender interrupted;
   interrupted.fail_after = 20;
-  EXPECT_THROW(static_cast<void>(profile(options(), interrupted, machine_)), std::runtime_error);
+  EXPECT_THROW(static_cast<void>(profile(options(), interrupted, machine_)), std::logic_error);
   EXPECT_FALSE(fs::exists(folder_ / "local.device.yaml") || fs::exists(folder_ / "local.cluster.yaml"));
   ProfileOptions again = options();
   again.resume = true;
@@ -136,14 +136,15 @@ class Unsteady final : public Sampler {
   [[nodiscard]] std::string library() const override { return "unsteady"; }
   [[nodiscard]] int ranks() const override { return 1; }
   std::unique_ptr<PreparedCase> prepare(const KernelCase& one, int) override {
-    if (measured == fail_after) throw std::runtime_error("power cut");
+    if (measured == fail_after) throw std::logic_error("power cut");  // no case of its own
+    if (measured == refuse_at) throw std::runtime_error("no kernel for this product");
     const bool reference = one == ProfileOptions{}.reference;
     if (!reference) ++measured;
     constexpr std::array<double, 3> microseconds{1, 4, 2};
     return std::make_unique<Constant>(
         Seconds{1e-6 * (reference ? 1 : microseconds.at(static_cast<std::size_t>(passes_[key_of(one)]++ % 3)))});
   }
-  std::size_t measured = 0, fail_after = 1'000'000;
+  std::size_t measured = 0, fail_after = 1'000'000, refuse_at = 1'000'000;
 
  private:
   class Constant final : public PreparedCase {
@@ -189,6 +190,17 @@ TEST_F(Passes, GiveACaseTheirMedianAndSayHowFarTheyLieApart) {
   }
 }
 
+TEST_F(Passes, GoOnWhereOneCaseIsRefused) {
+  auto samples = file(three(), false);
+  Unsteady sampler;
+  sampler.refuse_at = 10;
+  const auto result = sample_kernels(three(), sampler, *samples, {});
+  ASSERT_TRUE(result) << to_string(result.error());
+  ASSERT_EQ(result->failed.size(), 1U);
+  EXPECT_THAT(result->failed.front(), testing::HasSubstr("was not measured: no kernel for this product"));
+  EXPECT_EQ(result->rows, 259U);
+}
+
 // The first part is whole after 150 measurements; until then nothing is.
 TEST_F(Passes, OfAPartAreLostTogether) {
   for (const auto& [interrupted_after, kept] : {std::pair<std::size_t, std::size_t>{149, 0}, {160, 50}}) {
@@ -196,7 +208,7 @@ TEST_F(Passes, OfAPartAreLostTogether) {
       auto samples = file(three(), false);
       Unsteady sampler;
       sampler.fail_after = interrupted_after;
-      EXPECT_THROW(static_cast<void>(sample_kernels(three(), sampler, *samples, {})), std::runtime_error);
+      EXPECT_THROW(static_cast<void>(sample_kernels(three(), sampler, *samples, {})), std::logic_error);
     }
     auto samples = file(three(), true);
     EXPECT_EQ(samples->rows(), kept);
