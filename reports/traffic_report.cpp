@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "base/table.hpp"
+#include "base/text.hpp"
 #include "base/units.hpp"
 #include "reports/json_text.hpp"
 
@@ -35,7 +36,10 @@ std::string traffic_table(const Traffic& traffic, int width) {
   Table table({{"bytes a step", Align::left}, {"API"}, {"wire"}});
   for (const Row& row : rows)
     table.row({row.dimension + " " + row.name, format(row.volume.api), format(row.volume.wire)});
-  return table.text(width) + "API: handed to the calls of one rank; wire: what of it leaves the rank.\n";
+  std::string text = table.text(width);
+  const std::string_view words = "API: handed to the calls of one rank; wire: what of it leaves the rank.";
+  for (const std::string& line : wrapped(words, static_cast<std::size_t>(width))) text += line + "\n";
+  return text;
 }
 
 nlohmann::ordered_json to_json(const Traffic& traffic) {

@@ -169,7 +169,7 @@ class StepTrace {
     for (const MemoryCurve::Point& point : points) {
       while (next != issued.end() && next->first < point.position) ++next;
       if (next == issued.end() && !s_.complete()) return;
-      const bool visible = std::abs(point.bytes - drawn) >= least || point.bytes == peak;
+      const bool visible = std::abs(point.bytes - drawn) >= least || point.bytes == peak || &point == &points.back();
       if (!visible || point.bytes == drawn) continue;
       drawn = point.bytes;
       memory_is(role, next == issued.end() ? s_.timeline.makespan : next->second, drawn);

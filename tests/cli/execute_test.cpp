@@ -103,7 +103,7 @@ TEST(Execute, RefusesWhatItCannotRunAllAtOnce) {
   EXPECT_EQ(answer.code, 2);
   EXPECT_THAT(answer.err, HasSubstr("NCCL connects GPUs"));
   EXPECT_THAT(answer.err, HasSubstr("a trace of processes would show rank 0 alone"));
-  EXPECT_THAT(answer.err, HasSubstr("'forerun', not megatron-core"));
+  EXPECT_THAT(answer.err, HasSubstr("'forerun', not nemo"));
 }
 
 // On a GPU, what the CPU trains; elsewhere, why not.

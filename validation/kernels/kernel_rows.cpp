@@ -229,7 +229,10 @@ Result<KernelRows> parse_kernel_rows(std::string_view text, const std::string& n
   if (!reader.problems.empty()) return fail(reader.problems.problems());
   KernelRows rows;
   for (const auto& cells : table->rows) reader.read(cells, rows);
-  if (!reader.problems.empty()) return fail(reader.problems.problems());
+  if (!reader.problems.empty()) {  // where the file is refused, its unknown words are said as well
+    for (Problem& word : problems_of(rows.skipped)) reader.problems.add_in_order(std::move(word));
+    return fail(reader.problems.problems());
+  }
   if (rows.rows.empty() && rows.collectives == 0) return fail(problems_of(rows.skipped));
   return rows;
 }
