@@ -59,9 +59,9 @@ class FourStagesOnTwoNodes : public testing::Test {
   const PricedScenario scenario = test::priced(file.scenario);
 
   // A micro-batch of 5 x 1000 tokens through two layers is 10 ms forward and 20 ms back. Its message of 10 MB stops the
-  // sender: 10 ms through the port of 1 GB/s that lies between stages 1 and 2, 0.01 ms at 1 TB/s inside a node. With the
-  // messages that a stage sends, forwards take 10.01, 20, 10.01 and 10 ms, backwards (from the last stage) 20.01, 30,
-  // 20.01 and 20 ms. All eight pass the slowest stage one after the other.
+  // sender: 10 ms through the port of 1 GB/s that lies between stages 1 and 2, 0.01 ms at 1 TB/s inside a node. With
+  // the messages that a stage sends, forwards take 10.01, 20, 10.01 and 10 ms, backwards (from the last stage) 20.01,
+  // 30, 20.01 and 20 ms. All eight pass the slowest stage one after the other.
   static constexpr double forwards = 10.01 + 20 + 10.01 + 10 + 7 * 20, backwards = 20.01 + 30 + 20.01 + 20 + 7 * 30;
   static constexpr double rounding = 0.02;  // one number less in a weight gradient than in a forward: 0.004 %
 };

@@ -15,7 +15,7 @@ const Job job{.sequence = 4096, .global_batch = 8, .dtype = DType::fp16};
 constexpr double B = 8, L = 4096, D = 4096, layers = 32;
 
 TEST(ModelFlops, AreThoseOfTheCourse) {
-  // I-4: 72 B L D^2 + 12 B L^2 D a layer. The mask leaves position i of L the i positions up to it: L (L + 1) / 2 pairs.
+  // I-4: 72 B L D^2 + 12 B L^2 D a layer. The mask leaves the i-th of L positions those up to it: L (L + 1) / 2 pairs.
   const ClosedFormContext context(test::priced(test::course_scenario(8, job)));
   EXPECT_EQ(context.full_square_flops.value(), layers * (72 * B * L * D * D + 12 * B * L * L * D));
   EXPECT_EQ(context.model_flops.value(), layers * (72 * B * L * D * D + 12 * B * (L * (L + 1) / 2) * D));
