@@ -10,6 +10,32 @@
 namespace forerun {
 namespace {
 
+// Among how many processors the datasheet divides a device's peak: those of the catalogue's device of that name or, of
+// a renamed one, of that family, clock and peak. Cores of a host are what its file says.
+int rated_processors(const Device& device) {
+  if (device.family == "cpu") return device.sms;
+  const std::vector<std::string> names = device_names();
+  if (std::ranges::find(names, device.name) != names.end()) return find_device(device.name)->sms;
+  for (const std::string& name : names) {
+    const Device known = *find_device(name);
+    if (known.family == device.family && known.clock == device.clock && known.peak == device.peak) return known.sms;
+  }
+  return device.sms;
+}
+
+// One processor is as fast as that peak makes it, however many a file says there are: fewer make a slower device, and
+// more than the peak is divided among make no faster one. `draws`: they also draw less from the memory.
+Device with_rated_processors(Device device, bool draws) {
+  const int rated = rated_processors(device);
+  if (device.sms < rated) {
+    const double share = static_cast<double>(device.sms) / rated;
+    for (auto& [dtype, rate] : device.peak) rate *= share;
+    if (draws) device.memory.bandwidth *= share;
+  }
+  device.sms = std::min(device.sms, rated);
+  return device;
+}
+
 // What training frameworks call. Products: cuBLAS through PyTorch, one after the other, as vidur timed them in models;
 // fp8: TensorRT-LLM's, the only library whose fp8 products were measured without their quantisation. FlashAttention-2
 // and 3: the builds that vLLM carries. Element-wise kernels of serving software are no measure for fused training
@@ -143,10 +169,14 @@ std::optional<Samples> samples_of(const Chosen& chosen) {
 
 class FittedKernels final : public KernelModel {
  public:
-  FittedKernels(const Device& device, const FamilyParameters& family, const KernelChoice& choice)
-      : device_(device), defaults_(make_datasheet_kernels(device, family, choice.attention)) {
+  FittedKernels(const Device& given, const FamilyParameters& family, const KernelChoice& choice)
+      : device_(with_rated_processors(given, false)),
+        few_blocks_(with_rated_processors(given, true)),
+        defaults_(make_datasheet_kernels(device_, family, choice.attention)) {
+    const Device& device = device_;
     const Chooser chooser(device, family, choice);
-    const double most = choice.sustained && family.gemm.teraflops_per_watt ? sustained_share(device, family.gemm) : 1;
+    // Fewer processors leave each no more power.
+    const double most = choice.sustained && family.gemm.teraflops_per_watt ? sustained_share(given, family.gemm) : 1;
     for (const DType dtype : all_dtypes) {
       // A format that the device lacks runs as the one that it falls back to.
       const DType runs_as = device.peak.contains(dtype) ? dtype : DType::bf16;
@@ -174,6 +204,8 @@ class FittedKernels final : public KernelModel {
       if (single.fit != usual.fit) formats.single.emplace(others(single));
       if (twofold.fit != usual.fit) formats.twofold.emplace(others(twofold));
     }
+    if (choice.attention == AttentionKernel::flash2 && choice.library.empty() && !attention().usual)
+      set_floor(device, family, choice);
   }
 
   [[nodiscard]] Timing time(const Kernel& kernel) const override {
@@ -182,10 +214,11 @@ class FittedKernels final : public KernelModel {
       return products ? products->time(*gemm) : defaults_->time(kernel);
     }
     const std::optional<Others>& others = others_[static_cast<std::size_t>(kind_of(kernel))].of(dtype_of(kernel));
-    if (!others) return defaults_->time(kernel);
-    const Timing form = others->spreads.of(forerun::time(others->form, device_, kernel));
-    return others->samples && dtype_of(kernel) != DType::fp8 ? others->samples->correct(form, kernel, Seconds{0})
-                                                             : form;  // samples are of 16 bits
+    if (others) return others->time(kernel, device_of(kernel));
+    const Timing usual = defaults_->time(kernel);
+    if (!floor_ || kind_of(kernel) != KernelKind::attn_prefill) return usual;
+    const Timing least = floor_->time(kernel, device_);
+    return least.median > usual.median ? least : usual;
   }
 
  private:
@@ -206,6 +239,12 @@ class FittedKernels final : public KernelModel {
     KernelForm form;
     Spreads spreads;
     std::optional<Samples> samples;
+
+    [[nodiscard]] Timing time(const Kernel& kernel, const Device& device) const {
+      const Timing usual = spreads.of(forerun::time(form, device, kernel));
+      const bool sampled = samples && dtype_of(kernel) != DType::fp8;  // samples are of 16 bits
+      return sampled ? samples->correct(usual, kernel, Seconds{0}) : usual;
+    }
   };
 
   // Attention in the formats that it was measured in.
@@ -218,11 +257,26 @@ class FittedKernels final : public KernelModel {
     }
   };
   static Others others(const Chosen& chosen) { return {chosen.form(), Spreads(chosen), samples_of(chosen)}; }
+  [[nodiscard]] const Formats& attention() const { return others_[static_cast<std::size_t>(KernelKind::attn_prefill)]; }
+  [[nodiscard]] const Device& device_of(const Kernel& kernel) const {
+    return kind_of(kernel) == KernelKind::attn_decode ? few_blocks_ : device_;
+  }
+
+  // Where only FlashAttention-3 was measured, 2 is nowhere faster than that: at all lengths from 512 to 16 k, forward
+  // and backward, 3 is the faster one (Shah et al. 2024, figures 5 and 6). What 3 needs for short sequences is
+  // measured, what 2 needs is assumed.
+  void set_floor(const Device& device, const FamilyParameters& family, KernelChoice choice) {
+    choice.attention = AttentionKernel::flash3;
+    const Chosen newer = Chooser(device, family, choice).choose(KernelKind::attn_prefill, DType::bf16);
+    if (newer.fit != nullptr) floor_.emplace(others(newer));
+  }
 
   Device device_;
+  Device few_blocks_;  // whose memory bandwidth fewer processors do not fill
   std::unique_ptr<KernelModel> defaults_;
   std::array<std::optional<Products>, all_dtypes.size()> products_;
   std::array<Formats, kernel_kinds> others_;
+  std::optional<Others> floor_;  // of attention
 };
 
 }  // namespace

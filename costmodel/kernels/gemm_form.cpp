@@ -22,7 +22,7 @@ constexpr std::array<std::array<int, 2>, GemmTimer::tile_count> tile_logs{
     {{8, 7}, {7, 8}, {7, 7}, {8, 6}, {6, 8}, {7, 6}, {6, 7}, {6, 6}, {6, 5}, {5, 6}}};
 constexpr std::array<int, 2> register_block{4, 4};
 constexpr double full_tile = 128.0 * 128.0;
-constexpr double most_splits = 64;
+constexpr std::size_t split_count = 7;  // 1, 2, 4, ..., 64
 
 double pieces(std::int64_t n, int log) { return static_cast<double>((n + (std::int64_t{1} << log) - 1) >> log); }
 
@@ -68,19 +68,27 @@ Seconds GemmTimer::time(const Gemm& gemm) const {
   const double memory = bytes_moved(gemm).value() * seconds_per_byte_;
   if (memory == 0) return Seconds{0};
   const double partial_sums = 8 * batch * m * n * seconds_per_byte_;  // written and read once, in fp32
-  double best = std::numeric_limits<double>::infinity(), best_compute = 0, best_memory = 0;
+  // The fastest tile of each split; a split moves as much memory whatever its tile is.
+  std::array<double, split_count> compute;
+  compute.fill(std::numeric_limits<double>::infinity());
   for (const Tile& tile : std::span(tiles_).first(tiles_used_)) {
     const double ctas = batch * pieces(gemm.m, tile.log_rows) * pieces(gemm.n, tile.log_columns);
-    for (double split = 1; split <= most_splits; split *= 2) {
+    double split = 1;
+    for (std::size_t s = 0; s < split_count; ++s, split *= 2) {
       const double tc = waves(ctas * split * inverse_sms_) * tile.seconds_per_k * (k / split + prologue_);
-      const double tm = split > 1 ? memory + split * partial_sums : memory;
-      const double cost = tc * tc + tm * tm;  // orders as the smooth maximum does, near enough
-      if (cost < best) best = cost, best_compute = tc, best_memory = tm;
+      compute[s] = std::min(compute[s], tc);
       if (ctas * split >= sms_) break;  // more pieces no longer fill idle SMs
     }
   }
-  const double large = std::max(best_compute, best_memory), ratio = std::min(best_compute, best_memory) / large;
-  return Seconds{launch_ + large * std::pow(1 + std::pow(ratio, exponent_), inverse_exponent_)};
+  double best = std::numeric_limits<double>::infinity(), least = best, split = 1;
+  for (std::size_t s = 0; s < split_count; ++s, split *= 2) {
+    const double tm = split > 1 ? memory + split * partial_sums : memory;
+    if (compute[s] >= least || tm >= best) continue;  // slower in both than another split
+    least = compute[s];
+    const double large = std::max(least, tm), ratio = std::min(least, tm) / large;
+    best = std::min(best, large * std::pow(1 + std::pow(ratio, exponent_), inverse_exponent_));
+  }
+  return Seconds{launch_ + best};
 }
 
 }  // namespace forerun

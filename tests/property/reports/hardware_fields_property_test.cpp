@@ -24,7 +24,7 @@ Device any_device() {
   device.clock = some_quantity<Hertz>(1e3, 1e11);
   device.launch_overhead = some_quantity<Seconds>(0, 1);
   device.concurrent_streams = *rc::gen::inRange(1, 100001);
-  device.power = some_quantity<Watts>(1e-3, 1e6);
+  device.power = some_quantity<Watts>(1, 1e6);
   device.price = perhaps<DollarsPerSecond>([] { return some_quantity<DollarsPerSecond>(0, 1); });
   device.default_cluster = some_text();
   return device;
