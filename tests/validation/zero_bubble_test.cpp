@@ -50,7 +50,9 @@ TEST(ZeroBubble, GainsOverOneForwardOneBackwardWhatWasMeasured) {
       const double measured = base->measured / run.measured, simulated = base->simulated / run.simulated;
       std::printf("%2d layers, batch %3d, %-11s measured %.3f x 1F1B, simulated %.3f; memory %2.0f and %4.1f GiB\n",
                   job.first, job.second, run.schedule.c_str(), measured, simulated, run.memory, run.simulated_memory);
-      EXPECT_NEAR(simulated, measured, 0.055) << run.schedule;
+      // Interleaved gains 0.03 to 0.05 too much: in these runs both stages wait for a message, and the way from the
+      // last stage back to the first leaves through the port of the boundary between; here it stops its sender alone.
+      EXPECT_NEAR(simulated, measured, run.schedule == "interleaved" ? 0.055 : 0.04) << run.schedule;
       ++compared;
       for (const Measured& other : list) {
         if (other.memory > run.memory) {
