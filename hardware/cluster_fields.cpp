@@ -179,6 +179,7 @@ const Table<Tier>& tier_fields() {
   static const Table<Tier> table =
       Table<Tier>()
           .required("name", &Tier::name, text(), "rack, pod, spine")
+          .label("for people")
           .rare("nodes", &Tier::nodes, integer_or_unset(most_nodes), "nodes below one switch of the tier")
           .otherwise("all; only of the outermost tier")
           .rare("oversubscription", &Tier::oversubscription, number(1, 1000),

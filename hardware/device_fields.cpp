@@ -76,7 +76,8 @@ void add_names(Table<Device>& table) {
 void add_figures(Table<Device>& table) {
   table.required("compute", &Device::peak, peaks(), "dense peaks, without structured sparsity");
   table.required("memory", &Device::memory, nested(device_memory_fields()), "its own memory");
-  table.required("l2", &Device::l2, quantity<Bytes>(), "last level of cache");
+  table.required("l2", &Device::l2, quantity<Bytes>(), "last level of cache")
+      .label("it counts where kernels that run from the cache were measured");
   table.required("sms", &Device::sms, integer(1, most_units), "streaming multiprocessors, compute units or cores");
   table.required("clock", &Device::clock, positive<Hertz>(), "boost clock at which the peaks are quoted");
   table.required("launch_overhead", &Device::launch_overhead, quantity<Seconds>(), "floor of one kernel on the device");
@@ -86,7 +87,8 @@ void add_figures(Table<Device>& table) {
       .label("kernels of one lane run one after the other");
   table.required("power", &Device::power, positive<Watts>(), "limit of the board");
   table.usual("price", &Device::price, maybe(quantity<DollarsPerSecond>()), "on demand, where one is published");
-  table.rare("cluster", &Device::default_cluster, text(), "the cluster that a bare mention of the device means");
+  table.rare("cluster", &Device::default_cluster, text(), "the cluster that a bare mention of the device means")
+      .label("it finds the cluster");
 }
 
 Table<Device> make_device_fields() {

@@ -152,7 +152,8 @@ void add_memory(Table<Plan>& table) {
       });
   table.rare("overlap", &Plan::overlap, nested(overlap_fields()),
              "whether communication of a dimension may run beside computation");
-  table.rare("order", std::identity{}, rank_order(), "numbering of the ranks, the innermost dimension first");
+  table.rare("order", std::identity{}, rank_order(), "numbering of the ranks, the innermost dimension first")
+      .label("ranks have no other so far");
 }
 
 Table<Plan> make_plan_fields() {

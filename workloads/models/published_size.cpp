@@ -82,9 +82,15 @@ Kind<std::optional<PublishedSize>> published_size() {
   return {.words = {"map", "", ""},
           .read = [](std::optional<PublishedSize>& size, const YamlNode& node) { size = read_published(node); },
           .write = write_published,
-          .inside = {{"exact", {"integer", "", fmt::format("1 to {}", most_parameters)}, "", "of the checkpoint"},
-                     {"printed", {"number", "M, B or T, as 8.0 B", ""}, "", "of a paper, instead of `exact`"},
-                     {"source", text().words, "required", "where it is published"}}};
+          .inside = {{"exact",
+                      {"integer", "", fmt::format("1 to {}", most_parameters)},
+                      "",
+                      "of the checkpoint (a label: the shapes must make it)"},
+                     {"printed",
+                      {"number", "M, B or T, as 8.0 B", ""},
+                      "",
+                      "of a paper, instead of `exact` (a label: the shapes must make it)"},
+                     {"source", text().words, "required", "where it is published (a label: for people)"}}};
 }
 
 }  // namespace forerun

@@ -57,6 +57,10 @@ const std::vector<std::string>& plan_texts() {
       "plan: {tp: 2, sp: true, dp: 2}\n",
       "model: gpt2-medium\ncluster: {use: dgx-a100, gpus: 2}\nstack: course\n"
       "job: {kind: finetune, tuning: adapter, width: 64, sequence: 512, global_batch: 8, dtype: fp16}\nplan: {dp: 2}\n",
+      "model: gpt2-medium\ncluster: {use: dgx-h100, gpus: 8}\nstack: course\n"
+      "job: {sequence: 512, global_batch: 16, dtype: fp16}\nplan: {pp: 2, dp: 4, stages: [11, 13]}\n",
+      "model: gpt2\ncluster: {use: dgx-h100, gpus: 512}\nstack: course\n"
+      "job: {sequence: 256, global_batch: 512, dtype: fp16}\nplan: {dp: 512, zero: 1}\n",
       "model: gpt2\ncluster: {use: dgx-a100, gpus: 2}\nstack: forerun\n"
       "job: {sequence: 256, global_batch: 4, dtype: fp64}\nplan: {dp: 2}\n",
       "model: gpt2\ncluster: {use: this-machine, gpus: 2}\nstack: forerun\n"
@@ -129,10 +133,13 @@ struct Count {
   std::vector<std::string> silent;
 };
 
-// `change(file, text)` sets the key to a text; false: that text is no value of it, or is refused.
+// What a text does to a value: nothing (it is no value of the key, or changes none), or the whole is refused.
+enum class Set : std::uint8_t { nothing, refused, changed };
+
 template <class Change>
 bool has_effect(const fields::Info& info, Change change) {
-  const std::vector<std::string> texts = test::candidates(info);
+  std::vector<std::string> texts = test::candidates(info);
+  for (const char* more : {"16", "64", "gpt2", "dgx-a100", "course", "a100-sxm-80gb"}) texts.emplace_back(more);
   constexpr std::size_t most_searches = 60;  // of a key that no estimate notices
   std::size_t searches = 0;
   for (const bool by_search : {false, true}) {
@@ -140,7 +147,9 @@ bool has_effect(const fields::Info& info, Change change) {
       for (const std::string& text : texts) {
         if (by_search && ++searches > most_searches) return false;
         PlanFile changed = base.file;
-        if (!change(changed, text)) continue;
+        const Set set = change(changed, text);
+        if (set == Set::refused) return true;
+        if (set == Set::nothing) continue;
         if (by_search ? search_of(changed.scenario) != base.search : answers_of(changed) != base.answers) return true;
       }
     }
@@ -176,15 +185,16 @@ void count(const std::vector<fields::Info>& infos, Change change, const std::str
 
 // Sets a key of a part of the scenario, as a file with that text would.
 template <class T>
-bool set_key(const fields::Table<T>& table, T& value, const std::string& path, const std::string& text) {
+Set set_key(const fields::Table<T>& table, T& value, const std::string& path, const std::string& text) {
   T changed = value;
-  if (!table.set(changed, path, text)) return false;
+  if (!table.set(changed, path, text)) return Set::nothing;
   const auto document = YamlDocument::parse(fields::flow_yaml(table.write(changed)), "changed.yaml");
-  if (!document) return false;
+  if (!document) return Set::nothing;
   changed = table.read(document->root());
-  if (!document->problems().empty() || changed == value) return false;
+  if (!document->problems().empty()) return Set::refused;
+  if (changed == value) return Set::nothing;
   value = std::move(changed);
-  return true;
+  return Set::changed;
 }
 
 TEST(Keys, ChangeAnAnswerOrAreCalledLabels) {
@@ -192,7 +202,7 @@ TEST(Keys, ChangeAnAnswerOrAreCalledLabels) {
   count(
       plan_file_keys(),
       [](PlanFile& file, const std::string& path, const std::string& text) {
-        return static_cast<bool>(set(file, path, text));
+        return set(file, path, text) ? Set::changed : Set::nothing;
       },
       "plan file", all);
   count(
@@ -225,9 +235,10 @@ TEST(Keys, ChangeAnAnswerOrAreCalledLabels) {
   count(
       block_fields().infos(),
       [](PlanFile& file, const std::string& path, const std::string& text) {
-        bool any = false;
-        for (Block& block : file.scenario.model.blocks) any |= set_key(block_fields(), block, path, text);
-        return any;
+        Set most = Set::nothing;
+        for (Block& block : file.scenario.model.blocks)
+          most = std::max(most, set_key(block_fields(), block, path, text));
+        return most;
       },
       "block", all);
   std::cout << all.keys << " keys: " << all.effective << " change an answer, " << all.labels << " are labels\n";
