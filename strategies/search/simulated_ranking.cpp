@@ -7,17 +7,18 @@
 #include <map>
 #include <mutex>
 
+#include "strategies/plan/shard.hpp"
 #include "strategies/plan_runs.hpp"
 
 namespace forerun {
 namespace {
 
 std::size_t instructions_run(const StageProgram& stage) {
+  std::vector<std::size_t> of_body;
+  for (const Body& body : stage.bodies)
+    of_body.push_back(static_cast<std::size_t>(std::ranges::count(body.instructions, Code::run, &Instruction::code)));
   std::size_t count = 0;
-  for (const Call& call : stage.calls) {
-    const auto& all = stage.bodies[call.body].instructions;
-    count += static_cast<std::size_t>(std::ranges::count(all, Code::run, &Instruction::code));
-  }
+  for (const Call& call : stage.calls) count += of_body[call.body];
   return count;
 }
 
@@ -31,6 +32,19 @@ template <class Work>
 void in_parallel(int threads, std::size_t n, Work work) {
   tbb::task_arena arena(threads > 0 ? threads : tbb::task_arena::automatic);
   arena.execute([&] { tbb::parallel_for(std::size_t{0}, n, work); });
+}
+
+// A pass runs more than one instruction, so that a plan of too many passes need not be lowered to be counted.
+std::size_t passes_of(const Scenario& given, const Plan& plan) {
+  return 2 * static_cast<std::size_t>(micro_batches_of(given.job, plan)) *
+         static_cast<std::size_t>(plan.pp * plan.virtual_stages);
+}
+
+std::size_t instructions_of(const PricedScenario& scenario, const Plan& plan, const RankingOptions& options) {
+  constexpr std::size_t least_of_a_pass = 10;
+  const std::size_t passes = passes_of(scenario.given, plan);
+  return least_of_a_pass * passes > options.most_instructions ? least_of_a_pass * passes
+                                                              : instructions_run(lower(scenario, plan));
 }
 
 // Those to simulate, by instructions: the best of each listed kind, then others while there is room.
@@ -92,7 +106,7 @@ std::size_t instructions_run(const Program& program) {
 Ranking simulate_ranking(const PricedScenario& scenario, std::vector<RankedPlan> plans, const RankingOptions& options) {
   std::vector<Candidate> all(plans.size());
   in_parallel(options.threads, plans.size(), [&](std::size_t i) {
-    all[i].instructions = instructions_run(lower(scenario, plans[i].plan));
+    all[i].instructions = instructions_of(scenario, plans[i].plan, options);
     all[i].plan = {std::move(plans[i]), std::nullopt, i};
   });
   std::map<PlanKind, bool> seen;
